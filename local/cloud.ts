@@ -14,8 +14,9 @@ import { createDps, type Dps } from './dps/index.ts';
 import { DPS_HOST, ID_SCOPE, localEnrollments } from './enrollments.ts';
 import { type EventHubs, startEventHubs } from './event-hubs/index.ts';
 import { pagePorts } from './foreign-requests.ts';
-import { startHttp } from './https/index.ts';
-import { createIotHubs, deviceNameOf, type IotHubs } from './iot-hub/index.ts';
+import { createRevocationListService, startHttp } from './https/index.ts';
+import { createIotHubs, deviceNameOf, type HubEvent, type IotHubs } from './iot-hub/index.ts';
+import { reservePort } from './listen.ts';
 import type { LocalLog } from './log.ts';
 import { startMqtt } from './mqtt/index.ts';
 import type { LinkNames, Ports } from './options.ts';
@@ -35,6 +36,8 @@ export interface CloudOptions {
   readonly stateDirectory: string;
   /** Folder with the bundled processes. */
   readonly bundles: string;
+  /** The key that the control API sends to the functions. */
+  readonly functionKey: string;
   /** URL at which DPS calls `allocateDevice`, with the function key as `?code=`. */
   readonly webhookUrl: string;
   /** The host names by which DPS links the hubs. */
@@ -96,14 +99,21 @@ export async function startCloud(options: CloudOptions): Promise<Cloud> {
       hubs: fleet.hubs,
       directory: state('hubs'),
       sink: (host) => (event) => {
-        eventHubs.append(EVENT_HUB, event);
+        const { partitionKey: placementKey, ...unkeyed } = event;
+        if (isRouted(event)) eventHubs.append(EVENT_HUB, { ...unkeyed, placementKey });
         feed.takeEvent(host, event);
       },
       log,
     });
     closers.push(() => hubs.close());
 
-    const authority = await openAuthority({ directory: state('ca'), log });
+    // The certificates name the port of the revocation list, so the port must be known before its server starts.
+    const restPort = await reservePort(ports.rest, 'the service REST API', 'rest');
+    const authority = await openAuthority({
+      directory: state('ca'),
+      revocationListAt: `http://localhost:${restPort}`,
+      log,
+    });
     const dps = createDps({
       idScope: ID_SCOPE,
       serviceHost: DPS_HOST,
@@ -124,8 +134,13 @@ export async function startCloud(options: CloudOptions): Promise<Cloud> {
     const https = await startHttp({ port: ports.https, certificate, services, ownPorts, log });
     closers.push(() => https.close());
     const rest = await startHttp({
-      port: ports.rest,
-      services: [dps.service, dps.management, hubs.https],
+      port: restPort,
+      services: [
+        createRevocationListService(authority.revocationList),
+        dps.service,
+        dps.management,
+        hubs.https,
+      ],
       ownPorts,
       log,
     });
@@ -156,6 +171,7 @@ export async function startCloud(options: CloudOptions): Promise<Cloud> {
         settings,
       }),
       feed,
+      functionKey: options.functionKey,
       runCommand: commandRunner({
         file: join(options.bundles, 'berth.cjs'),
         directory: options.appDirectory,
@@ -183,6 +199,14 @@ export async function startCloud(options: CloudOptions): Promise<Cloud> {
     await close();
     throw error;
   }
+}
+
+/**
+ * Whether a hub sends an event to the Event Hub of the functions. As with the routes of `infra/modules/hub.bicep`, telemetry
+ * goes to the built-in endpoint of the hub, which is not simulated.
+ */
+function isRouted({ annotations }: HubEvent): boolean {
+  return annotations['iothub-message-source'] !== 'Telemetry';
 }
 
 function linksOf(host: string, links: LinkNames): readonly { readonly host: string }[] {

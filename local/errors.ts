@@ -16,6 +16,7 @@ export const LOCAL_ERRORS = {
   BERTH_LOCAL_FUNCTIONS_MISSING: 'user',
   BERTH_LOCAL_NOT_CLOSED: 'transient',
   BERTH_LOCAL_NOT_FOUND: 'user',
+  BERTH_LOCAL_NOT_IN_HUB: 'user',
   BERTH_LOCAL_REQUEST_INVALID: 'user',
   BERTH_LOCAL_REQUEST_FOREIGN: 'user',
   BERTH_LOCAL_COMMAND_FAILED: 'user',
@@ -38,4 +39,10 @@ export class LocalError extends CodedError<LocalErrorCode> {
     super(code, LOCAL_ERRORS[code], message, options);
     this.name = 'LocalError';
   }
+}
+
+/** The message for a feature of Azure that the local stack does not have. @example 'Jobs are not in the local hub. [BERTH_…]' */
+export function notHere(sentence: string): string {
+  const code: LocalErrorCode = 'BERTH_LOCAL_NOT_IN_HUB';
+  return `${sentence} [${code}]`;
 }

@@ -2,32 +2,88 @@ import { createServer, type Server } from 'node:net';
 import { LocalError } from './errors.ts';
 import type { Ports } from './options.ts';
 
+/** The two loopback addresses. `localhost` can mean either; many programs try IPv6 first. */
+const IPV4 = '127.0.0.1';
+const IPV6 = '::1';
+/** A machine without IPv6. */
+const NO_IPV6: ReadonlySet<string | undefined> = new Set([
+  'EADDRNOTAVAIL',
+  'EAFNOSUPPORT',
+  'EPROTONOSUPPORT',
+]);
+/** For port 0: how often another port is tried if the chosen one is free on 127.0.0.1 only. */
+const MAX_TRIES = 20;
+
 /**
- * Listens on loopback and resolves with the port in use (0 selects a free one).
+ * Listens on loopback, on 127.0.0.1 and on [::1], and resolves with the port in use (0 selects a free one). Without IPv6,
+ * it listens on 127.0.0.1 only. When the server closes, both end.
  *
  * @param name the port as `--port` takes it, if the operator can choose it.
  * @throws LocalError `BERTH_LOCAL_PORT_TAKEN` if another program listens on the port.
  */
-export function listen(server: Server, port: number, what: string, name?: keyof Ports): Promise<number> {
+export async function listen(
+  server: Server,
+  port: number,
+  what: string,
+  name?: keyof Ports,
+): Promise<number> {
+  for (let tries = 1; ; tries += 1) {
+    const bound = await listenOn(server, port, IPV4).catch((error: unknown) => {
+      throw failureOf(error, port, what, name);
+    });
+    try {
+      await listenOnIpv6(server, bound);
+      return bound;
+    } catch (error) {
+      await new Promise((resolve) => server.close(resolve));
+      if (port !== 0 || tries === MAX_TRIES) throw failureOf(error, bound, what, name);
+    }
+  }
+}
+
+/**
+ * Gives the connections of a second listener to the server, because a `net.Server` has only one address. A server that
+ * closes gets no more of them.
+ */
+async function listenOnIpv6(server: Server, port: number): Promise<void> {
+  // HTTP answers a client that has ended its side. This option is not in the types.
+  const { allowHalfOpen = false } = server as Server & { readonly allowHalfOpen?: boolean };
+  const second = createServer({ allowHalfOpen }, (socket) => {
+    if (server.listening) server.emit('connection', socket);
+    else socket.destroy();
+  });
+  try {
+    await listenOn(second, port, IPV6);
+  } catch (error) {
+    if (NO_IPV6.has(codeOf(error))) return;
+    throw error;
+  }
+  second.unref(); // it must not keep the process running longer than the server does
+  server.once('close', () => second.close());
+}
+
+function listenOn(server: Server, port: number, host: string): Promise<number> {
   return new Promise((resolve, reject) => {
-    const failed = (error: NodeJS.ErrnoException) => {
-      reject(
-        error.code === 'EADDRINUSE'
-          ? new LocalError(
-              'BERTH_LOCAL_PORT_TAKEN',
-              `Port ${port} for ${what} is in use by another program.${remedy(port, name)}`,
-              { cause: error },
-            )
-          : error,
-      );
-    };
-    server.once('error', failed);
-    server.listen(port, '127.0.0.1', () => {
-      server.off('error', failed);
+    server.once('error', reject);
+    server.listen(port, host, () => {
+      server.off('error', reject);
       const address = server.address();
       resolve(typeof address === 'object' && address !== null ? address.port : port);
     });
   });
+}
+
+function failureOf(error: unknown, port: number, what: string, name: keyof Ports | undefined): unknown {
+  if (codeOf(error) !== 'EADDRINUSE') return error;
+  return new LocalError(
+    'BERTH_LOCAL_PORT_TAKEN',
+    `Port ${port} for ${what} is in use by another program.${remedy(port, name)}`,
+    { cause: error },
+  );
+}
+
+function codeOf(error: unknown): string | undefined {
+  return (error as NodeJS.ErrnoException | null)?.code;
 }
 
 /**

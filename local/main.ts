@@ -22,7 +22,11 @@ async function main(): Promise<number> {
       appDirectory: process.cwd(),
       bundles: __dirname,
       screen,
+      input: process.stdin,
       signal: ending.signal,
+      end: () => ending.abort(),
+      // `npm run dev` sends this message.
+      onRebuilt: (listener) => process.on('message', (message) => message === 'rebuilt' && listener()),
     });
     if (result === undefined) return options.once ? 130 : 0;
     if (options.json) console.log(JSON.stringify(result));

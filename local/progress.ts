@@ -60,6 +60,7 @@ export class FleetProgress {
       case 'rejected':
         device.answer = { kind: news.type, value: news.value };
         break;
+      case 'refused':
       case 'trouble':
         device.isConnected = false;
         device.trouble = news.message;

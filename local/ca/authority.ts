@@ -1,6 +1,14 @@
 import { X509Certificate } from 'node:crypto';
 import { type LocalLog, silent } from '../log.ts';
-import { createRoot, createSigned, isIssuedBy, isUsable, type KeyedCertificate } from './certificate.ts';
+import {
+  createRevocationList,
+  createRoot,
+  createSigned,
+  isIssuedBy,
+  isUsable,
+  type KeyedCertificate,
+  namesRevocationList,
+} from './certificate.ts';
 import { readCertificate, writeCertificate } from './certificate-files.ts';
 
 const ROOT_DAYS = 3650;
@@ -20,11 +28,17 @@ const SERVER_NAMES: readonly string[] = [
     `*.azure-devices-provisioning.${cloud}`,
   ]),
 ];
-const SERVER_ADDRESSES = ['127.0.0.1'] as const;
+const SERVER_ADDRESSES = ['127.0.0.1', '::1'] as const;
+/** The addresses as Node.js writes them. */
+const WRITTEN_ADDRESSES = ['127.0.0.1', '0:0:0:0:0:0:0:1'] as const;
+/** A client may keep the revocation list for this long. Each start makes a new one. */
+const REVOCATION_LIST_DAYS = 365;
 
 export interface AuthorityOptions {
   /** Folder with the root and the server certificate. If absent, the certificates are not stored. */
   readonly directory?: string;
+  /** Where clients find the revocation list, such as `http://localhost:7080`; absent: the certificates name none. */
+  readonly revocationListAt?: string;
   readonly log?: LocalLog;
   /** Milliseconds since the epoch; default `Date.now`. */
   readonly now?: () => number;
@@ -43,6 +57,11 @@ export interface CertificateAuthority {
   readonly root: string;
   /** The certificate of the TLS servers. */
   readonly server: KeyedCertificate;
+  /**
+   * The revocation list, DER, and its path. It is empty. The SDK for C# asks for it when it checks the certificate of a
+   * server. The path contains the fingerprint of the root, because clients keep lists by their URL.
+   */
+  readonly revocationList: { readonly path: string; readonly der: Buffer };
   /** Issues a certificate for a device. Its common name is the registration id, as DPS requires. */
   issueDevice(registrationId: string, options?: IssueOptions): Promise<KeyedCertificate>;
   /** Issues an intermediate authority for `through` of `issueDevice`. */
@@ -54,7 +73,7 @@ export interface CertificateAuthority {
  * is missing, damaged or about to expire. After a new root, clients must trust the new root.
  */
 export async function openAuthority(options: AuthorityOptions = {}): Promise<CertificateAuthority> {
-  const { directory, log = silent, now = Date.now } = options;
+  const { directory, revocationListAt, log = silent, now = Date.now } = options;
 
   const keep = async (
     name: string,
@@ -64,7 +83,9 @@ export async function openAuthority(options: AuthorityOptions = {}): Promise<Cer
     const kept = directory === undefined ? undefined : readCertificate(directory, name);
     if (kept !== undefined && isReadable(kept, isGood)) return kept;
     if (kept !== undefined)
-      log.warn(`Replaced the local ${name} certificate, because it was damaged or about to expire.`);
+      log.warn(
+        `Replaced the local ${name} certificate, because it was damaged, about to expire, or for other addresses.`,
+      );
     const created = await create();
     if (directory !== undefined) writeCertificate(directory, name, created);
     return created;
@@ -75,16 +96,19 @@ export async function openAuthority(options: AuthorityOptions = {}): Promise<Cer
     (pair) => isUsable(pair, now(), RENEWAL_DAYS),
     () => createRoot({ commonName: 'Berth local root', days: ROOT_DAYS, now: now() }),
   );
+  const path = `/ca/${new X509Certificate(root.certificate).fingerprint256.replaceAll(':', '').slice(0, 16).toLowerCase()}.crl`;
+  const listUrl = revocationListAt && `${revocationListAt}${path}`;
   const server = await keep(
     'server',
     (pair) =>
       isUsable(pair, now(), RENEWAL_DAYS) &&
       isIssuedBy(pair.certificate, root.certificate) &&
-      hasNames(pair.certificate),
+      hasNames(pair.certificate) &&
+      namesRevocationList(pair.certificate, listUrl),
     () =>
       createSigned(
         root,
-        { kind: 'server', names: SERVER_NAMES, addresses: SERVER_ADDRESSES },
+        { kind: 'server', names: SERVER_NAMES, addresses: SERVER_ADDRESSES, revocationList: listUrl },
         { commonName: 'localhost', days: SERVER_DAYS, now: now() },
       ),
   );
@@ -92,6 +116,10 @@ export async function openAuthority(options: AuthorityOptions = {}): Promise<Cer
   return {
     root: root.certificate,
     server,
+    revocationList: {
+      path,
+      der: await createRevocationList(root, { days: REVOCATION_LIST_DAYS, now: now() }),
+    },
     issueDevice: (registrationId, { days = DEVICE_DAYS, through = root } = {}) =>
       createSigned(through, { kind: 'client' }, { commonName: registrationId, days, now: now() }),
     issueIntermediate: (commonName) =>
@@ -102,7 +130,11 @@ export async function openAuthority(options: AuthorityOptions = {}): Promise<Cer
 /** Whether a stored certificate covers every name. Certificates of earlier versions of Berth cover fewer names. */
 function hasNames(certificate: string): boolean {
   const { subjectAltName = '' } = new X509Certificate(certificate);
-  return SERVER_NAMES.every((name) => subjectAltName.split(', ').includes(`DNS:${name}`));
+  const covered = subjectAltName.split(', ');
+  return (
+    SERVER_NAMES.every((name) => covered.includes(`DNS:${name}`)) &&
+    WRITTEN_ADDRESSES.every((address) => covered.includes(`IP Address:${address}`))
+  );
 }
 
 function isReadable(pair: KeyedCertificate, isGood: (pair: KeyedCertificate) => boolean): boolean {

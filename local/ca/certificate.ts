@@ -45,7 +45,13 @@ export async function createRoot({ commonName, days, now }: SigningParams): Prom
 export type Usage =
   | { readonly kind: 'issuer' }
   | { readonly kind: 'client' }
-  | { readonly kind: 'server'; readonly names: readonly string[]; readonly addresses: readonly string[] };
+  | {
+      readonly kind: 'server';
+      readonly names: readonly string[];
+      readonly addresses: readonly string[];
+      /** URL of the revocation list; absent: the certificate names none. */
+      readonly revocationList?: string | undefined;
+    };
 
 /** Makes a certificate signed by `issuer`. It expires when the issuer expires, or earlier. */
 export async function createSigned(
@@ -113,7 +119,44 @@ function usageExtensions(usage: Usage): x509.Extension[] {
   if (usage.kind === 'client') return leaf;
   const names = usage.names.map((value) => ({ type: 'dns' as const, value }));
   const addresses = usage.addresses.map((value) => ({ type: 'ip' as const, value }));
-  return [...leaf, new x509.SubjectAlternativeNameExtension([...names, ...addresses])];
+  const { revocationList } = usage;
+  return [
+    ...leaf,
+    new x509.SubjectAlternativeNameExtension([...names, ...addresses]),
+    ...(revocationList === undefined ? [] : [new x509.CRLDistributionPointsExtension([revocationList])]),
+  ];
+}
+
+/** Object identifier of the number of a revocation list, and the number 1 in DER (RFC 5280, 5.2.3). */
+const CRL_NUMBER = '2.5.29.20';
+const ONE = new Uint8Array([0x02, 0x01, 0x01]);
+
+/** Makes an empty revocation list (DER) of an issuer. */
+export async function createRevocationList(
+  issuer: KeyedCertificate,
+  { days, now }: Pick<SigningParams, 'days' | 'now'>,
+): Promise<Buffer> {
+  const certificate = new x509.X509Certificate(issuer.certificate);
+  const list = await x509.X509CrlGenerator.create({
+    issuer: certificate.subjectName,
+    thisUpdate: new Date(now - BACKDATED_MS),
+    nextUpdate: new Date(now + days * DAY_MS),
+    signingAlgorithm: KEY_ALGORITHM,
+    signingKey: await signingKeyOf(issuer.key),
+    entries: [],
+    extensions: [
+      await x509.AuthorityKeyIdentifierExtension.create(certificate.publicKey),
+      new x509.Extension(CRL_NUMBER, false, ONE),
+    ],
+  });
+  return Buffer.from(list.rawData);
+}
+
+/** Whether a certificate names this revocation list; undefined: none. */
+export function namesRevocationList(certificate: string, url: string | undefined): boolean {
+  const extension = new x509.X509Certificate(certificate).getExtension(x509.CRLDistributionPointsExtension);
+  const named = JSON.stringify(extension?.distributionPoints ?? []);
+  return url === undefined ? extension === null : named.includes(JSON.stringify(url));
 }
 
 function issuerExtensions(): x509.Extension[] {

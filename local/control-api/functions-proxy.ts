@@ -1,5 +1,4 @@
 import type { IncomingMessage } from 'node:http';
-import { FUNCTION_KEYS } from '../keys.ts';
 import { asRaw, failedAnswer, type RawAnswer } from './answers.ts';
 
 /** Of a request, what the functions get to see; of an answer, what the page does. */
@@ -22,13 +21,13 @@ const DEADLINE_MS = 60_000;
  * Passes a request for `/api/…` on to the functions, with the local function key.
  *
  * @param target the path, with the query.
- * @param port where the functions listen.
+ * @param functions where the functions listen, and their key.
  */
 export async function passOn(
   target: string,
   { method = 'GET', headers }: Pick<IncomingMessage, 'method' | 'headers'>,
   body: Buffer,
-  port: number,
+  { port, key }: { readonly port: number; readonly key: string },
 ): Promise<RawAnswer> {
   const given = REQUEST_HEADERS.flatMap((name) => {
     const value = headers[name];
@@ -37,7 +36,7 @@ export async function passOn(
   try {
     const response = await fetch(`http://127.0.0.1:${port}${target}`, {
       method,
-      headers: { ...Object.fromEntries(given), 'x-functions-key': FUNCTION_KEYS.function },
+      headers: { ...Object.fromEntries(given), 'x-functions-key': key },
       redirect: 'manual',
       signal: AbortSignal.timeout(DEADLINE_MS),
       ...(method === 'GET' || method === 'HEAD' ? {} : { body: new Uint8Array(body) }),

@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { consoleFile } from '../../src/console/files.ts';
 import { ownRequestsOnly, pagePorts } from '../foreign-requests.ts';
+import { FUNCTION_KEYS } from '../keys.ts';
 import { listen } from '../listen.ts';
 import { asRaw, failedAnswer, type RawAnswer } from './answers.ts';
 import { passOn } from './functions-proxy.ts';
@@ -70,7 +71,11 @@ async function answer(incoming: IncomingMessage, options: ControlOptions): Promi
     body = await readBody(incoming);
     if (path[0] === 'api') {
       // The parsed path, so that `..` cannot lead out of /api.
-      return await passOn(`${pathname}${search}`, incoming, body, options.stack().ports.functions);
+      const functions = {
+        port: options.stack().ports.functions,
+        key: options.functionKey ?? FUNCTION_KEYS.function,
+      };
+      return await passOn(`${pathname}${search}`, incoming, body, functions);
     }
     request = { method, path, query: searchParams, body: jsonOf(body) };
   } catch (error) {

@@ -22,6 +22,8 @@ export interface ProcessStatus {
 }
 
 export interface ControlOptions {
+  /** The function key for `/api/…`. Default: the key of the local function host. */
+  readonly functionKey?: string;
   readonly hubs: IotHubs;
   readonly dps: Dps;
   readonly eventHubs: EventHubs;

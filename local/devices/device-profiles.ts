@@ -5,6 +5,8 @@ export interface DeviceProfile {
   /** ISO 3166 code. Data residency rules use it. */
   readonly country: string;
   readonly model: string;
+  /** What the device tells about its distance to the hubs. */
+  readonly nearness: Nearness;
   /** How the device registers with DPS. Every device uses MQTT with its hub. */
   readonly registersOver: 'mqtt' | 'https';
   readonly proof: 'key' | 'certificate';
@@ -14,11 +16,41 @@ export interface DeviceProfile {
   readonly rejectsLongIntervals: boolean;
 }
 
-const SITES = [
-  { site: 'amsterdam', country: 'NL' },
-  { site: 'new-york', country: 'US' },
-  { site: 'singapore', country: 'SG' },
-] as const;
+/** The nearest Azure region, or round trips that the device has measured, in milliseconds by region. */
+export type Nearness = { readonly region: string } | { readonly latency: Readonly<Record<string, number>> };
+
+interface Site extends Pick<DeviceProfile, 'country' | 'nearness'> {
+  readonly site: string;
+}
+
+const AMSTERDAM: Site = { site: 'amsterdam', country: 'NL', nearness: { region: 'westeurope' } };
+const FRANKFURT: Site = { site: 'frankfurt', country: 'DE', nearness: { region: 'germanywestcentral' } };
+const PARIS: Site = { site: 'paris', country: 'FR', nearness: { region: 'francecentral' } };
+/** Its cable goes to Ireland, so it is nearer to North Europe than to West Europe. */
+const BREST: Site = {
+  site: 'brest',
+  country: 'FR',
+  nearness: { latency: { northeurope: 12, westeurope: 22, eastus: 82, southeastasia: 165 } },
+};
+const NEW_YORK: Site = { site: 'new-york', country: 'US', nearness: { region: 'eastus' } };
+const CHICAGO: Site = { site: 'chicago', country: 'US', nearness: { region: 'northcentralus' } };
+const SINGAPORE: Site = {
+  site: 'singapore',
+  country: 'SG',
+  nearness: { latency: { southeastasia: 5, westeurope: 160, northeurope: 166, eastus: 223 } },
+};
+
+/**
+ * The sites of the devices, again from the start after the last one. The numbers of devices at the sites are chosen so that
+ * the expected shares of the hubs are near the weights of the project's `fleet.json`. The order is chosen so that the actual
+ * shares are near the expected ones, for any number of devices. A test checks both.
+ */
+const SITES: readonly Site[] = [
+  ...[FRANKFURT, NEW_YORK, SINGAPORE, PARIS, BREST],
+  ...[SINGAPORE, SINGAPORE, BREST, NEW_YORK, CHICAGO],
+  ...[FRANKFURT, AMSTERDAM, NEW_YORK, CHICAGO, BREST],
+  ...[CHICAGO, AMSTERDAM, BREST, NEW_YORK, CHICAGO],
+];
 const MODELS = ['pump-2', 'meter-1'] as const;
 
 /**
@@ -28,13 +60,18 @@ const MODELS = ['pump-2', 'meter-1'] as const;
 export function deviceProfiles(devices: number): readonly DeviceProfile[] {
   return Array.from({ length: devices }, (_, index) => ({
     deviceId: `sim-${String(index + 1).padStart(4, '0')}`,
-    ...(SITES[index % SITES.length] ?? SITES[0]),
+    ...(SITES[index % SITES.length] ?? AMSTERDAM),
     model: MODELS[index % MODELS.length] ?? MODELS[0],
     registersOver: index % 4 === 3 ? 'https' : 'mqtt',
     proof: index % 10 === 5 ? 'certificate' : 'key',
     battery: index % 3 === 0 || index === REJECTING ? 'low' : 'full',
     rejectsLongIntervals: index === REJECTING,
   }));
+}
+
+/** The payload that a device sends when it registers with DPS. */
+export function registrationPayload({ site, country, model, nearness }: DeviceProfile) {
+  return { site, country, model, ...nearness };
 }
 
 const REJECTING = 1;

@@ -1,11 +1,12 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { NoRetry } from 'azure-iot-common';
+import { Message, NoRetry } from 'azure-iot-common';
 import { Client, type Twin, X509AuthenticationProvider } from 'azure-iot-device';
 import { Mqtt } from 'azure-iot-device-mqtt';
 import type { Batteries } from './batteries.ts';
-import type { DeviceProfile } from './device-profiles.ts';
+import { type DeviceProfile, registrationPayload } from './device-profiles.ts';
 import type { DeviceNews, DeviceProof, StartDevices } from './messages.ts';
-import { type Assigned, register } from './registration.ts';
+import { type Assigned, refusalOf, register } from './registration.ts';
+import { TelemetryTimer } from './telemetry.ts';
 
 export interface DeviceOptions {
   readonly profile: DeviceProfile;
@@ -26,8 +27,8 @@ const SECOND_REPORT_AFTER_MS = 1_500;
 const AGAIN_AFTER_MS = 90_000;
 
 /**
- * One simulated device, built on Microsoft's SDKs. It registers, connects, reads its twin, reports properties and
- * applies desired properties.
+ * One simulated device, built on Microsoft's SDKs. It registers, connects, reads its twin, reports properties, applies
+ * desired properties and sends telemetry at the applied interval.
  */
 export class SimulatedDevice {
   readonly #options: DeviceOptions;
@@ -37,6 +38,7 @@ export class SimulatedDevice {
   #interval = 1_000;
   #reporting: Promise<void> = Promise.resolve();
   #answered = 0;
+  readonly #telemetry = new TelemetryTimer(() => this.#sendTelemetry());
 
   constructor(options: DeviceOptions) {
     this.#options = options;
@@ -51,7 +53,10 @@ export class SimulatedDevice {
         tries = 0;
       } catch (error) {
         if (signal.aborted) return;
-        this.#publish({ type: 'trouble', message: error instanceof Error ? error.message : String(error) });
+        const refusal = refusalOf(error);
+        if (refusal !== undefined) this.#publish({ type: 'refused', message: refusal });
+        else
+          this.#publish({ type: 'trouble', message: error instanceof Error ? error.message : String(error) });
       }
       await this.#hangUp();
       const wait = Math.min(FIRST_RETRY_MS * 2 ** tries, LONGEST_RETRY_MS);
@@ -64,7 +69,7 @@ export class SimulatedDevice {
     const assigned = await register({
       registrationId: profile.deviceId,
       proof,
-      payload: { site: profile.site, country: profile.country, model: profile.model },
+      payload: registrationPayload(profile),
       over: profile.registersOver,
       idScope: stack.idScope,
       ca: stack.ca,
@@ -141,6 +146,7 @@ export class SimulatedDevice {
     this.#answered = version;
     const refuses = this.#options.profile.rejectsLongIntervals && value > LONGEST_INTERVAL_MS;
     if (!refuses) this.#interval = value;
+    this.#telemetry.every(this.#interval);
     const answer = refuses
       ? { value: this.#interval, ac: 400, av: version, ad: 'this model sends at least every 30 s' }
       : { value: this.#interval, ac: 200, av: version };
@@ -171,6 +177,14 @@ export class SimulatedDevice {
     });
   }
 
+  #sendTelemetry(): void {
+    const message = new Message(JSON.stringify({ battery: this.#battery() }));
+    message.contentType = 'application/json';
+    message.contentEncoding = 'utf-8';
+    // A refusal of the hub ends the connection, and `run` connects again.
+    this.#client?.sendEvent(message, () => {});
+  }
+
   #battery(): number {
     const { batteries, profile } = this.#options;
     const known = batteries.get(profile.deviceId);
@@ -183,6 +197,7 @@ export class SimulatedDevice {
   }
 
   async #hangUp(): Promise<void> {
+    this.#telemetry.stop();
     const client = this.#client;
     this.#client = undefined;
     this.#twin = undefined;

@@ -27,4 +27,6 @@ export type DeviceNews =
   | { readonly type: 'reported'; readonly deviceId: string; readonly battery: number }
   | { readonly type: 'applied'; readonly deviceId: string; readonly value: number; readonly version: number }
   | { readonly type: 'rejected'; readonly deviceId: string; readonly value: number; readonly version: number }
+  /** DPS refused the registration. The message has the code of DPS. */
+  | { readonly type: 'refused'; readonly deviceId: string; readonly message: string }
   | { readonly type: 'trouble'; readonly deviceId: string; readonly message: string };

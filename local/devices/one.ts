@@ -6,7 +6,7 @@ import { isObject, type JsonObject } from '../../src/json/json.ts';
 import { deriveDeviceKey } from '../dps/index.ts';
 import { GROUP_KEY } from '../enrollments.ts';
 import { describeRegistered } from './description.ts';
-import { type Assigned, register } from './registration.ts';
+import { type Assigned, refusalOf, register } from './registration.ts';
 
 /** `npm run device`: registers one device of your own with the running local stack. See `--help`. */
 
@@ -121,19 +121,12 @@ function jsonObject(text: string): JsonObject {
 
 /** Whether DPS refused the device, so that Berth may have decided. */
 function isRefusal(error: unknown): boolean {
-  return refusalOf(error).errorCode !== undefined;
-}
-
-function refusalOf(error: unknown): JsonObject {
-  const result = (error as { readonly result?: unknown } | null)?.result;
-  return isObject(result) && isObject(result.registrationState) ? result.registrationState : {};
+  return refusalOf(error) !== undefined;
 }
 
 /** The reason of DPS if it refused the device. */
 function reasonOf(error: unknown): string {
-  const state = refusalOf(error);
-  if (state.errorCode !== undefined) return `DPS refused it: ${state.errorCode} ${state.errorMessage}`;
-  return error instanceof Error ? error.message : String(error);
+  return refusalOf(error) ?? (error instanceof Error ? error.message : String(error));
 }
 
 main().then(

@@ -6,7 +6,7 @@ import { Http } from 'azure-iot-provisioning-device-http';
 import { Mqtt } from 'azure-iot-provisioning-device-mqtt';
 import { SymmetricKeySecurityClient } from 'azure-iot-security-symmetric-key';
 import { X509Security } from 'azure-iot-security-x509';
-import type { JsonObject } from '../../src/json/json.ts';
+import { isObject, type JsonObject } from '../../src/json/json.ts';
 import type { DeviceProof } from './messages.ts';
 
 export interface RegistrationOptions {
@@ -48,6 +48,15 @@ export async function register(options: RegistrationOptions): Promise<Assigned> 
     // After a failure, the transport would otherwise keep its connection and timers.
     await client.cancel();
   }
+}
+
+/** What DPS said if it refused the device, as one sentence; undefined for other errors of `register`. */
+export function refusalOf(error: unknown): string | undefined {
+  const result = (error as { readonly result?: unknown } | null)?.result;
+  const state = isObject(result) && isObject(result.registrationState) ? result.registrationState : {};
+  return state.errorCode === undefined
+    ? undefined
+    : `DPS refused it: ${state.errorCode} ${state.errorMessage}`;
 }
 
 type Security = Parameters<typeof ProvisioningDeviceClient.create>[3];

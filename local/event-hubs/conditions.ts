@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { notHere } from '../errors.ts';
 
 /**
  * An AMQP error with the text of Event Hubs. SDKs choose their exception by `condition`, and some by the description.
@@ -84,6 +85,19 @@ export function messageTooLarge(deliveryId: number, size: number, limit: number)
 
 export function undecodable(reason: string): AmqpError {
   return failure('amqp:decode-error', reason);
+}
+
+/** The client has no token, or one that does not count. */
+export function unauthorized(reason: string): AmqpError {
+  return failure('amqp:unauthorized-access', reason);
+}
+
+/** Not in Azure: IoT Hub has AMQP, the local hub does not. */
+export function notInLocalHub(): AmqpError {
+  return failure(
+    'amqp:not-implemented',
+    notHere('AMQP of IoT Hub and DPS is not in the local hub. Use MQTT.'),
+  );
 }
 
 export function notAllowed(reason: string): AmqpError {

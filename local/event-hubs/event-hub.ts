@@ -106,9 +106,14 @@ export class EventHub {
     for (const partition of this.partitions) partition.close();
   }
 
+  /** The partition of a key, as Azure chooses it. */
+  partitionOfKey(key: string): Partition | undefined {
+    return this.partitions[partitionOfKey(key, this.partitions.length)];
+  }
+
   #choose(partitionKey: string | undefined): Partition | undefined {
     const count = this.partitions.length;
-    if (partitionKey !== undefined) return this.partitions[partitionOfKey(partitionKey, count)];
+    if (partitionKey !== undefined) return this.partitionOfKey(partitionKey);
     this.#nextPartition = (this.#nextPartition + 1) % count;
     return this.partitions[this.#nextPartition];
   }

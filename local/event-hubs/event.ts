@@ -6,6 +6,11 @@ export interface EventToAppend {
    * partition.
    */
   readonly partitionKey?: string | undefined;
+  /**
+   * Chooses the partition as a key does, but is not stored: IoT Hub chooses the partition by the device id and writes no
+   * `x-opt-partition-key`.
+   */
+  readonly placementKey?: string | undefined;
   /** "0", "1", … Without this and without a key, the partitions are used one after the other. */
   readonly partitionId?: string | undefined;
   /** Application properties. Whole numbers become AMQP longs, others doubles, Dates timestamps. */

@@ -3,6 +3,7 @@ import rhea from 'rhea';
 import { LocalError } from '../errors.ts';
 import { listen } from '../listen.ts';
 import { silent } from '../log.ts';
+import { ACCESS_KEY } from './access-key.ts';
 import { Client } from './amqp/client.ts';
 import { acceptConnection, offerMechanisms } from './amqp/connection.ts';
 import { MAX_MESSAGE_SIZE } from './amqp/producer-link.ts';
@@ -127,6 +128,8 @@ function appendEvent(hub: EventHub, event: EventToAppend): AppendedPosition {
   if (event.partitionId !== undefined && partition === undefined) {
     throw unknownHub(`The event hub "${hub.name}" has no partition "${event.partitionId}"`);
   }
+  const placed =
+    partition ?? (event.placementKey === undefined ? undefined : hub.partitionOfKey(event.placementKey));
   const message = encodeEvent(event);
   if (message.length > MAX_MESSAGE_SIZE) {
     throw new LocalError(
@@ -134,7 +137,7 @@ function appendEvent(hub: EventHub, event: EventToAppend): AppendedPosition {
       `An event has ${message.length} bytes. The event hub "${hub.name}" accepts at most ${MAX_MESSAGE_SIZE}.`,
     );
   }
-  const [position] = hub.append(readProducedEvents(message, STANDARD_MESSAGE_FORMAT), partition);
+  const [position] = hub.append(readProducedEvents(message, STANDARD_MESSAGE_FORMAT), placed);
   if (position === undefined) throw new Error('An event was appended without a position.');
   return position;
 }
@@ -150,8 +153,8 @@ function unknownHub(sentence: string): LocalError {
 function connectionString(port: number, hub: string | undefined): string {
   const parts = [
     `Endpoint=sb://localhost:${port}`,
-    'SharedAccessKeyName=RootManageSharedAccessKey',
-    'SharedAccessKey=SAS_KEY_VALUE',
+    `SharedAccessKeyName=${ACCESS_KEY.keyName}`,
+    `SharedAccessKey=${ACCESS_KEY.key}`,
     'UseDevelopmentEmulator=true',
   ];
   if (hub !== undefined) parts.push(`EntityPath=${hub}`);

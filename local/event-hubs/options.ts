@@ -10,7 +10,7 @@ export interface EventHubOptions {
 }
 
 export interface EventHubsOptions {
-  /** TCP port on 127.0.0.1; 0 selects a free one. */
+  /** TCP port on loopback; 0 selects a free one. */
   readonly port: number;
   /** Folder with one journal for each partition; absent: in memory only. */
   readonly directory?: string | undefined;

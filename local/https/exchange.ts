@@ -19,8 +19,10 @@ export interface HttpRequest {
 export interface HttpResponse {
   readonly status: number;
   readonly headers?: Readonly<Record<string, string>>;
-  /** The body as JSON; absent: an empty body. */
+  /** The body as JSON; absent: `bytes`, or an empty body. */
   readonly body?: JsonValue;
+  /** The body as bytes, with its `Content-Type` in `headers`. */
+  readonly bytes?: Buffer;
 }
 
 /** A service throws this to give no answer. The server then drops the connection. */

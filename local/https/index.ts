@@ -3,4 +3,5 @@
  * (`IOT_ENDPOINT`).
  */
 export type { HttpRequest, HttpResponse, HttpService } from './exchange.ts';
+export { createRevocationListService } from './revocation-list.ts';
 export { type HttpOptions, type HttpServer, startHttp } from './server.ts';

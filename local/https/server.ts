@@ -120,7 +120,11 @@ function readBody(incoming: IncomingMessage): Promise<Buffer | undefined> {
   });
 }
 
-function send(outgoing: ServerResponse, { status, headers = {}, body }: HttpResponse): void {
+function send(outgoing: ServerResponse, { status, headers = {}, body, bytes: raw }: HttpResponse): void {
+  if (raw !== undefined) {
+    outgoing.writeHead(status, { ...headers, 'Content-Length': raw.length }).end(raw);
+    return;
+  }
   if (body === undefined) {
     outgoing.writeHead(status, { ...headers, ...(status !== 204 && { 'Content-Length': 0 }) }).end();
     return;

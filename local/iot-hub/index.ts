@@ -20,4 +20,4 @@ export { deviceNameOf, isSameHub, readHubName } from './model/host-name.ts';
 export { HubRefusal } from './model/hub-error.ts';
 export type { Authentication } from './model/identity.ts';
 export type { PortableDevice, ProvisioningAccess } from './operations/provisioning-access.ts';
-export { DEVELOPMENT_SERVICE_KEY, SERVICE_POLICY } from './service-api/service-authorization.ts';
+export { DEVELOPMENT_SERVICE_KEY } from './service-api/service-authorization.ts';

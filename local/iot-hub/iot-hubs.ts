@@ -1,8 +1,9 @@
 import { join } from 'node:path';
 import type { JsonObject } from '../../src/json/json.ts';
-import type { HttpService } from '../https/exchange.ts';
+import type { HttpResponse, HttpService } from '../https/exchange.ts';
 import { type LocalLog, silent } from '../log.ts';
 import type { MqttService } from '../mqtt/index.ts';
+import { readDeviceCall, serveDeviceCall } from './device-api/device-https.ts';
 import { createDeviceService } from './device-api/device-service.ts';
 import type { FaultSettings } from './faults/faults.ts';
 import { createHubFaults, type FaultStatus, type HubFaults } from './faults/hub-faults.ts';
@@ -10,6 +11,7 @@ import type { HubCounters } from './hub/counters.ts';
 import { type EventSink, lostEvent } from './hub/event-sink.ts';
 import { createHub, entryOf, type HubSettings, type LocalHub } from './hub/hub.ts';
 import { DEFAULT_SHAPING, type Shaping } from './hub/throttle.ts';
+import { builtInPolicies } from './model/access-policy.ts';
 import { type Address, addressOf } from './model/address.ts';
 import { isSameHub, namesOf, readHubName } from './model/host-name.ts';
 import { HubRefusal } from './model/hub-error.ts';
@@ -17,6 +19,7 @@ import { readModuleChoice } from './model/identity.ts';
 import { createIdentity, deleteIdentity } from './operations/identity-operations.ts';
 import { type ProvisioningAccess, provisioningAccess } from './operations/provisioning-access.ts';
 import { editAsConfiguration, editAsPortal, patchTwinOf, serviceTwin } from './operations/twin-operations.ts';
+import { absentRoute } from './service-api/absent-routes.ts';
 import { refusalResponse, serveServiceCall } from './service-api/service-api.ts';
 import { DEVELOPMENT_SERVICE_KEY } from './service-api/service-authorization.ts';
 
@@ -110,6 +113,7 @@ export function createIotHubs(options: LocalIotHubsOptions): IotHubs {
     now = Date.now,
     shaping = DEFAULT_SHAPING,
   } = options;
+  const policies = builtInPolicies(serviceKey);
   const hubs = new Map<string, FaultyHub>();
   for (const settings of options.hubs) {
     const key = readHubName(settings.host).hub;
@@ -131,20 +135,28 @@ export function createIotHubs(options: LocalIotHubsOptions): IotHubs {
       async answer(request) {
         const { hub: name, kind } = readHubName(request.host);
         const known = hubs.get(name);
+        const call = readDeviceCall(request);
+        const absent = call === undefined ? absentRoute(request) : undefined;
+        if (absent !== undefined) return refusalResponse(absent, false, now());
+        if (call !== undefined && known !== undefined && kind !== 'service') {
+          return refusing(known.hub, () => serveDeviceCall(known.hub, policies, call, request));
+        }
         if (known !== undefined && kind !== 'device') {
           const { hub, faults } = known;
-          return faults.serve(hub, request, () => serveServiceCall(hub, serviceKey, request));
+          return faults.serve(hub, request, () => serveServiceCall(hub, policies, request));
         }
         // The answer of Azure to a service call at a device name is not documented.
         const why =
           known === undefined
             ? `Unknown hub ${request.host}`
-            : `${request.host} serves only devices. Services must call ${name} or its service name`;
+            : kind === 'service'
+              ? `${request.host} serves only services. Devices must call ${name} or its device name`
+              : `${request.host} serves only devices. Services must call ${name} or its service name`;
         const refusal = new HubRefusal('IotHubNotFound', why);
         return refusalResponse(refusal, false, now());
       },
     },
-    mqtt: createDeviceService(hubOf),
+    mqtt: createDeviceService(hubOf, policies),
     views,
     view: (host) => views.find((view) => isSameHub(view.host, host)),
     provisioning(host) {
@@ -158,6 +170,18 @@ export function createIotHubs(options: LocalIotHubsOptions): IotHubs {
       }
     },
   };
+}
+
+/** The answer of an operation, or its refusal. */
+async function refusing(hub: LocalHub, serve: () => Promise<HttpResponse>): Promise<HttpResponse> {
+  try {
+    return await serve();
+  } catch (error) {
+    if (!(error instanceof HubRefusal)) throw error;
+    if (error.refusal === 'ThrottlingException') hub.counters.deviceThrottled += 1;
+    else if (error.refusal === 'IotHubQuotaExceeded') hub.counters.deviceQuotaRefused += 1;
+    return refusalResponse(error, false, hub.now());
+  }
 }
 
 interface FaultyHub {

@@ -3,6 +3,7 @@ import {
   parser as createParser,
   generate,
   type IConnectPacket,
+  type IPublishPacket,
   type ISubscription,
   type Packet,
 } from 'mqtt-packet';
@@ -26,6 +27,7 @@ const MAX_SILENCE_MS = 1_767_000;
 /** IoT Hub allows a device five subscriptions at a time (iot-mqtt-connect-to-iot-hub). */
 const MAX_SUBSCRIPTIONS = 5;
 const SUBSCRIPTION_REFUSED = 128;
+const MAX_MESSAGE_ID = 65_535;
 /**
  * While MAX_INBOX packets of a client wait, the server reads no more of them. A client that leaves MAX_UNREAD_BYTES
  * unread is dropped.
@@ -42,17 +44,29 @@ const LINGER_MS = 1_000;
 export function serveConnection(socket: TLSSocket, services: readonly MqttService[], log: LocalLog): void {
   const parser = createParser({ protocolVersion: 4 });
   const inbox: Packet[] = [];
-  const filters = new Set<string>();
+  /** The subscriptions with their QoS. */
+  const filters = new Map<string, 0 | 1>();
+  /** What to do when the client acknowledges a message. */
+  const unacknowledged = new Map<number, () => void>();
+  let lastMessageId = 0;
   let session: MqttSession | undefined;
   let greeted = false;
   let ended = false;
   let working = false;
+  /** The messages to the client while its publish is not acknowledged yet; undefined: they are sent at once. */
+  let held: Packet[] | undefined;
   let silence = setTimeout(drop, CONNECT_TIMEOUT_MS);
 
   const connection: MqttConnection = {
-    publish(filter, { topic, payload }) {
-      if (ended || !filters.has(filter)) return false;
-      send({ cmd: 'publish', topic, payload, qos: 0, dup: false, retain: false });
+    publish(filter, { topic, payload }, onAcknowledged) {
+      const granted = filters.get(filter);
+      if (ended || granted === undefined) return false;
+      const messageId = granted === 1 && onAcknowledged ? expectAcknowledgement(onAcknowledged) : undefined;
+      const how = messageId === undefined ? { qos: 0 as const } : { qos: 1 as const, messageId };
+      const packet: Packet = { cmd: 'publish', topic, payload, dup: false, retain: false, ...how };
+      if (held === undefined) send(packet);
+      else held.push(packet);
+      if (messageId === undefined) onAcknowledged?.();
       return true;
     },
     close: end,
@@ -104,22 +118,40 @@ export function serveConnection(socket: TLSSocket, services: readonly MqttServic
     switch (packet.cmd) {
       case 'publish':
         if (packet.qos === 2) return drop(); // IoT Hub closes the connection on QoS 2
-        await session.received({ topic: packet.topic, payload: Buffer.from(packet.payload) });
-        if (packet.qos === 1) send(reply('puback', packet));
-        return;
+        return receive(session, packet);
       case 'subscribe':
-        return send({ cmd: 'suback', granted: subscribe(session, packet.subscriptions), ...idOf(packet) });
+        send({ cmd: 'suback', granted: subscribe(session, packet.subscriptions), ...idOf(packet) });
+        return session.subscribed([...filters.keys()]);
       case 'unsubscribe':
         for (const filter of packet.unsubscriptions) filters.delete(filter);
-        session.subscribed([...filters]);
+        session.subscribed([...filters.keys()]);
         return send(reply('unsuback', packet));
       case 'puback':
-        return;
+        return acknowledged(packet.messageId ?? 0);
       case 'disconnect':
         return end();
       default:
         return drop();
     }
+  }
+
+  /**
+   * Gives a message to the service. A message with QoS 1 is acknowledged before its answer is sent: the SDK for C#
+   * ends the connection if the answer comes first.
+   */
+  async function receive(by: MqttSession, packet: IPublishPacket): Promise<void> {
+    const message = {
+      topic: packet.topic,
+      payload: Buffer.from(packet.payload),
+      ...(packet.retain === true && { isRetained: true }),
+    };
+    if (packet.qos === 0) return by.received(message);
+    held = [];
+    await by.received(message);
+    send(reply('puback', packet));
+    const answers = held;
+    held = undefined;
+    for (const answer of answers) send(answer);
   }
 
   async function connect(packet: IConnectPacket): Promise<void> {
@@ -138,7 +170,7 @@ export function serveConnection(socket: TLSSocket, services: readonly MqttServic
     if ('refused' in answer) return refuse(answer.refused);
     if (ended) return;
     expectEvery(packet.keepalive ?? 0);
-    for (const filter of answer.restored) filters.add(filter);
+    for (const filter of answer.restored) filters.set(filter, 1);
     send({ cmd: 'connack', returnCode: 0, sessionPresent: filters.size > 0 });
     session = answer;
     session.opened(connection);
@@ -148,11 +180,24 @@ export function serveConnection(socket: TLSSocket, services: readonly MqttServic
     const granted = wanted.map(({ topic, qos }) => {
       const isRoom = filters.has(topic) || filters.size < MAX_SUBSCRIPTIONS;
       if (!isRoom || !to.grants(topic)) return SUBSCRIPTION_REFUSED;
-      filters.add(topic);
-      return Math.min(qos, 1);
+      const highest = qos === 0 ? 0 : 1;
+      filters.set(topic, highest);
+      return highest;
     });
-    to.subscribed([...filters]);
     return granted;
+  }
+
+  function expectAcknowledgement(then: () => void): number {
+    do lastMessageId = (lastMessageId % MAX_MESSAGE_ID) + 1;
+    while (unacknowledged.has(lastMessageId));
+    unacknowledged.set(lastMessageId, then);
+    return lastMessageId;
+  }
+
+  function acknowledged(messageId: number): void {
+    const then = unacknowledged.get(messageId);
+    unacknowledged.delete(messageId);
+    then?.();
   }
 
   function expectEvery(keepAliveSeconds: number): void {

@@ -28,15 +28,20 @@ export interface MqttRefusal {
 export interface MqttMessage {
   readonly topic: string;
   readonly payload: Buffer;
+  /** The RETAIN flag of a message of a client; absent: not set. */
+  readonly isRetained?: boolean;
 }
 
 /** A connection, for its service. None of its methods throws. */
 export interface MqttConnection {
   /**
-   * Sends a message with QoS 0 if the client is subscribed to `filter`, which covers the topic. Returns whether the
-   * client is subscribed.
+   * Sends a message if the client is subscribed to `filter`, which covers the topic. Returns whether the client is
+   * subscribed.
+   *
+   * @param onAcknowledged Absent: QoS 0. Else the message has the QoS of the subscription, and this is called when the
+   *   client has acknowledged it, or with QoS 0 at once. It is not called if the connection ends before.
    */
-  publish(filter: string, message: MqttMessage): boolean;
+  publish(filter: string, message: MqttMessage, onAcknowledged?: () => void): boolean;
   close(): void;
 }
 
@@ -50,7 +55,10 @@ export interface MqttSession {
   grants(filter: string): boolean;
   /** Called with all filters when the subscriptions of the client change. */
   subscribed(filters: readonly string[]): void;
-  /** Processes a message of the client. When it settles, the message is acknowledged, and the next one follows. */
+  /**
+   * Processes a message of the client. When it settles, the message is acknowledged, and the next one follows. Messages
+   * that the service publishes until then are sent after the acknowledgement.
+   */
   received(message: MqttMessage): void | Promise<void>;
   /** Called once when the connection has ended, and only after `opened`. */
   closed(): void;

@@ -10,7 +10,13 @@ export const FLEET_STATUS = z.object({
       host: z.string(),
       state: z.string(),
       weight: z.number(),
-      share: z.object({ wanted: z.number() }),
+      share: z.object({
+        wanted: z.number(),
+        /** Null: not known yet, or too many devices. */
+        expected: z.number().nullable(),
+        /** One standard deviation of the actual share. */
+        spread: z.number().nullable(),
+      }),
       devices: z.number().nullable(),
       twins: z.record(z.string(), z.number()),
       twinsCountedAt: z.iso.datetime().nullable(),
@@ -60,6 +66,33 @@ export const DEVICE_STATUS = z.object({
   ),
 });
 export type ShownTwin = z.output<typeof DEVICE_STATUS>['twins'][number];
+
+/** The newest allocation decision about a device, as far as the live view shows it. */
+const RECEIPT = z.object({
+  at: z.iso.datetime(),
+  result: z.union([
+    z.object({
+      kind: z.literal('assigned'),
+      host: z.string(),
+      how: z.enum(['placed', 'stayed', 'moved', 'never reprovisioned']),
+    }),
+    z.object({ kind: z.literal('refused'), message: z.string() }),
+  ]),
+  /** By score, the best first. */
+  hubs: z.array(
+    z.object({
+      host: z.string(),
+      latencyMs: z.number().optional(),
+      weight: z.number().optional(),
+      excluded: z.string().optional(),
+    }),
+  ),
+  /** The rules that matched or were unknown. */
+  rules: z.array(z.object({ name: z.string(), result: z.string(), applied: z.boolean() })),
+});
+export type ShownReceipt = z.output<typeof RECEIPT>;
+
+export const DEVICE_RECEIPTS = z.object({ receipts: z.array(RECEIPT) });
 
 /** The parts of `GET /hubs` of the control API that the check reads. */
 export const HUB_COUNTERS = z.object({

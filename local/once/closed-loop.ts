@@ -1,17 +1,16 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import * as z from 'zod';
 import { isObject, type JsonObject, type JsonValue, sameJson } from '../../src/json/json.ts';
 import type { DeviceProgress, FleetProgress } from '../progress.ts';
 import {
   DEVICE_STATUS,
   EVENT_COUNTERS,
-  FLEET_STATUS,
   getJson,
   HUB_COUNTERS,
   HUB_TWIN,
   type LocalFleetStatus,
   type ShownTwin,
 } from './apis.ts';
+import { type FunctionsAccess, runResync } from './resync-run.ts';
 
 /** The last line of `npm start -- --once --json`. */
 export interface LoopResult {
@@ -36,12 +35,9 @@ export type LoopCheck =
   | { readonly closed: true; readonly result: LoopResult }
   | { readonly closed: false; readonly reasons: readonly string[] };
 
-export interface LoopOptions {
+export interface LoopOptions extends FunctionsAccess {
   readonly progress: FleetProgress;
   readonly controlUrl: string;
-  readonly functionsUrl: string;
-  readonly functionKey: string;
-  readonly masterKey: string;
   /** `Date.now()` at the start. */
   readonly startedAt: number;
   /** Events that existed before the start. */
@@ -59,7 +55,7 @@ export async function checkLoop(options: LoopOptions): Promise<LoopCheck> {
   const behind = [...devicesBehind(options.progress), ...(await eventsBehind(options))];
   if (behind.length > 0) return { closed: false, reasons: behind };
 
-  const fleet = await freshFleetStatus(options);
+  const fleet = await runResync(options, COUNTED_WITHIN_MS);
   const { reasons, hubs } = await compareWithHubs(options, fleet);
   if (reasons.length > 0) return { closed: false, reasons };
   // An event that came during the comparison makes it outdated.
@@ -109,31 +105,6 @@ function devicesBehind({ devices }: FleetProgress): readonly string[] {
 async function eventsBehind({ controlUrl }: LoopOptions): Promise<readonly string[]> {
   const { unread } = await getJson(`${controlUrl}/events`, EVENT_COUNTERS);
   return unread === 0 ? [] : [`${unread} events are unread`];
-}
-
-/**
- * Runs `resyncFleet`, which processes work items and counts twins. Then waits for the new counts.
- */
-async function freshFleetStatus({
-  functionsUrl,
-  functionKey,
-  masterKey,
-}: LoopOptions): Promise<LocalFleetStatus> {
-  const startedAt = Date.now();
-  await fetch(`${functionsUrl}/admin/functions/resyncFleet`, {
-    method: 'POST',
-    headers: { 'x-functions-key': masterKey, 'content-type': 'application/json' },
-    body: '{}',
-    signal: AbortSignal.timeout(10_000),
-  });
-  for (;;) {
-    const fleet = await getJson(`${functionsUrl}/api/fleet`, FLEET_STATUS, {
-      'x-functions-key': functionKey,
-    });
-    const isFresh = fleet.hubs.every(({ twinsCountedAt }) => Date.parse(twinsCountedAt ?? '') >= startedAt);
-    if (isFresh || Date.now() - startedAt > COUNTED_WITHIN_MS) return fleet;
-    await delay(250);
-  }
 }
 
 /** Compares every twin of every hub with Berth's answer about it. */

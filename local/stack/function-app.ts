@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Cloud } from '../cloud.ts';
 import { LocalError } from '../errors.ts';
 import { pagePorts } from '../foreign-requests.ts';
-import { FUNCTION_KEYS } from '../keys.ts';
+import type { FunctionHostKeys } from '../keys.ts';
 import type { LocalLog } from '../log.ts';
 import { logToFile } from '../log-file.ts';
 import { startChild } from '../processes/child.ts';
@@ -17,6 +17,7 @@ export interface FunctionAppOptions {
   readonly appDirectory: string;
   readonly bundles: string;
   readonly port: number;
+  readonly keys: FunctionHostKeys;
   readonly cloud: Cloud;
   /** File for the output of the process. */
   readonly logFile: string;
@@ -39,8 +40,8 @@ export function runFunctionApp(options: FunctionAppOptions): KeptRunning {
       // These values replace those of local.settings.json, which contains only the default ports.
       env: {
         ...cloud.settings,
-        FUNCTION_HOST_FUNCTION_KEY: FUNCTION_KEYS.function,
-        FUNCTION_HOST_MASTER_KEY: FUNCTION_KEYS.master,
+        FUNCTION_HOST_FUNCTION_KEY: options.keys.function,
+        FUNCTION_HOST_MASTER_KEY: options.keys.master,
       },
       onLine,
     });

@@ -6,21 +6,25 @@ import { type ProcessStatus, readEventStatus } from '../control-api/index.ts';
 import { deviceProfiles } from '../devices/device-profiles.ts';
 import { LocalError } from '../errors.ts';
 import { readLocalFleet } from '../fleet-file.ts';
-import { FUNCTION_KEYS } from '../keys.ts';
+import type { KeyInput } from '../hotkeys/hotkeys.ts';
+import { functionKeys } from '../keys.ts';
 import { reservePort } from '../listen.ts';
 import type { LocalLog } from '../log.ts';
 import { checkLoop, type LoopCheck, type LoopResult } from '../once/closed-loop.ts';
+import { runResync } from '../once/resync-run.ts';
 import type { LocalOptions } from '../options.ts';
 import type { KeptRunning } from '../processes/kept-running.ts';
 import { FleetProgress } from '../progress.ts';
 import { onState } from '../state/failure.ts';
 import { lockState } from '../state-lock.ts';
 import { LiveFeed } from '../view/live-feed.ts';
-import { renderLive } from '../view/live-view.ts';
 import { progressLine } from '../view/progress-line.ts';
 import type { Screen } from '../view/screen.ts';
+import { estimatedEffect } from '../watch/fleet-change.ts';
+import { FleetWatch } from '../watch/fleet-watch.ts';
 import { runDevices } from './fleet-of-devices.ts';
 import { FUNCTION_HOST, runFunctionApp, waitForFunctions } from './function-app.ts';
+import { showLive } from './live.ts';
 
 export interface SupervisorOptions extends LocalOptions {
   /** Folder of the project, with host.json, package.json and fleet.json. */
@@ -28,13 +32,20 @@ export interface SupervisorOptions extends LocalOptions {
   /** Folder with the bundled processes. */
   readonly bundles: string;
   readonly screen: Screen;
+  /** The keyboard. */
+  readonly input: KeyInput;
   /** Ctrl-C aborts this signal. */
   readonly signal: AbortSignal;
+  /** Stops the stack, as Ctrl-C does. */
+  readonly end: () => void;
+  /** Calls its argument when the bundles of the functions have changed. */
+  readonly onRebuilt: (listener: () => void) => void;
 }
 
 const FUNCTIONS_START_MS = 60_000;
+/** A run that another process has interrupted keeps its lease for a while. The devices do not wait for that. */
+const FIRST_RUN_MS = 3_000;
 const CHECK_EVERY_MS = 500;
-const REDRAW_EVERY_MS = 1_000;
 /** After SIGTERM, a function host needs up to eight seconds to end. */
 const STOP_MS = 10_000;
 
@@ -49,7 +60,9 @@ export async function supervise(options: SupervisorOptions): Promise<LoopResult 
   const { appDirectory, stateDirectory, screen, signal } = options;
   const startedAt = Date.now();
   const log = logTo(screen);
-  const fleet = readLocalFleet(resolve(appDirectory, process.env.FLEET_FILE || 'fleet.json'));
+  const keys = functionKeys(process.env);
+  const fleetFile = resolve(appDirectory, process.env.FLEET_FILE || 'fleet.json');
+  const fleet = readLocalFleet(fleetFile);
   const logs = join(stateDirectory, 'logs');
   const unlock = lockState(stateDirectory, options.fresh, {
     protectedFolders: [appDirectory],
@@ -70,7 +83,8 @@ export async function supervise(options: SupervisorOptions): Promise<LoopResult 
       ...options,
       fleet,
       functionsPort,
-      webhookUrl: `${functionsUrl}/api/allocate?code=${FUNCTION_KEYS.function}`,
+      functionKey: keys.function,
+      webhookUrl: `${functionsUrl}/api/allocate?code=${encodeURIComponent(keys.function)}`,
       processes: () => processes(running, cloud),
       onAzuriteReturn: () => renewFunctions(running, options, log),
       log,
@@ -91,6 +105,7 @@ export async function supervise(options: SupervisorOptions): Promise<LoopResult 
         runFunctionApp({
           ...options,
           port: functionsPort,
+          keys,
           cloud,
           logFile: join(logs, 'functions.log'),
           log,
@@ -100,21 +115,20 @@ export async function supervise(options: SupervisorOptions): Promise<LoopResult 
     }
     if (signal.aborted) return undefined;
     screen.line(
-      `${elapsed(startedAt)}  the functions run at ${functionsUrl}/api (function key ${FUNCTION_KEYS.function}, master key ${FUNCTION_KEYS.master})`,
+      `${elapsed(startedAt)}  the functions run at ${functionsUrl}/api (function key ${keys.function}, master key ${keys.master})`,
     );
 
     const progress = new FleetProgress(deviceProfiles(options.devices));
-    const feed = new LiveFeed({ progress, cloud, functionsUrl, startedAt, fleet });
+    const feed = new LiveFeed({ progress, cloud, functionsUrl, keys, startedAt, fleet });
     progress.onNews((news, device) => feed.note(news, device));
-    const loop = {
-      progress,
-      controlUrl,
+    const access = {
       functionsUrl,
-      functionKey: FUNCTION_KEYS.function,
-      masterKey: FUNCTION_KEYS.master,
-      startedAt,
-      eventsBefore,
+      functionKey: keys.function,
+      masterKey: keys.master,
     };
+    const loop = { ...access, progress, controlUrl, startedAt, eventsBefore };
+    // As in Azure, Berth knows the hubs before their first devices come. If it does not answer in time, they come anyway.
+    await runResync(access, FIRST_RUN_MS).catch(() => {});
     running.push(
       await runDevices({
         profiles: [...progress.devices.values()].map(({ profile }) => profile),
@@ -128,7 +142,24 @@ export async function supervise(options: SupervisorOptions): Promise<LoopResult 
       }),
     );
     if (options.once) return await untilClosed(() => checkLoop(loop), progress, options, startedAt);
-    await showLive(feed, options, () => processes(running, cloud));
+    const { runCommand } = cloud.control;
+    const functions = running.find(({ name }) => name === FUNCTION_HOST);
+    const restartFunctions = functions && (() => void functions.renew(STOP_MS));
+    options.onRebuilt(() => restartFunctions?.());
+    await showLive({
+      ...options,
+      feed,
+      watch: new FleetWatch({
+        file: fleetFile,
+        fleet,
+        effectOf: (file) => estimatedEffect(file, runCommand, join(stateDirectory, 'what-if-devices.jsonl')),
+        howToUse: screen.isTerminal && functions !== undefined ? 'press r' : 'restart to use it',
+      }),
+      addresses: { functionsUrl, controlUrl, functionKey: keys.function },
+      runCommand,
+      processes: () => processes(running, cloud),
+      restartFunctions,
+    });
     return undefined;
   } finally {
     screen.settle();
@@ -167,17 +198,6 @@ async function untilClosed(
     await delay(CHECK_EVERY_MS, undefined, { signal }).catch(() => {});
   }
   return undefined;
-}
-
-async function showLive(
-  feed: LiveFeed,
-  { screen, signal }: SupervisorOptions,
-  status: () => readonly ProcessStatus[],
-): Promise<void> {
-  while (!signal.aborted) {
-    screen.status(renderLive(await feed.model(status())));
-    await delay(REDRAW_EVERY_MS, undefined, { signal }).catch(() => {});
-  }
 }
 
 function processes(running: readonly KeptRunning[], cloud: Cloud | undefined): readonly ProcessStatus[] {

@@ -15,7 +15,7 @@ export const PROBE = 'probe';
  */
 const FOLDERS = /^(azurite(\/__(blob|queue)storage__)?|ca|dps|event-hubs(\/[a-z0-9._-]+)?|hubs|logs)$/;
 const FILES: readonly RegExp[] = [
-  /^(lock|probe|berth-state\.json(\.next)?|batteries\.jsonl(\.next)?)$/,
+  /^(lock|probe|berth-state\.json(\.next)?|batteries\.jsonl(\.next)?|what-if-devices\.jsonl)$/,
   // Azurite's databases (its library LokiJS writes `~` first) and the content of blobs and messages.
   /^azurite\/__azurite_db_(blob|blob_extent|queue|queue_extent|table)__\.json~?$/,
   /^azurite\/__(blob|queue)storage__\/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/,

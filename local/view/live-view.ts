@@ -5,11 +5,16 @@ import { type ShownTrouble, troubleLines } from './trouble-lines.ts';
 
 /** One hub in the live view. */
 export interface HubLine {
-  readonly host: string;
+  /** The short name. */
+  readonly name: string;
   readonly state: string;
-  readonly weight: number;
-  /** Share of the devices that Berth wants on this hub, from 0 to 1. */
+  /** Share of the devices by the weights, from 0 to 1. */
   readonly wanted: number;
+  /**
+   * Share of the devices by weights, latencies and rules, and one standard deviation of the actual share; undefined:
+   * not known.
+   */
+  readonly expected: { readonly share: number; readonly spread: number } | undefined;
   readonly devices: number;
   readonly connected: number;
   /** Calls of services since the start. */
@@ -29,33 +34,53 @@ export interface LiveModel {
   readonly changes: number;
   /** Reads, writes and queries of services since the start. */
   readonly hubOps: number;
+  /** Telemetry messages of devices since the start, and now. */
+  readonly telemetry: { readonly messages: number; readonly perSecond: number };
   readonly unread: number | undefined;
   readonly policies: readonly PolicyLine[];
   readonly trouble: ShownTrouble;
-  /** The latest messages of devices, the newest last. */
+  /** Why the last devices that registered are on their hubs, the newest last. */
+  readonly placements: readonly string[];
+  /** The latest other messages, the newest last. */
   readonly latest: readonly string[];
-  readonly functionsUrl: string;
-  readonly controlUrl: string;
-  readonly functionKey: string;
   readonly processes: readonly ProcessStatus[];
+  /** The last lines: what the user can do. */
+  readonly footer: readonly string[];
 }
 
 const STATE_WORDS: Readonly<Record<string, string>> = { inSync: 'in sync' };
 
-/** The live view as lines of text, without empty sections. */
-export function renderLive(model: LiveModel): readonly string[] {
+/**
+ * The live view as lines of text, without empty sections.
+ *
+ * @param rows the height of the terminal. If it is too low, the oldest messages are left out. Default: no limit
+ */
+export function renderLive(model: LiveModel, rows = Number.POSITIVE_INFINITY): readonly string[] {
+  const { placements, latest } = model;
+  const without = linesOf({ ...model, placements: [], latest: [] }).length;
+  // The cursor is below the last line, and an empty line follows the messages.
+  const room = Math.max(0, rows - without - 2);
+  const forPlacements = Math.max(Math.ceil(room / 2), room - latest.length);
+  const shown = newest(placements, forPlacements);
+  return linesOf({ ...model, placements: shown, latest: newest(latest, room - shown.length) });
+}
+
+function newest(lines: readonly string[], room: number): readonly string[] {
+  return lines.slice(Math.max(0, lines.length - room));
+}
+
+function linesOf(model: LiveModel): readonly string[] {
   const policies = policyLines(model.policies);
   const placed = model.hubs.reduce((sum, hub) => sum + hub.devices, 0);
   const hubs = table([
-    ['hub', 'state', 'weight', 'wanted', 'actual', 'devices', 'online', 'twin reads', 'twin writes'],
+    ['hub', 'state', 'wanted', 'expected', 'actual', 'online', 'reads', 'writes'],
     ...model.hubs.map((hub) => [
-      hub.host,
+      hub.name,
       hub.state,
-      String(hub.weight),
       percentText(hub.wanted),
+      expectedText(hub.expected),
       placed === 0 ? '-' : percentText(hub.devices / placed),
-      String(hub.devices),
-      String(hub.connected),
+      `${hub.connected} of ${hub.devices}`,
       String(hub.twinReads),
       String(hub.twinWrites),
     ]),
@@ -67,19 +92,25 @@ export function renderLive(model: LiveModel): readonly string[] {
     '',
     `twins    ${twins(model.twins)}`,
     `cost     ${cost(model)}`,
+    `sent     ${pluralText(model.telemetry.messages, 'telemetry message')}, ${model.telemetry.perSecond.toFixed(1)} a second`,
     `events   ${model.unread === undefined ? 'not known yet' : `${model.unread} unread`}`,
     ...restarts(model.processes),
     ...troubleLines(model.trouble),
     '',
     ...policies,
     ...(policies.length === 0 ? [] : ['']),
+    ...model.placements,
     ...model.latest,
-    ...(model.latest.length === 0 ? [] : ['']),
-    `console  ${model.controlUrl}/`,
-    `fleet    curl -H 'x-functions-key: ${model.functionKey}' ${model.functionsUrl}/api/fleet`,
-    `hubs     curl ${model.controlUrl}/hubs`,
-    'Press Ctrl-C to stop the local stack.',
+    ...(model.placements.length + model.latest.length === 0 ? [] : ['']),
+    ...model.footer,
   ];
+}
+
+/** `33 ± 11 %` */
+function expectedText(expected: HubLine['expected']): string {
+  if (expected === undefined) return '-';
+  const { share, spread } = expected;
+  return `${Math.round(share * 100)} ± ${Math.round(spread * 100)} %`;
 }
 
 function down(processes: LiveModel['processes']): string {
@@ -104,6 +135,6 @@ function twins(counted: LiveModel['twins']): string {
 }
 
 function cost({ corrections, changes, hubOps }: LiveModel): string {
-  const perChange = changes === 0 ? '' : `, ${(hubOps / changes).toFixed(2)} hub operations per change`;
+  const perChange = changes === 0 ? '' : `, ${(hubOps / changes).toFixed(2)} hub operations each`;
   return `${pluralText(corrections, 'correction')} for ${pluralText(changes, 'reported change')}${perChange}`;
 }

@@ -5,6 +5,8 @@ import type { Writable } from 'node:stream';
  */
 export interface Screen {
   readonly isTerminal: boolean;
+  /** The height of the terminal; undefined for a file or pipe. */
+  readonly rows: number | undefined;
   /** Prints a permanent line. */
   line(text: string): void;
   /** Prints lines that the next status replaces. To a pipe, it prints them at most every ten seconds. */
@@ -16,7 +18,7 @@ export interface Screen {
 const PIPE_EVERY_MS = 10_000;
 
 export function openScreen(
-  stream: Writable & { readonly isTTY?: boolean; readonly columns?: number },
+  stream: Writable & { readonly isTTY?: boolean; readonly columns?: number; readonly rows?: number },
 ): Screen {
   const isTerminal = stream.isTTY === true;
   let shown = 0;
@@ -28,6 +30,9 @@ export function openScreen(
   };
   return {
     isTerminal,
+    get rows() {
+      return isTerminal ? stream.rows : undefined;
+    },
     line(text) {
       if (isTerminal) clear();
       stream.write(`${text}\n`);

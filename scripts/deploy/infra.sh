@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # infra.sh build               compiles the infrastructure; needs no sign-in
 # infra.sh what-if [FILE.md]   shows what a deployment would change
+# infra.sh drift [FILE.md]     the same, and fails if a deployment would change anything
 # infra.sh apply               deploys it
 #
 # Environment: AZURE_LOCATION for the record of the deployment, or AZURE_RESOURCE_GROUP for a template of a resource
@@ -32,15 +33,31 @@ scope() {
   fi
 }
 
+# With ProviderNoRbac, Azure does not check write permissions, so an identity with read permissions is enough.
+what_if() {
+  az deployment "${scope[@]}" what-if "${where[@]}" --parameters "$parameters" --validation-level ProviderNoRbac "$@"
+}
+
 case "${1:-}" in
   build)
     build
     ;;
   what-if)
     scope
-    # With ProviderNoRbac, Azure does not check write permissions, so an identity with read permissions is enough.
-    section "${2:-/dev/null}" "Infrastructure: $parameters" \
-      az deployment "${scope[@]}" what-if "${where[@]}" --parameters "$parameters" --validation-level ProviderNoRbac
+    section "${2:-/dev/null}" "Infrastructure: $parameters" what_if
+    ;;
+  drift)
+    scope
+    # The change types that are no change: https://learn.microsoft.com/azure/azure-resource-manager/bicep/deploy-what-if
+    changes=$(what_if --no-pretty-print --output tsv \
+      --query "length(changes[?changeType!='NoChange' && changeType!='Ignore' && changeType!='Unsupported'])")
+    if [ "$changes" = 0 ]; then
+      echo "$parameters: nothing differs from Azure."
+    else
+      section "${2:-/dev/null}" "Infrastructure that differs from $parameters" what_if
+      echo "${changes:-?} resources differ from $parameters. Deploy, or change the parameter file." >&2
+      exit 1
+    fi
     ;;
   apply)
     scope
@@ -48,7 +65,7 @@ case "${1:-}" in
       --parameters "$parameters" --output none
     ;;
   *)
-    sed -n '2,4s/^# //p' "${BASH_SOURCE[0]}" >&2
+    sed -n '2,5s/^# //p' "${BASH_SOURCE[0]}" >&2
     exit 1
     ;;
 esac

@@ -24,23 +24,41 @@ same_fleet() {
   diff --recursive --brief models "$models" > /dev/null 2>&1
 }
 
-# function_key NAME: prints the key of the function. In a workflow, it first masks the key in the log.
-# A new app lists its functions only after its start, so the key is requested for up to two minutes.
-function_key() {
+# existing_key FUNCTION KEY_NAME: prints the key of this name of the function in BERTH_APP, or nothing if it has none. In a
+# workflow, it first masks the key in the log. A new app lists its functions only after its start, so it asks for up to
+# two minutes.
+existing_key() {
   need AZURE_RESOURCE_GROUP BERTH_APP
   local key='' tries=${KEY_TRIES:-12}
-  while [ -z "$key" ] && [ "$tries" -gt 0 ]; do
+  until key=$(az functionapp function keys list --resource-group "$AZURE_RESOURCE_GROUP" --name "$BERTH_APP" \
+    --function-name "$1" --query "\"$2\"" --output tsv); do
     tries=$((tries - 1))
-    key=$(az functionapp function keys list --resource-group "$AZURE_RESOURCE_GROUP" --name "$BERTH_APP" \
-      --function-name "$1" --query default --output tsv) || key=''
-    if [ -z "$key" ] && [ "$tries" -gt 0 ]; then sleep "${KEY_PAUSE:-10}"; fi
+    if [ "$tries" -le 0 ]; then
+      echo "Cannot read the keys of $1. Check that this identity may list the keys of $BERTH_APP." >&2
+      return 1
+    fi
+    sleep "${KEY_PAUSE:-10}"
   done
+  # The mask goes to standard error, which the runner reads too. Standard output is only the key.
+  if [ -n "$key" ] && [ -n "${GITHUB_ACTIONS:-}" ]; then echo "::add-mask::$key" >&2; fi
+  printf '%s' "$key"
+}
+
+# function_key FUNCTION [KEY_NAME] [VALUE]: prints the key of this name (default berth) of the function in BERTH_APP. If the
+# app lacks it, makes it first, with this value or one of Azure's. Scripts use no key of another name: `default` belongs
+# to the host, and people use it.
+function_key() {
+  local name=${2:-berth} key
+  key=$(existing_key "$1" "$name") || return 1
   if [ -z "$key" ]; then
-    echo "Cannot read the key of $1. Check that this identity may list the keys of $BERTH_APP." >&2
+    az functionapp function keys set --resource-group "$AZURE_RESOURCE_GROUP" --name "$BERTH_APP" --function-name "$1" \
+      --key-name "$name" ${3:+--key-value "$3"} --output none || return 1
+    key=$(existing_key "$1" "$name") || return 1
+  fi
+  if [ -z "$key" ]; then
+    echo "The key $name of $1 in $BERTH_APP was made, and cannot be read yet. Run the same command again." >&2
     return 1
   fi
-  # The mask goes to standard error, which the runner reads too. Standard output is only the key.
-  if [ -n "${GITHUB_ACTIONS:-}" ]; then echo "::add-mask::$key" >&2; fi
   printf '%s' "$key"
 }
 

@@ -54,6 +54,11 @@ const hub = z.strictObject({
   capacity: z.number(),
   share: z.strictObject({
     wanted: share.meta({ description: 'By the weights.' }),
+    expected: share.nullable().meta({
+      description:
+        'By the weights, the latencies and the rules: the mean of the chances of the registered devices. Null: no device has registered, or more than 500.',
+    }),
+    spread: share.nullable().meta({ description: 'One standard deviation of `actual` around `expected`.' }),
     actual: share.meta({ description: 'Of the counted devices.' }),
   }),
   devices: nonNegative.nullable(),

@@ -3,6 +3,7 @@ import { carriesKey, isSameWebhook, withoutKey } from '../dps/webhook-url.ts';
 import { isHostName, NOT_A_HOST_NAME } from '../iot-hub/host-name.ts';
 import { canonicalJson, isObject, type JsonObject, type JsonValue, sameJson } from '../json/json.ts';
 import type { WantedAttestation, WantedEnrollment } from './wanted.ts';
+import { keyVariableOf } from './webhooks.ts';
 
 /** A field that differs from the file. The texts never contain a key, so they can be shown. */
 export interface EnrollmentDifference {
@@ -63,7 +64,7 @@ export function differencesOf(
   compare('webhook.apiVersion', text(definition.apiVersion) || NOTHING, webhook.apiVersion);
   const { webhookKey } = secrets;
   if (url !== '' && webhookKey !== undefined && carriesKey(url, webhookKey) === false) {
-    compare('webhook key', 'another key', 'the key in BERTH_WEBHOOK_KEY');
+    compare('webhook key', 'another key', `the key in ${keyVariableOf(webhook)}`);
   }
   return found;
 

@@ -32,6 +32,9 @@ export function parseEnrollments(text: string): ParsedEnrollments {
 /** Fields that may contain a key by mistake. */
 const NOT_ECHOED: ReadonlySet<string> = new Set([
   'url',
+  'keyFrom',
+  'keyName',
+  'apps',
   'webhook',
   'attestation',
   'primaryKeyFrom',

@@ -1,6 +1,7 @@
 import type { EnrollmentKind, EnrollmentRecord } from '../dps/port.ts';
 import type { JsonObject } from '../json/json.ts';
 import { differencesOf, type EnrollmentDifference } from './differences.ts';
+import type { WebhookFile } from './schema.ts';
 import type { WantedEnrollment } from './wanted.ts';
 
 /** The step that makes one enrollment match the file. */
@@ -21,7 +22,8 @@ export interface EnrollmentPlanInput {
   readonly records: readonly EnrollmentRecord[];
   /** Attestations with keys of the enrollments that `asksForKeys` selects, by `keyOf`. */
   readonly mechanisms: ReadonlyMap<string, JsonObject>;
-  readonly webhookKey: string | undefined;
+  /** The function key of the URL of a webhook; undefined if it is unknown. */
+  webhookKey(webhook: WebhookFile): string | undefined;
 }
 
 /** One step for each enrollment of the file, and one for each that is only in DPS. */
@@ -35,7 +37,8 @@ export function planEnrollments({
   const steps = wanted.map((each): EnrollmentStep => {
     const record = found.get(keyOf(each));
     if (record === undefined) return { action: 'create', wanted: each };
-    const secrets = { mechanism: mechanisms.get(keyOf(each)), webhookKey };
+    const key = each.webhook && webhookKey(each.webhook);
+    const secrets = { mechanism: mechanisms.get(keyOf(each)), webhookKey: key };
     const differences = differencesOf(each, record, secrets);
     return differences.length === 0
       ? { action: 'unchanged', record }

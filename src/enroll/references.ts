@@ -2,6 +2,7 @@ import type { ErrorDetail } from '../errors.ts';
 import { pathText } from '../fleet/file/problems.ts';
 import { shownHub } from '../iot-hub/host-name.ts';
 import { isObject, type JsonObject, type JsonValue } from '../json/json.ts';
+import { webhookProblems } from './webhooks.ts';
 
 /** Maximum number of groups with each attestation (azure-docs includes/iot-dps-limits.md). */
 const MAX_GROUPS = 100;
@@ -28,6 +29,8 @@ export function enrollmentReferenceProblems(file: JsonValue): readonly ErrorDeta
       checkAttestation(each.attestation, [collection, index, 'attestation'], problem);
     });
   }
+  for (const { path, message } of webhookProblems(top.webhook, { groups, individuals }))
+    problem(path, message);
   for (const type of ['symmetricKey', 'x509']) {
     const alike = groups.filter(
       ({ attestation }) => isObject(attestation) && attestation.type === type,

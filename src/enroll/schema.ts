@@ -33,12 +33,47 @@ const host = z.string().regex(HOST_NAME, 'write the full host name, such as cont
 
 const URL_RULE =
   'write https://APP.azurewebsites.net/api/allocate without a query: the key comes from BERTH_WEBHOOK_KEY';
+/** Names that need no quoting in a shell. */
+const KEY_NAME = /^[A-Za-z][A-Za-z0-9-]{0,63}$/;
 const webhook = z
   .strictObject({
     url: z
       .string()
       .refine(isWebhookUrl, URL_RULE)
-      .describe('URL of the webhook, without the function key. The key comes from BERTH_WEBHOOK_KEY.'),
+      .describe(
+        'URL of the webhook, without the function key. The key comes from the environment variable that keyFrom names.',
+      ),
+    keyFrom: variable
+      .optional()
+      .describe(
+        'Environment variable with the function key of this URL. Default: BERTH_WEBHOOK_KEY. Each URL has its own key.',
+      ),
+    keyName: z
+      .string()
+      .regex(KEY_NAME, 'write the name of the key in the app: letters, digits and "-", such as dps-2026')
+      .refine(
+        (name) => name.toLowerCase() !== 'default',
+        'is a name that the host makes: write another, such as dps-2026',
+      )
+      .optional()
+      .describe(
+        'Name of the key of the function allocateDevice. The deployment scripts read the key by this name, and make it in apps that lack it. Default: berth.',
+      ),
+    apps: z
+      .array(
+        z
+          .string()
+          .refine(
+            (text) => isWebhookUrl(text) && new URL(text).pathname === '/',
+            'write the address of an app without a path, such as https://APP.azurewebsites.net',
+          ),
+      )
+      .min(1)
+      .max(20)
+      .optional()
+      .describe(
+        'Apps that answer behind this URL, such as those behind Front Door. Default: the app of the URL.',
+      ),
     apiVersion: z
       .string()
       .regex(/^\d{4}-\d\d-\d\d(-preview)?$/, 'write a version such as 2021-10-01')

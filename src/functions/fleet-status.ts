@@ -1,6 +1,7 @@
 import { app } from '@azure/functions';
-import type { Override } from '../allocation/conditions.ts';
+import type { Conditions, Override } from '../allocation/conditions.ts';
 import { type HubOverview, hubOverviews, moveOverviews } from '../allocation/decision/hub-overview.ts';
+import { type ExpectedShare, expectedShares } from '../allocation/receipt/expected-shares.ts';
 import type { FleetStatus } from '../api/contract.ts';
 import { fleetQuery, readQuery } from '../api/queries.ts';
 import type { Control, Pause } from '../control/control.ts';
@@ -23,6 +24,11 @@ const LETTER_DAYS = 7;
 const MOST_LETTERS = 1_000;
 /** How many different counts of events the answer has, the greatest first. */
 const MOST_COUNTS = 100;
+/**
+ * The expected shares of a fleet with more registrations are not computed: the answer would read all receipts. Use
+ * `berth what-if --devices` for such a fleet.
+ */
+const MOST_EXPECTED = 500;
 
 /** The state of the fleet: hubs and their shares, policies, twins by status, and the attention list. */
 export function registerFleetStatus(instance: Instance): void {
@@ -67,17 +73,20 @@ export function fleetStatus(instance: Instance): HttpHandler {
       countLetters(instance, now),
       Promise.all(fleet.hubs.map((hub) => lookAt(hub, instance))),
     ]);
+    const shares = await sharesToExpect(instance, fleet, conditions, now);
     const looked = new Map(hubs.map((found) => [found.hub.host, found]));
     const describe = ({
       overrides,
       countedAt,
       devices,
       isHealthy,
+      share,
       ...overview
     }: HubOverview): FleetStatus['hubs'][number] => {
       const { hub, counted, audit } = looked.get(overview.host) ?? {};
       return {
         ...overview,
+        share: { ...share, ...describeExpected(shares?.get(overview.host)) },
         devices: devices ?? null,
         countedAt: isoTime(countedAt),
         health: isHealthy ? 'healthy' : 'unhealthy',
@@ -113,6 +122,18 @@ export function fleetStatus(instance: Instance): HttpHandler {
       },
     });
   });
+}
+
+/** Undefined: no device has registered, or too many. */
+async function sharesToExpect({ stores }: Instance, fleet: Fleet, conditions: Conditions, now: EpochMs) {
+  const counted = [...conditions.hubs.values()].reduce((sum, { devices }) => sum + (devices?.count ?? 0), 0);
+  const receipts = counted > MOST_EXPECTED ? undefined : await stores.receipts.newest(MOST_EXPECTED);
+  const registrations = receipts?.map(({ inputs }) => inputs);
+  return registrations && expectedShares(registrations, fleet, conditions, now);
+}
+
+function describeExpected({ expected, spread }: Partial<ExpectedShare> = {}) {
+  return { expected: expected ?? null, spread: spread ?? null };
 }
 
 interface Looked {

@@ -94,6 +94,32 @@ describe('Azurite in the local stack', () => {
   });
 });
 
+describe('the live view', () => {
+  test('shows why a device is on its hub, its telemetry, and what a saved fleet file would change', async () => {
+    const run = start(join(root, 'live'), '--devices', '3');
+    const control = await run.says(/control API (http:\S+)\)/);
+    await run.says(/(sim-0003 {2}→ sea: 5 ms \(next: eus 223 ms\))/);
+    await run.says(/(sim-0001 {2}→ weu: 12 ms .*, rule eu-residency)/);
+    await run.says(/(sent {5}[1-9]\d* telemetry message)/);
+    const file = join(bundles.directory, 'fleet.json');
+    const before = readFileSync(file, 'utf8');
+    const fleet = JSON.parse(before) as { readonly hubs: readonly object[] };
+    const hubs = fleet.hubs.map((hub, index) => (index === 0 ? { ...hub, state: 'draining' } : hub));
+
+    writeFileSync(file, JSON.stringify({ ...fleet, hubs }));
+    try {
+      await run.says(/(fleet\.json: 1 device would move, 0 twins would be written: restart to use it)/);
+    } finally {
+      writeFileSync(file, before);
+    }
+
+    // Telemetry does not go to the Event Hub of the functions.
+    const { unread } = await ask(`${control}/events`, z.object({ unread: z.number() }));
+    expect(unread).toBeLessThan(20);
+    await end(run);
+  });
+});
+
 describe('the state folder', () => {
   test('contains after a run only files that --fresh deletes', async () => {
     const state = join(root, 'whole');

@@ -99,11 +99,9 @@ describe('the main job, with Microsoft’s device SDKs, over real TLS, MQTT, AMQ
         unknown: 0,
       },
       corrections: LOW,
-      // Every creation was seen, so no twin was read.
-      hubOps: { twinReads: 0, twinWrites: LOW },
+      // Every creation was seen, so no twin was read. The hubs were empty at their first audit, so it needed no query.
+      hubOps: { twinReads: 0, twinWrites: LOW, queries: 0 },
     });
-    // The first audit may have begun: it queries at most one page of each hub.
-    expect(result.hubOps.queries).toBeLessThanOrEqual(result.hubs.length);
     expect(result.hubs.reduce((sum, { devices }) => sum + devices, 0)).toBe(DEVICES);
     expect(result.events).toBeGreaterThan(3 * DEVICES);
   }, 150_000);

@@ -4,6 +4,7 @@ import { parseEnrollments } from '../../src/enroll/parse.ts';
 import { enrollmentsJsonSchema } from '../../src/enroll/schema.ts';
 
 const WEBHOOK = { url: 'https://contoso.azurewebsites.net/api/allocate' };
+const OTHER = { url: 'https://contoso-us.azurewebsites.net/api/allocate' };
 const GROUP = { id: 'fleet', attestation: { type: 'symmetricKey' } };
 const LAB = { registrationId: 'lab-1', attestation: { type: 'symmetricKey' } };
 const SECRET = Buffer.from('a-key-that-somebody-wrote-into-the-file').toString('base64');
@@ -103,6 +104,44 @@ describe('an enrollments file', () => {
       'a key instead of a hub',
       { webhook: WEBHOOK, groups: [{ ...GROUP, iotHubs: ['c2VjcmV0IGtleSBvZiAzMiBieXRlcw=='] }] },
       /^groups\[0\]\.iotHubs\[0\] is a text that is no host name \(not repeated\): write the full host name/,
+    ],
+    [
+      'two URLs with one key',
+      { webhook: WEBHOOK, groups: [GROUP, { ...GROUP, id: 'us', webhook: OTHER }] },
+      /^groups\[1\]\.webhook\.keyFrom names the same variable as webhook, .* each URL has its own key/,
+    ],
+    [
+      'two URLs that both name one variable',
+      {
+        groups: [
+          { ...GROUP, webhook: { ...WEBHOOK, keyFrom: 'KEY' } },
+          { ...GROUP, id: 'us', webhook: { ...OTHER, keyFrom: 'KEY' } },
+        ],
+      },
+      /^groups\[1\]\.webhook\.keyFrom names the same variable/,
+    ],
+    [
+      'two URLs that share an app and the name of its key',
+      {
+        webhook: { url: 'https://door.example/api/allocate', apps: ['https://contoso-us.azurewebsites.net'] },
+        groups: [GROUP, { ...GROUP, id: 'us', webhook: { ...OTHER, keyFrom: 'KEY' } }],
+      },
+      /^groups\[1\]\.webhook\.keyName names the same key of the same app as webhook, /,
+    ],
+    [
+      'one URL with two keys',
+      { webhook: WEBHOOK, groups: [GROUP, { ...GROUP, id: 'us', webhook: { ...WEBHOOK, keyFrom: 'KEY' } }] },
+      /^groups\[1\]\.webhook\.keyFrom is not the same as at webhook, .* one URL has one key/,
+    ],
+    [
+      'the key that the host makes',
+      { webhook: { ...WEBHOOK, keyName: 'default' } },
+      /^webhook\.keyName is a name that the host makes/,
+    ],
+    [
+      'an app with a path',
+      { webhook: { ...WEBHOOK, apps: ['https://contoso.azurewebsites.net/api/allocate'] } },
+      /^webhook\.apps\[0\] .*without a path/,
     ],
     [
       'a webhook on another machine over plain http',

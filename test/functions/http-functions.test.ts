@@ -313,6 +313,8 @@ describe('fleetStatus and device', () => {
     for (let index = 0; index < 7; index += 1)
       await put(`rejected-${index}`, 'rejected', 'interval the device answered 400');
     await put('fine-1', 'inSync');
+    await call(allocateDevice(instance), { body: request() });
+    await instance.receipts.flush();
     await instance.stores.conditions.recordCount(WEU, 30, plus(T0, -5_000));
     await instance.stores.conditions.recordCount(hostName('eus.azure-devices.net'), 10, T0);
     for (const partition of FLEET.hubs.flatMap(({ host }) => partitionsOf(hostName(host)))) {
@@ -332,7 +334,7 @@ describe('fleetStatus and device', () => {
         {
           host: WEU,
           weight: 1,
-          share: { wanted: 1 / 6, actual: 0.75 },
+          share: { wanted: 1 / 6, actual: 0.75, expected: expect.any(Number), spread: expect.any(Number) },
           devices: 30,
           countedAt: new Date(plus(T0, -5_000)).toISOString(),
           twins: { rejected: 7 },
@@ -342,6 +344,22 @@ describe('fleetStatus and device', () => {
         { devices: null, countedAt: null },
       ],
     });
+  });
+
+  test('show no expected shares before a device has registered, and none for more devices than the limit', async () => {
+    const expectedBy = async (each: Instance) => {
+      const { body } = await call(fleetStatus(each));
+      const { hubs } = body as { readonly hubs: readonly { readonly share: object }[] };
+      return hubs.map(({ share }) => share);
+    };
+    const many = instanceOf();
+    many.stores.receipts.newest = async () => undefined;
+    const none = instanceOf();
+    none.stores.receipts.newest = async () => [];
+
+    for (const each of [many, none]) {
+      expect(await expectedBy(each)).toMatchObject(FLEET.hubs.map(() => ({ expected: null, spread: null })));
+    }
   });
 
   test('show the number of dead letters of the last days', async () => {

@@ -28,6 +28,8 @@ const LEFT_OUT: Readonly<Record<string, string>> = {
   BERTH_WEBHOOK_KEY: 'of the command',
   IDENTITY_ENDPOINT: 'set by the platform',
   WEBSITE_INSTANCE_ID: 'set by the platform',
+  NO_COLOR: 'of the command',
+  TERM: 'of the command',
 };
 
 /** Names of settings in code: `env.NAME`, `%NAME%`, and those that are put together from a prefix. */

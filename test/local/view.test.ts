@@ -2,7 +2,10 @@ import { PassThrough } from 'node:stream';
 import { describe, expect, test } from '@jest/globals';
 import { deviceProfiles } from '../../local/devices/device-profiles.ts';
 import { FleetProgress } from '../../local/progress.ts';
+import { footerLines } from '../../local/view/footer.ts';
+import { hubNames } from '../../local/view/hub-names.ts';
 import { type LiveModel, renderLive } from '../../local/view/live-view.ts';
+import { placementLine } from '../../local/view/placement-line.ts';
 import { type PolicyLine, policyLines } from '../../local/view/policy-lines.ts';
 import { progressLine } from '../../local/view/progress-line.ts';
 import { openScreen } from '../../local/view/screen.ts';
@@ -32,20 +35,20 @@ const MODEL: LiveModel = {
   devices: 3,
   hubs: [
     {
-      host: 'contoso-weu.azure-devices.net',
+      name: 'weu',
       state: 'active',
-      weight: 3,
       wanted: 0.75,
+      expected: { share: 0.7, spread: 0.26 },
       devices: 2,
       connected: 2,
       twinReads: 0,
       twinWrites: 4,
     },
     {
-      host: 'eus.azure-devices.net',
+      name: 'eus',
       state: 'draining',
-      weight: 1,
       wanted: 0.25,
+      expected: undefined,
       devices: 1,
       connected: 0,
       twinReads: 1,
@@ -56,13 +59,13 @@ const MODEL: LiveModel = {
   corrections: 16,
   changes: 200,
   hubOps: 17,
+  telemetry: { messages: 1, perSecond: 0.4 },
   unread: 0,
   policies: [policy({ name: 'battery-saver', reached: 1 }), policy({ name: 'interval', reached: 2 })],
   trouble: { pauses: [], untrusted: [], faults: [], hubs: 2, deadLetters: letters(0) },
+  placements: ['11:59:59  sim-0003  → sea: 5 ms (next: weu 160 ms)'],
   latest: ['12:00:01  sim-0001  battery 15 %: applied the interval 1 min'],
-  functionsUrl: 'http://127.0.0.1:7071',
-  controlUrl: 'http://127.0.0.1:7070',
-  functionKey: 'local-function-key',
+  footer: ['q quit'],
   processes: [
     { name: 'supervisor', pid: 1, running: true, restarts: 0 },
     { name: 'azurite', pid: 2, running: true, restarts: 0 },
@@ -71,24 +74,63 @@ const MODEL: LiveModel = {
 };
 
 describe('the live view', () => {
+  test('fits into 80 columns with long names, all states and three-digit counts', () => {
+    const hubs = MODEL.hubs.map((hub) => ({
+      ...hub,
+      name: 'a-name-of-13…',
+      state: 'draining',
+      wanted: 1,
+      expected: { share: 1, spread: 0.11 },
+      devices: 250,
+      connected: 250,
+      twinReads: 9_999,
+      twinWrites: 99_999,
+    }));
+    const addresses = {
+      functionsUrl: 'http://127.0.0.1:65535',
+      controlUrl: 'http://127.0.0.1:65535',
+      functionKey: 'local-function-key',
+    };
+
+    for (const kind of ['lines', 'keys', 'help'] as const) {
+      const lines = renderLive({ ...MODEL, hubs, footer: footerLines(kind, addresses) });
+      expect(lines.filter((line) => line.length > 79)).toEqual([]);
+      expect(lines).toContain('console  http://127.0.0.1:65535/');
+    }
+  });
+
+  test('leaves out the oldest messages if the terminal is low', () => {
+    const latest = ['one', 'two', 'three'];
+    const placements = ['a', 'b'];
+    const model = { ...MODEL, placements, latest };
+    const full = renderLive(model);
+    const shown = (rows: number) =>
+      renderLive(model, rows).filter((line) => [...placements, ...latest].includes(line));
+
+    expect(shown(full.length + 1)).toEqual(['a', 'b', 'one', 'two', 'three']);
+    expect(shown(full.length)).toEqual(['a', 'b', 'two', 'three']);
+    expect(shown(full.length - 2)).toEqual(['b', 'three']);
+    expect(shown(3)).toEqual([]);
+    expect(renderLive(model, full.length - 2).length).toBeLessThan(full.length - 2);
+  });
+
   test('shows devices per hub against the weights, twins by status, and the cost of a change', () => {
     expect(renderLive(MODEL)).toEqual([
       'Berth, locally: 3 simulated devices, up 3 min',
       '',
-      'hub                               state  weight  wanted  actual  devices  online  twin reads  twin writes',
-      'contoso-weu.azure-devices.net    active       3    75 %    67 %        2       2           0            4',
-      'eus.azure-devices.net          draining       1    25 %    33 %        1       0           1           12',
+      'hub     state  wanted   expected  actual  online  reads  writes',
+      'weu    active    75 %  70 ± 26 %    67 %  2 of 2      0       4',
+      'eus  draining    25 %          -    33 %  0 of 1      1      12',
       '',
       'twins    2 in sync, 1 rejected (counted 4 s ago)',
-      'cost     16 corrections for 200 reported changes, 0.09 hub operations per change',
+      'cost     16 corrections for 200 reported changes, 0.09 hub operations each',
+      'sent     1 telemetry message, 0.4 a second',
       'events   0 unread',
       '',
+      '11:59:59  sim-0003  → sea: 5 ms (next: weu 160 ms)',
       '12:00:01  sim-0001  battery 15 %: applied the interval 1 min',
       '',
-      'console  http://127.0.0.1:7070/',
-      "fleet    curl -H 'x-functions-key: local-function-key' http://127.0.0.1:7071/api/fleet",
-      'hubs     curl http://127.0.0.1:7070/hubs',
-      'Press Ctrl-C to stop the local stack.',
+      'q quit',
     ]);
   });
 
@@ -100,6 +142,7 @@ describe('the live view', () => {
       twins: undefined,
       unread: undefined,
       changes: 0,
+      placements: [],
       latest: [],
       processes: [
         { name: 'azurite', pid: null, running: false, restarts: 1 },
@@ -122,6 +165,91 @@ test('the live view shows which processes have been restarted', () => {
 
   expect(renderLive({ ...MODEL, processes })).toContain('restarts azurite 1 time, function host 2 times');
   expect(renderLive(MODEL).join('\n')).not.toContain('restarts');
+});
+
+describe('the short names of hubs', () => {
+  test.each<[string, readonly string[], readonly string[]]>([
+    [
+      'leave out the shared beginning',
+      ['contoso-weu.azure-devices.net', 'contoso-neu.azure-devices.net'],
+      ['weu', 'neu'],
+    ],
+    ['keep parts of words', ['pump-weu-1.x.net', 'pump-web-2.x.net'], ['weu-1', 'web-2']],
+    ['keep the first part of a single hub', ['contoso-weu.azure-devices.net'], ['contoso-weu']],
+    ['have at most 13 characters', ['abcdefghijklmnopqrstuvwxyz.x.net', 'b.x.net'], ['abcdefghijkl…', 'b']],
+    ['keep a name that is the beginning of another one', ['hub-a.x.net', 'hub-a-2.x.net'], ['a', 'a-2']],
+  ])('%s', (_, hosts, names) => {
+    expect([...hubNames(hosts).values()]).toEqual(names);
+  });
+});
+
+describe('the line about the place of a device', () => {
+  const names = new Map([
+    ['sea.net', 'sea'],
+    ['weu.net', 'weu'],
+    ['neu.net', 'neu'],
+  ]);
+  const line = (told: Partial<Parameters<typeof placementLine>[0]>) =>
+    placementLine(
+      {
+        at: '2026-11-28T20:00:00Z',
+        result: { kind: 'assigned', host: 'sea.net', how: 'placed' },
+        hubs: [
+          { host: 'sea.net', latencyMs: 5, weight: 1 },
+          { host: 'weu.net', latencyMs: 160, weight: 0.02 },
+          { host: 'neu.net', latencyMs: 166, weight: 0.01 },
+        ],
+        rules: [],
+        ...told,
+      },
+      names,
+    );
+
+  test('shows the latency and the next hub', () => {
+    expect(line({})).toBe('→ sea: 5 ms (next: weu 160 ms)');
+  });
+
+  test('shows the rule that applied, and no hub that is excluded', () => {
+    const hubs = [
+      { host: 'weu.net', latencyMs: 12, weight: 2 },
+      { host: 'neu.net', latencyMs: 26, weight: 1 },
+      { host: 'sea.net', latencyMs: 157, excluded: 'does not meet a require rule' },
+    ];
+    const rules = [
+      { name: 'eu-residency', result: 'matched', applied: true },
+      { name: 'retired', result: 'unknown', applied: false },
+    ];
+
+    expect(line({ result: { kind: 'assigned', host: 'weu.net', how: 'moved' }, hubs, rules })).toBe(
+      'moves → weu: 12 ms (next: neu 26 ms), rule eu-residency',
+    );
+    expect(
+      line({ result: { kind: 'assigned', host: 'weu.net', how: 'stayed' }, hubs: hubs.slice(0, 1) }),
+    ).toBe('stays on weu: 12 ms');
+  });
+
+  test('shows the chance of a hub if another hub is nearer', () => {
+    expect(line({ result: { kind: 'assigned', host: 'weu.net', how: 'placed' } })).toBe(
+      '→ weu: 160 ms (chance 2 %; next: sea 5 ms)',
+    );
+  });
+
+  test('shows no latency if none is known', () => {
+    const hubs = [
+      { host: 'weu.net', weight: 2 },
+      { host: 'neu.net', weight: 1 },
+    ];
+
+    expect(line({ result: { kind: 'assigned', host: 'weu.net', how: 'placed' }, hubs })).toBe(
+      '→ weu (next: neu)',
+    );
+  });
+
+  test('shows the reason of the rule for a refusal', () => {
+    const message = 'Rule "retired" denies the registration: model x0 is retired.';
+
+    expect(line({ result: { kind: 'refused', message } })).toBe(`refused: ${message}`);
+  });
 });
 
 describe('the policies of the live view', () => {
@@ -157,7 +285,7 @@ describe('the policies of the live view', () => {
       'policy      rollout  reached  held  rejected  contested',
       'slow-night     50 %        1     1         0          0',
       '',
-      ...MODEL.latest,
+      ...MODEL.placements,
     ]);
   });
 });

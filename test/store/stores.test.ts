@@ -431,6 +431,9 @@ describe('the other stores', () => {
       [9, 5, 4, 3, 2].map((minute) => new Date(plus(T0, minute * 60_000)).toISOString()),
     );
     expect(kept[0]).toEqual(JSON.parse(JSON.stringify(receipt(9, 'site-6'))));
+    const newest = (await store.newest(1_000))?.filter(({ inputs }) => inputs.registrationId === 'Pump-1');
+    expect(newest).toEqual([kept[0]]);
+    expect(await store.newest(0)).toBeUndefined();
   });
 
   test('count unknown hubs correctly when two writers count at the same time', async () => {

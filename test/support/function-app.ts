@@ -188,7 +188,7 @@ export class FunctionApp {
       method,
       host,
       path,
-      query: new URLSearchParams(),
+      query: new URLSearchParams({ 'api-version': '2021-04-12' }),
       headers: {
         authorization: await sharedAccessCredential(host, DEVELOPMENT_POLICY).authorization(),
         'if-match': ifMatch,

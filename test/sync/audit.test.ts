@@ -2,8 +2,9 @@ import { beforeEach, describe, expect, test } from '@jest/globals';
 import { BudgetShare, type HubBudget, RESYNC_PART } from '../../src/hub/budget.ts';
 import { HubPauses } from '../../src/hub/hub-pauses.ts';
 import type { TwinPage } from '../../src/hub/port.ts';
+import type { HostName } from '../../src/iot-hub/host-name.ts';
 import type { JsonValue } from '../../src/json/json.ts';
-import { auditHubs, auditName } from '../../src/sync/resync/audit.ts';
+import { auditHubs, auditName, requestName } from '../../src/sync/resync/audit.ts';
 import { type EpochMs, plus } from '../../src/time/epoch-ms.ts';
 import { type Instant, instantOf, NEVER } from '../../src/time/instant.ts';
 import { adoptTwin } from '../../src/twin/events/apply-event.ts';
@@ -49,7 +50,11 @@ beforeEach(() => {
   progress = new Map();
   told = [];
 });
-const run = (more: Partial<ResyncParts> = {}, mayGoOn: () => boolean = () => true): Promise<number> =>
+const run = (
+  more: Partial<ResyncParts> = {},
+  mayGoOn: () => boolean = () => true,
+  withoutDevices: ReadonlySet<HostName> = new Set(),
+): Promise<number> =>
   auditHubs(
     resyncContextOf({
       fleet: FLEET,
@@ -62,7 +67,51 @@ const run = (more: Partial<ResyncParts> = {}, mayGoOn: () => boolean = () => tru
       ...more,
     }),
     mayGoOn,
+    withoutDevices,
   );
+
+describe('the first audit of a hub that has no devices', () => {
+  const EMPTY = new Set([ID.host]);
+
+  test('is done at once, without a query', async () => {
+    expect(await run({}, undefined, EMPTY)).toBe(0);
+
+    expect(hub.pages).toBe(0);
+    expect(progress.get(auditName(ID.host))).toMatchObject({ phase: 'done', startedAt: T0, seen: 0 });
+  });
+
+  test('is followed by a query after a week', async () => {
+    await run({}, undefined, EMPTY);
+    time = plus(T0, 7 * 24 * 60 * MINUTE);
+
+    await run({}, undefined, EMPTY);
+
+    expect(hub.pages).toBe(1);
+  });
+
+  test.each<[string, () => Promise<unknown>]>([
+    [
+      'a twin of the hub is stored',
+      async () => store.save(await store.load(ID), { kind: 'snapshot', snapshot: snapshotOf() }),
+    ],
+    [
+      'an operator asked for the audit',
+      async () => progress.set(requestName(ID.host), { at: T0, author: 'ann', reason: 'test' }),
+    ],
+    [
+      'an audit has begun',
+      async () => {
+        await run({}, () => false);
+      },
+    ],
+  ])('lists the twins of the hub if %s', async (_, prepare) => {
+    await prepare();
+
+    await run({}, undefined, EMPTY);
+
+    expect(hub.pages).toBe(1);
+  });
+});
 
 test('an audit lists its pages although a permit for a query takes a long time', async () => {
   const budget: HubBudget = new BudgetShare({

@@ -100,6 +100,24 @@ describe('infra.sh', () => {
     expect([code, read('report/a.md')]).toEqual([3, expect.stringContaining('\nno\n')]);
   });
 
+  test.each<[string, string, number]>([
+    ['succeeds where Azure has what the templates say', '0', 0],
+    ['fails where a deployment would change resources', '2', 1],
+    ['fails where Azure does not say how many would change', '', 1],
+  ])('drift %s', async (_, changes, code) => {
+    const said = await script('infra.sh', ['drift', 'report/a.md'], {
+      AZ: `case "$*" in *--query*) echo "${changes}";; *) echo "~ modify";; esac`,
+    });
+
+    expect(said.code).toBe(code);
+    expect(existsSync(join(project, 'report/a.md'))).toBe(code === 1);
+    expect(calls().filter((call) => !call.includes('what-if'))).toEqual([]);
+  });
+
+  test('drift fails where what-if fails', async () => {
+    expect((await script('infra.sh', ['drift'], { AZ: 'exit 3' })).code).not.toBe(0);
+  });
+
   test('names a missing setting, and lists its commands', async () => {
     expect(await script('infra.sh', ['apply'], { AZURE_RESOURCE_GROUP: '' })).toMatchObject({
       code: 1,
@@ -207,35 +225,6 @@ describe('release.sh', () => {
     const { code, out } = await release([], { AZ: 'exit 1' });
 
     expect([code, out]).toEqual([1, 'eu\n']);
-  });
-});
-
-describe('enrollments.sh', () => {
-  test('applies enrollments with the key of the first app, and masks the key in the log', async () => {
-    const { code, err } = await script('enrollments.sh', ['apply'], {
-      AZ: 'echo k-123',
-      BERTH_APPS: 'app us',
-      BERTH_DPS__hostName: 'dps',
-      GITHUB_ACTIONS: 'true',
-    });
-
-    expect([code, err]).toEqual([0, '::add-mask::k-123\n']);
-    expect(calls()).toEqual([
-      'az functionapp function keys list --resource-group rg --name app --function-name allocateDevice --query default --output tsv',
-      'berth enroll apply',
-    ]);
-  });
-
-  test('gives up after several attempts to read the key', async () => {
-    const { code, err } = await script('enrollments.sh', ['apply'], {
-      AZ: 'exit 1',
-      BERTH_APPS: 'app',
-      BERTH_DPS__hostName: 'dps',
-      KEY_TRIES: '3',
-    });
-
-    expect([code, calls().length]).toEqual([1, 3]);
-    expect(err).toContain('Cannot read the key of allocateDevice');
   });
 });
 

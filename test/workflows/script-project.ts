@@ -50,7 +50,8 @@ export function scriptProject(): ScriptProject {
      if (process.env.FAILS && args.includes(process.env.FAILS)) process.exitCode = 1;
      const out = process.argv.indexOf('--out');
      if (out !== -1) require('node:fs').writeFileSync(process.argv[out + 1], 'a device\\n');
-     console.log('key ' + process.env.BERTH_WEBHOOK_KEY);`,
+     if (args === 'enroll webhooks') process.stdout.write(process.env.WEBHOOKS ?? '');
+     else console.log('key ' + process.env.BERTH_WEBHOOK_KEY + (process.env.SHOWS ? ' ' + process.env[process.env.SHOWS] : ''));`,
   );
   write('fleet.json', '{"hubs":[1]}');
   write('base/fleet.json', '{"hubs":[]}');

@@ -7,12 +7,16 @@ const stepSchema = z.object({
   name: z.string().optional(),
   uses: z.string().optional(),
   run: z.string().optional(),
+  if: z.string().optional(),
   with: z.record(z.string(), z.unknown()).default({}),
   'working-directory': z.string().optional(),
 });
 const permissionsSchema = z.record(z.string(), z.string());
 const jobSchema = z.object({
   uses: z.string().optional(),
+  if: z.string().optional(),
+  needs: z.union([z.string(), z.array(z.string())]).optional(),
+  environment: z.string().optional(),
   permissions: permissionsSchema.optional(),
   'timeout-minutes': z.number().optional(),
   steps: z.array(stepSchema).default([]),

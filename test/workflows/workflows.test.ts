@@ -48,6 +48,60 @@ describe('the workflows', () => {
   });
 });
 
+describe('the deployment of main', () => {
+  const { jobs } = readWorkflow(DEPLOY);
+  const indexOf = (script: string) =>
+    (jobs.deploy?.steps ?? []).findIndex(({ run }) => run?.includes(script)) + 1;
+
+  test('shows a plan before the environment production asks its reviewers', () => {
+    expect(jobs.plan).toMatchObject({ environment: 'plan', needs: ['ci', 'package'] });
+    expect(jobs.deploy).toMatchObject({ environment: 'production', needs: ['ci', 'package', 'plan'] });
+    expect(jobs.plan?.steps.map(({ run }) => run)).toContain(
+      'bash scripts/deploy/infra.sh what-if "$GITHUB_STEP_SUMMARY"',
+    );
+  });
+
+  test('changes the infrastructure only with a plan, and nothing after a plan that failed', () => {
+    expect(jobs.deploy?.steps[indexOf('infra.sh apply') - 1]?.if).toContain("needs.plan.result == 'success'");
+    expect(jobs.deploy?.if).toContain("(needs.plan.result == 'success' || needs.plan.result == 'skipped')");
+  });
+
+  test('writes enrollments only after the apps answer', () => {
+    expect(indexOf('infra.sh apply')).toBeGreaterThan(0);
+    expect(indexOf('release.sh packages/new.zip')).toBeGreaterThan(indexOf('infra.sh apply'));
+    expect(indexOf('enrollments.sh apply')).toBeGreaterThan(indexOf('release.sh packages/new.zip'));
+  });
+});
+
+describe('the check for drift', () => {
+  const { on, jobs } = readWorkflow(read('drift.yml'));
+
+  test('runs on a schedule and by hand, with the identity that may only read', () => {
+    expect(Object.keys(on).sort()).toEqual(['schedule', 'workflow_dispatch']);
+    expect(jobs.drift?.environment).toBe('plan');
+    expect(read('drift.yml')).not.toContain('vars.AZURE_CLIENT_ID');
+  });
+
+  test('looks at the infrastructure and at the enrollments, and changes neither', () => {
+    const scripts = jobs.drift?.steps.flatMap(({ run }) => run?.match(/scripts\/deploy\/\S+ \S+/) ?? []);
+
+    expect(scripts).toEqual(['scripts/deploy/infra.sh drift', 'scripts/deploy/enrollments.sh drift']);
+  });
+});
+
+describe('the job with Azure Functions Core Tools', () => {
+  test('installs them by their npm package, and runs the loop', () => {
+    expect(
+      readWorkflow(read('ci.yml'))
+        .jobs.func?.steps.slice(-2)
+        .map(({ run }) => run),
+    ).toEqual([
+      expect.stringMatching(/^npm install --global azure-functions-core-tools@4\.\d+\.\d+$/),
+      'npm run test:func',
+    ]);
+  });
+});
+
 describe('the rules for workflows', () => {
   const CHECKOUT = /actions\/checkout@[0-9a-f]{40}/;
 

@@ -3,6 +3,7 @@ import { DEVELOPMENT_DPS } from '../../../src/dps/development.ts';
 import { type JsonObject, ownMember } from '../../../src/json/json.ts';
 import { type HttpRequest, type HttpResponse, type HttpService, pathSegments } from '../../https/exchange.ts';
 import { parseRequestJson } from '../../iot-hub/model/json.ts';
+import { CERTIFICATE_API_VERSIONS, problemOfVersion } from '../api-version.ts';
 import { pemOf, thumbprint } from './certificate-info.ts';
 import type { CertificateStore, StoredCertificate } from './certificate-store.ts';
 
@@ -27,6 +28,8 @@ export function createCertificateApi(certificates: CertificateStore): HttpServic
       if (request.headers.authorization !== `Bearer ${DEVELOPMENT_DPS.managementToken}`) {
         return refused(401, 'AuthenticationFailed', 'Authentication failed.');
       }
+      const problem = problemOfVersion(request.query, CERTIFICATE_API_VERSIONS);
+      if (problem !== undefined) return refused(400, 'InvalidApiVersionParameter', problem);
       const segments = pathSegments(request.path) ?? [];
       const [name, action] = segments.slice(PREFIX_SEGMENTS);
       const resource = segments.slice(0, PREFIX_SEGMENTS).join('/');

@@ -1,15 +1,18 @@
 import { randomUUID } from 'node:crypto';
+import { notHere } from '../../errors.ts';
 import { type HttpRequest, type HttpResponse, type HttpService, pathSegments } from '../../https/exchange.ts';
-import { parseRequestJson } from '../../iot-hub/model/json.ts';
-import type { Attester } from '../registration/attester.ts';
+import { problemOfVersion, RUNTIME_API_VERSIONS } from '../api-version.ts';
+import { type Attester, refusalText } from '../registration/attester.ts';
 import type { RegistrationService, RuntimeAnswer } from '../registration/registration-service.ts';
 import { MAX_MESSAGE_BYTES } from '../registration/webhook.ts';
 
-const TPM_UNKNOWN =
-  'The local DPS does not support TPM attestation. It stores such enrollments, but no device can register with them.';
-
 /** The host name to which the devices of every DPS connect (concepts-service.md). */
 const GLOBAL_HOST = 'global.azure-devices-provisioning.net';
+
+/** Where the SDKs open a WebSocket. */
+function isWebSocketPath(path: string): boolean {
+  return /^\/\$iothub\/websocket\/?$/i.test(path);
+}
 
 /** Every id scope begins with `0ne`. Such a path is meant for this or another DPS. */
 const RUNTIME_PATH = /^\/0ne[^/]*\/registrations\//i;
@@ -27,9 +30,15 @@ export function createRuntimeHttps(
   const prefix = `/${idScope}/registrations/`.toLowerCase();
   return {
     names: [serviceHost, GLOBAL_HOST],
-    claims: ({ path }) => RUNTIME_PATH.test(path) || path.toLowerCase().startsWith(prefix),
+    claims: ({ host, path }) =>
+      host === GLOBAL_HOST ||
+      (host === serviceHost.toLowerCase() && isWebSocketPath(path)) ||
+      RUNTIME_PATH.test(path) ||
+      path.toLowerCase().startsWith(prefix),
     async answer(request) {
-      const answer = respond(request);
+      const answer = isWebSocketPath(request.path)
+        ? service.refuse('notInLocalDps', notHere('MQTT and AMQP over WebSocket are not in the local DPS.'))
+        : respond(request);
       const location = `https://${serviceHost}${request.path}`;
       const code = answer.body.errorCode;
       return {
@@ -53,18 +62,33 @@ export function createRuntimeHttps(
     if (request.body.length > MAX_MESSAGE_BYTES) {
       return service.refuse('tooLarge', `A message must not exceed ${MAX_MESSAGE_BYTES} bytes.`);
     }
+    const action = route(request.method, segments.length, verb);
+    if (action === undefined) return service.refuse('notFound', 'The resource does not exist.');
     const device = attester({
       scope,
       registrationId,
       evidence: { token: request.headers.authorization, certificates: request.certificates },
     });
-    if (device === 'tpmUnknown') return service.refuse(device, TPM_UNKNOWN);
-    if (typeof device === 'string') return service.refuse(device, 'The device could not be authenticated.');
-    const call = `${request.method} ${verb ?? ''}`;
-    if (call === 'PUT register' && segments.length === 4)
-      return service.register(device, parseRequestJson(request.body));
-    if (call === 'GET operations' && segments.length === 5) return service.poll(device, operationId ?? '');
-    if (call === 'POST ' && segments.length === 3) return service.lookUp(device);
-    return service.refuse('notFound', 'The resource does not exist.');
+    if (typeof device === 'string') return service.refuse(device, refusalText(device));
+    const problem = problemOfVersion(request.query, RUNTIME_API_VERSIONS);
+    if (problem !== undefined) return service.refuse('invalidArgument', problem);
+    switch (action) {
+      case 'register':
+        return service.register(device, request.body);
+      case 'poll':
+        return service.poll(device, operationId ?? '');
+      case 'lookUp':
+        return service.lookUp(device);
+    }
   }
+}
+
+function route(
+  method: string,
+  segments: number,
+  verb: string | undefined,
+): 'register' | 'poll' | 'lookUp' | undefined {
+  if (method === 'PUT' && verb === 'register' && segments === 4) return 'register';
+  if (method === 'GET' && verb === 'operations' && segments === 5) return 'poll';
+  return method === 'POST' && segments === 3 ? 'lookUp' : undefined;
 }

@@ -1,4 +1,3 @@
-import { parseRequestJson } from '../../iot-hub/model/json.ts';
 import {
   CONNECT_REFUSED,
   type MqttConnection,
@@ -6,7 +5,8 @@ import {
   type MqttSession,
 } from '../../mqtt/index.ts';
 import type { AttestedDevice } from '../registration/attestation.ts';
-import type { Attester } from '../registration/attester.ts';
+import { type Attester, refusalText } from '../registration/attester.ts';
+import type { DpsRefusal } from '../registration/dps-error.ts';
 import type { RegistrationService, RuntimeAnswer } from '../registration/registration-service.ts';
 import { MAX_MESSAGE_BYTES } from '../registration/webhook.ts';
 
@@ -15,6 +15,9 @@ const RESPONSES = '$dps/registrations/res/#';
 const REGISTER = '$dps/registrations/PUT/iotdps-register/';
 const POLL = '$dps/registrations/GET/iotdps-get-operationstatus/';
 
+/** Every id scope begins with `0ne`. Such a user name is meant for this or another DPS. */
+const ANY_SCOPE = /^0ne[^/]*\/registrations\//i;
+
 /** The runtime API over MQTT. The user name is `{idScope}/registrations/{registrationId}/api-version=…`. */
 export function createRuntimeMqtt(
   idScope: string,
@@ -22,21 +25,21 @@ export function createRuntimeMqtt(
   service: RegistrationService,
 ): MqttService {
   return {
-    claims: (userName) => userName.toLowerCase().startsWith(`${idScope}/registrations/`.toLowerCase()),
+    claims: (userName) =>
+      ANY_SCOPE.test(userName) ||
+      userName.toLowerCase().startsWith(`${idScope}/registrations/`.toLowerCase()),
     async connect({ clientId, userName, password, certificates }) {
       const [scope = '', , registrationId = ''] = userName.split('/');
       if (clientId.toLowerCase() !== registrationId.toLowerCase())
         return { refused: CONNECT_REFUSED.identifier };
       const evidence = { token: password, certificates };
-      const device = attester({ scope, registrationId, evidence });
-      return typeof device === 'string'
-        ? { refused: CONNECT_REFUSED.notAuthorized }
-        : openSession(device, service);
+      // As in Azure, a device with a wrong key connects, and learns the reason from the answer to its first request.
+      return openSession(attester({ scope, registrationId, evidence }), service);
     },
   };
 }
 
-function openSession(device: AttestedDevice, service: RegistrationService): MqttSession {
+function openSession(device: AttestedDevice | DpsRefusal, service: RegistrationService): MqttSession {
   let connection: MqttConnection | undefined;
   return {
     restored: [],
@@ -48,8 +51,7 @@ function openSession(device: AttestedDevice, service: RegistrationService): Mqtt
     received({ topic, payload }) {
       const requestId = parameterOf(topic, '\\$rid');
       const answer = respond(topic, payload);
-      if (answer === undefined)
-        throw new Error(`${device.registrationId} published to an unknown topic of DPS.`);
+      if (answer === undefined) throw new Error('A device published to an unknown topic of DPS.');
       connection?.publish(RESPONSES, {
         topic: responseTopic(answer, requestId),
         payload: Buffer.from(JSON.stringify(answer.body)),
@@ -59,11 +61,14 @@ function openSession(device: AttestedDevice, service: RegistrationService): Mqtt
   };
 
   function respond(topic: string, payload: Buffer): RuntimeAnswer | undefined {
+    if (!topic.startsWith(REGISTER) && !topic.startsWith(POLL)) return undefined;
+    if (typeof device === 'string') return service.refuse(device, refusalText(device));
     if (payload.length > MAX_MESSAGE_BYTES) {
       return service.refuse('tooLarge', `A message must not exceed ${MAX_MESSAGE_BYTES} bytes.`);
     }
-    if (topic.startsWith(REGISTER)) return service.register(device, parseRequestJson(payload));
-    return topic.startsWith(POLL) ? service.poll(device, parameterOf(topic, 'operationId')) : undefined;
+    return topic.startsWith(REGISTER)
+      ? service.register(device, payload)
+      : service.poll(device, parameterOf(topic, 'operationId'));
   }
 }
 

@@ -9,7 +9,10 @@ export type StoredEnrollmentKind = 'group' | 'individual';
 
 /** The enrollments of one DPS. Ids are not case-sensitive. */
 export interface EnrollmentStore {
-  /** In the order of their creation. */
+  /**
+   * In the order of their creation, but the initial ones last: an enrollment of the user's own with the CA of an initial
+   * group is found first.
+   */
   values(): readonly StoredEnrollment[];
   get(kind: StoredEnrollmentKind, id: string): StoredEnrollment | undefined;
   /** Creates or replaces an enrollment. Returns it with its new etag and times. */
@@ -31,6 +34,7 @@ export function openEnrollments(
 ): EnrollmentStore {
   const tick = createClock(now);
   const stored = new Map<string, StoredEnrollment>();
+  const initial = new Set(given.map(keyOf));
   const begun = formatDateTimeUtc(tick());
   for (const enrollment of given) {
     const times = { createdDateTimeUtc: begun, lastUpdatedDateTimeUtc: begun };
@@ -45,7 +49,11 @@ export function openEnrollments(
     },
   );
   return {
-    values: () => [...stored.values()],
+    values() {
+      const all = [...stored];
+      const isInitial = ([id]: readonly [string, StoredEnrollment]) => initial.has(id);
+      return [...all.filter((each) => !isInitial(each)), ...all.filter(isInitial)].map(([, each]) => each);
+    },
     get: (kind, id) => stored.get(key(kind, id)),
     put(enrollment) {
       const time = formatDateTimeUtc(tick());

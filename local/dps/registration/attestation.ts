@@ -3,7 +3,7 @@ import type { Authentication } from '../../iot-hub/index.ts';
 import {
   isSignedBy,
   parseSharedAccessSignature,
-  resourceOf,
+  resourcesOf,
 } from '../../iot-hub/service-api/shared-access-signature.ts';
 import { commonName, thumbprint } from '../certificates/certificate-info.ts';
 import { type Attestation, isEnabled, isGroup, type StoredEnrollment } from '../enrollments/enrollment.ts';
@@ -79,7 +79,8 @@ function byKey(enrollment: StoredEnrollment, claim: Claim, { token }: Evidence):
   if (attestation.type !== 'symmetricKey' || token === undefined) return undefined;
   const signature = parseSharedAccessSignature(token);
   const resource = `${claim.idScope}/registrations/${claim.registrationId}`;
-  if (signature === undefined || !sameId(resourceOf(signature) ?? '', resource)) return undefined;
+  if (signature === undefined || !resourcesOf(signature).some((signed) => sameId(signed, resource)))
+    return undefined;
 
   const { registrationId } = claim;
   const { primaryKey, secondaryKey } = attestation;

@@ -15,6 +15,13 @@ export type Attester = (claim: {
   readonly evidence: Evidence;
 }) => AttestedDevice | DpsRefusal;
 
+/** The message for a device that the attester refuses. */
+export function refusalText(refusal: DpsRefusal): string {
+  return refusal === 'tpmUnknown'
+    ? 'TPM attestation is not in the local DPS. It stores such enrollments, but no device can register with them.'
+    : 'The device could not be authenticated.';
+}
+
 export function createAttester(
   idScope: string,
   enrollments: EnrollmentStore,

@@ -7,6 +7,8 @@ import type { JsonObject } from '../../../src/json/json.ts';
  */
 export const DPS_REFUSALS = {
   invalidArgument: { status: 400, code: 400004 },
+  /** The `payload` of a registration is not a JSON object (concepts-custom-allocation.md wants an object). */
+  invalidPayload: { status: 400, code: 400012 },
   unauthorized: { status: 401, code: 401002 },
   notFound: { status: 404, code: 404201 },
   notAllowed: { status: 405, code: 405001 },
@@ -14,6 +16,8 @@ export const DPS_REFUSALS = {
   preconditionFailed: { status: 412, code: 412001 },
   tooLarge: { status: 413, code: 413001 },
   tooManyRequests: { status: 429, code: 429001 },
+  /** Not in Azure: the local DPS does not have this feature. */
+  notInLocalDps: { status: 501, code: 501000 },
   /** Not in Azure: only the local DPS does not support TPMs. */
   tpmUnknown: { status: 400, code: 400004 },
 } as const;

@@ -1,6 +1,7 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { isObject, type JsonObject, type JsonValue, ownMember } from '../../../src/json/json.ts';
 import { createShaper } from '../../iot-hub/hub/throttle.ts';
+import { parseRequestJson } from '../../iot-hub/model/json.ts';
 import type { LocalLog } from '../../log.ts';
 import { enrollmentId, isGroup } from '../enrollments/enrollment.ts';
 import type { AttestedDevice } from './attestation.ts';
@@ -26,8 +27,11 @@ export interface RuntimeAnswer {
 
 /** The runtime API for devices with a proved identity. None of its methods throws. */
 export interface RegistrationService {
-  /** Starts a registration in the background. If one is already running, it starts no second one. */
-  register(device: AttestedDevice, body: JsonValue | undefined): RuntimeAnswer;
+  /**
+   * Starts a registration in the background. If one is already running, it starts no second one. `body` is the JSON of
+   * the request, or nothing.
+   */
+  register(device: AttestedDevice, body: Buffer): RuntimeAnswer;
   /** The state of a started registration. */
   poll(device: AttestedDevice, operationId: string): RuntimeAnswer;
   /** The state of the device's last registration. */
@@ -91,9 +95,10 @@ export function createRegistrationService(context: {
 
   return {
     refuse,
-    register(device, body) {
+    register(device, bytes) {
+      const body = readBody(bytes);
       const problem = problemOf(device, body);
-      if (problem !== undefined) return refuse('invalidArgument', problem);
+      if (problem !== undefined) return refuse(...problem);
       const key = device.registrationId.toLowerCase();
       const running = operations.get(key);
       if (running?.result === 'assigning') return accepted(running, retryAfter);
@@ -126,10 +131,24 @@ function stateOf({ enrollment }: AttestedDevice, registration: Registration): Js
   return describeRegistration(registration, isGroup(enrollment) ? enrollmentId(enrollment) : undefined);
 }
 
-function problemOf({ registrationId }: AttestedDevice, body: JsonValue | undefined): string | undefined {
-  if (!isObject(body)) return 'The body is not a JSON object.';
+/** Reads the body of a registration; an empty one, or only white space, is accepted and has no payload. */
+function readBody(bytes: Buffer): JsonValue | undefined {
+  return bytes.toString('utf8').trim() === '' ? {} : parseRequestJson(bytes);
+}
+
+function problemOf(
+  { registrationId }: AttestedDevice,
+  body: JsonValue | undefined,
+): readonly [DpsRefusal, string] | undefined {
+  if (!isObject(body)) return ['invalidArgument', 'The body is not a JSON object.'];
   const named = ownMember(body, 'registrationId');
   const isSame = typeof named === 'string' && named.toLowerCase() === registrationId.toLowerCase();
-  if (named !== undefined && !isSame) return 'registrationId in the body differs from the id of the device.';
-  return ownMember(body, 'tpm') === undefined ? undefined : 'The local DPS does not support TPM attestation.';
+  if (named !== undefined && !isSame)
+    return ['invalidArgument', 'registrationId in the body differs from the id of the device.'];
+  const payload = ownMember(body, 'payload') ?? undefined;
+  if (payload !== undefined && !isObject(payload))
+    return ['invalidPayload', 'payload must be a JSON object, not text, a number, a boolean or a list.'];
+  return ownMember(body, 'tpm') === undefined
+    ? undefined
+    : ['tpmUnknown', 'TPM attestation is not in the local DPS.'];
 }

@@ -53,6 +53,9 @@ export function createWebhookCall(timeoutMs = ANSWER_TIMEOUT_MS): WebhookCall {
       method: 'POST',
       headers: { 'content-type': 'application/json; charset=utf-8' },
       body: json,
+      // The signal below also ends the body. Node.js can lose a composed signal to its garbage collector (nodejs/node#54614).
+      headersTimeout: timeoutMs,
+      bodyTimeout: timeoutMs,
       signal: AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]),
     });
     const chunks: Buffer[] = [];

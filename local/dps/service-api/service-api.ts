@@ -2,13 +2,9 @@ import { randomUUID } from 'node:crypto';
 import { type JsonObject, type JsonValue, ownMember } from '../../../src/json/json.ts';
 import { type HttpRequest, type HttpResponse, type HttpService, pathSegments } from '../../https/exchange.ts';
 import { parseRequestJson } from '../../iot-hub/model/json.ts';
+import { problemOfVersion, SERVICE_API_VERSIONS } from '../api-version.ts';
 import type { CertificateStore } from '../certificates/certificate-store.ts';
-import {
-  describeEnrollment,
-  enrollmentId,
-  isGroup,
-  type StoredEnrollment,
-} from '../enrollments/enrollment.ts';
+import { enrollmentId, isGroup, type StoredEnrollment } from '../enrollments/enrollment.ts';
 import { MAX_GROUPS_PER_ATTESTATION } from '../enrollments/enrollment-check.ts';
 import type { EnrollmentStore, StoredEnrollmentKind } from '../enrollments/enrollment-store.ts';
 import { describeMechanism, readEnrollment } from '../enrollments/enrollment-wire.ts';
@@ -19,7 +15,8 @@ import {
   type RegistrationStore,
 } from '../registration/registration.ts';
 import { MAX_MESSAGE_BYTES } from '../registration/webhook.ts';
-import { isServiceAuthorized } from './service-authorization.ts';
+import { type EnrollmentShape, shapeOf } from './enrollment-shape.ts';
+import { denialOf } from './service-authorization.ts';
 
 export interface ServiceApiOptions {
   readonly serviceHost: string;
@@ -30,8 +27,6 @@ export interface ServiceApiOptions {
 }
 
 const COLLECTION = /^\/(enrollments|enrollmentgroups|registrations)(\/|$)/i;
-/** The api-version of azure-iot-provisioning-service 1.11. */
-const API_VERSION = '2021-10-01';
 /** "Bulk device enrollment operation with maximum of 10 enrollments" (service API). */
 const MAX_BULK = 10;
 const MAX_PAGE = 100;
@@ -57,7 +52,7 @@ export function createServiceApi(options: ServiceApiOptions): HttpService {
   const host = serviceHost.toLowerCase();
   return {
     names: [host],
-    claims: ({ host: asked, path }) => asked === host && COLLECTION.test(path),
+    claims: ({ host: asked }) => asked === host,
     async answer(request) {
       try {
         return respond(request);
@@ -74,12 +69,11 @@ export function createServiceApi(options: ServiceApiOptions): HttpService {
   };
 
   function respond(request: HttpRequest): HttpResponse {
-    if (!isServiceAuthorized(request.headers.authorization, host, now())) {
-      throw new Refused('unauthorized', 'Unauthorized');
-    }
-    if (request.query.get('api-version') !== API_VERSION) {
-      throw new Refused('invalidArgument', `The local DPS supports only the api-version ${API_VERSION}.`);
-    }
+    if (!COLLECTION.test(request.path)) throw new Refused('notFound', 'The resource does not exist.');
+    const denial = denialOf(request.headers.authorization, host, now());
+    if (denial !== undefined) throw new Refused('unauthorized', denial);
+    const problem = problemOfVersion(request.query, SERVICE_API_VERSIONS);
+    if (problem !== undefined) throw new Refused('invalidArgument', problem);
     if (request.body.length > MAX_MESSAGE_BYTES) {
       throw new Refused('tooLarge', `A message must not exceed ${MAX_MESSAGE_BYTES} bytes.`);
     }
@@ -98,19 +92,25 @@ export function createServiceApi(options: ServiceApiOptions): HttpService {
     sub: string | undefined,
   ): HttpResponse {
     const call = `${request.method} ${id === undefined ? '' : '{id}'}${sub === undefined ? '' : `/${sub.toLowerCase()}`}`;
-    if (call === 'POST ' && kind === 'individual') return bulk(request);
+    const shape = shapeOf(request.query.get('api-version') ?? '');
+    if (call === 'POST ' && kind === 'individual') return bulk(request, shape);
     if (call === 'POST {id}' && id === 'query')
-      return page(request, ofKind(kind), describeEnrollment, 'Enrollment');
+      return page(
+        request,
+        ofKind(kind),
+        (each) => shape.describe(each),
+        kind === 'group' ? 'EnrollmentGroup' : 'Enrollment',
+      );
     if (id === undefined) throw new Refused('notAllowed', `${request.method} needs an id.`);
     switch (call) {
       case 'GET {id}':
-        return { status: 200, body: describeEnrollment(found(kind, id)) };
+        return { status: 200, body: shape.describe(found(kind, id)) };
       case 'PUT {id}': {
-        const kept = write(kind, id, parseRequestJson(request.body), ifMatchOf(request));
+        const kept = write(kind, id, parseRequestJson(request.body), ifMatchOf(request), shape);
         // It is not documented whether Azure returns keys here. Clients must accept both.
         return {
           status: 200,
-          body: { ...describeEnrollment(kept), attestation: describeMechanism(kind, kept) },
+          body: { ...shape.describe(kept), attestation: describeMechanism(kind, kept) },
         };
       }
       case 'DELETE {id}':
@@ -142,12 +142,13 @@ export function createServiceApi(options: ServiceApiOptions): HttpService {
     id: string,
     body: JsonValue | undefined,
     ifMatch: string | undefined,
+    shape: EnrollmentShape,
   ): StoredEnrollment {
     const before = enrollments.get(kind, id);
     if (before !== undefined && ifMatch === undefined)
       throw new Refused('conflict', `Enrollment ${id} exists already.`);
     if (ifMatch !== undefined) checkMatch(ifMatch, before);
-    const read = readEnrollment(kind, id, body, before);
+    const read = readEnrollment(kind, id, shape.complete(body, before), before);
     if ('problem' in read) throw new Refused('invalidArgument', read.problem);
     const { attestation } = read.enrollment;
     if ('caReferences' in attestation) {
@@ -176,7 +177,7 @@ export function createServiceApi(options: ServiceApiOptions): HttpService {
     enrollments.delete(kind, id);
   }
 
-  function bulk(request: HttpRequest): HttpResponse {
+  function bulk(request: HttpRequest, shape: EnrollmentShape): HttpResponse {
     const body = parseRequestJson(request.body);
     const mode = ownMember(body, 'mode');
     const listed = ownMember(body, 'enrollments');
@@ -187,7 +188,7 @@ export function createServiceApi(options: ServiceApiOptions): HttpService {
       const id = ownMember(each, 'registrationId');
       const registrationId = typeof id === 'string' ? id : '';
       try {
-        one(String(mode), registrationId, each);
+        one(String(mode), registrationId, each, shape);
         return [];
       } catch (error) {
         if (!(error instanceof Refused)) throw error;
@@ -197,20 +198,20 @@ export function createServiceApi(options: ServiceApiOptions): HttpService {
     return { status: 200, body: { isSuccessful: errors.length === 0, errors } };
   }
 
-  function one(mode: string, id: string, body: JsonValue): void {
+  function one(mode: string, id: string, body: JsonValue, shape: EnrollmentShape): void {
     const etag = ownMember(body, 'etag');
     switch (mode) {
       case 'create':
-        write('individual', id, body, undefined);
+        write('individual', id, body, undefined, shape);
         return;
       case 'update':
         found('individual', id);
-        write('individual', id, body, '*');
+        write('individual', id, body, '*', shape);
         return;
       case 'updateIfMatchETag':
       case 'updateIfMatchEtag':
         found('individual', id);
-        write('individual', id, body, String(etag ?? ''));
+        write('individual', id, body, String(etag ?? ''), shape);
         return;
       case 'delete':
         remove('individual', id, undefined);

@@ -1,18 +1,22 @@
 import { DEVELOPMENT_DPS } from '../../../src/dps/development.ts';
 import {
+  covers,
   isSignedBy,
   parseSharedAccessSignature,
-  resourceOf,
 } from '../../iot-hub/service-api/shared-access-signature.ts';
 
 /**
- * Whether the `Authorization` header of a service call is a token of the policy `provisioningserviceowner` for this
- * host. The local DPS has no other policy, and it does not accept Entra tokens.
+ * Why a service call is denied; undefined if its `Authorization` header is a token of the policy
+ * `provisioningserviceowner` for this host. The local DPS has no other policy.
  */
-export function isServiceAuthorized(header: string | undefined, host: string, now: number): boolean {
+export function denialOf(header: string | undefined, host: string, now: number): string | undefined {
+  if (header?.startsWith('Bearer ')) {
+    return `Microsoft Entra ID tokens are not in the local DPS. Use a connection string with SharedAccessKeyName=${DEVELOPMENT_DPS.keyName}.`;
+  }
   const token = parseSharedAccessSignature(header ?? '');
-  if (token === undefined || token.keyName !== DEVELOPMENT_DPS.keyName) return false;
-  return (
-    resourceOf(token)?.toLowerCase() === host.toLowerCase() && isSignedBy(token, [DEVELOPMENT_DPS.key], now)
-  );
+  const isGood =
+    token?.keyName === DEVELOPMENT_DPS.keyName &&
+    covers(token, host, '') &&
+    isSignedBy(token, [DEVELOPMENT_DPS.key], now);
+  return isGood ? undefined : 'Unauthorized';
 }

@@ -6,15 +6,19 @@ import {
   entityNotFound,
   invalidFilter,
   notAllowed,
+  notInLocalHub,
   partitionOutOfRange,
   positionBeyondEnd,
+  unauthorized,
   undecodable,
 } from '../conditions.ts';
 import type { EventHub } from '../event-hub.ts';
 import { parseEventPosition } from '../event-position.ts';
 import { MalformedMessageError } from '../message/encoding.ts';
+import { Access } from './access.ts';
 import { answerClaims } from './claims.ts';
-import { type EntityAddress, parseEntityAddress } from './entity-address.ts';
+import { hasProvedKey } from './connection.ts';
+import { type EntityAddress, isOfIotHub, parseEntityAddress } from './entity-address.ts';
 import { type InboundTransfer, watchInboundTransfers } from './inbound-transfer.ts';
 import { answerManagement } from './management.ts';
 import { MAX_MESSAGE_SIZE, openProducerLink } from './producer-link.ts';
@@ -43,6 +47,7 @@ export class Client {
   readonly #socket: Socket;
   readonly #namespace: Namespace;
   readonly #inbound: () => InboundTransfer;
+  readonly #access: Access;
   readonly #claims = new ResponseLinks();
   readonly #management = new ResponseLinks();
   /** A function for each reader that ends it. */
@@ -51,6 +56,11 @@ export class Client {
   constructor(connection: Connection, socket: Socket, namespace: Namespace) {
     this.#socket = socket;
     this.#namespace = namespace;
+    this.#access = new Access(namespace.now);
+    connection.once('connection_open', () => {
+      if (hasProvedKey(connection)) this.#access.grantAll();
+      if (isOfIotHub(connection.hostname)) connection.close(notInLocalHub());
+    });
     this.#inbound = watchInboundTransfers(connection, MAX_MESSAGE_SIZE);
     connection.on('receiver_open', ({ receiver }: EventContext) => {
       const refusal = receiver && this.#openReceiver(receiver);
@@ -86,17 +96,17 @@ export class Client {
     switch (address.kind) {
       case 'claims':
         return this.#openNode(receiver, this.#claims, (request) =>
-          answerClaims(request, this.#namespace.findHub),
+          answerClaims(request, this.#namespace.findHub, this.#access, this.#namespace.now()),
         );
       case 'management':
         return this.#openNode(receiver, this.#management, (request) =>
-          answerManagement(request, this.#namespace.findHub),
+          answerManagement(request, this.#namespace.findHub, this.#access),
         );
       case 'hub':
       case 'partition':
         return this.#openProducer(receiver, address);
       default:
-        return notAllowed(`'${target}' does not accept messages.`);
+        return isOfIotHub(target) ? notInLocalHub() : notAllowed(`'${target}' does not accept messages.`);
     }
   }
 
@@ -114,7 +124,7 @@ export class Client {
       case 'reader':
         return this.#openReader(sender, address);
       default:
-        return notAllowed(`'${source}' does not send messages.`);
+        return isOfIotHub(source) ? notInLocalHub() : notAllowed(`'${source}' does not send messages.`);
     }
   }
 
@@ -129,8 +139,10 @@ export class Client {
       ({ message, delivery }: { message?: unknown } & Pick<EventContext, 'delivery'>) => {
         try {
           const request = readRequest(Buffer.isBuffer(message) ? message : Buffer.alloc(0));
+          // The client for .NET fails if its request is answered before it is settled.
           delivery?.accept();
-          links.answer(request, answer(request));
+          const response = answer(request);
+          setImmediate(() => this.#respond(links, request, response));
         } catch (error) {
           if (!(error instanceof MalformedMessageError)) throw error;
           if (delivery !== undefined) reject(delivery, undecodable(error.message));
@@ -139,9 +151,20 @@ export class Client {
     );
   }
 
+  #respond(links: ResponseLinks, request: NodeRequest, response: NodeResponse): void {
+    try {
+      links.answer(request, response);
+    } catch (error) {
+      // rhea's guards do not cover this tick. An error here would end the whole local stack.
+      this.#namespace.log.warn(`Event Hubs: disconnected a client. ${String(error)}`);
+      this.#socket.destroy();
+    }
+  }
+
   #openProducer(receiver: Receiver, address: ProducerAddress): AmqpError | undefined {
     const hub = this.#namespace.findHub(address.hub);
     if (hub === undefined) return entityNotFound(receiver.target.address);
+    if (!this.#access.allows(hub.name)) return missingClaim('Send');
     const partition = address.kind === 'partition' ? hub.partition(address.partitionId) : undefined;
     if (address.kind === 'partition' && partition === undefined)
       return partitionOutOfRange(hub.partitions.length);
@@ -155,6 +178,7 @@ export class Client {
     const { source } = sender;
     const hub = this.#namespace.findHub(address.hub);
     if (hub === undefined) return entityNotFound(source.address);
+    if (!this.#access.allows(hub.name)) return missingClaim('Listen');
     const partition = hub.partition(address.partitionId);
     if (partition === undefined) return partitionOutOfRange(hub.partitions.length);
     const readers = hub.readers(address.consumerGroup, partition);
@@ -203,4 +227,8 @@ export class Client {
       if (session === undefined || sender.session === session) this.#endReader(sender);
     }
   }
+}
+
+function missingClaim(claim: 'Send' | 'Listen'): AmqpError {
+  return unauthorized(`Unauthorized access. '${claim}' claim(s) are required to perform this operation.`);
 }

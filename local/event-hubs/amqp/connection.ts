@@ -2,6 +2,7 @@ import type { Socket } from 'node:net';
 import type { Connection, Container } from 'rhea';
 import type { LocalLog } from '../../log.ts';
 import { FrameGate } from './frame-gate.ts';
+import { PlainMechanism } from './plain-mechanism.ts';
 import { connectionInternals } from './rhea-internals.ts';
 
 /** Values of the open frame of Event Hubs (frame traces in Azure/azure-sdk-for-python#5316, #11708). */
@@ -104,8 +105,15 @@ export function acceptConnection(container: Container, socket: Socket, log: Loca
   return connection;
 }
 
+/** Whether the client has proved by SASL that it knows the key. */
+export function hasProvedKey(connection: Connection): boolean {
+  const mechanism = connectionInternals(connection).sasl_transport?.selected?.mechanism;
+  return mechanism instanceof PlainMechanism && mechanism.outcome === true;
+}
+
 /**
- * Offers the SASL mechanisms of Event Hubs. All of them accept every client that can reach the port.
+ * Offers the SASL mechanisms of Event Hubs. PLAIN checks a key. The others let every client in, and its links then need a
+ * token.
  */
 export function offerMechanisms(container: Container): void {
   const mechanisms = container.sasl_server_mechanisms;
@@ -116,7 +124,7 @@ export function offerMechanisms(container: Container): void {
     },
   });
   mechanisms.MSSBCBS = letIn;
-  mechanisms.enable_plain(() => true);
+  mechanisms.PLAIN = () => new PlainMechanism();
   mechanisms.enable_anonymous();
   mechanisms.EXTERNAL = letIn;
 }

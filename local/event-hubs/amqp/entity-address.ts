@@ -45,6 +45,17 @@ export function hubOfAudience(audience: string): string | undefined {
   return segments(audience)[0];
 }
 
+/** The names of IoT hubs and of DPS, and their addresses: devices, cloud-to-device messages, feedback, registrations. */
+const IOT_HOST = /^[a-z0-9.-]+\.azure-devices(?:-provisioning)?\.(?:net|cn|us)(?:$|[:/])/i;
+const IOT_PATH = /^(?:devices\/|messages\/(?:devicebound|servicebound|events)|[^/]+\/registrations\/)/i;
+
+/** Whether a host name, an address of a link or the audience of a token means an IoT hub or DPS, not Event Hubs. */
+export function isOfIotHub(text: unknown): boolean {
+  if (typeof text !== 'string') return false;
+  const bare = decode(text).replace(/^[a-z][a-z0-9+.-]*:\/\//i, '');
+  return IOT_HOST.test(bare) || IOT_PATH.test(segments(text).join('/'));
+}
+
 function segments(address: unknown): string[] {
   if (typeof address !== 'string') return [];
   const path = address.replace(/^[a-z][a-z0-9+.-]*:\/\/[^/]*/i, '');

@@ -1,7 +1,14 @@
 import rhea from 'rhea';
-import { type AmqpError, entityNotFound, notAllowed, partitionOutOfRange } from '../conditions.ts';
+import {
+  type AmqpError,
+  entityNotFound,
+  notAllowed,
+  partitionOutOfRange,
+  unauthorized,
+} from '../conditions.ts';
 import type { EventHub } from '../event-hub.ts';
 import type { Partition } from '../partition.ts';
+import type { Access } from './access.ts';
 import type { NodeRequest, NodeResponse } from './response-links.ts';
 
 const HUB = 'com.microsoft:eventhub';
@@ -18,6 +25,7 @@ const { types } = rhea;
 export function answerManagement(
   request: NodeRequest,
   findHub: (name: string) => EventHub | undefined,
+  access: Access,
 ): NodeResponse {
   const { operation, type, name, partition: partitionId } = request.properties;
   if (operation !== 'READ' || (type !== HUB && type !== PARTITION)) {
@@ -28,6 +36,13 @@ export function answerManagement(
   }
   const hub = typeof name === 'string' ? findHub(name) : undefined;
   if (hub === undefined) return failed(404, entityNotFound(String(name)));
+  if (!access.allows(hub.name))
+    return failed(
+      401,
+      unauthorized(
+        "Unauthorized access. 'Listen' or 'Send' claim(s) are required to perform this operation.",
+      ),
+    );
   if (type === HUB) return { status: 200, description: 'OK', body: describeHub(hub) };
   const partition = hub.partition(String(partitionId));
   if (partition === undefined) return failed(400, partitionOutOfRange(hub.partitions.length));

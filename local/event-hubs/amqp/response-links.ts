@@ -17,6 +17,8 @@ export interface NodeRequest {
   readonly properties: Readonly<Record<string, unknown>>;
   readonly messageId: unknown;
   readonly replyTo: unknown;
+  /** The value of its body, such as a token. */
+  readonly body: unknown;
 }
 
 /** Most answers that wait for credit on each link. A client that does not read its answers loses the oldest. */
@@ -34,6 +36,7 @@ export function readRequest(bytes: Buffer): NodeRequest {
     properties: message.application_properties ?? {},
     messageId: message.message_id,
     replyTo: message.reply_to,
+    body: message.body,
   };
 }
 

@@ -23,6 +23,8 @@ interface ConnectionInternals {
   readonly remote_channel_map: Readonly<
     Record<number, { readonly remote: { readonly handles: Readonly<Record<number, object>> } }>
   >;
+  /** The SASL layer, with the mechanism that the client chose; without SASL, it has selected another layer. */
+  readonly sasl_transport: { readonly selected: { readonly mechanism?: unknown } | undefined } | undefined;
   on_transfer(frame: TransferFrame): void;
   on_disposition(frame: unknown): void;
 }

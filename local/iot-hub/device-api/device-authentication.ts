@@ -1,10 +1,13 @@
 import type { MqttConnect } from '../../mqtt/index.ts';
+import type { AccessPolicy } from '../model/access-policy.ts';
 import { type Address, addressOf, addressPath } from '../model/address.ts';
 import type { Identity } from '../model/identity.ts';
 import {
+  covers,
   isSignedBy,
   parseSharedAccessSignature,
-  resourceOf,
+  resourcesOf,
+  type SharedAccessSignature,
 } from '../service-api/shared-access-signature.ts';
 
 /** The parts of an MQTT user name: `{host}/{deviceId}[/{moduleId}]/?api-version=…&model-id=…`. */
@@ -31,8 +34,17 @@ export function parseDeviceUserName(userName: string): DeviceUserName | undefine
   const isOfModule = SURELY_PARAMETERS.test(second) || (first !== '' && !PARAMETERS.test(first));
   const parameters = rest.slice(isOfModule ? 1 : 0).join('/');
   if (isOfModule && (first === '' || (parameters !== '' && !PARAMETERS.test(parameters)))) return undefined;
-  const modelId = /[?&]model-id=([^&]*)/.exec(parameters)?.[1];
+  // Some SDKs encode the model id, some do not. A model id contains no `%`.
+  const modelId = decodedOnce(/[?&]model-id=([^&]*)/.exec(parameters)?.[1]);
   return { host: host.toLowerCase(), address: addressOf(deviceId, isOfModule ? first : undefined), modelId };
+}
+
+function decodedOnce(text: string | undefined): string | undefined {
+  try {
+    return text === undefined ? undefined : decodeURIComponent(text);
+  } catch {
+    return text;
+  }
 }
 
 /** A valid proof of identity. */
@@ -42,8 +54,9 @@ export interface PresentedProof {
 }
 
 /**
- * Checks the identity of a device or module. It needs a token that one of its keys has signed, or a certificate with a
- * known thumbprint. TLS has verified that the client holds the key of the certificate.
+ * Checks the identity of a device or module. It needs a token that one of its keys has signed, a token of a policy with
+ * `DeviceConnect`, or a certificate with a known thumbprint. TLS has verified that the client holds the key of the
+ * certificate.
  *
  * @param host the host name that the client uses. Its token must be for this host name.
  */
@@ -51,9 +64,14 @@ export function authenticateDevice(
   host: string,
   identity: Identity,
   { password, certificates }: Pick<MqttConnect, 'password' | 'certificates'>,
+  policies: readonly AccessPolicy[],
   now: number,
 ): PresentedProof | undefined {
   const { authentication } = identity;
+  const token = parseSharedAccessSignature(password ?? '');
+  if (token?.keyName !== undefined && token.keyName !== '') {
+    return isOfPolicy(token, host, identity, policies, now) ? proofOf(token) : undefined;
+  }
   if (authentication.type === 'selfSigned') {
     const { primaryThumbprint, secondaryThumbprint } = authentication.x509Thumbprint;
     const leaf = certificates[0];
@@ -61,20 +79,44 @@ export function authenticateDevice(
     const isKnown = shown?.some((print) => print === primaryThumbprint || print === secondaryThumbprint);
     return isKnown === true ? { expires: undefined } : undefined;
   }
-  const token = parseSharedAccessSignature(password ?? '');
+  if (token === undefined || !isResourceOf(token, host, identity)) return undefined;
   const { primaryKey, secondaryKey } = authentication.symmetricKey;
-  if (token === undefined || !isResourceOf(resourceOf(token), host, identity)) return undefined;
-  // A token of a policy contains the name of the policy. The local hubs have no policy for devices.
-  if (token.keyName !== undefined || !isSignedBy(token, [primaryKey, secondaryKey], now)) return undefined;
-  return { expires: token.expiry * 1000 };
+  return isSignedBy(token, [primaryKey, secondaryKey], now) ? proofOf(token) : undefined;
 }
 
-/** Ids are case-sensitive, host names are not. */
-function isResourceOf(resource: string | undefined, host: string, address: Address): boolean {
-  const slash = resource?.indexOf('/') ?? -1;
-  if (resource === undefined || slash < 0) return false;
+function proofOf({ expiry }: SharedAccessSignature): PresentedProof {
+  return { expires: expiry * 1000 };
+}
+
+/**
+ * Whether the token of a policy stands for the device: its policy allows `DeviceConnect`, and its resource is the hub or
+ * a part of it that contains the device (iot-hub-devguide-security.md, "token service").
+ */
+function isOfPolicy(
+  token: SharedAccessSignature,
+  host: string,
+  address: Address,
+  policies: readonly AccessPolicy[],
+  now: number,
+): boolean {
+  const policy = policies.find(({ keyName }) => keyName === token.keyName);
   return (
-    resource.slice(0, slash).toLowerCase() === host.toLowerCase() &&
-    resource.slice(slash + 1) === addressPath(address)
+    policy?.rights.includes('DeviceConnect') === true &&
+    isSignedBy(token, [policy.key], now) &&
+    (covers(token, host, `/${addressPath(address)}`) || isResourceOf(token, host, address))
   );
+}
+
+/** Some clients sign the user name's last part too: `…/devices/dev-1/api-version=2018-06-30`. */
+const SIGNED_PARAMETERS = /^\/\??api-version=/;
+
+/** Ids are case-sensitive, host names are not. */
+function isResourceOf(token: SharedAccessSignature, host: string, address: Address): boolean {
+  return resourcesOf(token).some((resource) => {
+    const slash = resource.indexOf('/');
+    if (slash < 0 || resource.slice(0, slash).toLowerCase() !== host.toLowerCase()) return false;
+    const path = resource.slice(slash + 1);
+    const own = addressPath(address);
+    return path === own || (path.startsWith(own) && SIGNED_PARAMETERS.test(path.slice(own.length)));
+  });
 }

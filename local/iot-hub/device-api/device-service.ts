@@ -1,5 +1,6 @@
 import { CONNECT_REFUSED, type MqttService } from '../../mqtt/index.ts';
 import { isDeviceDisabled, type LocalHub } from '../hub/hub.ts';
+import type { AccessPolicy } from '../model/access-policy.ts';
 import { addressKey } from '../model/address.ts';
 import { readHubName } from '../model/host-name.ts';
 import { HubRefusal } from '../model/hub-error.ts';
@@ -7,7 +8,10 @@ import { authenticateDevice, parseDeviceUserName } from './device-authentication
 import { openDeviceSession } from './device-session.ts';
 
 /** The device API of all local hubs over MQTT. The user name selects the hub. */
-export function createDeviceService(hubOf: (host: string) => LocalHub | undefined): MqttService {
+export function createDeviceService(
+  hubOf: (host: string) => LocalHub | undefined,
+  policies: readonly AccessPolicy[],
+): MqttService {
   const hubFor = (userName: string): LocalHub | undefined => {
     const name = parseDeviceUserName(userName);
     // Devices cannot connect to a service name.
@@ -28,7 +32,7 @@ export function createDeviceService(hubOf: (host: string) => LocalHub | undefine
         return { refused: CONNECT_REFUSED.unavailable };
       }
       const entry = isDeviceDisabled(hub, name.address) ? undefined : hub.store.get(name.address);
-      const proof = entry && authenticateDevice(name.host, entry.identity, request, hub.now());
+      const proof = entry && authenticateDevice(name.host, entry.identity, request, policies, hub.now());
       if (entry === undefined || proof === undefined) return { refused: CONNECT_REFUSED.notAuthorized };
       if (name.modelId !== undefined && name.modelId !== entry.modelId) {
         hub.store.put({ ...entry, modelId: name.modelId });

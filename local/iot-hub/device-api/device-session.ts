@@ -1,24 +1,27 @@
 import type { JsonValue } from '../../../src/json/json.ts';
 import type { MqttConnection, MqttMessage, MqttSession } from '../../mqtt/index.ts';
 import type { DeviceLink } from '../hub/connections.ts';
-import { telemetrySent } from '../hub/events.ts';
-import { connectDevice, disconnectDevice, entryOf, type LocalHub } from '../hub/hub.ts';
+import { connectDevice, disconnectDevice, type LocalHub } from '../hub/hub.ts';
 import { type Address, addressPath } from '../model/address.ts';
 import { errorDocument, HubRefusal } from '../model/hub-error.ts';
 import { parseRequestJson } from '../model/json.ts';
 import { sectionForDevice } from '../model/twin.ts';
+import { completeMessage, countDelivery, queuedMessages } from '../operations/cloud-messages.ts';
+import { acceptTelemetry } from '../operations/telemetry.ts';
 import { reportProperties, twinForDevice } from '../operations/twin-operations.ts';
 import {
+  cloudMessageTopic,
   DESIRED_PATCHES,
   desiredPatchTopic,
   isDeviceFilter,
+  isMessageFilter,
+  METHOD_CALLS,
+  methodCallTopic,
   parseDeviceTopic,
   TWIN_RESPONSES,
   twinResponseTopic,
 } from './device-topics.ts';
 
-/** Largest message: 256 KB ("IoT Hub quotas and throttling"). */
-const MAX_MESSAGE_BYTES = 256 * 1024;
 /** Longest delay of a timer in Node.js. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
@@ -33,14 +36,36 @@ export interface AcceptedDevice {
 /** Handles the connection of a device or module in the hub. */
 export function openDeviceSession(hub: LocalHub, accepted: AcceptedDevice): MqttSession {
   const { address, cleanSession, expires } = accepted;
+  const restored = cleanSession ? [] : (hub.store.get(address)?.subscriptions ?? []);
   let connection: MqttConnection | undefined;
   let expiry: NodeJS.Timeout | undefined;
+  let messageFilter: string | undefined;
+  const sent = new Set<string>();
 
   const link: DeviceLink = {
     notifyDesired: (patch) =>
       send(DESIRED_PATCHES, desiredPatchTopic(patch.version), sectionForDevice(patch)),
+    callMethod: ({ requestId, name, payload }) =>
+      connection?.publish(METHOD_CALLS, {
+        topic: methodCallTopic(name, requestId),
+        payload: Buffer.from(payload),
+      }) ?? false,
+    deliver,
     close: () => connection?.close(),
   };
+
+  /** Sends each queued message once for each connection. It leaves the queue when the device acknowledges it. */
+  function deliver(): void {
+    if (messageFilter === undefined || connection === undefined) return;
+    for (const message of queuedMessages(hub, address)) {
+      if (sent.has(message.id) || !countDelivery(hub, address, message)) continue;
+      sent.add(message.id);
+      const payload = Buffer.from(message.body, 'base64');
+      connection.publish(messageFilter, { topic: cloudMessageTopic(address, message), payload }, () =>
+        completeMessage(hub, address, message),
+      );
+    }
+  }
 
   function send(filter: string, topic: string, content?: JsonValue): boolean {
     const payload = content === undefined ? Buffer.alloc(0) : Buffer.from(JSON.stringify(content));
@@ -88,29 +113,28 @@ export function openDeviceSession(hub: LocalHub, accepted: AcceptedDevice): Mqtt
   /**
    * MQTT 3.1.1 has no negative answer to a publish, so a refused message ends the connection.
    */
-  async function takeTelemetry(properties: ReadonlyMap<string, string>, body: Buffer): Promise<void> {
-    if (body.length > MAX_MESSAGE_BYTES) throw new HubRefusal('RequestTooLarge', 'A message was too large.');
+  async function takeTelemetry(
+    properties: ReadonlyMap<string, string>,
+    { payload, isRetained }: MqttMessage,
+  ): Promise<void> {
+    const [system, application] = partition(properties);
+    if (isRetained === true) application.set('mqtt-retain', 'true');
     try {
-      await hub.admit('sends');
+      await acceptTelemetry(hub, address, [{ body: payload, system, application }]);
     } catch (error) {
       if (error instanceof HubRefusal) count(error);
       throw error;
     }
-    const sender = entryOf(hub, address);
-    const at = hub.tick();
-    hub.connections.active(address, at);
-    const [system, application] = partition(properties);
-    hub.emit(telemetrySent(hub.origin(address, at), sender, { body, system, application }));
-    hub.counters.deviceTelemetry += 1;
-    hub.spend(body.length);
   }
 
   return {
-    restored: cleanSession ? [] : (hub.store.get(address)?.subscriptions ?? []),
+    restored,
     opened(opened) {
       connection = opened;
       hub.counters.deviceConnections += 1;
       connectDevice(hub, address, link);
+      messageFilter = restored.find(isMessageFilter);
+      deliver();
       if (expires !== undefined) {
         expiry = setTimeout(link.close, Math.min(expires - hub.now(), MAX_TIMER_MS)).unref();
       }
@@ -119,8 +143,11 @@ export function openDeviceSession(hub: LocalHub, accepted: AcceptedDevice): Mqtt
     subscribed(subscriptions) {
       const entry = hub.store.get(address);
       if (!cleanSession && entry !== undefined) hub.store.put({ ...entry, subscriptions });
+      messageFilter = subscriptions.find(isMessageFilter);
+      deliver();
     },
-    async received({ topic, payload }: MqttMessage) {
+    async received(message) {
+      const { topic, payload } = message;
       const request = parseDeviceTopic(topic, address);
       switch (request?.kind) {
         case 'getTwin':
@@ -128,9 +155,12 @@ export function openDeviceSession(hub: LocalHub, accepted: AcceptedDevice): Mqtt
         case 'reportProperties':
           return report(request.requestId, payload);
         case 'telemetry':
-          return takeTelemetry(request.properties, payload);
-        case 'methodResponse':
+          return takeTelemetry(request.properties, message);
+        case 'methodResponse': {
+          const { requestId, status } = request;
+          hub.methods.answered(address, requestId, { status, body: payload.toString('utf8') });
           return;
+        }
         case undefined:
           throw new HubRefusal(
             'ArgumentInvalid',

@@ -1,4 +1,5 @@
 import { type Address, addressPath } from '../model/address.ts';
+import type { CloudMessage } from '../model/cloud-message.ts';
 
 /*
  * The topics of IoT Hub's device API: iot-mqtt-connect-to-iot-hub.md, and the requests of azure-iot-device-mqtt 1.16.
@@ -6,7 +7,7 @@ import { type Address, addressPath } from '../model/address.ts';
 
 export const TWIN_RESPONSES = '$iothub/twin/res/#';
 export const DESIRED_PATCHES = '$iothub/twin/PATCH/properties/desired/#';
-const METHOD_CALLS = '$iothub/methods/POST/#';
+export const METHOD_CALLS = '$iothub/methods/POST/#';
 
 const TWIN_GET = '$iothub/twin/GET/';
 const REPORTED_PATCH = '$iothub/twin/PATCH/properties/reported/';
@@ -17,7 +18,7 @@ export type DeviceTopic =
   | { readonly kind: 'getTwin'; readonly requestId: string }
   | { readonly kind: 'reportProperties'; readonly requestId: string }
   | { readonly kind: 'telemetry'; readonly properties: ReadonlyMap<string, string> }
-  | { readonly kind: 'methodResponse' };
+  | { readonly kind: 'methodResponse'; readonly requestId: string; readonly status: number };
 
 /** Reads the topic of a message; undefined if the device or module may not publish to it. */
 export function parseDeviceTopic(topic: string, address: Address): DeviceTopic | undefined {
@@ -27,17 +28,29 @@ export function parseDeviceTopic(topic: string, address: Address): DeviceTopic |
   }
   if (topic.startsWith(TWIN_GET)) return { kind: 'getTwin', requestId: requestIdOf(topic) };
   if (topic.startsWith(REPORTED_PATCH)) return { kind: 'reportProperties', requestId: requestIdOf(topic) };
-  return topic.startsWith(METHOD_RESPONSES) ? { kind: 'methodResponse' } : undefined;
+  if (!topic.startsWith(METHOD_RESPONSES)) return undefined;
+  const status = Number(topic.slice(METHOD_RESPONSES.length).split('/')[0]);
+  return {
+    kind: 'methodResponse',
+    requestId: requestIdOf(topic),
+    status: Number.isInteger(status) ? status : 0,
+  };
 }
 
 /**
- * Whether the device or module may subscribe to a filter. Subscriptions for cloud-to-device messages, inputs of modules
- * and direct methods are granted, but the local hub sends none of them.
+ * Whether the device or module may subscribe to a filter. Inputs of modules are granted, but the local hub sends no
+ * messages to them. In the place of an id, a client may write `+`
+ * (azure-sdk-for-c: `devices/+/messages/devicebound/#`; azure-iot-sdk-c for modules: `devices/{d}/modules/{m}/#`).
  */
 export function isDeviceFilter(filter: string, address: Address): boolean {
-  const inbound = address.moduleId === undefined ? 'messages/devicebound/#' : 'inputs/#';
-  const known = [TWIN_RESPONSES, DESIRED_PATCHES, METHOD_CALLS, `${addressPath(address)}/${inbound}`];
-  return known.includes(filter);
+  if ([TWIN_RESPONSES, DESIRED_PATCHES, METHOD_CALLS].includes(filter)) return true;
+  const isOwn = (id: string) => (segment: string | undefined) => segment === id || segment === '+';
+  const [collection, deviceId, ...rest] = filter.split('/');
+  if (collection !== 'devices' || !isOwn(address.deviceId)(deviceId)) return false;
+  if (address.moduleId === undefined) return rest.join('/') === 'messages/devicebound/#';
+  const [modules, moduleId, ...inbound] = rest;
+  const isOfModule = modules === 'modules' && isOwn(address.moduleId)(moduleId);
+  return isOfModule && ['#', 'inputs/#'].includes(inbound.join('/'));
 }
 
 export function twinResponseTopic(status: number, requestId: string, version?: number): string {
@@ -46,6 +59,23 @@ export function twinResponseTopic(status: number, requestId: string, version?: n
 
 export function desiredPatchTopic(version: number): string {
   return `$iothub/twin/PATCH/properties/desired/?$version=${version}`;
+}
+
+export function methodCallTopic(name: string, requestId: string): string {
+  return `$iothub/methods/POST/${name}/?$rid=${requestId}`;
+}
+
+/** Whether a filter, which the device may subscribe to, is for cloud-to-device messages. */
+export function isMessageFilter(filter: string): boolean {
+  return filter.endsWith('/messages/devicebound/#');
+}
+
+/** @example 'devices/dev-1/messages/devicebound/%24.mid=a&%24.to=%2Fdevices%2Fdev-1%2Fmessages%2Fdevicebound&k=v' */
+export function cloudMessageTopic(address: Address, { system, properties }: CloudMessage): string {
+  const bag = [...Object.entries(system), ...Object.entries(properties)].map(
+    ([name, value]) => `${encodeURIComponent(name)}=${encodeURIComponent(value)}`,
+  );
+  return `${addressPath(address)}/messages/devicebound/${bag.join('&')}`;
 }
 
 function requestIdOf(topic: string): string {

@@ -9,6 +9,10 @@ export interface DeviceLink {
    * sent.
    */
   notifyDesired(patch: HubTwinSection): boolean;
+  /** Sends a direct method, if the device is subscribed to methods. `payload` is JSON. Returns whether it was sent. */
+  callMethod(call: { readonly requestId: string; readonly name: string; readonly payload: string }): boolean;
+  /** Sends the cloud-to-device messages in the queue, if the device is subscribed to them. */
+  deliver(): void;
   close(): void;
 }
 

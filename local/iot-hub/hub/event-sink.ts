@@ -1,7 +1,7 @@
 /** An event of a hub to an Event Hub. */
 export interface HubEvent {
   readonly body: Buffer;
-  /** The device id, so that all events of a device are in one partition. */
+  /** The device id, so that all events of a device are in one partition. As in Azure, the event does not contain it. */
   readonly partitionKey: string;
   /** Application properties. */
   readonly properties: Record<string, unknown>;

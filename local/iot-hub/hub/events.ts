@@ -67,13 +67,12 @@ function wholeTwin({ deviceId, moduleId }: Address, twin: HubTwin): JsonObject {
   };
 }
 
-/** A device or module connected or disconnected. */
+/** A device or module connected or disconnected. The event of a module differs only by `moduleId`. */
 export function connectionChanged(origin: Origin, change: 'Connected' | 'Disconnected'): HubEvent {
-  const opType = `${origin.address.moduleId === undefined ? 'device' : 'module'}${change}`;
   const body = { sequenceNumber: sequenceNumber(origin.at) };
   return notification(
     origin,
-    opType,
+    `device${change}`,
     'deviceConnectionStateEvents',
     'deviceConnectionStateNotification',
     body,
@@ -136,8 +135,17 @@ export function telemetrySent({ at }: Origin, sender: Entry, message: Telemetry)
   const { deviceId, moduleId } = identity;
   const method = identity.authentication.type === 'sas' ? 'sas' : 'x509Certificate';
   const scope = moduleId === undefined ? 'device' : 'module';
-  const authMethod = { scope, type: method, issuer: 'iothub', acceptingIpFilterRule: null };
-  const subject = system.get('$.sub');
+  const issuer = method === 'sas' ? 'iothub' : 'external';
+  const authMethod = { scope, type: method, issuer, acceptingIpFilterRule: null };
+  const created = system.get('$.ctime');
+  /* Security messages (`$.ifid`) and diagnostic properties: the names that the SDKs use over AMQP. */
+  const annotated = {
+    'dt-subject': system.get('$.sub'),
+    'dt-dataschema': modelId,
+    'iothub-interface-id': system.get('$.ifid'),
+    'Diagnostic-Id': system.get('$.diagid'),
+    'Correlation-Context': system.get('$.diagctx'),
+  };
   const named = {
     contentType: system.get('$.ct'),
     contentEncoding: system.get('$.ce'),
@@ -148,7 +156,10 @@ export function telemetrySent({ at }: Origin, sender: Entry, message: Telemetry)
   return {
     body,
     partitionKey: deviceId,
-    properties: Object.fromEntries(application),
+    properties: {
+      ...Object.fromEntries(application),
+      ...(created !== undefined && { 'iothub-creation-time-utc': created }),
+    },
     annotations: {
       'iothub-connection-device-id': deviceId,
       ...(moduleId !== undefined && { 'iothub-connection-module-id': moduleId }),
@@ -156,9 +167,14 @@ export function telemetrySent({ at }: Origin, sender: Entry, message: Telemetry)
       'iothub-connection-auth-generation-id': identity.generationId,
       'iothub-enqueuedtime': toMilliseconds(at),
       'iothub-message-source': 'Telemetry',
-      ...(subject !== undefined && { 'dt-subject': subject }),
-      ...(modelId !== undefined && { 'dt-dataschema': modelId }),
+      ...withoutUndefined(annotated),
     },
-    ...Object.fromEntries(Object.entries(named).filter(([, value]) => value !== undefined)),
+    ...withoutUndefined(named),
   };
+}
+
+function withoutUndefined(values: Readonly<Record<string, string | undefined>>): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(values).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])),
+  );
 }

@@ -9,6 +9,8 @@ import { createCounters, type HubCounters } from './counters.ts';
 import { type DeviceStore, type Entry, openDeviceStore } from './device-store.ts';
 import { type EventSink, type HubEvent, lostEvent } from './event-sink.ts';
 import { connectionChanged, type Origin } from './events.ts';
+import { createMessageLocks, type MessageLocks } from './message-locks.ts';
+import { createMethodCalls, type MethodCalls } from './method-calls.ts';
 import { type PastTwins, rememberTwins } from './past-twins.ts';
 import { createQuota, type DailyQuota } from './quota.ts';
 import {
@@ -48,6 +50,9 @@ export interface LocalHub {
   /** Recent states of its twins. */
   readonly past: PastTwins;
   readonly connections: Connections;
+  /** The direct methods that wait for their devices. */
+  readonly methods: MethodCalls;
+  readonly messageLocks: MessageLocks;
   readonly counters: HubCounters;
   readonly quota: DailyQuota;
   readonly log: LocalLog;
@@ -67,6 +72,8 @@ export interface LocalHub {
   admit(operation: ThrottledOperation, cost?: number): Promise<void>;
   /** Counts an operation against the daily quota. */
   spend(bytes: number): void;
+  /** Aborted when the hub closes. It ends all waits. */
+  readonly closing: AbortSignal;
   close(): void;
 }
 
@@ -96,6 +103,8 @@ export function createHub(settings: HubSettings, context: HubContext): LocalHub 
     store,
     past,
     connections: createConnections(),
+    methods: createMethodCalls(),
+    messageLocks: createMessageLocks(now),
     counters: createCounters(),
     quota,
     log,
@@ -123,6 +132,7 @@ export function createHub(settings: HubSettings, context: HubContext): LocalHub 
       if (permit.delayMs > 0) await wait(permit.delayMs, undefined, { signal: closing.signal });
     },
     spend: (bytes) => quota.count(now(), bytes),
+    closing: closing.signal,
     close() {
       closing.abort();
       this.store.close();

@@ -31,10 +31,24 @@ const entry = z.looseObject({
     statusUpdatedTime: z.string(),
     authentication,
     capabilities: z.looseObject({ iotEdge: z.boolean() }),
+    deviceScope: z.string().optional(),
+    parentScopes: z.array(z.string()).optional(),
   }),
   twin: z.looseObject({ tags: object, desired: section, reported: section, writes: z.int().min(1) }),
   modelId: z.string().optional(),
   subscriptions: z.array(z.string()).optional(),
+  inbox: z
+    .array(
+      z.looseObject({
+        id: z.string(),
+        body: z.string(),
+        system: z.record(z.string(), z.string()),
+        properties: z.record(z.string(), z.string()),
+        expires: z.number(),
+        deliveryCount: z.int(),
+      }),
+    )
+    .optional(),
 });
 
 const PUT = z.looseObject({ put: entry });

@@ -1,3 +1,4 @@
+import type { CloudMessage } from './cloud-message.ts';
 import type { Identity } from './identity.ts';
 import type { HubTwin } from './twin.ts';
 
@@ -9,6 +10,8 @@ export interface Entry {
   readonly modelId?: string;
   /** The filters of its MQTT session. The SDKs rely on them after a reconnect. */
   readonly subscriptions?: readonly string[];
+  /** The cloud-to-device messages that the device has not acknowledged, oldest first. */
+  readonly inbox?: readonly CloudMessage[];
 }
 
 /** A line of the journal. `remove` is an address key. */

@@ -6,24 +6,31 @@ import type { JsonObject } from '../../../src/json/json.ts';
  * (learn.microsoft.com/rest/api/iothub/common-error-codes).
  */
 const REFUSALS = {
+  InvalidProtocolVersion: { status: 400, code: 400001 },
   ArgumentInvalid: { status: 400, code: 400004 },
   ArgumentNull: { status: 400, code: 400005 },
   IotHubFormatError: { status: 400, code: 400006 },
   IotHubUnauthorizedAccess: { status: 401, code: 401002 },
   IotHubUnauthorized: { status: 401, code: 401003 },
   IotHubQuotaExceeded: { status: 403, code: 403002 },
+  DeviceMaximumQueueDepthExceeded: { status: 403, code: 403004 },
   IotHubNotFound: { status: 404, code: 401001 },
   DeviceNotFound: { status: 404, code: 404001 },
+  DeviceNotOnline: { status: 404, code: 404103 },
   IotHubFailingOver: { status: 404, code: 404012 },
   ModuleNotFound: { status: 404, code: 404010 },
   InvalidOperation: { status: 404, code: 400003 },
   DeviceAlreadyExists: { status: 409, code: 409001 },
   ModuleAlreadyExistsOnDevice: { status: 409, code: 409301 },
   PreconditionFailed: { status: 412, code: 412001 },
+  DeviceMessageLockLost: { status: 412, code: 412002 },
   RequestTooLarge: { status: 413, code: 413001 },
   TooManyModulesOnDevice: { status: 413, code: 413003 },
   ThrottlingException: { status: 429, code: 429001 },
+  /** Not in Azure: the local hub does not have this feature. */
+  NotInLocalHub: { status: 501, code: 501000 },
   ServerError: { status: 500, code: 500001 },
+  GatewayTimeout: { status: 504, code: 504101 },
   ServiceUnavailable: { status: 503, code: 503001 },
 } as const;
 

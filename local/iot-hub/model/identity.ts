@@ -27,6 +27,14 @@ export interface Identity extends Address {
   readonly statusUpdatedTime: string;
   readonly authentication: Authentication;
   readonly capabilities: { readonly iotEdge: boolean };
+  /**
+   * The scope of IoT Edge: of an Edge device its own, of another device the one of its parent. Modules have none.
+   *
+   * @example 'ms-azure-iot-edge://gateway-1-637176526047419634'
+   */
+  readonly deviceScope?: string;
+  /** The scope of the parent, in an array of one (service REST API 2020-09-30). */
+  readonly parentScopes?: readonly string[];
   /** Only for modules: the manager of the module, such as `IotEdge`. */
   readonly managedBy?: string | null;
 }
@@ -34,8 +42,13 @@ export interface Identity extends Address {
 /** The fields of an identity that a client can set. */
 export type IdentityChoice = Pick<
   Identity,
-  'status' | 'statusReason' | 'authentication' | 'capabilities' | 'managedBy'
+  'status' | 'statusReason' | 'authentication' | 'capabilities' | 'managedBy' | 'deviceScope' | 'parentScopes'
 >;
+
+/** Longest scope: its prefix, the longest id and a number. */
+const MAX_SCOPE_LENGTH = 256;
+/** A device has one parent (iot-edge-limits-and-restrictions.md). */
+const MAX_PARENTS = 1;
 
 /** Case-sensitive, up to 128 characters (iot-hub-devguide-identity-registry.md). */
 const DEVICE_OR_MODULE_ID = /^[A-Za-z0-9\-:.+%_#*?!(),=@;$']{1,128}$/;
@@ -65,6 +78,7 @@ export function readIdentityChoice(body: JsonObject): IdentityChoice {
     statusReason: reason,
     authentication: readAuthentication(objectOf(ownMember(body, 'authentication'))),
     capabilities: { iotEdge: ownMember(capabilities, 'iotEdge') === true },
+    ...readScopes(body),
   };
 }
 
@@ -83,6 +97,51 @@ export function readModuleChoice(body: JsonObject): IdentityChoice {
     capabilities: { iotEdge: false },
     managedBy,
   };
+}
+
+function readScopes(body: JsonObject): Pick<Identity, 'deviceScope' | 'parentScopes'> {
+  const deviceScope = ownMember(body, 'deviceScope') || undefined;
+  const parentScopes = ownMember(body, 'parentScopes') ?? [];
+  if (deviceScope !== undefined && !isScope(deviceScope)) throw invalid('deviceScope must be a string');
+  if (!Array.isArray(parentScopes) || parentScopes.length > MAX_PARENTS || !parentScopes.every(isScope)) {
+    throw invalid(`parentScopes must be an array of at most ${MAX_PARENTS} string`);
+  }
+  return {
+    ...(deviceScope !== undefined && { deviceScope }),
+    ...(parentScopes.length > 0 && { parentScopes }),
+  };
+}
+
+function isScope(value: JsonValue): value is string {
+  return typeof value === 'string' && value !== '' && value.length <= MAX_SCOPE_LENGTH;
+}
+
+/**
+ * The scopes of a device after a write. The hub makes the scope of an Edge device once, and a client cannot change it. It
+ * fills `parentScopes` of another device from its `deviceScope`.
+ *
+ * A client that reads an identity, changes `iotEdge` and writes it back sends the earlier scope, which is accepted.
+ *
+ * @param before the identity before the write; undefined for a new one.
+ * @param fresh a new scope.
+ * @throws HubRefusal `ArgumentInvalid` for another scope of an Edge device
+ */
+export function scopesOf(
+  { capabilities, deviceScope, parentScopes }: IdentityChoice,
+  before: Pick<Identity, 'capabilities' | 'deviceScope'> | undefined,
+  fresh: string,
+): Pick<Identity, 'deviceScope' | 'parentScopes'> {
+  const wasEdge = before?.capabilities.iotEdge === true;
+  if (capabilities.iotEdge) {
+    if (deviceScope !== undefined && deviceScope !== before?.deviceScope) {
+      throw invalid('deviceScope of an IoT Edge device is made by the hub and cannot be changed');
+    }
+    const own = wasEdge ? before?.deviceScope : undefined;
+    return { deviceScope: own ?? fresh, ...(parentScopes && { parentScopes }) };
+  }
+  const isOwn = wasEdge && deviceScope === before?.deviceScope;
+  const parent = (isOwn ? undefined : deviceScope) ?? parentScopes?.[0];
+  return parent === undefined ? {} : { deviceScope: parent, parentScopes: [parent] };
 }
 
 function readAuthentication(authentication: JsonObject): Authentication {

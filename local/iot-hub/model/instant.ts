@@ -29,9 +29,9 @@ export function formatInstant(instant: Ticks): string {
   return `${secondsOf(instant)}${fraction === '' ? '' : `.${fraction}`}Z`;
 }
 
-/** The form of `operationTimestamp`: seven digits and an offset. @example '2020-10-21T14:13:39.3649100+00:00' */
+/** The form of `operationTimestamp` (iot-hub-non-telemetry-event-schema.md). @example '2022-06-01T22:27:50.2612586Z' */
 export function formatOperationTimestamp(instant: Ticks): string {
-  return `${secondsOf(instant)}.${fractionOf(instant)}+00:00`;
+  return formatDateTimeUtc(instant);
 }
 
 /** The form of DPS's `createdDateTimeUtc`: seven digits, `Z`. */

@@ -1,9 +1,10 @@
 import { isObject, type JsonObject, type JsonValue, ownMember } from '../../../src/json/json.ts';
 import type { LocalHub } from '../hub/hub.ts';
+import { addressOf } from '../model/address.ts';
 import { HubRefusal } from '../model/hub-error.ts';
 import { readIdentityChoice } from '../model/identity.ts';
 import { createIdentity, deleteIdentity, updateIdentity } from './identity-operations.ts';
-import { readServiceSections } from './twin-operations.ts';
+import { patchTwinOf, readServiceSections } from './twin-operations.ts';
 
 /** Most devices in a bulk call (identity registry REST API). */
 const MAX_DEVICES = 100;
@@ -32,23 +33,35 @@ export function runBulk(hub: LocalHub, devices: readonly JsonObject[]): BulkResu
   for (const device of devices) {
     const id = ownMember(device, 'id');
     const deviceId = typeof id === 'string' ? id : '';
+    const moduleId = ownMember(device, 'moduleId') ?? undefined;
     try {
       runOne(hub, deviceId, device);
     } catch (error) {
       if (!(error instanceof HubRefusal)) throw error;
-      errors.push({ deviceId, errorCode: error.code, errorStatus: error.message });
+      errors.push({
+        deviceId,
+        ...(typeof moduleId === 'string' && { moduleId }),
+        errorCode: error.code,
+        errorStatus: error.message,
+      });
     }
   }
   return { isSuccessful: errors.length === 0, errors };
 }
 
 function runOne(hub: LocalHub, deviceId: string, device: JsonObject): void {
-  if (ownMember(device, 'moduleId') !== undefined) {
-    throw new HubRefusal('ArgumentInvalid', 'The local hub does not support modules in bulk calls.');
-  }
   const mode = importModeOf(hub, deviceId, device);
-  const etag = ownMember(device, 'eTag') ?? ownMember(device, 'etag');
-  const ifMatch = typeof etag === 'string' ? `"${etag.replaceAll('"', '')}"` : undefined;
+  if (mode === 'updatetwin' || mode === 'updatetwinifmatchetag') {
+    updateTwin(hub, deviceId, device, mode === 'updatetwinifmatchetag');
+    return;
+  }
+  if ((ownMember(device, 'moduleId') ?? undefined) !== undefined) {
+    throw new HubRefusal(
+      'ArgumentInvalid',
+      `importMode ${mode} of a module is not in the local hub. Only updateTwin and updateTwinIfMatchETag are.`,
+    );
+  }
+  const ifMatch = quoted(ownMember(device, 'eTag') ?? ownMember(device, 'etag'));
   switch (mode) {
     case 'create':
       createIdentity(
@@ -69,6 +82,26 @@ function runOne(hub: LocalHub, deviceId: string, device: JsonObject): void {
     default:
       throw new HubRefusal('ArgumentInvalid', `The local hub does not support importMode ${mode}.`);
   }
+}
+
+/**
+ * Updates a twin as a PATCH does. `twinETag` is the etag of the twin, `eTag` the one of the identity (ExportImportDevice of
+ * azure-iot-sdk-csharp).
+ */
+function updateTwin(hub: LocalHub, deviceId: string, device: JsonObject, isConditional: boolean): void {
+  const moduleId = ownMember(device, 'moduleId') ?? undefined;
+  if (moduleId !== undefined && typeof moduleId !== 'string') {
+    throw new HubRefusal('ArgumentInvalid', 'moduleId must be a string.');
+  }
+  const ifMatch = quoted(ownMember(device, 'twinETag') ?? ownMember(device, 'twinEtag'));
+  if (isConditional && ifMatch === undefined) {
+    throw new HubRefusal('ArgumentInvalid', 'importMode updateTwinIfMatchETag needs a twinETag.');
+  }
+  patchTwinOf(hub, addressOf(deviceId, moduleId), device, isConditional ? ifMatch : undefined);
+}
+
+function quoted(etag: JsonValue | undefined): string | undefined {
+  return typeof etag === 'string' && etag !== '' ? `"${etag.replaceAll('"', '')}"` : undefined;
 }
 
 function importModeOf(hub: LocalHub, deviceId: string, device: JsonObject): string {

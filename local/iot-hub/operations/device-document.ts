@@ -1,11 +1,11 @@
 import type { JsonObject } from '../../../src/json/json.ts';
 import type { Presence } from '../hub/connections.ts';
 import type { Entry } from '../hub/device-store.ts';
-import type { Authentication } from '../model/identity.ts';
+import type { Authentication, Identity } from '../model/identity.ts';
 import { describeSection, twinEtag, twinVersion } from '../model/twin.ts';
 
 /** A twin in the form of the service API. */
-export function twinDocument({ identity, twin, modelId }: Entry, presence: Presence): JsonObject {
+export function twinDocument({ identity, twin, modelId, inbox = [] }: Entry, presence: Presence): JsonObject {
   const { deviceId, moduleId } = identity;
   return {
     deviceId,
@@ -17,7 +17,7 @@ export function twinDocument({ identity, twin, modelId }: Entry, presence: Prese
     statusUpdateTime: identity.statusUpdatedTime,
     connectionState: presence.connectionState,
     lastActivityTime: presence.lastActivityTime,
-    cloudToDeviceMessageCount: 0,
+    cloudToDeviceMessageCount: inbox.length,
     authenticationType: identity.authentication.type,
     x509Thumbprint: thumbprintsOf(identity.authentication),
     ...(modelId !== undefined && { modelId }),
@@ -25,6 +25,7 @@ export function twinDocument({ identity, twin, modelId }: Entry, presence: Prese
     tags: twin.tags,
     properties: { desired: describeSection(twin.desired), reported: describeSection(twin.reported) },
     ...(moduleId === undefined && { capabilities: { ...identity.capabilities } }),
+    ...scopes(identity),
   };
 }
 
@@ -32,7 +33,7 @@ export function twinDocument({ identity, twin, modelId }: Entry, presence: Prese
  * An identity in the form of the service API, with its keys: its callers have full access to the registry. The identity
  * of a module has no status and no capabilities.
  */
-export function identityDocument({ identity }: Entry, presence: Presence): JsonObject {
+export function identityDocument({ identity, inbox = [] }: Entry, presence: Presence): JsonObject {
   const { deviceId, moduleId, authentication } = identity;
   const isDevice = moduleId === undefined;
   return {
@@ -45,7 +46,7 @@ export function identityDocument({ identity }: Entry, presence: Presence): JsonO
     connectionStateUpdatedTime: presence.connectionStateUpdatedTime,
     ...(isDevice && { statusUpdatedTime: identity.statusUpdatedTime }),
     lastActivityTime: presence.lastActivityTime,
-    cloudToDeviceMessageCount: 0,
+    cloudToDeviceMessageCount: inbox.length,
     authentication: {
       symmetricKey:
         authentication.type === 'sas'
@@ -55,6 +56,14 @@ export function identityDocument({ identity }: Entry, presence: Presence): JsonO
       type: authentication.type,
     },
     ...(isDevice && { capabilities: { ...identity.capabilities } }),
+    ...scopes(identity),
+  };
+}
+
+function scopes({ deviceScope, parentScopes }: Identity): JsonObject {
+  return {
+    ...(deviceScope !== undefined && { deviceScope }),
+    ...(parentScopes !== undefined && { parentScopes }),
   };
 }
 

@@ -5,8 +5,8 @@ import { disconnectDevice, entryOf, type LocalHub } from '../hub/hub.ts';
 import type { Address } from '../model/address.ts';
 import { ifMatchAllows } from '../model/entity-tag.ts';
 import { HubRefusal } from '../model/hub-error.ts';
-import { type IdentityChoice, isDeviceOrModuleId, newIdentityEtag } from '../model/identity.ts';
-import { formatInstant, NO_TICKS } from '../model/instant.ts';
+import { type IdentityChoice, isDeviceOrModuleId, newIdentityEtag, scopesOf } from '../model/identity.ts';
+import { formatInstant, formatTicks, NO_TICKS, type Ticks } from '../model/instant.ts';
 import { createTwin, type ServiceSections } from '../model/twin.ts';
 import { problemOfContent, problemOfSize } from '../model/twin-limits.ts';
 import { identityDocument } from './device-document.ts';
@@ -35,13 +35,15 @@ export function createIdentity(
   checkInitialTwin(initial);
   const at = hub.tick();
   const twin = createTwin(at, initial);
+  const { deviceScope: _scope, parentScopes: _parents, ...chosen } = choice;
   hub.store.put({
     identity: {
       ...address,
       generationId: at.toString(),
       etag: newIdentityEtag(),
       statusUpdatedTime: NO_TICKS,
-      ...choice,
+      ...chosen,
+      ...scopesOf(choice, undefined, newScope(address, at)),
     },
     twin,
   });
@@ -89,13 +91,15 @@ export function updateIdentity(
   ifMatch: string | undefined,
 ): JsonObject {
   const entry = matchingEntry(hub, address, ifMatch);
-  const { identity } = entry;
+  const { deviceScope: _before, parentScopes: _parentsBefore, ...identity } = entry.identity;
+  const { deviceScope: _scope, parentScopes: _parents, ...chosen } = choice;
   const at = hub.tick();
   hub.store.put({
     ...entry,
     identity: {
       ...identity,
-      ...choice,
+      ...chosen,
+      ...scopesOf(choice, entry.identity, newScope(address, at)),
       etag: newIdentityEtag(),
       statusUpdatedTime: choice.status === identity.status ? identity.statusUpdatedTime : formatInstant(at),
     },
@@ -104,6 +108,11 @@ export function updateIdentity(
     for (const part of withModules(hub, entry)) dropConnection(hub, part.identity);
   }
   return readIdentity(hub, address);
+}
+
+/** @example 'ms-azure-iot-edge://gateway-1-637176526047419634' */
+function newScope({ deviceId }: Address, at: Ticks): string {
+  return `ms-azure-iot-edge://${deviceId}-${formatTicks(at)}`;
 }
 
 /** Deletes a module, or the modules of a device and then the device. Each deletion sends an event. */

@@ -65,8 +65,20 @@ export function provisioningAccess(hub: LocalHub): ProvisioningAccess {
     authenticate(deviceId, authentication) {
       const device = hub.store.get({ deviceId });
       if (device === undefined || sameAuthentication(device.identity.authentication, authentication)) return;
-      const { status, statusReason, capabilities } = device.identity;
-      updateIdentity(hub, { deviceId }, { status, statusReason, capabilities, authentication }, undefined);
+      const { status, statusReason, capabilities, deviceScope, parentScopes } = device.identity;
+      updateIdentity(
+        hub,
+        { deviceId },
+        {
+          status,
+          statusReason,
+          capabilities,
+          authentication,
+          ...(deviceScope !== undefined && { deviceScope }),
+          ...(parentScopes !== undefined && { parentScopes }),
+        },
+        undefined,
+      );
       count();
     },
     remove(deviceId) {

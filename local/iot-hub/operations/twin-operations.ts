@@ -6,6 +6,7 @@ import type { Address } from '../model/address.ts';
 import { ifMatchAllows } from '../model/entity-tag.ts';
 import { HubRefusal } from '../model/hub-error.ts';
 import { withoutKeys } from '../model/json.ts';
+import { replacementPatch } from '../model/merge.ts';
 import {
   appliedByConfiguration,
   configurationMark,
@@ -35,12 +36,16 @@ export function serviceTwin(hub: LocalHub, address: Address): JsonObject {
 /** PATCH `/twins/{id}`. Returns the new twin. */
 export function patchTwinOf(hub: LocalHub, address: Address, body: JsonObject, ifMatch?: string): JsonObject {
   const entry = writableEntry(hub, address, ifMatch);
-  // A PATCH does not clear a section that is null (azure-docs#32289).
-  return applyPatch(
-    hub,
-    entry,
-    readServiceSections(body, () => undefined),
-  );
+  return applyPatch(hub, entry, readServicePatch(body, entry.twin));
+}
+
+/**
+ * The patch in the body of a service's PATCH. A section that is null is cleared (the end-to-end tests of twins in
+ * azure-iot-sdk-node): the patch then has a `null` for each of its keys.
+ */
+function readServicePatch(body: JsonObject, { tags, desired }: HubTwin): ServiceSections {
+  const current = { tags, desired: desired.values };
+  return readServiceSections(body, (section) => replacementPatch(current[section], {}));
 }
 
 /** PUT `/twins/{id}`. Replaces the given sections and clears those that are null. */
@@ -63,7 +68,7 @@ export function replaceTwinOf(
 /** An edit in the portal. It writes all tags and all desired properties, also those that did not change. */
 export function editAsPortal(hub: LocalHub, address: Address, body: JsonObject): JsonObject {
   const entry = writableEntry(hub, address, undefined);
-  const edit = readServiceSections(body, () => undefined);
+  const edit = readServicePatch(body, entry.twin);
   return applyPatch(hub, entry, portalPatch(entry.twin, edit));
 }
 
@@ -163,13 +168,18 @@ function notify(hub: LocalHub, address: Address, patch: HubTwinSection): void {
  * The sections in the body of a PATCH, a PUT or an initial twin. `$metadata` and `$version` are ignored, because
  * clients send them back with a twin but cannot write them. `ofNull` gives the meaning of a section that is null.
  */
-export function readServiceSections(body: JsonObject, ofNull: () => JsonObject | undefined): ServiceSections {
+export function readServiceSections(
+  body: JsonObject,
+  ofNull: (section: 'tags' | 'desired') => JsonObject | undefined,
+): ServiceSections {
   const properties = ownMember(body, 'properties');
   if (properties !== undefined && properties !== null && !isObject(properties)) {
     throw new HubRefusal('ArgumentInvalid', 'properties is not a JSON object.');
   }
-  const tags = readSection('tags', ownMember(body, 'tags'), ofNull);
-  const desired = readSection('properties.desired', ownMember(properties, 'desired'), ofNull);
+  const tags = readSection('tags', ownMember(body, 'tags'), () => ofNull('tags'));
+  const desired = readSection('properties.desired', ownMember(properties, 'desired'), () =>
+    ofNull('desired'),
+  );
   return { ...(tags && { tags }), ...(desired && { desired }) };
 }
 

@@ -1,12 +1,16 @@
 import { isObject, type JsonObject, type JsonValue, ownMember } from '../../../src/json/json.ts';
 import { type HttpRequest, type HttpResponse, pathSegments } from '../../https/exchange.ts';
 import { entryOf, type LocalHub } from '../hub/hub.ts';
+import type { AccessPolicy, AccessRight } from '../model/access-policy.ts';
 import type { Address } from '../model/address.ts';
+import { checkApiVersion } from '../model/api-version.ts';
 import { errorBody, HubRefusal } from '../model/hub-error.ts';
 import { readIdentityChoice, readModuleChoice } from '../model/identity.ts';
 import { parseRequestJson } from '../model/json.ts';
 import { readBulk, runBulk } from '../operations/bulk-operation.ts';
+import { enqueueCloudMessage, purgeMessages } from '../operations/cloud-messages.ts';
 import { identityDocument } from '../operations/device-document.ts';
+import { invokeMethod } from '../operations/direct-method.ts';
 import {
   createIdentity,
   deleteIdentity,
@@ -16,43 +20,56 @@ import {
 import { parseQuery } from '../operations/query.ts';
 import { queryPage } from '../operations/query-page.ts';
 import { patchTwinOf, replaceTwinOf, serviceTwin } from '../operations/twin-operations.ts';
+import { readCloudMessage } from './cloud-message-request.ts';
 import { authorizeService } from './service-authorization.ts';
 
 /** Most devices in the answer of GET `/devices` (identity registry REST API). */
 const MAX_LISTED = 1000;
 
-type Operation = (hub: LocalHub, request: HttpRequest, address: Address) => Promise<HttpResponse>;
+type Serve = (hub: LocalHub, request: HttpRequest, address: Address) => Promise<HttpResponse>;
+
+interface Operation {
+  readonly serve: Serve;
+  /** The right that the caller needs (iot-hub-devguide-security.md; for queries: the tutorials of device twins). */
+  readonly right: AccessRight;
+}
 
 /** The operations by method and path. `{id}` can also be `{id}/modules/{moduleId}`. */
-const OPERATIONS: ReadonlyMap<string, Operation> = new Map([
-  ['GET /twins/{id}', getTwin],
-  ['PATCH /twins/{id}', writeTwin(patchTwinOf)],
-  ['PUT /twins/{id}', writeTwin(replaceTwinOf)],
-  ['GET /devices/{id}', getIdentity],
-  ['PUT /devices/{id}', putIdentity],
-  ['DELETE /devices/{id}', removeIdentity],
-  ['GET /devices', listIdentities],
-  ['GET /devices/{id}/modules', listModules],
-  ['POST /devices', postBulk],
-  ['POST /devices/query', postQuery],
-  ['GET /statistics/devices', getStatistics],
+const OPERATIONS: ReadonlyMap<string, Operation> = new Map<string, Operation>([
+  ['GET /twins/{id}', { serve: getTwin, right: 'ServiceConnect' }],
+  ['PATCH /twins/{id}', { serve: writeTwin(patchTwinOf), right: 'ServiceConnect' }],
+  ['PUT /twins/{id}', { serve: writeTwin(replaceTwinOf), right: 'ServiceConnect' }],
+  ['POST /twins/{id}/methods', { serve: postMethod, right: 'ServiceConnect' }],
+  ['POST /devices/{id}/messages/devicebound', { serve: postMessage, right: 'ServiceConnect' }],
+  ['DELETE /devices/{id}/commands', { serve: deleteMessages, right: 'ServiceConnect' }],
+  ['GET /devices/{id}', { serve: getIdentity, right: 'RegistryRead' }],
+  ['PUT /devices/{id}', { serve: putIdentity, right: 'RegistryWrite' }],
+  ['DELETE /devices/{id}', { serve: removeIdentity, right: 'RegistryWrite' }],
+  ['GET /devices', { serve: listIdentities, right: 'RegistryRead' }],
+  ['GET /devices/{id}/modules', { serve: listModules, right: 'RegistryRead' }],
+  ['POST /devices', { serve: postBulk, right: 'RegistryWrite' }],
+  ['POST /devices/query', { serve: postQuery, right: 'RegistryRead' }],
+  ['GET /statistics/devices', { serve: getStatistics, right: 'RegistryRead' }],
 ]);
 
 /**
- * Serves the service REST API of one hub (api-version 2021-04-12). Refusals are answers. It never throws.
+ * Serves the service REST API of one hub. A call needs a known route first, then the right, then a published
+ * api-version. Every version is answered in the form of 2021-04-12. Refusals are answers. It never throws.
  */
 export async function serveServiceCall(
   hub: LocalHub,
-  key: string,
+  policies: readonly AccessPolicy[],
   request: HttpRequest,
 ): Promise<HttpResponse> {
   const isTwin = request.path.startsWith('/twins/');
   try {
+    const { operation, address } = route(request);
     // It is not documented whether Azure accepts a token for another name of the hub.
     const { headers, path, host } = request;
-    authorizeService(headers.authorization, { host, path, key, now: hub.now() });
-    const { operation, address } = route(request);
-    return await operation(hub, request, address);
+    const { right, serve } = operation;
+    authorizeService(headers.authorization, policies, { host, path, right, now: hub.now() });
+    checkApiVersion(request.query);
+    return await serve(hub, request, address);
   } catch (error) {
     const refusal = refusalOf(hub, error);
     countRefusal(hub, request.method, isTwin, refusal);
@@ -70,13 +87,17 @@ function route(request: HttpRequest): { operation: Operation; address: Address }
   const segments = pathSegments(request.path);
   if (segments === undefined)
     throw new HubRefusal('ArgumentInvalid', 'The encoding of the path is not valid.');
-  const [collection, deviceId, sub, moduleId, ...more] = segments;
+  const [collection, deviceId, sub, moduleId, ...below] = segments;
   const fixed = OPERATIONS.get(`${request.method} /${segments.join('/').replace(/\/$/, '')}`);
   if (fixed !== undefined) return { operation: fixed, address: { deviceId: '' } };
   const isModule = sub === 'modules' && moduleId !== undefined && moduleId !== '';
-  const pattern = isModule || sub === undefined ? '{id}' : `{id}/${sub}`;
-  const operation = OPERATIONS.get(`${request.method} /${collection}/${pattern}`);
-  if (operation === undefined || !deviceId || more.length > 0) {
+  const rest = isModule ? below : segments.slice(2);
+  // This path has two segments, and the SDKs write it in two cases.
+  const isMessage = !isModule && rest.join('/').toLowerCase() === 'messages/devicebound';
+  const [action, ...more] = isMessage ? ['messages/devicebound'] : rest;
+  const operation = OPERATIONS.get(`${request.method} /${collection}/{id}${action ? `/${action}` : ''}`);
+  const isOfDevice = action === 'modules'; // a module has no modules
+  if (operation === undefined || !deviceId || more.length > 0 || (isModule && isOfDevice)) {
     throw new HubRefusal(
       'InvalidOperation',
       `The local hub does not support ${request.method} ${request.path}.`,
@@ -94,7 +115,7 @@ async function getTwin(hub: LocalHub, _request: HttpRequest, address: Address): 
 
 function writeTwin(
   write: (hub: LocalHub, address: Address, body: JsonObject, ifMatch?: string) => JsonObject,
-): Operation {
+): Serve {
   return async (hub, request, address) => {
     await hub.admit('twinUpdates');
     const twin = write(hub, address, readObject(request), request.headers['if-match']);
@@ -107,6 +128,19 @@ function writeTwin(
 function tagged(hub: LocalHub, twin: JsonObject): HttpResponse {
   hub.spend(JSON.stringify(twin).length);
   return { status: 200, headers: { ETag: `"${String(twin.etag)}"` }, body: twin };
+}
+
+async function postMethod(hub: LocalHub, request: HttpRequest, address: Address): Promise<HttpResponse> {
+  return { status: 200, body: await invokeMethod(hub, address, readObject(request)) };
+}
+
+async function postMessage(hub: LocalHub, request: HttpRequest, address: Address): Promise<HttpResponse> {
+  enqueueCloudMessage(hub, address, readCloudMessage(request));
+  return { status: 204 };
+}
+
+async function deleteMessages(hub: LocalHub, _request: HttpRequest, address: Address): Promise<HttpResponse> {
+  return { status: 200, body: purgeMessages(hub, address) };
 }
 
 async function getIdentity(hub: LocalHub, _request: HttpRequest, address: Address): Promise<HttpResponse> {
@@ -223,6 +257,8 @@ const BY_GATEWAY: ReadonlySet<string> = new Set([
   'IotHubUnauthorizedAccess',
   'IotHubUnauthorized',
   'IotHubNotFound',
+  'InvalidProtocolVersion',
+  'InvalidOperation',
   'IotHubQuotaExceeded',
   'ThrottlingException',
   'ServerError',

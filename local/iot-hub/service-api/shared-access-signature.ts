@@ -36,6 +36,25 @@ export function resourceOf(token: SharedAccessSignature): string | undefined {
   return decoded(token.sr);
 }
 
+/**
+ * The resources that a token can mean. Some SDKs encode an id before they encode the whole resource, so the decoded text
+ * may have to be decoded again. An id can also contain `%`, so each reading counts.
+ */
+export function resourcesOf(token: SharedAccessSignature): readonly string[] {
+  const once = decoded(token.sr);
+  const twice = decoded(once);
+  return [token.sr, once, twice].flatMap((resource) => resource || []);
+}
+
+/** Whether a token covers a resource: its own resource and everything below, in any case. */
+export function covers(token: SharedAccessSignature, host: string, path: string): boolean {
+  const wanted = (host + path).toLowerCase();
+  return resourcesOf(token).some((resource) => {
+    const base = resource.toLowerCase().replace(/\/$/, '');
+    return wanted === base || wanted.startsWith(`${base}/`);
+  });
+}
+
 /** Whether the token was signed with one of these keys (base64) and has not expired. */
 export function isSignedBy(token: SharedAccessSignature, keys: readonly string[], now: number): boolean {
   if (token.expiry * 1000 <= now) return false;

@@ -4,6 +4,7 @@ import { DpsError, type DpsPort } from '../../dps/port.ts';
 import { bodyOf, hasKeys } from '../../enroll/body.ts';
 import { type EnrollmentStep, keyOf } from '../../enroll/plan.ts';
 import type { WantedEnrollment } from '../../enroll/wanted.ts';
+import { keyVariableOf } from '../../enroll/webhooks.ts';
 import { BerthError } from '../../errors.ts';
 import type { JsonObject } from '../../json/json.ts';
 import type { Environment } from '../../settings/settings.ts';
@@ -168,17 +169,20 @@ function isChange({ action }: EnrollmentStep, prune: boolean): boolean {
   return action === 'create' || action === 'update' || (prune && action === 'only in DPS');
 }
 
-/** Checks the key before the first write, because Berth writes the URL of the webhook with its key. */
+/** Checks the keys before the first write, because Berth writes the URL of a webhook with its key. */
 function requireKey(steps: readonly EnrollmentStep[], env: Environment): void {
-  const needs = steps.some(
-    (step) => (step.action === 'create' || step.action === 'update') && step.wanted.webhook !== undefined,
-  );
-  if (needs && webhookKey(env) === undefined) {
-    throw new BerthError(
-      'BERTH_SETTING_INVALID',
-      'BERTH_WEBHOOK_KEY is not set: set it to the function key. Enrollments with the custom policy contain the key, and DPS does not return it. See "Function key" in docs/enrollments.md.',
-    );
+  const missing = new Set<string>();
+  for (const step of steps) {
+    if (step.action !== 'create' && step.action !== 'update') continue;
+    const { webhook } = step.wanted;
+    if (webhook !== undefined && webhookKey(webhook, env) === undefined) missing.add(keyVariableOf(webhook));
   }
+  const [first, ...others] = missing;
+  if (first === undefined) return;
+  throw new BerthError(
+    'BERTH_SETTING_INVALID',
+    `${[first, ...others].join(', ')} ${others.length === 0 ? 'is not set: set it to the function key' : 'are not set: set each to the function key'}. Enrollments with the custom policy contain the key, and DPS does not return it. See "Function keys" in docs/enrollments.md.`,
+  );
 }
 
 async function carryOut(
@@ -194,7 +198,7 @@ async function carryOut(
         wanted: step.wanted,
         record: undefined,
         mechanism: undefined,
-        webhookKey: webhookKey(env),
+        webhookKey: step.wanted.webhook && webhookKey(step.wanted.webhook, env),
       });
       await dps.put(kind, id, body, undefined);
       return;
@@ -207,7 +211,8 @@ async function carryOut(
       const mechanism = keeps
         ? (mechanisms.get(keyOf(record)) ?? (await dps.mechanism(kind, id)))
         : undefined;
-      await dps.put(kind, id, bodyOf({ wanted, record, mechanism, webhookKey: webhookKey(env) }), etag);
+      const key = wanted.webhook && webhookKey(wanted.webhook, env);
+      await dps.put(kind, id, bodyOf({ wanted, record, mechanism, webhookKey: key }), etag);
       return;
     }
     case 'only in DPS':

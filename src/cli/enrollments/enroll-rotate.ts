@@ -3,7 +3,7 @@ import { dpsPlace } from '../../dps/connection.ts';
 import { openDps } from '../../dps/dps.ts';
 import { DpsError, type DpsPort, type EnrollmentRecord } from '../../dps/port.ts';
 import { checkWebhookKey } from '../../dps/webhook-check.ts';
-import { withoutKey } from '../../dps/webhook-url.ts';
+import { isSameWebhook, withoutKey } from '../../dps/webhook-url.ts';
 import { bodyWithKey, hasKeys } from '../../enroll/body.ts';
 import {
   beginRotation,
@@ -15,6 +15,7 @@ import {
   withRotated,
 } from '../../enroll/rotation.ts';
 import { isWebhookUrl } from '../../enroll/schema.ts';
+import { addressesOf, webhooksOf } from '../../enroll/webhooks.ts';
 import { BerthError } from '../../errors.ts';
 import { presentFormat, readDocument } from '../../json/document-format.ts';
 import { isObject } from '../../json/json.ts';
@@ -63,8 +64,10 @@ async function rotateKey(cli: Cli, options: RotateKeyOptions): Promise<number> {
       `--new-key-env names ${options.newKeyEnv}, which is not set: set it to the new function key.`,
     );
   const url = webhookUrl(options);
-  await checkWebhookKey(url, key);
-  tell(terminal, `${withoutKey(url)} accepts the new key.`);
+  for (const address of addressesBehind(url, options.file)) {
+    await checkWebhookKey(address, key);
+    tell(terminal, `${withoutKey(address)} accepts the new key.`);
+  }
 
   const dps = openDps(dpsPlace(env));
   try {
@@ -91,6 +94,13 @@ function webhookUrl({ webhook, file }: RotateKeyOptions): string {
   const url = readEnrollmentsFile(file).webhook?.url;
   if (url !== undefined) return url;
   throw invalid(`${file} has no "webhook" at the top level: give --webhook URL.`);
+}
+
+/** The addresses that must accept the new key: the URL, and each app behind it that the file names. */
+function addressesBehind(url: string, file: string): readonly string[] {
+  if (!existsSync(file)) return [url];
+  const webhook = webhooksOf(readEnrollmentsFile(file)).find((each) => isSameWebhook(each.url, url));
+  return webhook === undefined ? [url] : addressesOf(webhook);
 }
 
 /**

@@ -1,9 +1,11 @@
 import type { CommandGroup } from '../shell/command-line.ts';
 import { registerEnrollApply } from './enroll-apply.ts';
 import { registerCertificate } from './enroll-certificate.ts';
+import { registerEnrollCheck } from './enroll-check.ts';
 import { registerEnrollPlan } from './enroll-plan.ts';
 import { registerRotateKey } from './enroll-rotate.ts';
 import { registerEnrollValidate } from './enroll-validate.ts';
+import { registerEnrollWebhooks } from './enroll-webhooks.ts';
 
 /** `berth enroll`: commands for the enrollments of DPS. */
 export function registerEnroll(berth: CommandGroup): void {
@@ -13,7 +15,9 @@ export function registerEnroll(berth: CommandGroup): void {
   );
   registerEnrollPlan(enroll);
   registerEnrollApply(enroll);
+  registerEnrollCheck(enroll);
   registerRotateKey(enroll);
   registerEnrollValidate(enroll);
+  registerEnrollWebhooks(enroll);
   registerCertificate(enroll);
 }

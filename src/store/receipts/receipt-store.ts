@@ -88,6 +88,26 @@ export class ReceiptStore {
     if (rows.length > 0) yield this.#receiptsIn(rows);
   }
 
+  /**
+   * The newest receipt of each registration id, without those of a newer package.
+   *
+   * @returns undefined if there are more than `most` registration ids
+   */
+  async newest(most: number): Promise<readonly Receipt[] | undefined> {
+    const newestRows = new Map<string, Row>();
+    for await (const page of this.#table.scan({})) {
+      for (const row of page) {
+        const known = newestRows.get(row.partitionKey);
+        if (known === undefined || byAge(known, row) < 0) newestRows.set(row.partitionKey, row);
+      }
+      if (newestRows.size > most) return undefined;
+    }
+    return [...newestRows.values()].flatMap((row) => {
+      const read = this.#documents.read(row, row.partitionKey);
+      return read.kind === 'known' ? [read.value] : [];
+    });
+  }
+
   #receiptsIn(rows: readonly Row[]): readonly Receipt[] {
     const newestFirst = [...rows].sort(byAge).reverse();
     return newestFirst.flatMap((row) => this.#documents.readOrRefuse(row, row.partitionKey) ?? []);

@@ -113,7 +113,7 @@ export class Table {
 
   /**
    * All rows of all partitions, page by page, in the order of the keys. Each page has its own deadline. A full scan is only
-   * for commands; functions stop after one page.
+   * for commands; functions stop after a few pages.
    */
   async *scan({ partitions, range, select }: Scan): AsyncGenerator<readonly Row[]> {
     const { odata } = await import('@azure/data-tables');

@@ -75,22 +75,34 @@ export function requestName(host: HostName): string {
  * Looks for twins whose events Berth has missed. It lists all twins of each hub, page by page, once a week or on request, and
  * compares a sample of them in full.
  *
+ * @param withoutDevices hubs that said in this run that they have no devices
  * @returns how many twins were listed.
  */
-export async function auditHubs(context: ResyncContext, mayGoOn: MayGoOn): Promise<number> {
+export async function auditHubs(
+  context: ResyncContext,
+  mayGoOn: MayGoOn,
+  withoutDevices: ReadonlySet<HostName>,
+): Promise<number> {
   const seen = await Promise.all(
     context.hosts.map(async (host) => {
       const hub = context.fleet.hubByHost.get(host);
-      return hub === undefined ? 0 : unlessNewer(0, () => auditHub(hub, context, mayGoOn));
+      return hub === undefined
+        ? 0
+        : unlessNewer(0, () => auditHub(hub, context, mayGoOn, withoutDevices.has(host)));
     }),
   );
   return seen.reduce((sum, count) => sum + count, 0);
 }
 
-async function auditHub(hub: Hub, context: ResyncContext, mayGoOn: MayGoOn): Promise<number> {
+async function auditHub(
+  hub: Hub,
+  context: ResyncContext,
+  mayGoOn: MayGoOn,
+  hasNoDevices: boolean,
+): Promise<number> {
   const { progress, gate, warn } = context;
   const { host } = hub;
-  const { at: start, isChanged } = await startOf(host, context);
+  const { at: start, isChanged } = await startOf(host, context, hasNoDevices);
   let at = start;
   const before = at.seen;
   if (isChanged) await progress.write(auditName(host), at);
@@ -120,18 +132,21 @@ async function auditHub(hub: Hub, context: ResyncContext, mayGoOn: MayGoOn): Pro
 async function startOf(
   host: HostName,
   context: ResyncContext,
+  hasNoDevices: boolean,
 ): Promise<{ readonly at: AuditProgress; readonly isChanged: boolean }> {
   const stored = progressSchema.safeParse(await context.progress.read(auditName(host)));
   const last = stored.success ? stored.data : undefined;
-  const at = await nextOf(host, last, context);
+  const at = await nextOf(host, last, context, hasNoDevices);
   return { at, isChanged: at !== last };
 }
 
 async function nextOf(
   host: HostName,
   last: AuditProgress | undefined,
-  { progress, control, now }: ResyncContext,
+  context: ResyncContext,
+  hasNoDevices: boolean,
 ): Promise<AuditProgress> {
+  const { progress, control, now } = context;
   const request = requestSchema.safeParse(await progress.read(requestName(host)));
   const isAsked = request.success && (last === undefined || request.data.at > last.startedAt);
   // For a while, instances of an older package may still ignore the events of new modules.
@@ -153,7 +168,11 @@ async function nextOf(
     isWhole: isAsked,
   };
   if (isAsked) return { ...fresh, phase: 'mark' };
-  if (last === undefined) return { ...fresh, phase: 'devices' };
+  if (last === undefined) {
+    // The twins of later devices come as events. A query would wait for its permit, and other work for the query.
+    const isEmpty = hasNoDevices && (await hasNoTwins(host, context));
+    return { ...fresh, phase: isEmpty ? 'done' : 'devices' };
+  }
   if (last.phase === 'done' && now() - last.startedAt >= AUDIT_EVERY_MS)
     return { ...fresh, phase: 'devices' };
   if (newModules.length === 0) return last;
@@ -162,6 +181,12 @@ async function nextOf(
   return last.phase === 'mark' || last.phase === 'devices'
     ? last
     : { ...fresh, startedAt: last.startedAt, phase: 'mark', newModules: all };
+}
+
+/** Whether no twin of a hub is stored, deleted ones included. */
+async function hasNoTwins(host: HostName, { twins }: ResyncContext): Promise<boolean> {
+  const pages = await Promise.all(partitionsOf(host).map((partition) => twins.page(partition, undefined, 1)));
+  return pages.every((page) => page.length === 0);
 }
 
 /** Handles one page. Undefined: there is no permit for it now. */

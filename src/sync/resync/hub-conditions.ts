@@ -20,19 +20,26 @@ const STATISTICS_EVERY_MS = 10_000;
 const UNHEALTHY: ReadonlySet<ErrorCode> = new Set(['BERTH_HUB_TIMEOUT', 'BERTH_HUB_UNAVAILABLE']);
 const CONCURRENCY = 8;
 
-/** Updates the conditions for allocation: devices and health of the hubs, and the start of the causes of moves. */
+/**
+ * Updates the conditions for allocation: devices and health of the hubs, and the start of the causes of moves.
+ *
+ * @returns the hubs that said now that they have no devices
+ */
 export async function refreshConditions(
   { fleet, hosts, hubs, now, gate, warn }: SyncContext,
   conditions: RefreshedConditions,
-): Promise<void> {
+): Promise<ReadonlySet<HostName>> {
   const known = await conditions.read(now());
+  const withoutDevices = new Set<HostName>();
   const limit = pLimit(CONCURRENCY);
   const ask = async (host: HostName): Promise<void> => {
     const counted = known.hubs.get(host)?.devices?.countedAt ?? 0;
     if (now() - counted < STATISTICS_EVERY_MS) return;
     try {
       const devices = await hubs.countDevices(host);
-      if (devices.kind === 'answered') await conditions.recordCount(host, devices.answer, now());
+      if (devices.kind !== 'answered') return;
+      if (devices.answer === 0) withoutDevices.add(host);
+      await conditions.recordCount(host, devices.answer, now());
     } catch (error) {
       if (!(error instanceof BerthError) || mustComeAgain(error)) throw error;
       warn(error.message, { code: error.code, hub: host });
@@ -43,4 +50,5 @@ export async function refreshConditions(
   // An older package does not record causes. The packages would otherwise restart each other's moves.
   if (!(await gate.current()).isOutdated)
     await conditions.recordCauses(currentCauses(fleet, known, now()), known, now());
+  return withoutDevices;
 }

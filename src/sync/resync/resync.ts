@@ -1,3 +1,4 @@
+import type { HostName } from '../../iot-hub/host-name.ts';
 import type { Lease } from '../../store/state/lease.ts';
 import { type EpochMs, plus } from '../../time/epoch-ms.ts';
 import { askActivity } from './activity.ts';
@@ -64,12 +65,12 @@ export async function resync(
     );
   }, LEASE_MS / 3);
   try {
-    await refreshConditions(context, conditions);
+    const withoutDevices = await refreshConditions(context, conditions);
     const { isOutdated } = await gate.current();
     // Work items often wait for permits. Tasks that only need the tables run at the same time.
     const [workItems, rest] = await Promise.allSettled([
       isOutdated ? 0 : processQueue(context, () => mayGoOn() && now() < hubsUntil),
-      withoutHubs(context, mayGoOn, isOutdated),
+      withoutHubs(context, mayGoOn, isOutdated, withoutDevices),
     ]);
     if (workItems.status === 'rejected') throw workItems.reason;
     if (rest.status === 'rejected') throw rest.reason;
@@ -84,6 +85,7 @@ async function withoutHubs(
   context: ResyncContext,
   mayGoOn: MayGoOn,
   isOutdated: boolean,
+  withoutDevices: ReadonlySet<HostName>,
 ): Promise<Pick<ResyncSummary, 'counted' | 'resynced' | 'audited'>> {
   const counted = await unlessNewer(0, () => countTwins(context, mayGoOn));
   if (isOutdated) return { counted, resynced: 0, audited: 0 };
@@ -91,6 +93,6 @@ async function withoutHubs(
   await unlessNewer(undefined, () => advanceGates(context));
   await askActivity(context, mayGoOn);
   const resynced = await unlessNewer(0, () => resyncTwins(context, mayGoOn));
-  const audited = await auditHubs(context, mayGoOn);
+  const audited = await auditHubs(context, mayGoOn, withoutDevices);
   return { counted, resynced, audited };
 }

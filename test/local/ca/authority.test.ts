@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { connect, createServer, type TLSSocket } from 'node:tls';
 import { beforeEach, describe, expect, test } from '@jest/globals';
 import { openAuthority } from '../../../local/ca/index.ts';
+import { createRevocationListService, startHttp } from '../../../local/https/index.ts';
 import { listen } from '../../../local/listen.ts';
 import { temporaryFolder } from '../../support/temporary-folder.ts';
 
@@ -36,7 +37,55 @@ describe('the local certificate authority', () => {
       '*.azure-devices-provisioning.net',
     );
     expect(certificate.checkIP('127.0.0.1')).toBe('127.0.0.1');
+    expect(certificate.checkIP('::1')).toBe('::1');
     expect(certificate.checkHost('example.com')).toBeUndefined();
+  });
+
+  test('a client that checks revocation accepts the server with the list, and no list of another root', async () => {
+    const authority = await openAuthority({ revocationListAt: 'http://localhost:7080' });
+    const other = await openAuthority();
+    const { certificate: cert, key } = authority.server;
+    const server = createServer({ cert, key }, (socket) => socket.end());
+    const port = await listen(server, 0, 'the test');
+    const check = (der: Buffer) =>
+      new Promise<string>((resolve) => {
+        const crl = `-----BEGIN X509 CRL-----\n${der.toString('base64')}\n-----END X509 CRL-----\n`;
+        const options = { port, host: '127.0.0.1', servername: 'localhost', ca: authority.root, crl };
+        const socket = connect(options, () => resolve('accepted'));
+        socket.on('error', (error) => resolve(error.message));
+      });
+
+    const results = [await check(authority.revocationList.der), await check(other.revocationList.der)];
+    await new Promise((resolve) => server.close(resolve));
+
+    expect(results).toEqual(['accepted', expect.stringMatching(/CRL/i)]);
+    expect(
+      new X509Certificate(cert).raw.includes(`http://localhost:7080${authority.revocationList.path}`),
+    ).toBe(true);
+    expect(authority.revocationList.path).toMatch(/^\/ca\/[0-9a-f]{16}\.crl$/);
+  });
+
+  test('replaces a server certificate that names another place of the revocation list', async () => {
+    const first = await openAuthority({ directory, revocationListAt: 'http://localhost:1' });
+    const same = await openAuthority({ directory, revocationListAt: 'http://localhost:1' });
+    const moved = await openAuthority({ directory, revocationListAt: 'http://localhost:2' });
+
+    expect(same.server.certificate).toBe(first.server.certificate);
+    expect(moved.server.certificate).not.toBe(first.server.certificate);
+    expect(moved.root).toBe(first.root);
+  });
+
+  test('serves the revocation list over plain HTTP', async () => {
+    const { revocationList } = await openAuthority();
+    const http = await startHttp({ port: 0, services: [createRevocationListService(revocationList)] });
+
+    const found = await fetch(`http://localhost:${http.port}${revocationList.path}`);
+    const missing = await fetch(`http://localhost:${http.port}/ca/other.crl`);
+
+    expect(found.headers.get('content-type')).toBe('application/pkix-crl');
+    expect(Buffer.from(await found.arrayBuffer())).toEqual(revocationList.der);
+    expect(missing.status).toBe(404);
+    await http.close();
   });
 
   test('renews the server certificate before it expires and keeps the root', async () => {

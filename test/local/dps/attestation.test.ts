@@ -30,9 +30,7 @@ describe.each(['http', 'mqtt'] as const)('attestation over %s', (over) => {
   const register = (registrationId: string, how: Registering = {}) =>
     local.register(registrationId, { over, ...how });
   const refused = (registrationId: string, how: Registering = {}) =>
-    expect(register(registrationId, how)).rejects.toMatchObject(
-      over === 'http' ? { name: 'UnauthorizedError' } : { message: 'Connection refused: Not authorized' },
-    );
+    expect(register(registrationId, how)).rejects.toMatchObject({ name: 'UnauthorizedError' });
 
   const keyGroup: Enrollment = {
     enrollmentGroupId: 'group',

@@ -2,7 +2,7 @@ import { request as secureRequest } from 'node:https';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { SharedAccessSignature } from 'azure-iot-common';
 import { deriveDeviceKey } from '../../../local/dps/index.ts';
-import { WEU } from '../iot-hub/local-hubs.ts';
+import { until, WEU } from '../iot-hub/local-hubs.ts';
 import {
   customGroup,
   GROUP_KEY,
@@ -63,7 +63,7 @@ describe('the runtime API over HTTPS', () => {
         {
           ...options,
           method,
-          path,
+          path: path.includes('?') ? path : `${path}?api-version=2021-06-01`,
           headers: {
             host: SERVICE_HOST,
             'content-type': 'application/json',
@@ -148,10 +148,45 @@ describe('the runtime API over HTTPS', () => {
     webhook.answers('hang up', 'hang up', { status: 200, body: { iotHubHostName: WEU } });
     const [first, second] = [await call('PUT', `${base}/register`), await call('PUT', `${base}/register`)];
 
+    expect(first.body.operationId).toMatch(/^5\./);
     expect(second.body.operationId).toBe(first.body.operationId);
+    expect((await call('GET', `${base}/operations/${first.body.operationId}`)).status).toBeLessThan(300);
+  });
+
+  test.each(['', ' ', '{}', { payload: null }])(
+    'accepts a registration with the body %j, without a payload',
+    async (body) => {
+      const accepted = await call('PUT', `${base}/register`, body);
+
+      expect(accepted).toMatchObject({ status: 202, body: { status: 'assigning' } });
+      await until(() => webhook.requests.length > 0, 'the call of the webhook');
+      expect(webhook.requests[0].deviceRuntimeContext).not.toHaveProperty('payload');
+    },
+  );
+
+  test.each(['?api-version=2011-01-01', '?'])('refuses the api-version in %s with 400', async (query) => {
+    expect(await call('PUT', `${base}/register${query}`)).toMatchObject({
+      status: 400,
+      body: { errorCode: 400004 },
+    });
+  });
+
+  test('looks for the route before the token', async () => {
+    const nothing = await call('PUT', `${base}/nothing`, {}, {});
+    const socket = await call('GET', '/$iothub/websocket', {}, {});
+
+    expect(nothing.status).toBe(404);
+    expect(socket).toMatchObject({
+      status: 501,
+      body: { message: expect.stringContaining('WebSocket are not in the local DPS') },
+    });
   });
 
   test.each<[string, string, string, unknown, number, number]>([
+    ['a payload that is a text', 'PUT', `${base}/register`, { payload: 'x' }, 400, 400012],
+    ['a payload that is a number', 'PUT', `${base}/register`, { payload: 7 }, 400, 400012],
+    ['a payload that is a list', 'PUT', `${base}/register`, { payload: [] }, 400, 400012],
+    ['a payload that is a boolean', 'PUT', `${base}/register`, { payload: false }, 400, 400012],
     ['a body that is not JSON', 'PUT', `${base}/register`, '{"reg', 400, 400004],
     ['a body that is not an object', 'PUT', `${base}/register`, '[]', 400, 400004],
     [
@@ -215,7 +250,7 @@ describe('the runtime API over HTTPS', () => {
         method: 'PUT',
         host: SERVICE_HOST,
         path: `/${ID_SCOPE}/registrations/dev-${index}/register`,
-        query: new URLSearchParams(),
+        query: new URLSearchParams({ 'api-version': '2019-03-31' }),
         headers: { authorization: tokenFor(`dev-${index}`) },
         body: Buffer.from('{}'),
         certificates: [],

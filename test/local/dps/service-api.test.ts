@@ -132,7 +132,7 @@ describe('an enrollment that was created with the SDK', () => {
       attestation: { type: 'tpm', tpm },
     });
     await expect(local.register('dev-1')).rejects.toMatchObject({
-      responseBody: expect.stringContaining('does not support TPM attestation'),
+      responseBody: expect.stringContaining('TPM attestation is not in the local DPS'),
     });
   });
 });

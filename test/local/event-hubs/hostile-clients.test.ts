@@ -111,7 +111,7 @@ describe('Event Hubs and clients that break the protocol', () => {
       socket.destroy();
     }
     const before = eventHubs.partitions('hub')[0]?.lastSequenceNumber ?? Number.NaN;
-    const client = await connectRaw(eventHubs.port, { username: 'x' });
+    const client = await connectRaw(eventHubs.port);
     await client.sender('hub');
     writeFrame(client.connection, 'transfer', { ...transfer, more: true }, 'the beginning of a message');
     await eventually(() => socketOf(client.connection).writableLength === 0, 'the beginning was sent');
@@ -122,7 +122,7 @@ describe('Event Hubs and clients that break the protocol', () => {
   });
 
   test('a client that aborts a message in the middle can continue', async () => {
-    const client = await connectRaw(eventHubs.port, { username: 'x' });
+    const client = await connectRaw(eventHubs.port);
     const sender = await client.sender('hub');
     const before = eventHubs.partitions('hub')[0]?.lastSequenceNumber ?? Number.NaN;
     writeFrame(
@@ -145,7 +145,7 @@ describe('Event Hubs and clients that break the protocol', () => {
   });
 
   test('a client whose request has an id that cannot be repeated is at most disconnected', async () => {
-    const client = await connectRaw(eventHubs.port, { username: 'x' });
+    const client = await connectRaw(eventHubs.port);
     const replies = await client.receiver('$management', { target: 'replies' });
     replies.link.add_credit(10);
     const sender = await client.sender('$management');
@@ -172,7 +172,7 @@ describe('Event Hubs and clients that break the protocol', () => {
   });
 
   test('absurd credit, dispositions and drains do not block the server', async () => {
-    const client = await connectRaw(eventHubs.port, { username: 'x' });
+    const client = await connectRaw(eventHubs.port);
     const receiver = await client.receiver(READER);
     const flow = {
       incoming_window: 2048,
@@ -206,7 +206,7 @@ describe('Event Hubs and clients that break the protocol', () => {
   });
 
   test('a drain without credit changes nothing', async () => {
-    const client = await connectRaw(eventHubs.port, { username: 'x' });
+    const client = await connectRaw(eventHubs.port);
     const receiver = await client.receiver(READER);
     const window = { incoming_window: 2048, next_outgoing_id: 0, outgoing_window: 2048, next_incoming_id: 0 };
     writeFrame(client.connection, 'flow', { ...window, handle: 0, drain: true });
@@ -221,7 +221,7 @@ describe('Event Hubs and clients that break the protocol', () => {
     const body = Buffer.alloc(200_000);
     const lastSequenceNumber = eventHubs.append('hub', { body }).sequenceNumber - 1;
     for (let index = 0; index < 150; index += 1) eventHubs.append('hub', { body });
-    const client = await connectRaw(eventHubs.port, { username: 'x' });
+    const client = await connectRaw(eventHubs.port);
     const receiver = await client.receiver(READER, {
       filter: rhea.types.wrap_described(
         `amqp.annotation.x-opt-sequence-number > '${lastSequenceNumber}'`,

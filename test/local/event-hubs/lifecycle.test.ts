@@ -28,11 +28,11 @@ describe('starting and closing event hubs', () => {
         .filter((type) => ['TCPServerWrap', 'TCPSocketWrap', 'Timeout'].includes(type)).length;
     const before = await settled(resources);
     const eventHubs = await start();
-    const client = await connectRaw(eventHubs.port, { username: 'x', idle_time_out: 60_000 });
+    const client = await connectRaw(eventHubs.port, { idle_time_out: 60_000 });
     const receiver = await client.receiver('hub/ConsumerGroups/$Default/Partitions/0');
     eventHubs.append('hub', { body: Buffer.from('x') });
     await receiver.take(1);
-    const other = await connectRaw(eventHubs.port, { username: 'x', idle_time_out: 60_000 });
+    const other = await connectRaw(eventHubs.port, { idle_time_out: 60_000 });
     socketOf(other.connection).write(Buffer.alloc(64));
     await once(socketOf(other.connection), 'close');
 
@@ -83,7 +83,7 @@ describe('starting and closing event hubs', () => {
 
   test('closing ends every connection and frees the port', async () => {
     const eventHubs = await start();
-    const client = await connectRaw(eventHubs.port, { username: 'x' });
+    const client = await connectRaw(eventHubs.port);
     await client.receiver('hub/ConsumerGroups/$Default/Partitions/0');
     const silent = connect(eventHubs.port, '127.0.0.1');
     await once(silent, 'connect');
@@ -103,7 +103,7 @@ describe('starting and closing event hubs', () => {
   test('closing does not wait for a client that reads nothing', async () => {
     const eventHubs = await start();
     for (let index = 0; index < 200; index += 1) eventHubs.append('hub', { body: Buffer.alloc(300_000) });
-    const client = await connectRaw(eventHubs.port, { username: 'x' });
+    const client = await connectRaw(eventHubs.port);
     const receiver = await client.receiver('hub/ConsumerGroups/$Default/Partitions/0');
     socketOf(client.connection).pause();
     receiver.link.add_credit(1_000);

@@ -40,6 +40,8 @@ export async function connectRaw(port: number, options: Record<string, unknown> 
     port,
     host: '127.0.0.1',
     reconnect: false,
+    username: 'RootManageSharedAccessKey',
+    password: 'SAS_KEY_VALUE',
     ...options,
   } as unknown as Options);
   for (const event of [

@@ -1,7 +1,7 @@
 import { X509Certificate } from 'node:crypto';
 import { once } from 'node:events';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import { NoRetry } from 'azure-iot-common';
+import { NoRetry, SharedAccessSignature } from 'azure-iot-common';
 import { Client, Message, type Twin, X509AuthenticationProvider } from 'azure-iot-device';
 import { Mqtt } from 'azure-iot-device-mqtt';
 import { EUS, type LocalHubs, report, startLocalHubs, testKey, until, WEU } from './local-hubs.ts';
@@ -30,6 +30,42 @@ describe('the device API, through azure-iot-device over MQTT', () => {
   };
   const serviceTwin = (host = WEU) => local.hubs.view(host)?.twin('dev-1');
   const kinds = () => local.events.map(({ properties }) => properties.opType ?? 'telemetry');
+
+  test('creation time, RETAIN, security and diagnostic properties of a message arrive as in Azure', async () => {
+    const session = await local.hubs.mqtt.connect({
+      clientId: 'dev-1',
+      userName: `${WEU}/dev-1/?api-version=2021-04-12`,
+      password: SharedAccessSignature.create(
+        encodeURIComponent(`${WEU}/devices/dev-1`),
+        '',
+        KEY,
+        Math.ceil(Date.now() / 1000) + 60,
+      ).toString(),
+      cleanSession: true,
+      certificates: [],
+    });
+    if ('refused' in session) throw new Error('refused');
+    session.opened({ publish: () => true, close() {} });
+    local.events.length = 0;
+
+    await session.received({
+      topic:
+        'devices/dev-1/messages/events/%24.ctime=2024-03-01T10%3A00%3A00.000Z&%24.ifid=urn%3Aazureiot%3ASecurity%3ASecurityAgent%3A1&%24.diagid=8cd869a4&%24.diagctx=creationtimeutc%3D1506054179.100&k=v',
+      payload: Buffer.from('x'),
+      isRetained: true,
+    });
+
+    expect(local.events).toMatchObject([
+      {
+        properties: { k: 'v', 'mqtt-retain': 'true', 'iothub-creation-time-utc': '2024-03-01T10:00:00.000Z' },
+        annotations: {
+          'iothub-interface-id': 'urn:azureiot:Security:SecurityAgent:1',
+          'Diagnostic-Id': '8cd869a4',
+          'Correlation-Context': 'creationtimeutc=1506054179.100',
+        },
+      },
+    ]);
+  });
 
   test('a device reads its twin without tags and metadata', async () => {
     await local.registry(WEU).updateTwin('dev-1', { tags: { t: 1 }, properties: { desired: { d: 1 } } }, '*');
@@ -289,6 +325,13 @@ describe('the device API, through azure-iot-device over MQTT', () => {
     const client = await withCertificate(issued);
     await client.open();
     await expect(client.getTwin()).resolves.toBeDefined();
+    local.events.length = 0;
+    await client.sendEvent(new Message('x'));
+    expect(JSON.parse(String(local.events[0]?.annotations['iothub-connection-auth-method']))).toMatchObject({
+      scope: 'device',
+      type: 'x509Certificate',
+      issuer: 'external',
+    });
     await client.close();
 
     await expect((await withCertificate(other)).open()).rejects.toMatchObject({ name: 'UnauthorizedError' });

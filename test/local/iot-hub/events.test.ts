@@ -27,7 +27,7 @@ describe('the events of a hub', () => {
       method,
       host: WEU,
       path,
-      query: new URLSearchParams(),
+      query: new URLSearchParams({ 'api-version': '2021-04-12' }),
       headers: { authorization: serviceToken(WEU, undefined, Math.ceil(START / 1000) + 60) },
       body: Buffer.from(JSON.stringify(body ?? {})),
       certificates: [],
@@ -57,7 +57,7 @@ describe('the events of a hub', () => {
       properties: {
         hubName: 'contoso-weu',
         deviceId: 'dev-1',
-        operationTimestamp: `${at(0)}+00:00`,
+        operationTimestamp: `${at(0)}Z`,
         'iothub-message-schema': 'deviceLifecycleNotification',
         opType: 'createDeviceIdentity',
       },
@@ -107,7 +107,7 @@ describe('the events of a hub', () => {
     expect(last().properties).toEqual({
       hubName: 'contoso-weu',
       deviceId: 'dev-1',
-      operationTimestamp: `${at(1)}+00:00`,
+      operationTimestamp: `${at(1)}Z`,
       'iothub-message-schema': 'twinChangeNotification',
       opType: 'updateTwin',
     });
@@ -209,7 +209,7 @@ describe('the events of a hub', () => {
         hubName: 'contoso-weu',
         deviceId: 'dev-1',
         moduleId: 'camera',
-        operationTimestamp: `${at(ticks)}+00:00`,
+        operationTimestamp: `${at(ticks)}Z`,
         'iothub-message-schema': schema,
         opType,
       },

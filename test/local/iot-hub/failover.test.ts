@@ -163,7 +163,7 @@ describe('a failover', () => {
       expect(hub.connectedCount).toBe(0);
       expect(hub.twin('pump', 'keyed')?.properties).not.toHaveProperty('reported.level');
       await until(() => hub.counters.deviceConnections > connections, 'the module to come back');
-      expect(local.events.map(({ properties }) => properties.opType)).not.toContain('moduleDisconnected');
+      expect(local.events.map(({ properties }) => properties.opType)).not.toContain('deviceDisconnected');
     });
   });
 

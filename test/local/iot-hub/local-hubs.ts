@@ -49,6 +49,8 @@ export interface CallOptions {
   readonly headers?: Record<string, string>;
   readonly body?: unknown;
   readonly host?: string;
+  /** The api-version of the call; null: none. A path with a version keeps it. */
+  readonly version?: string | null;
 }
 
 export interface Answer {
@@ -186,15 +188,17 @@ function callService(
   port: number,
   method: string,
   path: string,
-  { headers = {}, body, host = WEU }: CallOptions,
+  { headers = {}, body, host = WEU, version = '2021-04-12' }: CallOptions,
 ): Promise<Answer> {
+  const isVersioned = version === null || path.includes('api-version');
+  const versioned = isVersioned ? path : `${path}${path.includes('?') ? '&' : '?'}api-version=${version}`;
   return new Promise((resolve, reject) => {
     const outgoing = request(
       {
         host: '127.0.0.1',
         port,
         method,
-        path,
+        path: versioned,
         headers: { host, authorization: serviceToken(), ...headers },
       },
       (response) => {

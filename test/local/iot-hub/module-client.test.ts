@@ -125,8 +125,8 @@ describe('the device API for modules, through azure-iot-device over MQTT', () =>
 
     expect(local.hubs.view(WEU)?.connectedCount).toBe(3);
     expect(local.events.map(({ properties }) => [properties.opType, properties.moduleId])).toEqual([
-      ['moduleDisconnected', 'camera'],
-      ['moduleConnected', 'camera'],
+      ['deviceDisconnected', 'camera'],
+      ['deviceConnected', 'camera'],
     ]);
     expect(serviceTwin('camera')).toMatchObject({ connectionState: 'Connected' });
   });
@@ -155,12 +155,12 @@ describe('the device API for modules, through azure-iot-device over MQTT', () =>
   });
 
   test.each([
-    ['its identity', 'camera', ['moduleDisconnected', 'deleteDeviceIdentity']],
+    ['its identity', 'camera', ['deviceDisconnected', 'deleteDeviceIdentity']],
     // The modules are camera and pump; then follows the device.
     [
       'its device',
       undefined,
-      ['moduleDisconnected', 'deleteDeviceIdentity', 'deleteDeviceIdentity', 'deleteDeviceIdentity'],
+      ['deviceDisconnected', 'deleteDeviceIdentity', 'deleteDeviceIdentity', 'deleteDeviceIdentity'],
     ],
   ])(
     'deleting %s ends the connection of a module, with an event before that of the deletion',

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import type { Registry } from 'azure-iothub';
-import { type LocalHubs, startLocalHubs, WEU } from './local-hubs.ts';
+import { type LocalHubs, startLocalHubs, testKey, until, WEU } from './local-hubs.ts';
 
 describe('twins over the service API', () => {
   let local: LocalHubs;
@@ -95,12 +95,97 @@ describe('twins over the service API', () => {
     expect(local.events[0]?.properties.opType).toBe('replaceTwin');
   });
 
-  test('PATCH does not clear a section that is null', async () => {
-    await registry.updateTwin('dev-1', { tags: { a: 1 } }, '*');
+  test('PATCH clears a section that is null, and the other sections keep their values', async () => {
+    await registry.updateTwin(
+      'dev-1',
+      { tags: { a: 1 }, properties: { desired: { x: { y: 1 }, z: 2 } } },
+      '*',
+    );
+    local.events.length = 0;
 
-    const answer = await local.call('PATCH', '/twins/dev-1', { body: { tags: null } });
+    const noTags = await local.call('PATCH', '/twins/dev-1', { body: { tags: null } });
+    const nothing = await local.call('PATCH', '/twins/dev-1', { body: { properties: { desired: null } } });
 
-    expect(answer.body).toMatchObject({ tags: { a: 1 }, version: 3 });
+    expect(noTags.body).toMatchObject({ version: 4, properties: { desired: { x: { y: 1 }, z: 2 } } });
+    expect(noTags.body.tags).toEqual({});
+    expect(nothing.body.version).toBe(5);
+    expect(nothing.body.properties.desired).toEqual({
+      $metadata: expect.objectContaining({ $lastUpdatedVersion: 3 }),
+      $version: 3,
+    });
+    expect(local.events.map(({ body }) => body)).toMatchObject([
+      { version: 4, tags: { a: null } },
+      { version: 5, properties: { desired: { x: null, z: null, $version: 3 } } },
+    ]);
+  });
+
+  test('a device gets a notification when a service clears its desired properties', async () => {
+    const key = testKey(4);
+    await registry.create({
+      deviceId: 'dev-9',
+      authentication: { symmetricKey: { primaryKey: key, secondaryKey: key } },
+    });
+    await registry.updateTwin('dev-9', { properties: { desired: { x: 1 } } }, '*');
+    const client = await local.device(WEU, 'dev-9', key);
+    await client.open();
+    const twin = await client.getTwin();
+    const seen: unknown[] = [];
+    twin.on('properties.desired', (patch: object) => void seen.push({ ...patch }));
+    await until(() => seen.length === 1, 'the first document');
+
+    await until(() => local.hubs.view(WEU)?.counters.deviceConnections === 1, 'the connection');
+    await new Promise((resolve) => setTimeout(resolve, 200)); // the SDK subscribes after it has shown the document
+    await registry.updateTwin('dev-9', { properties: { desired: null } }, '*');
+
+    await until(() => seen.length === 2, 'the notification');
+    expect(seen[1]).toMatchObject({ x: null, $version: 3 });
+  });
+
+  test.each([
+    ['updateTwin', 200],
+    ['updateTwinIfMatchETag', 200],
+  ])('a bulk call with %s writes twins', async (importMode, status) => {
+    await registry.create({ deviceId: 'dev-2' });
+    await registry.addModule({ deviceId: 'dev-2', moduleId: 'm' });
+
+    const answer = await local.call('POST', '/devices', {
+      body: [
+        {
+          id: 'dev-1',
+          importMode,
+          twinETag: 'AAAAAAAAAAE=',
+          tags: { a: 1 },
+          properties: { desired: { x: 1 } },
+        },
+        { id: 'dev-2', importMode, twinETag: '"AAAAAAAAAAE="', tags: null },
+        {
+          id: 'dev-2',
+          moduleId: 'm',
+          importMode,
+          twinETag: 'AAAAAAAAAAE=',
+          properties: { desired: { y: 1 } },
+        },
+      ],
+    });
+
+    expect(answer).toMatchObject({ status, body: { isSuccessful: true, errors: [] } });
+    expect(local.hubs.view(WEU)?.twin('dev-1')).toMatchObject({
+      tags: { a: 1 },
+      properties: { desired: { x: 1 } },
+    });
+    expect(local.hubs.view(WEU)?.twin('dev-2', 'm')).toMatchObject({ properties: { desired: { y: 1 } } });
+  });
+
+  test.each([
+    ['another etag', { twinETag: 'AAAAAAAAAAk=' }, 412001],
+    ['no etag', {}, 400004],
+  ])('a bulk call with updateTwinIfMatchETag and %s changes nothing', async (_name, etag, errorCode) => {
+    const answer = await local.call('POST', '/devices', {
+      body: [{ id: 'dev-1', importMode: 'updateTwinIfMatchETag', ...etag, tags: { a: 1 } }],
+    });
+
+    expect(answer.body).toMatchObject({ isSuccessful: false, errors: [{ deviceId: 'dev-1', errorCode }] });
+    expect(local.hubs.view(WEU)?.twin('dev-1')).toMatchObject({ version: 2 });
   });
 
   test('metadata that a client sends back is ignored', async () => {

@@ -20,9 +20,9 @@ describe('times on the wire', () => {
   const instant = (text: string, ticks: bigint) => BigInt(Date.parse(text)) * 10_000n + ticks;
 
   test.each([
-    ['2020-10-21T14:13:39.364Z', 9100n, '2020-10-21T14:13:39.36491Z', '2020-10-21T14:13:39.3649100+00:00'],
-    ['2020-10-21T14:13:39.000Z', 0n, '2020-10-21T14:13:39Z', '2020-10-21T14:13:39.0000000+00:00'],
-    ['2020-10-21T14:13:39.000Z', 1n, '2020-10-21T14:13:39.0000001Z', '2020-10-21T14:13:39.0000001+00:00'],
+    ['2020-10-21T14:13:39.364Z', 9100n, '2020-10-21T14:13:39.36491Z', '2020-10-21T14:13:39.3649100Z'],
+    ['2020-10-21T14:13:39.000Z', 0n, '2020-10-21T14:13:39Z', '2020-10-21T14:13:39.0000000Z'],
+    ['2020-10-21T14:13:39.000Z', 1n, '2020-10-21T14:13:39.0000001Z', '2020-10-21T14:13:39.0000001Z'],
   ])('%s and %s ticks are written in both formats of Azure', (text, ticks, updated, operation) => {
     expect(formatInstant(instant(text, ticks))).toBe(updated);
     expect(formatOperationTimestamp(instant(text, ticks))).toBe(operation);
@@ -43,6 +43,8 @@ describe('user names of devices', () => {
     ['HUB.azure-devices.net/dev-1/api-version=2018-06-30', 'dev-1', undefined],
     ['hub.azure-devices.net/dev-1', 'dev-1', undefined],
     ['hub.azure-devices.net/a?b#c%d/?api-version=1&model-id=dtmi:com:x;1&z=1', 'a?b#c%d', 'dtmi:com:x;1'],
+    ['hub.azure-devices.net/d/?api-version=1&model-id=dtmi%3Acom%3Ax%3B1', 'd', 'dtmi:com:x;1'],
+    ['hub.azure-devices.net/d/?api-version=1&model-id=%zz', 'd', '%zz'],
     ['hub.azure-devices.net/?x/?api-version=1', '?x', undefined],
     ['hub.azure-devices.net/dev-1/?api-version=1&DeviceClientType=a/b=c', 'dev-1', undefined],
   ])('the user name %s names a device', (userName, deviceId, modelId) => {
@@ -82,7 +84,8 @@ describe('the topics of devices', () => {
       { kind: 'reportProperties', requestId: '1' },
     ],
     ['$iothub/twin/GET/', { kind: 'getTwin', requestId: '' }],
-    ['$iothub/methods/res/200/?$rid=1', { kind: 'methodResponse' }],
+    ['$iothub/methods/res/200/?$rid=1', { kind: 'methodResponse', requestId: '1', status: 200 }],
+    ['$iothub/methods/res/x/?$rid=a', { kind: 'methodResponse', requestId: 'a', status: 0 }],
     ['devices/d/messages/events', { kind: 'telemetry', properties: new Map() }],
     ['devices/d/messages/events/', { kind: 'telemetry', properties: new Map() }],
     [
@@ -122,7 +125,22 @@ describe('the topics of devices', () => {
     expect(isDeviceFilter('devices/d/messages/devicebound/#', { deviceId: 'd' })).toBe(true);
     expect(isDeviceFilter('devices/d/modules/m/inputs/#', { deviceId: 'd', moduleId: 'm' })).toBe(true);
     expect(isDeviceFilter('devices/d/messages/devicebound/#', { deviceId: 'd', moduleId: 'm' })).toBe(false);
-    for (const filter of ['#', '+/+', '$iothub/#', 'devices/other/messages/devicebound/#']) {
+    for (const filter of ['devices/+/messages/devicebound/#', '$iothub/methods/POST/#']) {
+      expect(isDeviceFilter(filter, { deviceId: 'd' })).toBe(true);
+    }
+    for (const filter of ['devices/d/modules/m/#', 'devices/+/modules/+/#', 'devices/+/modules/m/inputs/#']) {
+      expect(isDeviceFilter(filter, { deviceId: 'd', moduleId: 'm' })).toBe(true);
+      expect(isDeviceFilter(filter, { deviceId: 'd' })).toBe(false);
+    }
+    expect(isDeviceFilter('devices/d/modules/other/#', { deviceId: 'd', moduleId: 'm' })).toBe(false);
+    for (const filter of [
+      '#',
+      '+/+',
+      'devices/+/#',
+      'devices/d/#',
+      '$iothub/#',
+      'devices/other/messages/devicebound/#',
+    ]) {
       expect(isDeviceFilter(filter, { deviceId: 'd' })).toBe(false);
     }
   });

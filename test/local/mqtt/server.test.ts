@@ -348,4 +348,32 @@ describe('the MQTT server', () => {
       await stillServes();
     });
   });
+
+  test('a message with QoS 1 is acknowledged before its answer and everything else that is published meanwhile', async () => {
+    const client = open();
+    client.send(CONNECT, { cmd: 'subscribe', messageId: 1, subscriptions: [{ topic: 'answers/#', qos: 0 }] });
+    await client.answer('suback');
+    service.onMessage = async ({ topic }) => {
+      service.connection?.publish('answers/#', { topic: `answers/${topic}`, payload: Buffer.from('1') });
+      await new Promise((resolve) => setTimeout(resolve, 20));
+      service.connection?.publish('answers/#', { topic: `answers/${topic}`, payload: Buffer.from('2') });
+    };
+
+    client.send(publish('a', 1, 7), publish('b', 0), publish('c', 1, 8));
+
+    await client.answer('publish', 6);
+    const order = client.packets
+      .slice(2)
+      .map((packet) => (packet.cmd === 'publish' ? packet.topic : packet.cmd));
+    expect(order).toEqual([
+      'puback',
+      'answers/a',
+      'answers/a',
+      'answers/b',
+      'answers/b',
+      'puback',
+      'answers/c',
+      'answers/c',
+    ]);
+  });
 });

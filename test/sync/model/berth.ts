@@ -173,7 +173,7 @@ export class Berth {
         await advanceGates(context);
       }
       await resyncTwins(context, mayGoOn);
-      await auditHubs(context, mayGoOn);
+      await auditHubs(context, mayGoOn, new Set());
     } catch (error) {
       this.#expectOutage(error);
     }

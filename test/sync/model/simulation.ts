@@ -226,7 +226,12 @@ export class Simulation {
       'bare',
     ]);
     const failures = random.chance(0.3) ? Number.POSITIVE_INFINITY : random.between(0, 4);
-    const link: DeviceLink = { notifyDesired: () => true, close: () => {} };
+    const link: DeviceLink = {
+      notifyDesired: () => true,
+      callMethod: () => false,
+      deliver: () => {},
+      close: () => {},
+    };
     const isFragile = this.hasStages && random.chance(0.3);
     const device = {
       id,

@@ -1,0 +1,19 @@
+/** A cloud-to-device message in the queue of its device. */
+export interface CloudMessage {
+  /** Made by the hub. No other message has it, unlike the message id of the sender. */
+  readonly id: string;
+  /** Base64. */
+  readonly body: string;
+  /**
+   * The system properties by their names in the topic of a message.
+   *
+   * @example { '$.mid': 'a', '$.to': '/devices/dev-1/messages/devicebound', 'iothub-ack': 'none' }
+   */
+  readonly system: Readonly<Record<string, string>>;
+  /** The application properties. */
+  readonly properties: Readonly<Record<string, string>>;
+  /** Milliseconds since the epoch. */
+  readonly expires: number;
+  /** How often it was sent to the device. */
+  readonly deliveryCount: number;
+}

@@ -1,0 +1,106 @@
+import { randomUUID } from 'node:crypto';
+import type { JsonObject } from '../../../src/json/json.ts';
+import { entryOf, type LocalHub } from '../hub/hub.ts';
+import { type Address, addressPath } from '../model/address.ts';
+import type { CloudMessage } from '../model/cloud-message.ts';
+import { HubRefusal } from '../model/hub-error.ts';
+
+/* Limits and defaults: iot-hub-devguide-messages-c2d.md and "IoT Hub quotas and throttling". */
+const MAX_BODY_BYTES = 64 * 1024;
+const MAX_QUEUED = 50;
+const TIME_TO_LIVE_MS = 3_600_000;
+const MAX_DELIVERIES = 10;
+
+/** A message that a service sends. */
+export interface NewCloudMessage {
+  readonly body: Buffer;
+  /** As in `CloudMessage`, without `$.to`. */
+  readonly system: Readonly<Record<string, string>>;
+  readonly properties: Readonly<Record<string, string>>;
+  /** Milliseconds since the epoch; undefined: in an hour. */
+  readonly expires: number | undefined;
+}
+
+/**
+ * Puts a message into the queue of a device and delivers it if the device is connected and subscribed.
+ *
+ * @throws HubRefusal `DeviceNotFound`, `RequestTooLarge`, `DeviceMaximumQueueDepthExceeded`
+ */
+export function enqueueCloudMessage(hub: LocalHub, address: Address, message: NewCloudMessage): void {
+  entryOf(hub, address);
+  if (message.body.length > MAX_BODY_BYTES) {
+    throw new HubRefusal('RequestTooLarge', `A cloud-to-device message has at most ${MAX_BODY_BYTES} bytes.`);
+  }
+  const queued = queuedMessages(hub, address);
+  if (queued.length >= MAX_QUEUED) {
+    throw new HubRefusal(
+      'DeviceMaximumQueueDepthExceeded',
+      `Device queue depth cannot exceed ${MAX_QUEUED} messages`,
+    );
+  }
+  keep(hub, address, [
+    ...queued,
+    {
+      id: randomUUID(),
+      body: message.body.toString('base64'),
+      system: {
+        '$.mid': randomUUID(),
+        ...message.system,
+        '$.to': `/${addressPath(address)}/messages/devicebound`,
+      },
+      properties: message.properties,
+      expires: message.expires ?? hub.now() + TIME_TO_LIVE_MS,
+      deliveryCount: 0,
+    },
+  ]);
+  hub.spend(message.body.length);
+  hub.connections.link(address)?.deliver();
+}
+
+/** The messages in the queue of a device, oldest first. Expired messages are gone. */
+export function queuedMessages(hub: LocalHub, address: Address): readonly CloudMessage[] {
+  const now = hub.now();
+  return (hub.store.get(address)?.inbox ?? []).filter(({ expires }) => expires > now);
+}
+
+/**
+ * Counts a delivery of a message. Returns false if the message was delivered too often: it then leaves the queue (Azure
+ * dead-letters it).
+ */
+export function countDelivery(hub: LocalHub, address: Address, { id }: CloudMessage): boolean {
+  const queued = queuedMessages(hub, address);
+  const isLast = queued.some((message) => message.id === id && message.deliveryCount >= MAX_DELIVERIES);
+  keep(
+    hub,
+    address,
+    queued.flatMap((message) => {
+      if (message.id !== id) return [message];
+      return isLast ? [] : [{ ...message, deliveryCount: message.deliveryCount + 1 }];
+    }),
+  );
+  return !isLast;
+}
+
+/** Removes a message that the device has acknowledged. */
+export function completeMessage(hub: LocalHub, address: Address, { id }: CloudMessage): void {
+  keep(
+    hub,
+    address,
+    queuedMessages(hub, address).filter((message) => message.id !== id),
+  );
+}
+
+/** Empties the queue of a device. @throws HubRefusal `DeviceNotFound` */
+export function purgeMessages(hub: LocalHub, address: Address): JsonObject {
+  entryOf(hub, address);
+  const count = queuedMessages(hub, address).length;
+  keep(hub, address, []);
+  return { deviceId: address.deviceId, moduleId: address.moduleId ?? null, totalMessagesPurged: count };
+}
+
+function keep(hub: LocalHub, address: Address, inbox: readonly CloudMessage[]): void {
+  const entry = hub.store.get(address);
+  if (entry === undefined) return;
+  const { inbox: _before, ...rest } = entry;
+  hub.store.put(inbox.length === 0 ? rest : { ...rest, inbox });
+}

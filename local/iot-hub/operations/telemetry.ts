@@ -1,0 +1,30 @@
+import { type Telemetry, telemetrySent } from '../hub/events.ts';
+import { entryOf, type LocalHub } from '../hub/hub.ts';
+import type { Address } from '../model/address.ts';
+import { HubRefusal } from '../model/hub-error.ts';
+
+/** Largest message, or batch of messages: 256 KB ("IoT Hub quotas and throttling"). */
+const MAX_BYTES = 256 * 1024;
+
+/**
+ * Takes the messages of one request of a device or module.
+ *
+ * @throws HubRefusal `RequestTooLarge`, `ThrottlingException`, `IotHubQuotaExceeded`, `DeviceNotFound`, `ModuleNotFound`
+ */
+export async function acceptTelemetry(
+  hub: LocalHub,
+  address: Address,
+  messages: readonly Telemetry[],
+): Promise<void> {
+  const bytes = messages.reduce((sum, { body }) => sum + body.length, 0);
+  if (bytes > MAX_BYTES) throw new HubRefusal('RequestTooLarge', 'A message was too large.');
+  await hub.admit('sends', messages.length);
+  for (const message of messages) {
+    const sender = entryOf(hub, address);
+    const at = hub.tick();
+    hub.connections.active(address, at);
+    hub.emit(telemetrySent(hub.origin(address, at), sender, message));
+    hub.counters.deviceTelemetry += 1;
+    hub.spend(message.body.length);
+  }
+}

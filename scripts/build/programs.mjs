@@ -1,0 +1,51 @@
+// The programs that a build makes, for build.mjs and dev.mjs.
+
+import { execFileSync } from 'node:child_process';
+import { chmodSync, readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { build } from 'esbuild';
+import { FUNCTIONS } from './bundle.mjs';
+
+/** The options of esbuild for each group of programs, without those of `bundleOptions` and the folder. */
+export const PROGRAMS = {
+  /** The deployed functions. */
+  functions: FUNCTIONS,
+  /** The local stack, which needs node_modules. */
+  local: {
+    entryPoints: {
+      local: 'local/main.ts',
+      'function-host': 'local/function-host/main.ts',
+      devices: 'local/devices/main.ts',
+      device: 'local/devices/one.ts',
+      azurite: 'local/azurite/main.ts',
+    },
+    packages: 'external',
+  },
+};
+
+/**
+ * The `berth` command, which needs node_modules. Its bundle contains its catalog, so that the help loads nothing else.
+ *
+ * @param options those of `bundleOptions`, with the folder as `outdir`
+ */
+export async function buildCommand(options) {
+  const catalog = join(options.outdir, 'catalog.cjs');
+  await build({
+    ...options,
+    entryPoints: { catalog: 'src/cli/catalog-main.ts' },
+    packages: 'external',
+    sourcemap: false,
+  });
+  const json = execFileSync(process.execPath, [catalog], { encoding: 'utf8' });
+  rmSync(catalog);
+  const { version } = JSON.parse(readFileSync('package.json', 'utf8'));
+  await build({
+    ...options,
+    define: { ...options.define, __BERTH_CATALOG__: json, __BERTH_VERSION__: JSON.stringify(version) },
+    entryPoints: { berth: 'src/cli/main.ts', 'what-if-worker': 'src/cli/what-if/what-if-worker.ts' },
+    packages: 'external',
+    banner: { js: '#!/usr/bin/env node' },
+  });
+  // So that `dist/berth.cjs` can be run by its name.
+  chmodSync(join(options.outdir, 'berth.cjs'), 0o755);
+}

@@ -1,0 +1,92 @@
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import type { Registry } from 'azure-iothub';
+import { type LocalHubs, startLocalHubs, WEU } from './local-hubs.ts';
+
+const EDGE = { iotEdge: true };
+
+describe('the scopes of IoT Edge devices and their children', () => {
+  let local: LocalHubs;
+  let registry: Registry;
+
+  beforeEach(async () => {
+    local = await startLocalHubs();
+    registry = local.registry(WEU);
+  });
+  afterEach(() => local.close());
+
+  const put = (deviceId: string, body: object, ifMatch?: string) =>
+    local.call('PUT', `/devices/${deviceId}`, {
+      body: { deviceId, ...body },
+      ...(ifMatch !== undefined && { headers: { 'if-match': ifMatch } }),
+    });
+  const scopeOf = async (deviceId: string) =>
+    (await local.call('GET', `/devices/${deviceId}`)).body.deviceScope as string;
+
+  test('the hub makes the scope of an Edge device, and it is in the identity, the twin and queries', async () => {
+    await registry.create({ deviceId: 'gateway', capabilities: EDGE });
+    const scope = await scopeOf('gateway');
+
+    expect(scope).toMatch(/^ms-azure-iot-edge:\/\/gateway-\d{18}$/);
+    expect(local.hubs.view(WEU)?.twin('gateway')).toMatchObject({ deviceScope: scope });
+    const found = await registry
+      .createQuery(`SELECT * FROM devices WHERE deviceScope = '${scope}'`)
+      .nextAsTwin();
+    expect(found.result.map(({ deviceId }) => deviceId)).toEqual(['gateway']);
+  });
+
+  test('a child keeps the scope of its parent, and the hub fills parentScopes', async () => {
+    await registry.create({ deviceId: 'gateway', capabilities: EDGE });
+    const scope = await scopeOf('gateway');
+
+    await registry.create({ deviceId: 'leaf', deviceScope: scope } as never);
+    await registry.create({ deviceId: 'lower', capabilities: EDGE, parentScopes: [scope] } as never);
+
+    expect((await registry.get('leaf')).responseBody).toMatchObject({
+      deviceScope: scope,
+      parentScopes: [scope],
+    });
+    const lower = (await local.call('GET', '/devices/lower')).body;
+    expect(lower).toMatchObject({ parentScopes: [scope] });
+    expect(lower.deviceScope).toMatch(/^ms-azure-iot-edge:\/\/lower-/);
+  });
+
+  test('the scope of an Edge device stays the same, and another one is refused', async () => {
+    await registry.create({ deviceId: 'gateway', capabilities: EDGE });
+    const scope = await scopeOf('gateway');
+
+    const other = await put(
+      'gateway',
+      { capabilities: EDGE, deviceScope: 'ms-azure-iot-edge://other-1' },
+      '"*"',
+    );
+    const same = await put('gateway', { capabilities: EDGE, deviceScope: scope }, '"*"');
+    const absent = await put('gateway', { capabilities: EDGE }, '"*"');
+
+    expect(other.status).toBe(400);
+    expect(same.body.deviceScope).toBe(scope);
+    expect(absent.body.deviceScope).toBe(scope);
+  });
+
+  test('a device that becomes an Edge device gets a scope, and loses it when it is none any more', async () => {
+    await registry.create({ deviceId: 'dev-1' });
+    expect((await registry.get('dev-1')).responseBody).not.toHaveProperty('deviceScope');
+
+    const edge = await put('dev-1', { capabilities: EDGE }, '"*"');
+    const leaf = await put(
+      'dev-1',
+      { capabilities: { iotEdge: false }, deviceScope: edge.body.deviceScope },
+      '"*"',
+    );
+
+    expect(edge.body.deviceScope).toMatch(/^ms-azure-iot-edge:/);
+    expect(leaf.body).not.toHaveProperty('deviceScope');
+  });
+
+  test.each([
+    ['two parents', { parentScopes: ['a', 'b'] }],
+    ['a scope that is not text', { deviceScope: 7 }],
+    ['parents that are not a list', { parentScopes: 'a' }],
+  ])('%s are refused', async (_name, body) => {
+    expect((await put('dev-1', body)).status).toBe(400);
+  });
+});
