@@ -1,5 +1,6 @@
 // Writes the deployed package: `node scripts/package.mjs [--out FOLDER]`. The default is package/, with package.zip next
 // to it. The same sources with the same build time give the same bytes.
+import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join, resolve } from 'node:path';
@@ -15,9 +16,10 @@ const folder = resolve(values.out);
 const built = new Date().toISOString();
 
 process.chdir(project);
+const author = commitAuthor();
 // The bundle always has the path package/, so that the source map does not depend on the output folder.
 const { outputFiles } = await build({
-  ...bundleOptions(built),
+  ...bundleOptions(built, author),
   ...FUNCTIONS,
   outdir: 'package/dist',
   // Stack traces need only names and lines. The text of all sources would make the package larger.
@@ -34,7 +36,24 @@ const written = writeDeployedPackage({
   functions: outputFiles.map(({ path, contents }) => ({ name: basename(path), contents })),
   openApi: 'schemas/openapi.json',
   console: consoleFolder,
-  manifest: { name, version, private: true, main, engines, berth: { build: built } },
+  manifest: {
+    name,
+    version,
+    private: true,
+    main,
+    engines,
+    berth: { build: built, ...(author === '' ? {} : { author }) },
+  },
 });
 rmSync(consoleFolder, { recursive: true });
 console.log(`${written}: build ${built}`);
+
+/** The author of the commit, who may not approve its rollouts. Empty outside of a git clone. */
+function commitAuthor() {
+  try {
+    const options = { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] };
+    return execFileSync('git', ['log', '-1', '--format=%an <%ae>'], options).trim();
+  } catch {
+    return '';
+  }
+}

@@ -33,6 +33,8 @@ export const ERRORS = {
   BERTH_DEVICES_INVALID: { kind: 'user', exit: 1 },
   BERTH_HUB_UNKNOWN: { kind: 'user', exit: 1 },
   BERTH_POLICY_UNKNOWN: { kind: 'user', exit: 1 },
+  BERTH_ROLLOUT_REFUSED: { kind: 'user', exit: 1 },
+  BERTH_APPROVAL_REFUSED: { kind: 'user', exit: 1 },
   BERTH_TOO_MANY_MOVES: { kind: 'user', exit: 1 },
   BERTH_TOO_MANY_WRITES: { kind: 'user', exit: 1 },
   BERTH_ENROLLMENTS_INVALID: { kind: 'user', exit: 1 },
@@ -55,6 +57,8 @@ export const ERRORS = {
   BERTH_DEAD_LETTERS_CAPPED: { kind: 'user' },
 
   BERTH_POLICY_REJECTED: { kind: 'user' },
+  BERTH_ROLLOUT_FAILED: { kind: 'user' },
+  BERTH_ROLLOUT_NEEDS_APPROVAL: { kind: 'user' },
   BERTH_SNAPSHOT_MISMATCH: { kind: 'defect' },
   BERTH_HUB_UNTRUSTED: { kind: 'user' },
 

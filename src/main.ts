@@ -14,11 +14,11 @@ import { registerQueue } from './functions/queue.ts';
 import { registerResyncFleet } from './functions/resync-fleet.ts';
 import { registerSeries } from './functions/series.ts';
 import { registerSyncTwins } from './functions/sync-twins.ts';
-import { BUILD } from './instance/build.ts';
+import { AUTHOR, BUILD } from './instance/build.ts';
 import { Instance } from './instance/instance.ts';
 
 // The worker changes into the app's folder before it loads this file.
-const instance = new Instance({ env: process.env, directory: process.cwd(), build: BUILD });
+const instance = new Instance({ env: process.env, directory: process.cwd(), build: BUILD, author: AUTHOR });
 
 registerAllocateDevice(instance);
 registerExplainAllocation(instance);

@@ -82,5 +82,7 @@ export function twinTotals(twins: Readonly<Partial<Record<string, number>>>): {
 /** How a policy stands in one twin, in words. */
 export function policyStatusWords(status: string): string {
   if (status === 'unreached') return 'not reached by its rollout';
+  if (status === 'lost') return 'no sign of life since its first write';
+  if (status === 'silent') return 'silent since before its first write';
   return status === 'held' ? 'held' : statusWords(status).label;
 }

@@ -1,7 +1,10 @@
 // The options of esbuild. build.mjs bundles the programs for this machine, scripts/package.mjs the deployed package.
 
-/** @param {string} build time of the build, ISO 8601 in UTC. Instances of an older package do not write to twins. */
-export function bundleOptions(build) {
+/**
+ * @param {string} build time of the build, ISO 8601 in UTC. Instances of an older package do not write to twins.
+ * @param {string} author the author of the commit, as git writes it; empty if it is not known.
+ */
+export function bundleOptions(build, author = '') {
   return {
     bundle: true,
     platform: 'node',
@@ -10,7 +13,7 @@ export function bundleOptions(build) {
     outExtension: { '.js': '.cjs' },
     sourcemap: 'linked',
     logLevel: 'warning',
-    define: { __BERTH_BUILD__: JSON.stringify(build) },
+    define: { __BERTH_BUILD__: JSON.stringify(build), __BERTH_AUTHOR__: JSON.stringify(author) },
   };
 }
 

@@ -28,7 +28,10 @@ execFileSync(
 );
 // The source map must not contain the path of this folder.
 const map = JSON.parse(readFileSync(join(dist, 'functions.cjs.map'), 'utf8'));
-const sources = map.sources.map((source) => relative('.', resolve(dist, source)).split(sep).join('/'));
+const sources = map.sources.map((source) =>
+  // Some packages come with a source map of their own, whose sources are addresses such as `webpack:/…`.
+  /^\w+:/.test(source) ? source : relative('.', resolve(dist, source)).split(sep).join('/'),
+);
 writeFileSync(join(dist, 'functions.cjs.map'), JSON.stringify({ ...map, sources }));
 // These scripts use a package too, and the installed Berth has none but Azurite.
 const script = { bundle: true, platform: 'node', target: 'node20.19', logLevel: 'warning' };

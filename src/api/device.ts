@@ -40,6 +40,21 @@ const property = z.strictObject({
   rejected: z.array(z.strictObject({ value: json, why: z.string() })),
 });
 
+/** What a twin gets of a policy whose rollout is not complete. */
+const rollout = z.strictObject({
+  policy: z.string(),
+  stage: z
+    .string()
+    .nullable()
+    .meta({ description: 'The stage that holds the device; null: it has no stages.' }),
+  gets: z.enum(['new', 'previous', 'nothing', 'back']).meta({
+    description:
+      'The content of the fleet file, the content before it, nothing, or the values from before a rollback.',
+  }),
+  why: z.string().meta({ description: 'Why the rollout has not reached the twin; empty: it has.' }),
+  until: time.nullable().meta({ description: 'When it reaches the twin; null: not known.' }),
+});
+
 /** The twin of a device or of one of its modules, as Berth has it. */
 const twin = z.strictObject({
   hub: host,
@@ -63,6 +78,7 @@ const twin = z.strictObject({
   next: z.string().meta({ description: 'What Berth does next about the twin, and when.' }),
   patch: jsonObject.nullable(),
   tags: jsonObject,
+  rollouts: z.array(rollout),
   paths: z.array(property),
 });
 

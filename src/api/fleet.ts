@@ -4,6 +4,18 @@ import { SYNC_COUNTS } from '../metrics/sync-counters.ts';
 import { attentionPageSchema } from './attention.ts';
 import { type Answer, host, json, nonNegative, policyMode, share, time, twinCounts } from './values.ts';
 
+/** How a rollout in stages is. */
+const ROLLOUT_STATUSES = [
+  'not begun',
+  'needs approval',
+  'running',
+  'paused',
+  'complete',
+  'aborted',
+  'rolling back',
+  'rolled back',
+] as const;
+
 const writes = z.enum(['on', 'paused']);
 
 /** Who paused something, when and why; null: it is not paused. */
@@ -68,12 +80,48 @@ const policy = z.strictObject({
   mode: policyMode,
   since: time.nullable(),
   rollout: share.meta({ description: 'How far its rollout has come.' }),
+  stage: z.string().optional().meta({ description: 'The present stage of a rollout in stages.' }),
   pause,
   reached: nonNegative.meta({ description: 'Twins in which it owns something and may write.' }),
   rejected: nonNegative,
   held: nonNegative,
   contested: nonNegative,
   drifted: nonNegative,
+});
+
+const act = { author: z.string(), reason: z.string(), at: time.nullable() };
+
+/** One stage of a rollout, with the devices of this stage only. */
+const stage = z.strictObject({
+  name: z.string(),
+  status: z.enum(['done', 'running', 'later']),
+  takePart: nonNegative,
+  reached: nonNegative,
+  waiting: nonNegative.meta({ description: 'Not written yet.' }),
+  pending: nonNegative,
+  inSync: nonNegative,
+  rejected: nonNegative,
+  contested: nonNegative,
+  lost: nonNegative.meta({ description: 'They have shown no life since their first write.' }),
+  silent: nonNegative.meta({ description: 'They showed no life before it, so they do not take part.' }),
+  endsAt: time
+    .nullable()
+    .meta({ description: 'When its least time is over; null: it is done, or not known.' }),
+});
+
+/** A rollout in stages, as `berth rollouts show`. */
+const rollout = z.strictObject({
+  policy: z.string(),
+  status: z.enum(ROLLOUT_STATUSES),
+  stage: z.strictObject({ name: z.string(), since: time.nullable() }).nullable(),
+  waitsFor: z
+    .strictObject({ stage: z.string(), why: z.string() })
+    .nullable()
+    .meta({ description: 'The stage that needs an approval.' }),
+  pause: z.strictObject({ ...act, stage: z.string().optional() }).nullable(),
+  end: z.strictObject({ ...act, kind: z.enum(['aborted', 'rolledBack']) }).nullable(),
+  approvals: z.array(z.strictObject({ ...act, stage: z.string() })),
+  stages: z.array(stage),
 });
 
 /** The fleet at a glance: hubs and their shares, policies, twins by status, and who needs a person. */
@@ -86,6 +134,7 @@ export const fleetStatusSchema = z.strictObject({
   pausedPolicies: z.array(z.string()),
   hubs: z.array(hub),
   policies: z.array(policy),
+  rollouts: z.array(rollout).meta({ description: 'Rollouts in stages.' }),
   moves: z.array(z.strictObject({ cause: z.string(), since: time.nullable(), progress: share })),
   twins: twinCounts,
   attention: attentionPageSchema,

@@ -37,6 +37,8 @@ export const policyStatus = z.enum([
   'held',
   'rejected',
   'contested',
+  'lost',
+  'silent',
 ]);
 export const propertyStatus = z.enum(['inSync', 'pending', 'drifted', 'rejected', 'contested']);
 export const policyMode = z.enum(['enforce', 'adopt', 'seed', 'observe']);

@@ -13,6 +13,7 @@ import { registerPause } from './policies/pause.ts';
 import { registerPolicies } from './policies/policies.ts';
 import { registerResume } from './policies/resume.ts';
 import { registerInit } from './project/init.ts';
+import { registerRollouts } from './rollouts/rollouts.ts';
 import { type Catalog, catalogOf } from './shell/catalog.ts';
 import type { Cli } from './shell/cli.ts';
 import { type Program, runProgram } from './shell/command-line.ts';
@@ -58,6 +59,7 @@ function berthProgram(threads: Threads): Program {
       registerPolicies(commands);
       registerPause(commands);
       registerResume(commands);
+      registerRollouts(commands);
       registerResync(commands);
       registerDeadLetters(commands);
       registerEnroll(commands);

@@ -29,6 +29,41 @@ const policySeenSchema = z.object({
   away: z.array(intervalSchema).optional(),
   /** An operator resumed it after it had paused itself. It does not pause itself again. */
   isTrusted: z.boolean().optional(),
+  /** The fleet revision in which it was first seen. Devices may keep this content during the next rollout. */
+  revision: z.string().optional(),
+  /** The hash of the content of this policy that it replaced. */
+  previous: z.string().optional(),
+  /** Its last package gives it stages. Content that has run without stages does not begin them later. */
+  isStaged: z.boolean().optional(),
+});
+
+const actSchema = z.object({ author: z.string(), reason: z.string(), at: epochMsSchema });
+
+const stageBeganSchema = z.object({ name: z.string(), since: epochMsSchema });
+
+const rolloutStateSchema = z.object({
+  /** The present stage. Absent: the first stage, since the content was first seen, unless it needs an approval. */
+  stage: stageBeganSchema.optional(),
+  /** The names of the stages that are done. */
+  done: z.array(z.string()).default([]),
+  /** All stages are done: the content reaches every device, now and later. */
+  completedAt: epochMsSchema.optional(),
+  /** Which stages may begin, and who allowed it. */
+  approvals: z.array(actSchema.extend({ stage: z.string() })).default([]),
+  /** Stages in which the rollout failed, and an operator resumed it. Their counts no longer fail it. */
+  accepted: z.array(z.string()).default([]),
+  /** Present while no further device is reached. `stage`: the stage in which its gate failed. */
+  pause: actSchema.extend({ stage: z.string().optional() }).optional(),
+  /** The rollout is over before its end, until the file holds another content. */
+  end: actSchema
+    .extend({
+      kind: z.enum(['aborted', 'rolledBack']),
+      /** A rollback in the same stages: its present stage. Absent: every device goes back at once. */
+      stage: stageBeganSchema.optional(),
+    })
+    .optional(),
+  /** The stage that waits for an approval, and why. For operators. */
+  waitsFor: z.object({ stage: z.string(), why: z.string() }).optional(),
 });
 
 const pastPauseSchema = intervalSchema.extend({
@@ -52,6 +87,8 @@ export const controlSchema = z.object({
   newestBuild: z.string().default(''),
   /** By content hash. */
   seen: z.record(z.string(), policySeenSchema).default({}),
+  /** The progress of rollouts, by content hash. Absent: the rollout is in its first stage. */
+  rollouts: z.record(z.string(), rolloutStateSchema).default({}),
   /** Modules that policies target, and since when. Earlier events of these modules were ignored. */
   modules: z.record(z.string(), epochMsSchema).default({}),
   pastPauses: z.array(pastPauseSchema).default([]),
@@ -67,6 +104,10 @@ export const controlSchema = z.object({
 export type Pause = z.output<typeof pauseSchema>;
 /** A pause that is over. */
 export type PastPause = z.output<typeof pastPauseSchema>;
+/** The progress of the rollout of one content. */
+export type RolloutState = z.output<typeof rolloutStateSchema>;
+/** Who did something, when and why. */
+export type Act = z.output<typeof actSchema>;
 export type Control = z.output<typeof controlSchema>;
 
 /**
@@ -75,7 +116,10 @@ export type Control = z.output<typeof controlSchema>;
  */
 export const CONTROL_FORMAT: DocumentFormat<Control> = {
   document: 'control row',
-  steps: [],
+  steps: [
+    // Format 2 adds `rollouts` and three fields of `seen`. Without them, a rollout goes by its time.
+    (document) => document,
+  ],
   read: (document) => controlSchema.safeParse(document).data,
 };
 

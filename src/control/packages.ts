@@ -18,14 +18,48 @@ const REMEMBERED_MS = 7 * DAY_MS;
 export function withPackage(
   control: Control,
   build: string,
-  policies: readonly Pick<Policy, 'name' | 'hash' | 'module'>[] | undefined,
+  policies: readonly PackagedPolicy[] | undefined,
   now: EpochMs,
+  revision?: string,
 ): Control {
   if (build < control.newestBuild) return control;
-  const seen = policies === undefined ? control.seen : policiesSeen(control.seen, policies, now);
-  if (seen === control.seen && build === control.newestBuild) return control;
+  const began = policies === undefined ? control : withContents(control, policies, now, revision);
+  if (began.seen === control.seen && build === control.newestBuild) return control;
   const modules = policies === undefined ? control.modules : modulesTargeted(control.modules, policies, now);
-  return { ...control, newestBuild: build, seen, modules, changedAt: now };
+  return { ...began, newestBuild: build, modules, changedAt: now };
+}
+
+/** What the control row keeps of a policy. */
+export type PackagedPolicy = Pick<Policy, 'name' | 'hash' | 'module'> & Partial<Pick<Policy, 'rollout'>>;
+
+/** The contents that are in the fleet file now, and the progress of their rollouts. */
+function withContents(
+  control: Control,
+  policies: readonly PackagedPolicy[],
+  now: EpochMs,
+  revision: string | undefined,
+): Control {
+  const seen = policiesSeen(control, policies, now, revision);
+  if (seen === control.seen) return control;
+  // Content that has run without stages has reached its devices. It does not begin the stages of a later file.
+  const late = policies.filter(({ hash: content, rollout }) => {
+    const before = control.seen[content];
+    return before !== undefined && before.isStaged !== true && isStaged(rollout);
+  });
+  const rollouts = Object.fromEntries(
+    Object.entries(control.rollouts).filter(
+      // A content that begins again begins without its earlier progress.
+      ([content]) => Object.hasOwn(seen, content) && seen[content]?.since === control.seen[content]?.since,
+    ),
+  );
+  for (const { hash: content } of late) {
+    rollouts[content] = { done: [], approvals: [], accepted: [], ...rollouts[content], completedAt: now };
+  }
+  return { ...control, seen, rollouts };
+}
+
+function isStaged(rollout: PackagedPolicy['rollout']): boolean {
+  return rollout !== undefined && !rollout.isShort;
 }
 
 function modulesTargeted(
@@ -40,27 +74,95 @@ function modulesTargeted(
 type Seen = Control['seen'];
 type PolicySeen = Seen[string];
 
-function policiesSeen(seen: Seen, policies: readonly Pick<Policy, 'name' | 'hash'>[], now: EpochMs): Seen {
-  const names = new Map(policies.map(({ hash: content, name }) => [content, name]));
+function policiesSeen(
+  control: Control,
+  policies: readonly PackagedPolicy[],
+  now: EpochMs,
+  revision: string | undefined,
+): Seen {
+  const { seen } = control;
+  const present = new Map(policiesByContent(policies));
+  const kept = contentsInUse(control, present);
   const next: Seen = {};
   let isChanged = false;
   for (const [content, entry] of Object.entries(seen)) {
-    const found = seenAgain(entry, names.has(content), now);
-    if (found !== undefined) next[content] = found;
-    if (found !== entry) isChanged = true;
+    const policy = present.get(content);
+    // Content that was rolled back or aborted begins again if it comes back.
+    const isOver = entry.leftAt !== undefined && control.rollouts[content]?.end !== undefined;
+    if (policy !== undefined && isOver) {
+      isChanged = true;
+      continue;
+    }
+    const found = seenAgain(entry, policy !== undefined, now, kept.has(content));
+    if (found === undefined) {
+      isChanged = true;
+      continue;
+    }
+    next[content] = policy === undefined ? found : withForm(found, isStaged(policy.rollout));
+    if (next[content] !== entry) isChanged = true;
   }
-  for (const [content, name] of names) {
+  for (const [content, { name, rollout }] of present) {
     if (Object.hasOwn(next, content)) continue;
-    next[content] = { name, since: now };
+    const previous = contentInForce(seen, name);
+    next[content] = {
+      name,
+      since: now,
+      ...(revision === undefined ? {} : { revision }),
+      ...(previous === undefined ? {} : { previous }),
+      ...(isStaged(rollout) ? { isStaged: true } : {}),
+    };
     isChanged = true;
   }
   return isChanged ? next : seen;
 }
 
+function policiesByContent(policies: readonly PackagedPolicy[]) {
+  return policies.map((policy) => [policy.hash, policy] as const);
+}
+
+function withForm(entry: PolicySeen, staged: boolean): PolicySeen {
+  if ((entry.isStaged === true) === staged) return entry;
+  const { isStaged: _, ...rest } = entry;
+  return staged ? { ...rest, isStaged: true } : rest;
+}
+
+/** The content of a policy that is in the fleet file, by the name of the policy. */
+function contentInForce(seen: Seen, name: string): string | undefined {
+  return Object.entries(seen).find(([, entry]) => entry.name === name && entry.leftAt === undefined)?.[0];
+}
+
+/**
+ * Contents that devices may still get, although they are not in the fleet file: those before a content whose rollout is not
+ * complete. They are remembered for as long as that is so.
+ */
+function contentsInUse(control: Control, present: ReadonlyMap<string, PackagedPolicy>): ReadonlySet<string> {
+  const used = new Set<string>();
+  for (const [content, { name, rollout }] of present) {
+    const isOver = control.rollouts[content]?.end !== undefined;
+    if (rollout === undefined && !isOver) continue;
+    // New content has the content in force before it.
+    let at = Object.hasOwn(control.seen, content) ? content : contentInForce(control.seen, name);
+    if (at !== undefined && at !== content) used.add(at);
+    while (at !== undefined && control.rollouts[at]?.completedAt === undefined) {
+      const previous: string | undefined = control.seen[at]?.previous;
+      if (previous === undefined || used.has(previous)) break;
+      used.add(previous);
+      at = previous;
+    }
+  }
+  return used;
+}
+
 /** The new entry of a known policy that is in the fleet file now, or is not. Undefined: the entry is removed. */
-function seenAgain(entry: PolicySeen, isHere: boolean, now: EpochMs): PolicySeen | undefined {
+function seenAgain(
+  entry: PolicySeen,
+  isHere: boolean,
+  now: EpochMs,
+  isUsed: boolean,
+): PolicySeen | undefined {
   const { leftAt, away = [], ...rest } = entry;
   if (leftAt === undefined) return isHere ? entry : { ...entry, leftAt: now };
-  if (now - leftAt > REMEMBERED_MS) return undefined;
+  // Content that is in use is remembered, but as before it begins again if it comes back.
+  if (now - leftAt > REMEMBERED_MS) return isUsed && !isHere ? entry : undefined;
   return isHere ? { ...rest, away: [...away, { from: leftAt, to: now }] } : entry;
 }

@@ -1,87 +1,221 @@
-import type { Policy, Rollout } from '../fleet/fleet.ts';
-import type { HostName } from '../iot-hub/host-name.ts';
-import { hash } from '../json/hash.ts';
+import type { Policy } from '../fleet/fleet.ts';
+import type { Rollout } from '../fleet/rollout.ts';
 import { ownEntry } from '../json/json.ts';
-import { type EpochMs, earlierOf, laterOf, plus } from '../time/epoch-ms.ts';
-import type { Hold } from '../twin/plan/plan.ts';
-import type { Control, Scope } from './control.ts';
-import { pauseFor, scopeKey } from './pauses.ts';
+import { type ContentChoice, type Hold, REACHED, type RolloutDevice } from '../rollout/content-choice.ts';
+import { reachedAfterMs, rolloutPlace, stageIndexOf } from '../rollout/stages.ts';
+import { nextOpening } from '../rollout/window.ts';
+import { type EpochMs, laterOf, plus } from '../time/epoch-ms.ts';
+import type { Control } from './control.ts';
+import { elapsedSince } from './elapsed.ts';
+import { pauseFor } from './pauses.ts';
+import { type PresentStage, presentStage } from './present-stage.ts';
 
-/** The hub and device of a twin, which decide whether a policy is held for it. */
-export interface TwinPlace {
-  readonly host: HostName;
-  readonly deviceId: string;
+/** Why a policy may not write to a twin now: an operator, or Berth itself, has paused it. */
+export function holdOf(control: Control, { name }: Pick<Policy, 'name'>): Hold | undefined {
+  const pause = pauseFor(control, { kind: 'policy', name });
+  return pause === undefined
+    ? undefined
+    : { why: `the policy is paused by ${pause.author}: ${pause.reason}`, until: undefined };
 }
 
 /**
- * Why a policy may not write to a twin now: a pause, or its rollout. A rollout reaches a device when
- * `hash(deviceId, policy) < elapsed / over`. So all instances decide the same without communication.
- */
-export function holdOf(
-  control: Control,
-  policy: Pick<Policy, 'name' | 'hash'>,
-  place: TwinPlace,
-  rollout: Rollout | undefined,
-  now: EpochMs,
-): Hold | undefined {
-  const pause = pauseFor(control, { kind: 'policy', name: policy.name });
-  if (pause !== undefined)
-    return { why: `the policy is paused by ${pause.author}: ${pause.reason}`, until: undefined };
-  if (rollout === undefined || rollout.overMs === 0) return undefined;
-  const elapsed = elapsedOf(control, policy, place.host, now);
-  if (elapsed === undefined)
-    return { why: 'the policy is new, and its rollout has not begun', until: plus(now, 60_000) };
-  if (elapsed >= rollout.overMs) return undefined;
-  const reachedAfterMs = (hash(place.deviceId, policy.hash) / 2 ** 32) * rollout.overMs;
-  if (reachedAfterMs < elapsed) return undefined;
-  // The first whole millisecond in which `reachedAfterMs < elapsed`.
-  return {
-    why: 'the rollout of the policy has not reached this twin',
-    until: plus(now, Math.floor(reachedAfterMs) + 1 - elapsed),
-  };
-}
-
-/**
- * How long the rollout of a policy has run on a hub, ms. Time in which it was paused or not in the fleet file does not
- * count. Undefined: it has not begun.
+ * What a device gets of a policy now. All instances compute the same from the control row, without communication. It costs
+ * one hash while a rollout runs, and none otherwise.
  *
- * @param host undefined: pauses of hubs are ignored.
+ * @param previous the earlier contents that rollouts need, by hash
  */
-export function elapsedOf(
+export function contentOf(
   control: Control,
-  { name, hash: content }: Pick<Policy, 'name' | 'hash'>,
-  host: HostName | undefined,
+  policy: Policy,
+  device: RolloutDevice,
+  previous: ReadonlyMap<string, Policy>,
   now: EpochMs,
-): number | undefined {
-  const seen = ownEntry(control.seen, content);
-  if (seen === undefined) return undefined;
-  const scopes: readonly Scope[] = [
-    { kind: 'fleet' },
-    { kind: 'policy', name },
-    ...(host === undefined ? [] : [{ kind: 'hub', host } as const]),
-  ];
-  const keys = new Set(scopes.map(scopeKey));
-  const past = [...control.pastPauses.filter(({ scope }) => keys.has(scope)), ...(seen.away ?? [])];
-  const going = [...scopes.map((scope) => pauseFor(control, scope)?.at), seen.leftAt]
-    .filter((from) => from !== undefined)
-    .map((from) => ({ from, to: now }));
-  return Math.max(0, now - seen.since) - coveredBy([...past, ...going], seen.since, now);
+): ContentChoice {
+  const asked = { control, device, previous, now };
+  return contentIn(asked, policy, MOST_CONTENTS);
 }
 
-/** How much of [from, to] these intervals cover together, ms. */
-function coveredBy(
-  intervals: readonly { readonly from: EpochMs; readonly to: EpochMs }[],
-  from: EpochMs,
-  to: EpochMs,
-): number {
-  let covered = 0;
-  let end: EpochMs = from;
-  for (const interval of [...intervals].sort((one, other) => one.from - other.from)) {
-    const begin = laterOf(interval.from, end);
-    const stop = earlierOf(interval.to, to);
-    if (stop <= begin) continue;
-    covered += stop - begin;
-    end = stop;
+/** How many contents of a policy may be in a rollout one after the other. */
+const MOST_CONTENTS = 8;
+
+interface Asked {
+  readonly control: Control;
+  readonly device: RolloutDevice;
+  readonly previous: ReadonlyMap<string, Policy>;
+  readonly now: EpochMs;
+}
+
+function contentIn(asked: Asked, policy: Policy, contentsLeft: number): ContentChoice {
+  const { control, device, now } = asked;
+  const { rollout, hash: content } = policy;
+  const state = ownEntry(control.rollouts, content);
+  if (policy.mode === 'observe') return REACHED;
+  if (state?.end?.kind === 'rolledBack') return contentBack(asked, policy, contentsLeft);
+  if (rollout === undefined || isImmediate(rollout)) return REACHED;
+  const present = presentStage(control, policy, rollout);
+  if (present.kind === 'complete' && rollout.window === undefined) return REACHED;
+  const seen = ownEntry(control.seen, content);
+  if (seen === undefined) {
+    // An earlier content that is no longer remembered had reached every device.
+    if (contentsLeft < MOST_CONTENTS) return REACHED;
+    const hold = { why: 'the policy is new, and its rollout has not begun', until: plus(now, 60_000) };
+    return { kind: 'nothing', stage: undefined, hold };
   }
-  return covered;
+  const place = rolloutPlace(device.deviceId, content);
+  const index = stageIndexOf(rollout, place, device.matches);
+  const stage = rollout.isShort ? undefined : rollout.stages[index]?.name;
+  const hold = holdInStage(asked, { policy, rollout, present, place, index });
+  if (hold === undefined || device.hasContent(policy, seen.since)) return { kind: 'new', stage };
+  return unreached(asked, { policy, stage, hold, contentsLeft });
+}
+
+interface Placed {
+  readonly policy: Policy;
+  readonly rollout: Rollout;
+  readonly present: PresentStage;
+  readonly place: number;
+  readonly index: number;
+}
+
+/** Why the rollout has not reached a device. Undefined: it has. */
+function holdInStage(asked: Asked, { policy, rollout, present, place, index }: Placed): Hold | undefined {
+  const { control, device, now } = asked;
+  const state = ownEntry(control.rollouts, policy.hash);
+  const own = rollout.stages[index];
+  if (own === undefined) return undefined;
+  const stageText = rollout.isShort ? 'the rollout of the policy' : `stage ${own.name} of the rollout`;
+  if (state?.end !== undefined)
+    return { why: 'the rollout was aborted before it reached this twin', until: undefined };
+  if (state?.pause !== undefined) {
+    const { author, reason } = state.pause;
+    return { why: `the rollout is paused by ${author}: ${reason}`, until: undefined };
+  }
+  if (present.kind === 'waiting') {
+    return { why: `the rollout waits for the approval of stage ${present.stage}`, until: undefined };
+  }
+  if (present.kind === 'running') {
+    const isDone = index < present.index || state?.done.includes(own.name) === true;
+    if (!isDone && index > present.index) {
+      return { why: `${stageText} has not begun; the present stage is ${present.name}`, until: undefined };
+    }
+    const after = reachedAfterMs(own, place);
+    const elapsed = isDone ? undefined : elapsedSince(control, policy, present.since, device.host, now);
+    if (elapsed !== undefined && own.overMs > elapsed && after >= elapsed) {
+      // The first whole millisecond in which `after < elapsed`.
+      const until = plus(now, Math.floor(after) + 1 - elapsed);
+      return { why: `${stageText} has not reached this twin`, until };
+    }
+  }
+  const opens = rollout.window && nextOpening(rollout.window, device.timeZone(rollout.window), now);
+  return opens && { why: 'the maintenance window of the device is closed', until: opens };
+}
+
+/** Whether a rollout reaches every device at once. Stages also have a gate. */
+function isImmediate({ stages, window, isShort }: Rollout): boolean {
+  return isShort && stages[0].overMs === 0 && window === undefined;
+}
+
+interface Unreached {
+  readonly policy: Policy;
+  readonly stage: string | undefined;
+  readonly hold: Hold;
+  readonly contentsLeft: number;
+}
+
+/** A device that a rollout has not reached keeps what it gets of the content before. */
+function unreached(asked: Asked, { policy, stage, hold, contentsLeft }: Unreached): ContentChoice {
+  const { before, isMissing } = contentBefore(asked, policy, contentsLeft);
+  if (before === undefined) {
+    const until = isMissing ? laterOf(hold.until ?? asked.now, plus(asked.now, 60_000)) : hold.until;
+    return { kind: 'nothing', stage, hold: { ...hold, until } };
+  }
+  const choice = contentIn(asked, before, contentsLeft - 1);
+  switch (choice.kind) {
+    case 'new':
+      return { kind: 'previous', policy: before, stage, hold };
+    case 'previous':
+    case 'nothing':
+      return { ...choice, stage, hold: earlierHold(hold, choice.hold) };
+    case 'back':
+      return { ...choice, stage };
+  }
+}
+
+/** The hold of the newer content. The twin is looked at again when the first of the two ends. */
+function earlierHold(hold: Hold, { until }: Hold): Hold {
+  if (until === undefined) return hold;
+  return hold.until !== undefined && hold.until <= until ? hold : { ...hold, until };
+}
+
+/**
+ * What a device gets of a content that was rolled back: what it had before. `contentsLeft` ends a circle of contents that
+ * replaced each other.
+ */
+function contentBack(asked: Asked, policy: Policy, contentsLeft: number): ContentChoice {
+  const { control, device, now } = asked;
+  const { hash: content, rollout } = policy;
+  const end = ownEntry(control.rollouts, content)?.end;
+  const place = rolloutPlace(device.deviceId, content);
+  const index = rollout === undefined ? 0 : stageIndexOf(rollout, place, device.matches);
+  const stage = rollout?.isShort === false ? rollout.stages[index]?.name : undefined;
+  if (end?.stage !== undefined && rollout !== undefined) {
+    const present = rollout.stages.findIndex(({ name }) => name === end.stage?.name);
+    const since = ownEntry(control.seen, content)?.since ?? now;
+    if (index > present && device.hasContent(policy, since)) {
+      const why = `the rollback has not reached stage ${stage}; its present stage is ${end.stage.name}`;
+      return { kind: 'nothing', stage, hold: { why, until: undefined } };
+    }
+  }
+  const { before } = contentBefore(asked, policy, contentsLeft);
+  const choice = before === undefined ? undefined : contentIn(asked, before, contentsLeft - 1);
+  switch (choice?.kind) {
+    case 'new':
+      return { kind: 'back', content, policy: before, stage };
+    case 'previous':
+    case 'back':
+      return { kind: 'back', content, policy: choice.policy, stage };
+    default:
+      return { kind: 'back', content, policy: undefined, stage };
+  }
+}
+
+/** The content that a policy replaced. `isMissing`: it exists, and this instance has not read it yet. */
+function contentBefore(
+  { control, previous }: Asked,
+  { hash: content, module }: Policy,
+  contentsLeft: number,
+): { readonly before: Policy | undefined; readonly isMissing: boolean } {
+  const hash = ownEntry(control.seen, content)?.previous;
+  if (hash === undefined || contentsLeft <= 1) return { before: undefined, isMissing: false };
+  // Without its revision it cannot be read: a package without previous contents has stored it, or it is forgotten.
+  if (ownEntry(control.seen, hash)?.revision === undefined) return { before: undefined, isMissing: false };
+  const before = previous.get(hash);
+  // A policy that targets another module now is another policy to the twins.
+  if (before !== undefined && before.module !== module) return { before: undefined, isMissing: false };
+  return { before, isMissing: before === undefined };
+}
+
+/** An earlier content that rollouts need, and the fleet revision that holds it. */
+export interface ContentToRead {
+  readonly content: string;
+  readonly name: string;
+  readonly revision: string;
+}
+
+/** The earlier contents that devices may get now: those before a content whose rollout is not complete. */
+export function contentsToRead(control: Control, policies: readonly Policy[]): readonly ContentToRead[] {
+  const found = new Map<string, ContentToRead>();
+  for (const { hash: content, rollout } of policies) {
+    if (rollout === undefined && control.rollouts[content]?.end === undefined) continue;
+    let at = content;
+    for (let left = MOST_CONTENTS; left > 1; left -= 1) {
+      if (control.rollouts[at]?.completedAt !== undefined) break;
+      const hash = control.seen[at]?.previous;
+      const entry = hash === undefined ? undefined : ownEntry(control.seen, hash);
+      if (hash === undefined || entry?.revision === undefined || found.has(hash)) break;
+      found.set(hash, { content: hash, name: entry.name, revision: entry.revision });
+      at = hash;
+    }
+  }
+  return [...found.values()];
 }

@@ -4,6 +4,7 @@ import type { Acknowledgement, Comparison } from './comparison.ts';
 import type { Expression } from './expressions/expression.ts';
 import type { Template } from './expressions/template.ts';
 import type { HubState } from './hub-state.ts';
+import type { Rollout } from './rollout.ts';
 import type { FleetFile } from './schema.ts';
 
 /**
@@ -103,19 +104,16 @@ export interface Twins {
   readonly components: ReadonlyMap<string, ReadonlySet<string>>;
   /** Every path that a policy may own. Snapshots contain the history of these paths. */
   readonly trackedPaths: readonly (readonly string[])[];
-  /** The rollout of new and changed policies; undefined if they reach all twins at once. */
-  readonly rollout: Rollout | undefined;
+  /**
+   * Contents of earlier fleet files that devices keep until a rollout reaches them, by hash. `previousContents` fills it
+   * from the stored revisions; a parsed file has none.
+   */
+  readonly previous: ReadonlyMap<string, Policy>;
   /**
    * A property is contested if another writer changes it more than `writes` times within `withinMs`. Berth
    * then does not write it for `pauseMs`.
    */
   readonly fight: { readonly writes: number; readonly withinMs: number; readonly pauseMs: number };
-}
-
-export interface Rollout {
-  readonly overMs: number;
-  /** A policy pauses itself if more than this share of the reached devices reject it. */
-  readonly pauseWhen: number;
 }
 
 export interface Layer {
@@ -155,6 +153,8 @@ export interface Policy {
   readonly answerNames: readonly string[];
   /** Whether it removes its values from a twin that it no longer matches. */
   readonly removesOnLeave: boolean;
+  /** How a new content reaches the devices; undefined: all at once. Not part of the content. */
+  readonly rollout: Rollout | undefined;
 }
 
 /**

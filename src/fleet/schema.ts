@@ -3,43 +3,27 @@ import { HOST_NAME } from '../iot-hub/host-name.ts';
 import { TIERS } from '../iot-hub/throttles.ts';
 import { twinProblems } from '../iot-hub/twin-limits.ts';
 import { isObject, type JsonObject } from '../json/json.ts';
-import { DURATION_PATTERN, parseDuration } from '../time/duration.ts';
 import { ACKNOWLEDGEMENTS, COMPARISONS } from './comparison.ts';
-import { compileExpression, type ExpressionScope } from './expressions/expression.ts';
+import type { ExpressionScope } from './expressions/expression.ts';
 import { compileTemplate, type TemplateProblem } from './expressions/template.ts';
 import { HUB_STATES } from './hub-state.ts';
+import { rollout } from './rollout-schema.ts';
+import {
+  durationField as duration,
+  expression,
+  NOT_AN_EXPRESSION,
+  name,
+  partOfAll as share,
+} from './schema-parts.ts';
 
 /**
  * The schema of `fleet.json`. `references.ts` checks that the parts of a file fit together.
  * `fleet.schema.json` is generated from this schema; a test compares the two.
  */
 
-const name = z
-  .string()
-  .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/, 'write a name of at most 64 letters, digits, ".", "_" or "-"');
-
 const host = z.string().regex(HOST_NAME, 'write the full host name, such as contoso-weu.azure-devices.net');
 
-const DURATION = 'write a number and s, m, h or d, such as 30s or 5m, of at most 3650d';
-const duration = z
-  .string()
-  .regex(DURATION_PATTERN, { error: DURATION, abort: true })
-  .refine((text) => parseDuration(text) !== undefined, DURATION)
-  .describe('Duration: a number and s, m, h or d');
-
 const json = z.json();
-
-const NOT_AN_EXPRESSION = 'is not a usable CEL expression';
-
-const expression = (scope: ExpressionScope) =>
-  z
-    .string()
-    .max(4_096)
-    .superRefine((source, context) => {
-      const compiled = compileExpression(source, scope);
-      if (compiled.ok) return;
-      context.addIssue({ code: 'custom', message: `${NOT_AN_EXPRESSION}: ${compiled.problem}` });
-    });
 
 /** JSON with `=expression` texts, within the limits of its twin section. */
 const template = (scope: ExpressionScope, section?: 'tags' | 'desired') =>
@@ -54,8 +38,6 @@ const template = (scope: ExpressionScope, section?: 'tags' | 'desired') =>
       context.addIssue({ code: 'custom', path: [...path], message });
     }
   });
-
-const share = z.number().gt(0).max(1);
 
 const hub = z.strictObject({
   host: host.describe(
@@ -289,6 +271,9 @@ const policy = z
       .enum(['keep', 'remove'])
       .default('keep')
       .describe('Whether values stay in a twin that the policy no longer matches, or are removed'),
+    rollout: rollout
+      .optional()
+      .describe('How a new content of this policy reaches the devices. Default: twins.rollout.'),
   })
   .superRefine(refuseSeededNull);
 
@@ -310,18 +295,9 @@ const twins = z.strictObject({
       'Also send the initial twin for a device that keeps its hub. DPS ignores it unless the device was deleted from the hub.',
     ),
   policies: z.array(policy).max(200).default([]).describe('Policies for the desired properties of twins'),
-  rollout: z
-    .strictObject({
-      over: duration.describe('Duration in which a new or changed policy reaches all devices'),
-      pauseWhen: z
-        .number()
-        .gt(0)
-        .max(1)
-        .default(0.05)
-        .describe('A policy pauses itself if more than this share of the reached devices reject it'),
-    })
+  rollout: rollout
     .optional()
-    .describe('Spreads new and changed policies over time. Default: they reach all twins at once.'),
+    .describe('How new and changed policies reach the devices. Default: they reach all twins at once.'),
   fight: z
     .strictObject({
       writes: z

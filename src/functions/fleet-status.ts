@@ -11,6 +11,7 @@ import type { Instance } from '../instance/instance.ts';
 import type { JsonValue } from '../json/json.ts';
 import type { CountedTwins, TwinStatusCounts } from '../store/twins/twin-store.ts';
 import { auditName } from '../sync/resync/audit.ts';
+import { rolloutOverviews } from '../sync/resync/rollout-overview.ts';
 import { hubSyncOverview, policyOverviews } from '../sync/resync/sync-overview.ts';
 import { DAY_MS, dayOf } from '../time/day.ts';
 import { type EpochMs, plus } from '../time/epoch-ms.ts';
@@ -108,6 +109,7 @@ export function fleetStatus(instance: Instance): HttpHandler {
       pausedPolicies: Object.keys(control.policies),
       hubs: hubOverviews(fleet, conditions, now).map(describe),
       policies: describePolicies(fleet, control, looked, now),
+      rollouts: describeRollouts(fleet, control, looked, now),
       moves: moveOverviews(fleet, conditions, now).map((move) => ({ ...move, since: isoTime(move.since) })),
       twins: addUp(hubs.map(({ counted }) => counted.statuses)),
       attention,
@@ -165,6 +167,31 @@ function describePolicies(fleet: Fleet, control: Control, looked: ReadonlyMap<st
     since: isoTime(since),
     pause: describePause(pause),
   }));
+}
+
+/** The rollouts in stages. Only hubs of this deployment have counts. */
+function describeRollouts(
+  fleet: Fleet,
+  control: Control,
+  looked: ReadonlyMap<string, Looked>,
+  now: EpochMs,
+): FleetStatus['rollouts'] {
+  const counted = new Map([...looked.values()].map((found) => [found.hub.host, found.counted]));
+  return rolloutOverviews(fleet, control, counted, now).map(({ content: _, ...overview }) => {
+    const { stage, waitsFor, pause, end, approvals, stages } = overview;
+    return {
+      ...overview,
+      stage: stage === undefined ? null : { ...stage, since: isoTime(stage.since) },
+      waitsFor: waitsFor ?? null,
+      pause: pause === undefined ? null : { ...pause, at: isoTime(pause.at) },
+      end:
+        end === undefined
+          ? null
+          : { kind: end.kind, author: end.author, reason: end.reason, at: isoTime(end.at) },
+      approvals: approvals.map((approval) => ({ ...approval, at: isoTime(approval.at) })),
+      stages: stages.map((each) => ({ ...each, endsAt: isoTime(each.endsAt) })),
+    };
+  });
 }
 
 function describePause(pause: Pause | undefined) {

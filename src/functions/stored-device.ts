@@ -13,7 +13,7 @@ export async function storedDevice(
   query: URLSearchParams,
 ): Promise<StoredDevice> {
   const { registrationId } = readQuery(deviceQuery, query);
-  const fleet = instance.fleet.current();
+  const fleet = await instance.withPreviousContents(instance.fleet.current());
   const redaction = await instance.redaction(fleet);
   return readStoredDevice({ stores: instance.stores, fleet, redaction }, deviceId, registrationId);
 }

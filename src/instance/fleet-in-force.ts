@@ -14,6 +14,8 @@ export interface FleetInForceOptions {
   readonly readModels?: () => readonly ModelFile[];
   readonly revisions: () => Pick<RevisionStore, 'keep' | 'lastGood'>;
   readonly build: string;
+  /** The author of the commit of this package. Undefined: not known. */
+  readonly author?: string | undefined;
   readonly log: Log;
 }
 
@@ -70,7 +72,7 @@ export class FleetInForce {
   }
 
   #load(): void {
-    const { log, revisions, build } = this.#options;
+    const { log, revisions, build, author } = this.#options;
     const { read, readModels = () => [] } = this.#options;
     const text = this.#readFile(read, 'check FLEET_FILE', '');
     const files = this.#readFile(readModels, 'check the folder next to the fleet file', 'models');
@@ -82,7 +84,7 @@ export class FleetInForce {
       const models = Object.keys(fleet.models).length;
       log('info', 'fleetLoaded', { revision: fleet.revision, hubs: fleet.hubs.length, models });
       for (const { path, message } of warnings) log('warn', 'fleetWarning', { path, message });
-      this.#pending = () => revisions().keep(fleet.revision, text, build, fleet.models);
+      this.#pending = () => revisions().keep(fleet.revision, text, build, fleet.models, author);
       return;
     }
     if (parsed?.ok === false) this.#problems = parsed.problems;

@@ -36,6 +36,7 @@ import { consoleLog, type Log } from './log.ts';
 import { readModelFiles } from './model-files.ts';
 import { NewerFormats } from './newer-formats.ts';
 import { countPartitions, PartitionCount } from './partition-count.ts';
+import { PreviousContents } from './previous-contents.ts';
 import { FLUSH_EVERY_MS, ReceiptBuffer } from './receipt-buffer.ts';
 
 /** How often counts are stored. If an instance ends in between, it loses its counts. */
@@ -51,6 +52,8 @@ export interface InstanceOptions {
   readonly directory: string;
   /** When the package was built, ISO 8601. */
   readonly build: string;
+  /** The author of the commit of the package. Undefined: not known. */
+  readonly author?: string | undefined;
   readonly now?: () => EpochMs;
   /** How calls to hubs wait for their permit. Default: a timer. */
   readonly wait?: (ms: number) => Promise<void>;
@@ -87,6 +90,7 @@ export class Instance {
   readonly #timers: NodeJS.Timeout[] = [];
   readonly #pauses = new HubPauses(Math.random);
   readonly #shares = new Map<string, BudgetShare>();
+  readonly #contents: PreviousContents;
   #redactionKey: Uint8Array | undefined;
   #isAnnounced = false;
   #tables: Tables | undefined;
@@ -104,6 +108,7 @@ export class Instance {
       readModels: () => readModelFiles(resolve(options.directory, fleetFile(options.env))),
       revisions: () => this.stores.revisions,
       build: options.build,
+      author: options.author,
       log: this.log,
     });
     this.conditions = new ConditionsCache({
@@ -116,6 +121,10 @@ export class Instance {
     });
     this.build = options.build;
     this.gate = new WriteGate({ read: async () => this.stores.control.read() }, options.build, this.now);
+    this.#contents = new PreviousContents({
+      read: (revision) => this.stores.revisions.get(revision),
+      log: this.log,
+    });
     this.partitions = new PartitionCount({
       ask: () => countPartitions(options.env),
       fallback: partitionsSetting(options.env),
@@ -156,6 +165,16 @@ export class Instance {
       clock: this.hubClock,
     });
     return redactHubs(budgetHubs(watched, { fleet, budget, until, now: this.now }), redaction);
+  }
+
+  /**
+   * The fleet file with the earlier contents that rollouts need now.
+   *
+   * @throws BerthError `BERTH_STORE_UNAVAILABLE` if their revisions cannot be read
+   */
+  async withPreviousContents(fleet: Fleet): Promise<Fleet> {
+    const gate = await this.gate.current();
+    return this.#contents.addTo(fleet, gate.contentsToRead(fleet.twins.policies));
   }
 
   /** The hubs that this deployment reconciles: those of its stamp, or all if it has no stamp. */
@@ -259,9 +278,10 @@ export class Instance {
   async #announce(): Promise<void> {
     if (this.#isAnnounced) return;
     try {
-      const policies = this.fleet.known?.twins.policies;
+      const fleet = this.fleet.known;
+      const policies = fleet?.twins.policies;
       await this.stores.control.update((control) =>
-        withPackage(control, this.#options.build, policies, this.now()),
+        withPackage(control, this.#options.build, policies, this.now(), fleet?.revision),
       );
       this.#isAnnounced = policies !== undefined;
     } catch {

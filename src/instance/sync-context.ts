@@ -23,8 +23,9 @@ export async function syncContext(
 ): Promise<SyncContext> {
   const { now, stores, counters, gate, hubClock } = instance;
   const redaction = await instance.redaction(fleet);
+  const withPrevious = await instance.withPreviousContents(fleet);
   return {
-    fleet,
+    fleet: withPrevious,
     hosts: instance.hosts(fleet),
     hubs: instance.hubs({ fleet, budget, until, redaction }),
     twins: stores.twins,

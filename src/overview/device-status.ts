@@ -32,7 +32,8 @@ function describeTwin(
     snapshot,
     hub,
     twins,
-    holdOf: (policy) => gate.holdOf(policy, snapshot.id, twins.rollout, now),
+    holdOf: (policy) => gate.holdOf(policy, now),
+    contentOf: (policy, device) => gate.contentOf(policy, device, twins.previous, now),
     now,
   });
   const {
@@ -67,6 +68,7 @@ function describeTwin(
     next: nextAction(snapshot, planned.writes.length, gate.closedFor(hub.host), now),
     patch: planned.writes.length === 0 ? null : planned.patch,
     tags: snapshot.tags,
+    rollouts: planned.rollouts.map(({ until, ...rollout }) => ({ ...rollout, until: isoTime(until) })),
     paths: planned.leaves.map((leaf) => describeLeaf(snapshot, leaf)),
   };
 }

@@ -1,6 +1,8 @@
 import type { Control } from '../control/control.ts';
-import { elapsedOf } from '../control/rollouts.ts';
-import type { Policy, Rollout } from '../fleet/fleet.ts';
+import { presentStage } from '../control/present-stage.ts';
+import { rolloutShare } from '../control/rollout-share.ts';
+import type { Policy } from '../fleet/fleet.ts';
+import { leastDuration } from '../fleet/rollout.ts';
 import type { EpochMs } from '../time/epoch-ms.ts';
 
 /** How a policy of the tried fleet file differs from the policy before, by the hash of its content. */
@@ -30,7 +32,8 @@ export function policiesInForce({ seen }: Control): readonly Named[] {
 /** The rollout of a policy. */
 export type PolicyRollout =
   | { readonly kind: 'none' }
-  | { readonly kind: 'begins'; readonly overHours: number }
+  /** @property overHours the least duration */
+  | { readonly kind: 'begins'; readonly overHours: number; readonly isStaged?: true }
   /** @property reached share of the devices, from 0 to 1 */
   | { readonly kind: 'runs'; readonly overHours: number; readonly reached: number }
   | { readonly kind: 'over' };
@@ -40,15 +43,17 @@ export type PolicyRollout =
  */
 export function policyRolloutOf(
   control: Control,
-  policy: Named,
-  rollout: Rollout | undefined,
+  policy: Named & Pick<Policy, 'rollout'>,
   now: EpochMs,
 ): PolicyRollout {
-  if (rollout === undefined || rollout.overMs === 0) return { kind: 'none' };
-  const overHours = rollout.overMs / 3_600_000;
-  const elapsed = elapsedOf(control, policy, undefined, now);
-  if (elapsed === undefined) return { kind: 'begins', overHours };
-  return elapsed >= rollout.overMs
-    ? { kind: 'over' }
-    : { kind: 'runs', overHours, reached: elapsed / rollout.overMs };
+  const { rollout } = policy;
+  if (rollout === undefined || (rollout.isShort && leastDuration(rollout) === 0)) return { kind: 'none' };
+  const overHours = leastDuration(rollout) / 3_600_000;
+  const present = presentStage(control, policy, rollout);
+  if (present.kind === 'unseen') {
+    return { kind: 'begins', overHours, ...(rollout.isShort ? {} : { isStaged: true }) };
+  }
+  const reached = rolloutShare(control, policy, now);
+  const isOver = present.kind === 'complete' || (rollout.isShort && reached === 1);
+  return isOver ? { kind: 'over' } : { kind: 'runs', overHours, reached };
 }

@@ -1,6 +1,7 @@
 import type { Control, Pause } from '../control/control.ts';
 import { pauseFor } from '../control/pauses.ts';
 import type { Fleet, Hub, Policy, PolicyMode } from '../fleet/fleet.ts';
+import { leastDuration } from '../fleet/rollout.ts';
 import type { TwinStatus } from '../twin/snapshot/snapshot.ts';
 import {
   changeOf,
@@ -127,7 +128,7 @@ function hubsOf({ hubs }: TwinTally, { fleet, hosts }: TwinTrial, control: Contr
 }
 
 function policiesOf(tally: TwinTally, trial: TwinTrial, control: Control): readonly PolicyReport[] {
-  const { policies, rollout } = trial.fleet.twins;
+  const { policies } = trial.fleet.twins;
   const before = trial.against?.twins.policies ?? policiesInForce(control);
   const reportOf = (name: string, change: PolicyChange, policy: Policy | undefined): PolicyReport => {
     const { patches = [], problems = [], ...counts } = tally.policies.get(name) ?? {};
@@ -137,7 +138,7 @@ function policiesOf(tally: TwinTally, trial: TwinTrial, control: Control): reado
       mode: policy?.mode,
       ...NOTHING_OWNED,
       ...counts,
-      rollout: policy && policyRolloutOf(control, policy, rollout, trial.now),
+      rollout: policy && policyRolloutOf(control, policy, trial.now),
       paused: pauseFor(control, { kind: 'policy', name }),
       patches: patches.map(({ key: _, ...patch }) => patch),
       problems: problems.map(({ key: _, ...problem }) => problem),
@@ -173,7 +174,8 @@ function warningsOn(
 ): readonly string[] {
   const known = twins.planned + sum(APART, (why) => (why === 'deleted' ? 0 : twins.apart[why]));
   const idle = policies.filter(({ change, owned }) => change !== 'removed' && owned === 0);
-  const overHours = (fleet.twins.rollout?.overMs ?? 0) / 3_600_000;
+  const rollouts = fleet.twins.policies.flatMap(({ rollout }) => rollout ?? []);
+  const overHours = Math.max(0, ...rollouts.map(leastDuration)) / 3_600_000;
   const pausedHubs = hubs.filter((hub) => hub.paused !== undefined && hub.writes > 0);
   return [
     ...(known === 0 ? ['the state tables contain no twins, so nothing was tried'] : []),
@@ -182,7 +184,7 @@ function warningsOn(
       : []),
     ...(overHours > 0 && writes.hours !== undefined && writes.hours > overHours
       ? [
-          `twins.rollout.over is ${durationText(overHours)}, but the budget of ${writes.slowest} needs ${durationText(writes.hours)}: the rollout takes that long`,
+          `${fleet.file.twins.rollout?.over === undefined ? 'the longest rollout' : 'twins.rollout.over'} is ${durationText(overHours)}, but the budget of ${writes.slowest} needs ${durationText(writes.hours)}: the rollout takes that long`,
         ]
       : []),
     ...(paused === undefined ? [] : [`all writes are paused now, ${pauseReason(paused)}`]),

@@ -208,6 +208,7 @@ describe('berth', () => {
       'policies',
       'pause',
       'resume',
+      'rollouts',
       'resync',
       'dead-letters',
       'enroll',

@@ -11,7 +11,16 @@ const MODEL = 'dtmi/com/example/temperaturecontroller-1.json';
 let project: string;
 beforeAll(() => {
   project = temporaryFolder('models');
-  const parts = ['src', 'scripts', 'schemas', 'tsconfig.json', 'package.json', 'host.json', 'fleet.json'];
+  const parts = [
+    'src',
+    'console',
+    'scripts',
+    'schemas',
+    'tsconfig.json',
+    'package.json',
+    'host.json',
+    'fleet.json',
+  ];
   for (const part of parts) cpSync(part, join(project, part), { recursive: true });
   symlinkSync(resolve('node_modules'), join(project, 'node_modules'));
   cpSync('test/fleet/models', join(project, 'models'), { recursive: true });

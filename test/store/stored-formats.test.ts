@@ -96,10 +96,10 @@ describe('rows of this package', () => {
     await new ConditionsStore(tables.state).recordCount(ID.host, 1, T0);
 
     expect(saved).not.toBe('conflict');
-    expect(await formatOf('twins', partitionOf(ID), snapshotKey(ID))).toBe(1);
-    expect(await formatOf('state', 'control', 'control')).toBe(1);
+    expect(await formatOf('twins', partitionOf(ID), snapshotKey(ID))).toBe(2);
+    expect(await formatOf('state', 'control', 'control')).toBe(2);
     expect(await formatOf('state', 'progress', 'x')).toBe(1);
-    expect(await formatOf('state', 'revisions', 'r')).toBe(2);
+    expect(await formatOf('state', 'revisions', 'r')).toBe(3);
     expect(await formatOf('state', 'conditions', `hub|${ID.host}`)).toBe(1);
   });
 
@@ -207,8 +207,8 @@ describe('rows of a newer package', () => {
   test('are refused and kept if they hold a fleet file or say which one was the last', async () => {
     const store = new RevisionStore(tables.state);
     const refused = { code: 'BERTH_FORMAT_NEWER' };
-    await tables.state.put('revisions', 'newer', { format: 3 });
-    await tables.state.put('revisions', 'last-good', { format: 3, revision: 'newer', build: '2026-01-01' });
+    await tables.state.put('revisions', 'newer', { format: 4 });
+    await tables.state.put('revisions', 'last-good', { format: 4, revision: 'newer', build: '2026-01-01' });
     const before = await tables.state.list({ partitionKey: 'revisions', range: ['last-good', 'newes'] });
 
     await store.keep('newer', '{}', '2026-02-01');
@@ -222,7 +222,7 @@ describe('rows of a newer package', () => {
 
   test('end a scan of all twins and a scan of all receipts with a coded error', async () => {
     const refused = { code: 'BERTH_FORMAT_NEWER' };
-    await tables.twins.put('newer.azure-devices.net|00', 's|d', { format: 2, status: 'inSync' });
+    await tables.twins.put('newer.azure-devices.net|00', 's|d', { format: 3, status: 'inSync' });
     await tables.receipts.put('newer', '0', { format: 2, at: new Date(T0) });
 
     const through = async (rows: AsyncIterable<unknown>) => {

@@ -1,3 +1,4 @@
+import { REACHED } from '../../src/rollout/content-choice.ts';
 import type { Gate } from '../../src/sync/reconcile/write-gate.ts';
 import { EPOCH } from '../../src/time/epoch-ms.ts';
 
@@ -5,6 +6,8 @@ import { EPOCH } from '../../src/time/epoch-ms.ts';
 export const OPEN_GATE: Gate = {
   closedFor: () => undefined,
   holdOf: () => undefined,
+  contentOf: () => REACHED,
+  contentsToRead: () => [],
   readsFirst: () => false,
   modules: new Set(),
   isOutdated: false,

@@ -70,7 +70,7 @@ describe('the write gate', () => {
     expect(await closed()).toBe('a newer package has written the control row');
     const now = await gate.current();
     expect([now.isOutdated, now.generation]).toEqual([true, undefined]);
-    expect(now.holdOf(POLICY, ID, undefined, time)).toMatchObject({ until: plus(time, 20_000) });
+    expect(now.holdOf(POLICY, time)).toMatchObject({ until: plus(time, 20_000) });
 
     newer = false;
     time = plus(time, 11_000);
@@ -99,7 +99,7 @@ describe('the write gate', () => {
 
     const { holdOf } = await gate.current();
 
-    expect(holdOf(POLICY, ID, undefined, time)).toEqual({
+    expect(holdOf(POLICY, time)).toEqual({
       why: 'the control row cannot be read',
       until: plus(time, 20_000),
     });

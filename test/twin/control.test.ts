@@ -1,10 +1,13 @@
 import { describe, expect, test } from '@jest/globals';
 import { type Control, controlSchema, type Pause, type Scope, SELF } from '../../src/control/control.ts';
+import { elapsedOf } from '../../src/control/elapsed.ts';
 import { withPackage } from '../../src/control/packages.ts';
 import { isTrusted, pauseFor, pauseOf, withoutPause, withPause } from '../../src/control/pauses.ts';
-import { elapsedOf, holdOf } from '../../src/control/rollouts.ts';
+import { contentOf, holdOf } from '../../src/control/rollouts.ts';
 import { withEventsTrusted } from '../../src/control/trusted-hubs.ts';
-import type { Rollout } from '../../src/fleet/fleet.ts';
+import { compileRollout } from '../../src/fleet/file/compile-rollout.ts';
+import type { Policy } from '../../src/fleet/fleet.ts';
+import type { Rollout } from '../../src/fleet/rollout.ts';
 import { hostName } from '../../src/iot-hub/host-name.ts';
 import { EPOCH, type EpochMs, plus } from '../../src/time/epoch-ms.ts';
 import { fc } from '../support/properties.ts';
@@ -27,7 +30,26 @@ const SCOPES: readonly (readonly [string, Scope])[] = [
 const NEW: Control = controlSchema.parse({});
 const POLICY = { name: 'interval', hash: 'a'.repeat(64), module: undefined };
 const CHANGED = { name: 'interval', hash: 'b'.repeat(64), module: undefined };
-const ROLLOUT: Rollout = { overMs: 10 * HOUR, pauseWhen: 0.05 };
+const OVER_MS = 10 * HOUR;
+const ROLLOUT = compileRollout({ over: '10h' });
+/** Why the rollout has not reached a device. Undefined: it has. */
+const unreached = (
+  control: Control,
+  policy: typeof POLICY,
+  place: { readonly host: typeof WEU; readonly deviceId: string },
+  rollout: Rollout | undefined,
+  now: EpochMs,
+) => {
+  const device = { ...place, matches: () => false, timeZone: () => undefined, hasContent: () => false };
+  const choice = contentOf(
+    control,
+    { ...policy, mode: 'enforce', rollout } as unknown as Policy,
+    device,
+    new Map(),
+    now,
+  );
+  return choice.kind === 'nothing' ? choice.hold : undefined;
+};
 
 const by = (at: EpochMs, author = 'ann'): Pause => ({ author, reason: 'freeze', at });
 const seenAt = (at: EpochMs, ...policies: readonly (typeof POLICY)[]) =>
@@ -36,7 +58,7 @@ const seenAt = (at: EpochMs, ...policies: readonly (typeof POLICY)[]) =>
 const stored = (control: Control): Control => controlSchema.parse(JSON.parse(JSON.stringify(control)));
 const elapsed = (control: Control, now: EpochMs, host = WEU) => elapsedOf(control, POLICY, host, now);
 const isHeld = (control: Control, deviceId: string, now: EpochMs, host = WEU) =>
-  holdOf(control, POLICY, { host, deviceId }, ROLLOUT, now) !== undefined;
+  unreached(control, POLICY, { host, deviceId }, ROLLOUT, now) !== undefined;
 const DEVICES = Array.from({ length: 2_000 }, (_, index) => `device-${index}`);
 const reached = (control: Control, now: EpochMs, host = WEU) =>
   DEVICES.filter((deviceId) => !isHeld(control, deviceId, now, host));
@@ -85,16 +107,12 @@ describe('a pause', () => {
 
   test('of a policy holds it on all hubs without an end, during or after its rollout, and holds no other policy', () => {
     const control = withPause(seenAt(T0), policyScope(), by(plus(T0, 20 * HOUR)));
-    const place = { host: WEU, deviceId: 'pump-1' };
-    const later = plus(T0, 30 * HOUR);
 
-    for (const rollout of [ROLLOUT, undefined]) {
-      expect(holdOf(control, POLICY, place, rollout, later)).toEqual({
-        why: 'the policy is paused by ann: freeze',
-        until: undefined,
-      });
-    }
-    expect(holdOf(control, { name: 'other', hash: 'c' }, place, undefined, later)).toBeUndefined();
+    expect(holdOf(control, POLICY)).toEqual({
+      why: 'the policy is paused by ann: freeze',
+      until: undefined,
+    });
+    expect(holdOf(control, { name: 'other' })).toBeUndefined();
   });
 
   test('of a policy that ends makes Berth compare every twin again, because its held corrections have no work item', () => {
@@ -202,12 +220,12 @@ describe('a rollout', () => {
   test('reaches a share of the devices that equals its share of the time', () => {
     const control = seenAt(T0);
     for (const share of [0.01, 0.1, 0.25, 0.5, 0.75, 0.9]) {
-      const found = reached(control, plus(T0, share * ROLLOUT.overMs)).length / DEVICES.length;
+      const found = reached(control, plus(T0, share * OVER_MS)).length / DEVICES.length;
       const sigma = Math.sqrt((share * (1 - share)) / DEVICES.length);
       expect(Math.abs(found - share)).toBeLessThan(4 * sigma);
     }
     expect(reached(control, T0)).toEqual([]);
-    expect(reached(control, plus(T0, ROLLOUT.overMs))).toEqual(DEVICES);
+    expect(reached(control, plus(T0, OVER_MS))).toEqual(DEVICES);
   });
 
   test('never loses a device that it has reached, for any pauses and resumes', () => {
@@ -235,12 +253,12 @@ describe('a rollout', () => {
 
   test('is the same for two readers of the row and has another order for other content', () => {
     const control = withPackage(seenAt(T0), '2026-11-24T00:00:00Z', [CHANGED], T0);
-    const now = plus(T0, ROLLOUT.overMs / 2);
+    const now = plus(T0, OVER_MS / 2);
     const one = reached(seenAt(T0), now);
 
     expect(reached(stored(seenAt(T0)), now)).toEqual(one);
     const other = DEVICES.filter(
-      (deviceId) => holdOf(control, CHANGED, { host: WEU, deviceId }, ROLLOUT, now) === undefined,
+      (deviceId) => unreached(control, CHANGED, { host: WEU, deviceId }, ROLLOUT, now) === undefined,
     );
     const both = one.filter((deviceId) => other.includes(deviceId)).length / DEVICES.length;
     expect(both).toBeGreaterThan(0.2);
@@ -260,10 +278,10 @@ describe('a rollout', () => {
 
   test('gives the exact millisecond at which it reaches a device', () => {
     fc.assert(
-      fc.property(fc.string(), fc.nat(ROLLOUT.overMs - 1), fc.nat(5 * HOUR), (deviceId, ms, pausedMs) => {
+      fc.property(fc.string(), fc.nat(OVER_MS - 1), fc.nat(5 * HOUR), (deviceId, ms, pausedMs) => {
         const paused = withPause(seenAt(T0), FLEET, by(T0));
         const control = withoutPause(paused, FLEET, by(plus(T0, pausedMs)));
-        const hold = holdOf(control, POLICY, { host: WEU, deviceId }, ROLLOUT, plus(T0, pausedMs + ms));
+        const hold = unreached(control, POLICY, { host: WEU, deviceId }, ROLLOUT, plus(T0, pausedMs + ms));
         fc.pre(hold !== undefined);
         const until = hold?.until ?? EPOCH;
 
@@ -277,12 +295,12 @@ describe('a rollout', () => {
   test('holds unseen content for a minute, and holds nothing when the policy has no rollout', () => {
     const place = { host: WEU, deviceId: 'pump-1' };
 
-    expect(holdOf(NEW, POLICY, place, ROLLOUT, T0)).toEqual({
+    expect(unreached(NEW, POLICY, place, ROLLOUT, T0)).toEqual({
       why: 'the policy is new, and its rollout has not begun',
       until: plus(T0, 60_000),
     });
-    expect(holdOf(NEW, POLICY, place, undefined, T0)).toBeUndefined();
-    expect(holdOf(NEW, POLICY, place, { ...ROLLOUT, overMs: 0 }, T0)).toBeUndefined();
+    expect(unreached(NEW, POLICY, place, undefined, T0)).toBeUndefined();
+    expect(unreached(NEW, POLICY, place, compileRollout({ over: '0s' }), T0)).toBeUndefined();
   });
 });
 

@@ -1,10 +1,11 @@
 import { describe, expect, test } from '@jest/globals';
 import { ExpressionWork, WORK_LIMITS } from '../../src/fleet/expressions/expression-work.ts';
 import type { JsonObject } from '../../src/json/json.ts';
+import type { Hold } from '../../src/rollout/content-choice.ts';
 import { type EpochMs, plus } from '../../src/time/epoch-ms.ts';
 import { adoptTwin, applyEvent, type Known } from '../../src/twin/events/apply-event.ts';
 import type { TwinEvent } from '../../src/twin/events/event.ts';
-import { type Hold, type Plan, plan } from '../../src/twin/plan/plan.ts';
+import { type Plan, plan } from '../../src/twin/plan/plan.ts';
 import { NO_HISTORY, type Snapshot } from '../../src/twin/snapshot/snapshot.ts';
 import { at, fleetOf, ID, reports, snapshotOf, T0, twinOf, writes } from './twins.ts';
 

@@ -1,4 +1,6 @@
 import type { DeviceMoment, DeviceStatus } from '../../api/contract.ts';
+import { contentsToRead } from '../../control/rollouts.ts';
+import { PreviousContents } from '../../instance/previous-contents.ts';
 import { historyOfDevice } from '../../overview/device-history.ts';
 import { describeStatus } from '../../overview/device-status.ts';
 import { readStoredDevice, type StoredDevice } from '../../overview/stored-device.ts';
@@ -45,7 +47,14 @@ export async function describeDeviceCommand(
   const fleet = await fleetInForce(state);
   const paths = fleet.twins.redact;
   const redaction = paths.length === 0 ? NO_REDACTION : { paths, key: await state.redactionKey.get() };
-  const stored = await readStoredDevice({ stores: state, fleet, redaction }, id, registrationId);
+  const contents = new PreviousContents({ read: (revision) => state.revisions.get(revision), log: () => {} });
+  const needed = contentsToRead(await state.control.read(), fleet.twins.policies);
+  const withPrevious = await contents.addTo(fleet, needed);
+  const stored = await readStoredDevice(
+    { stores: state, fleet: withPrevious, redaction },
+    id,
+    registrationId,
+  );
   const device: DeviceWithHistory = {
     ...describeStatus(id, stored, now()),
     receipts: stored.receipts,

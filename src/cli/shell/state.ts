@@ -16,6 +16,8 @@ export interface State extends Stores {
    * Who runs the command: the Entra identity, or the user of this machine if an account key opens the tables.
    */
   author(): Promise<string>;
+  /** Whether `author` is an Entra identity. */
+  readonly isSignedIn: boolean;
 }
 
 /** @throws BerthError `BERTH_SETTING_INVALID` if no setting names the state account */
@@ -24,6 +26,7 @@ export function openState(env: Environment): State {
   return {
     ...openStores(openTables(account)),
     place: placeOf(account),
+    isSignedIn: account.kind === 'identity',
     author: async () =>
       account.kind === 'identity' ? signedInAs() : `${userName()}@${hostname()} (by account key)`,
   };

@@ -95,9 +95,13 @@ function sayWrites(terminal: Terminal, { writes, policies }: TwinReport): void {
   const inRollout = policies.filter(({ rollout, written }) => written > 0 && rollout?.kind === 'begins');
   const [over] = inRollout.flatMap(({ rollout }) => (rollout?.kind === 'begins' ? [rollout.overHours] : []));
   if (over !== undefined) {
+    const names = inRollout.map(({ name }) => name).join(', ');
+    const isStaged = inRollout.some(({ rollout }) => rollout?.kind === 'begins' && rollout.isStaged === true);
     say(
       terminal,
-      `The writes of ${inRollout.map(({ name }) => name).join(', ')} are spread over ${durationText(over)} (twins.rollout.over).`,
+      isStaged
+        ? `The writes of ${names} go in stages, which take at least ${durationText(over)}.`
+        : `The writes of ${names} are spread over ${durationText(over)} (twins.rollout.over).`,
     );
   }
 }

@@ -28,7 +28,10 @@ export function deadComparisons({ allocation, twins }: Fleet): readonly ErrorDet
       ...within(`twins.initial[${index}].tags`, tags, 'layer'),
       ...within(`twins.initial[${index}].desired`, desired, 'layer'),
     ]),
-    ...twins.policies.flatMap(({ when, leaves }, index) => [
+    ...twins.policies.flatMap(({ when, leaves, rollout }, index) => [
+      ...(rollout?.stages ?? []).flatMap(({ where, name }) =>
+        of(`twins.policies[${index}]: rollout stage ${name}`, where, 'twin'),
+      ),
       ...of(`twins.policies[${index}].when`, when, 'twin'),
       ...leaves.flatMap(({ key, value }) => within(`twins.policies[${index}].desired.${key}`, value, 'twin')),
     ]),

@@ -18,7 +18,9 @@ import type {
   RuleEffect,
   Twins,
 } from '../fleet.ts';
+import type { Rollout } from '../rollout.ts';
 import type { FleetFile, HubFile, LayerFile, PolicyFile, RuleFile } from '../schema.ts';
+import { compileRollout } from './compile-rollout.ts';
 
 /**
  * Default of `cooldown` if a policy depends on `reported`, so that reports that change quickly do not cause
@@ -164,7 +166,8 @@ function compileTwins(
   redact: Paths,
   models: Models,
 ): Twins {
-  const policies = file.policies.map(compilePolicy);
+  const rollout = file.rollout === undefined ? undefined : compileRollout(file.rollout);
+  const policies = file.policies.map((policy) => compilePolicy(policy, rollout));
   return {
     scope: expression(file.scope, 'twin'),
     redact,
@@ -173,10 +176,7 @@ function compileTwins(
     policies,
     components: new Map(Object.entries(models).map(([id, names]) => [id, new Set(names)])),
     trackedPaths: distinct(policies.flatMap((policy) => policy.leaves.map((leaf) => leaf.path))),
-    rollout:
-      file.rollout === undefined
-        ? undefined
-        : { overMs: milliseconds(file.rollout.over), pauseWhen: file.rollout.pauseWhen },
+    previous: new Map(),
     fight: {
       writes: file.fight.writes,
       withinMs: milliseconds(file.fight.within),
@@ -185,10 +185,11 @@ function compileTwins(
   };
 }
 
-function compilePolicy(policy: PolicyFile): Policy {
+function compilePolicy({ rollout, ...policy }: PolicyFile, fleetRollout: Rollout | undefined): Policy {
   const when = expression(policy.when, 'twin');
   const readsReported = when?.reads.some(([variable]) => variable === 'reported') ?? false;
   const cooldown = policy.cooldown === undefined ? undefined : milliseconds(policy.cooldown);
+  // The rollout is not part of the content, so that a change of it does not start the rollout again.
   const hash = sha256Hex(canonicalJson(JSON.parse(JSON.stringify(policy)) as JsonValue));
   return {
     name: policy.name,
@@ -206,6 +207,7 @@ function compilePolicy(policy: PolicyFile): Policy {
     acknowledgement: policy.acknowledgement ?? 'pnp',
     answerNames: answerNames(policy),
     removesOnLeave: policy.onLeave === 'remove',
+    rollout: rollout === undefined ? fleetRollout : compileRollout(rollout),
   };
 }
 
@@ -227,7 +229,7 @@ function leavesOf(
  * Paths with the name of an acknowledgement field. `null` means "absent", except in `adopt`, where values
  * only name properties.
  */
-function answerNames({ mode, desired }: PolicyFile): readonly string[] {
+function answerNames({ mode, desired }: Pick<PolicyFile, 'mode' | 'desired'>): readonly string[] {
   const namesIn = (json: JsonObject, above: readonly string[]): readonly string[] =>
     Object.entries(json).flatMap(([name, value]) => {
       if (value === null && mode !== 'adopt') return [];

@@ -3,10 +3,11 @@ import { hostName, shownHub } from '../../iot-hub/host-name.ts';
 import { isObject, type JsonObject } from '../../json/json.ts';
 import type { FleetFile } from '../schema.ts';
 import { pathText } from './problems.ts';
+import { rolloutsOf, rolloutWarnings } from './rollout-warnings.ts';
 
 /** Warnings about valid content with an effect that the operator may not expect. They are logged at load. */
 export function fleetWarnings(file: FleetFile): readonly ErrorDetail[] {
-  return [...unknownHubs(file), ...strayMarkers(file), ...namesNeverSeen(file)];
+  return [...unknownHubs(file), ...strayMarkers(file), ...namesNeverSeen(file), ...rolloutWarnings(file)];
 }
 
 /** Rules may name a hub before it is added or after it is removed. */
@@ -39,6 +40,12 @@ function namesNeverSeen({ allocation, twins }: FleetFile): readonly ErrorDetail[
     ...twins.initial.map(({ when }, index) => ({ when, path: ['twins', 'initial', index, 'when'] })),
     ...twins.policies.map(({ when }, index) => ({ when, path: ['twins', 'policies', index, 'when'] })),
     { when: twins.scope, path: ['twins', 'scope'] },
+    ...rolloutsOf(twins).flatMap(({ rollout, path }) =>
+      (rollout.stages ?? []).map(({ where }, index) => ({
+        when: where,
+        path: [...path, 'stages', index, 'where'],
+      })),
+    ),
   ];
   return conditions.flatMap(({ when, path }) => {
     const [name] = OTHER_NAME.exec(when ?? '') ?? [];

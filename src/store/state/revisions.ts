@@ -12,14 +12,24 @@ const LAST_GOOD = 'last-good';
 export interface FleetRevision {
   readonly text: string;
   readonly models: Models;
+  /** The author of the commit of the package that stored it first. Undefined: not known. */
+  readonly author?: string | undefined;
 }
 
-const revisionSchema = z.object({ text: z.string(), models: z.record(z.string(), z.array(z.string())) });
+const revisionSchema = z.object({
+  text: z.string(),
+  models: z.record(z.string(), z.array(z.string())),
+  author: z.string().optional(),
+});
 
 /** Format 1 has no number. In it, a file without models is only its text. */
 export const REVISION_FORMAT: DocumentFormat<FleetRevision> = {
   document: 'fleet revision',
-  steps: [(document) => (typeof document === 'string' ? { text: document, models: {} } : document)],
+  steps: [
+    (document) => (typeof document === 'string' ? { text: document, models: {} } : document),
+    // Format 3 adds the author.
+    (document) => document,
+  ],
   unnumbered: 1,
   read: (document) => revisionSchema.safeParse(document).data,
 };
@@ -38,8 +48,14 @@ export class RevisionStore {
    * Stores a valid file. It becomes the last valid one, unless a package that was built later has stored another. A damaged
    * row is written again; a row of a newer package is not.
    */
-  async keep(revision: string, text: string, build: string, models: Models = {}): Promise<void> {
-    const columns = this.#documents.columns({ text, models });
+  async keep(
+    revision: string,
+    text: string,
+    build: string,
+    models: Models = {},
+    author?: string,
+  ): Promise<void> {
+    const columns = this.#documents.columns({ text, models, ...(author === undefined ? {} : { author }) });
     await this.#table.update(PARTITION, revision, (row) => {
       const isKept = row !== undefined && this.#documents.read(row, revision).kind !== 'damaged';
       return { put: isKept ? 'unchanged' : columns, result: undefined };

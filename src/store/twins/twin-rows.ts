@@ -26,20 +26,23 @@ export const ID_COLUMNS = ['host', 'deviceId', 'moduleId'];
  */
 export const DELETED = 'deleted';
 
-/** The statuses of policies as a column: `id:status,…`. */
-function policyStatusColumn(policies: Snapshot['lastReconcile']['policies']): string {
+/** The statuses of policies as a column: `id:status,…`, in a rollout in stages `id:status:stage`. */
+function policyStatusColumn({ policies, stages = {} }: Snapshot['lastReconcile']): string {
   return Object.entries(policies)
-    .map(([policy, policyStatus]) => `${policy}:${policyStatus}`)
+    .map(([policy, policyStatus]) => {
+      const stage = stages[policy];
+      return stage === undefined ? `${policy}:${policyStatus}` : `${policy}:${policyStatus}:${stage}`;
+    })
     .join(',');
 }
 
 export function readPolicyStatuses(
   column: unknown,
-): readonly (readonly [policy: string, policyStatus: PolicyStatus])[] {
+): readonly (readonly [policy: string, policyStatus: PolicyStatus, stage: string | undefined])[] {
   if (typeof column !== 'string' || column === '') return [];
   return column.split(',').map((entry) => {
-    const [policy = '', policyStatus = ''] = entry.split(':');
-    return [policy, policyStatus as PolicyStatus] as const;
+    const [policy = '', policyStatus = '', stage] = entry.split(':');
+    return [policy, policyStatus as PolicyStatus, stage] as const;
   });
 }
 
@@ -127,9 +130,10 @@ function snapshotColumns(known: Exclude<Known, { kind: 'nothing' }>): Record<str
   const format = presentFormat(SNAPSHOT_FORMAT);
   if (known.kind === 'deleted') return { format, status: DELETED, at: known.at };
   const { id: _, ...snapshot } = known.snapshot;
-  const { status, revision, policies } = snapshot.lastReconcile;
+  const { status, revision } = snapshot.lastReconcile;
+  const policies = policyStatusColumn(snapshot.lastReconcile);
   const json = JSON.stringify(snapshot);
-  const columns = { format, status, revision, policies: policyStatusColumn(policies), size: json.length };
+  const columns = { format, status, revision, policies, size: json.length };
   return { ...columns, ...packText(json) };
 }
 

@@ -62,7 +62,7 @@ export type PolicyStatusCounts = Readonly<Partial<Record<PolicyStatus, number>>>
 
 export interface CountedTwins {
   readonly statuses: TwinStatusCounts;
-  /** By the id of the policy. */
+  /** By the id of the policy; in a rollout in stages also by `stageKey`. */
   readonly policies: Readonly<Record<string, PolicyStatusCounts>>;
   /** When the oldest of the buckets was counted. Undefined: not all have been counted yet. */
   readonly countedAt: EpochMs | undefined;
@@ -299,8 +299,13 @@ export class TwinStore {
       const status = TWIN_STATUSES.find((name) => name === properties.status);
       if (status === undefined) continue;
       counts[status] += 1;
-      for (const [policy, policyStatus] of readPolicyStatuses(properties.policies)) {
+      for (const [policy, policyStatus, stage] of readPolicyStatuses(properties.policies)) {
         policies[policy] = addStatusCounts(policies[policy] ?? {}, { [policyStatus]: 1 });
+        if (stage === undefined) continue;
+        const key = stageKey(policy, stage);
+        // A disabled device, or one whose hub has no quota, does not take part.
+        const inStage = status === 'suspended' ? 'silent' : policyStatus;
+        policies[key] = addStatusCounts(policies[key] ?? {}, { [inStage]: 1 });
       }
     }
     await this.#table.put(partition, COUNT_KEY, {
@@ -361,6 +366,11 @@ const TOMBSTONES_A_RUN = 50;
 
 function noTwins(): Record<TwinStatus, number> {
   return Object.fromEntries(TWIN_STATUSES.map((status) => [status, 0])) as Record<TwinStatus, number>;
+}
+
+/** The key of the counts of one stage of a policy. */
+export function stageKey(policyId: string, stage: string): string {
+  return `${policyId}@${stage}`;
 }
 
 export function addStatusCounts(one: PolicyStatusCounts, other: PolicyStatusCounts): PolicyStatusCounts {

@@ -366,12 +366,12 @@ function withoutIntent(snapshot: Snapshot): Snapshot {
 }
 
 function planOf({ snapshot, hub, gate, isOneByOne }: ReconcileState, { fleet, now }: Surroundings): Plan {
-  const { host, deviceId } = snapshot.id;
   return plan({
     snapshot,
     hub,
     twins: fleet.twins,
-    holdOf: (policy) => gate.holdOf(policy, { host, deviceId }, fleet.twins.rollout, now),
+    holdOf: (policy) => gate.holdOf(policy, now),
+    contentOf: (policy, device) => gate.contentOf(policy, device, fleet.twins.previous, now),
     now,
     ...(isOneByOne ? { mostWrites: 1 } : {}),
   });
@@ -382,9 +382,11 @@ function withStatus(
   planned: Plan,
   at: Surroundings,
 ): Pick<Snapshot, 'paths' | 'lastReconcile'> {
-  const { policies, isHeld, paths } = planned;
+  const { policies, stages, isHeld, paths } = planned;
   const before = snapshot.lastReconcile;
-  const lastReconcile = { ...lastReconcileOf(snapshot, planned.status, planned.why, at), policies, isHeld };
+  const { stages: _, ...found } = lastReconcileOf(snapshot, planned.status, planned.why, at);
+  const inStages = Object.keys(stages).length === 0 ? {} : { stages };
+  const lastReconcile = { ...found, policies, ...inStages, isHeld };
   // The same status by another fleet file is not a change.
   const isSame =
     before.revision !== '' &&

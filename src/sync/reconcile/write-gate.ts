@@ -1,19 +1,28 @@
 import type { Control } from '../../control/control.ts';
 import { pauseOf } from '../../control/pauses.ts';
-import { holdOf, type TwinPlace } from '../../control/rollouts.ts';
-import type { Policy, Rollout } from '../../fleet/fleet.ts';
+import { type ContentToRead, contentOf, contentsToRead, holdOf } from '../../control/rollouts.ts';
+import type { Policy } from '../../fleet/fleet.ts';
 import type { HostName } from '../../iot-hub/host-name.ts';
+import { type ContentChoice, type Hold, REACHED, type RolloutDevice } from '../../rollout/content-choice.ts';
 import type { ControlStore } from '../../store/state/control.ts';
 import { NewerFormatError } from '../../store/tables/newer-format.ts';
 import { type EpochMs, plus } from '../../time/epoch-ms.ts';
-import type { Hold } from '../../twin/plan/plan.ts';
 
 /** What the control row allows at this moment. */
 export interface Gate {
   /** Why Berth may not write to this hub now. Undefined: it may. */
   closedFor(host: HostName): string | undefined;
-  /** Why a policy may not write to a twin now: a pause, or a rollout that has not reached it. */
-  holdOf(policy: Policy, place: TwinPlace, rollout: Rollout | undefined, now: EpochMs): Hold | undefined;
+  /** Why a policy may not write to a twin now: a pause. */
+  holdOf(policy: Pick<Policy, 'name'>, now: EpochMs): Hold | undefined;
+  /** What a device gets of a policy. `previous`: the earlier contents that are read, by hash. */
+  contentOf(
+    policy: Policy,
+    device: RolloutDevice,
+    previous: ReadonlyMap<string, Policy>,
+    now: EpochMs,
+  ): ContentChoice;
+  /** The earlier contents that devices may get while these policies are in the fleet file. */
+  contentsToRead(policies: readonly Policy[]): readonly ContentToRead[];
   /** Modules that the newest package targets. Older packages store their events too. */
   readonly modules: ReadonlySet<string>;
   /** Whether the hub's events are not trusted, so that Berth reads before each decision. */
@@ -82,7 +91,9 @@ export function gateOf(control: Control, build: string): Gate {
       const pause = pauseOf(control, host);
       return pause === undefined ? undefined : `paused by ${pause.author}: ${pause.reason}`;
     },
-    holdOf: (policy, place, rollout, now) => holdOf(control, policy, place, rollout, now),
+    holdOf: (policy) => holdOf(control, policy),
+    contentOf: (policy, device, previous, now) => contentOf(control, policy, device, previous, now),
+    contentsToRead: (policies) => contentsToRead(control, policies),
     modules: new Set(Object.keys(control.modules)),
     readsFirst: (host) => host in control.untrusted,
     isOutdated: build < control.newestBuild,
@@ -98,7 +109,10 @@ function closedGate(why: string, isOutdated: boolean): Gate {
   return {
     closedFor: () => why,
     // With an end, because a correction that is held without an end gets no work item.
-    holdOf: (_policy, _place, _rollout, now) => ({ why, until: plus(now, MAX_AGE_MS) }),
+    holdOf: (_policy, now) => ({ why, until: plus(now, MAX_AGE_MS) }),
+    // What a device gets is not known, and `holdOf` holds everything.
+    contentOf: () => REACHED,
+    contentsToRead: () => [],
     modules: new Set(),
     readsFirst: () => false,
     isOutdated,

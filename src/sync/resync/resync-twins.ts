@@ -1,6 +1,8 @@
 import pLimit from 'p-limit';
 import * as z from 'zod';
 import { isNewer } from '../../store/twins/twin-store.ts';
+import type { EpochMs } from '../../time/epoch-ms.ts';
+import { epochMsSchema } from '../../time/epoch-ms-schema.ts';
 import { type MayGoOn, partitionsFor, type ResyncContext } from './resync-context.ts';
 import { sparing } from './sparing.ts';
 
@@ -19,8 +21,10 @@ const progressSchema = z.object({
   partition: z.number(),
   /** The last row of this partition that is done. Empty: none. */
   after: z.string(),
+  /** When the last partition was done. */
+  doneAt: epochMsSchema.optional(),
 });
-type Progress = z.output<typeof progressSchema>;
+type Progress = Omit<z.output<typeof progressSchema>, 'doneAt'> & { readonly doneAt?: EpochMs };
 
 /**
  * Reconciles every twin again after a new fleet revision, or after a policy was resumed. The twins have not changed, so no
@@ -31,10 +35,12 @@ export async function resyncTwins(context: ResyncContext, mayGoOn: MayGoOn): Pro
   // The generation of the gate that is used for the twins, because the row may be newer.
   const { generation } = await gate.current();
   if (generation === undefined || now() - generation.since < SETTLED_MS) return 0;
-  const about = `${fleet.revision} ${generation.number}`;
+  const about = aboutOf(fleet.revision, generation.number);
   const stored = progressSchema.safeParse(await progress.read('resync'));
   let at: Progress =
-    stored.success && stored.data.about === about ? stored.data : { about, partition: 0, after: '' };
+    stored.success && stored.data.about === about
+      ? { about, partition: stored.data.partition, after: stored.data.after }
+      : { about, partition: 0, after: '' };
   const partitions = partitionsFor(context);
   const limit = pLimit(CONCURRENCY);
   let resynced = 0;
@@ -57,7 +63,29 @@ export async function resyncTwins(context: ResyncContext, mayGoOn: MayGoOn): Pro
       page.length === PAGE && last !== undefined
         ? { ...at, after: last.rowKey }
         : { about, partition: at.partition + 1, after: '' };
-    await progress.write('resync', at);
+    if (at.partition >= partitions.length) at = { ...at, doneAt: now() };
+    await progress.write('resync', { ...at });
   }
+  // An older package did not store when it was done.
+  const isDone = at.partition >= partitions.length;
+  const isStored = stored.success && stored.data.about === about && stored.data.doneAt !== undefined;
+  if (isDone && !isStored && at.doneAt === undefined)
+    await progress.write('resync', { ...at, doneAt: now() });
   return resynced;
+}
+
+/**
+ * When every twin was planned with the present fleet file and this generation of the control row. Undefined: not yet.
+ */
+export async function resyncedAt(
+  { fleet, progress }: Pick<ResyncContext, 'fleet' | 'progress'>,
+  generation: number,
+): Promise<EpochMs | undefined> {
+  const stored = progressSchema.safeParse(await progress.read('resync'));
+  const isPresent = stored.success && stored.data.about === aboutOf(fleet.revision, generation);
+  return isPresent ? stored.data.doneAt : undefined;
+}
+
+function aboutOf(revision: string, generation: number): string {
+  return `${revision} ${generation}`;
 }

@@ -6,6 +6,7 @@ import { auditHubs } from './audit.ts';
 import { type RefreshedConditions, refreshConditions } from './hub-conditions.ts';
 import type { MayGoOn, ResyncContext } from './resync-context.ts';
 import { resyncTwins } from './resync-twins.ts';
+import { advanceGates } from './rollout-gates.ts';
 import { pauseRejected } from './self-pause.ts';
 import { unlessNewer } from './sparing.ts';
 import { countTwins } from './twin-counts.ts';
@@ -89,6 +90,7 @@ async function withoutHubs(
   const counted = await unlessNewer(0, () => countTwins(context, mayGoOn));
   if (isOutdated) return { counted, resynced: 0, audited: 0 };
   await unlessNewer(undefined, () => pauseRejected(context));
+  await unlessNewer(undefined, () => advanceGates(context));
   await askActivity(context, mayGoOn);
   const resynced = await unlessNewer(0, () => resyncTwins(context, mayGoOn));
   const audited = await auditHubs(context, mayGoOn, withoutDevices);

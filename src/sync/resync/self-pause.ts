@@ -1,6 +1,6 @@
 import { type Control, SELF } from '../../control/control.ts';
 import { isTrusted, pauseFor, withPause } from '../../control/pauses.ts';
-import type { Policy, Rollout } from '../../fleet/fleet.ts';
+import type { Policy } from '../../fleet/fleet.ts';
 import { addStatusCounts, type PolicyStatusCounts } from '../../store/twins/twin-store.ts';
 import type { ResyncContext } from './resync-context.ts';
 
@@ -18,14 +18,15 @@ export interface PolicyProgress {
 
 export function policyProgressOf(counts: PolicyStatusCounts): PolicyProgress {
   const { held = 0, rejected = 0, inSync = 0, pending = 0, drifted = 0, contested = 0 } = counts;
-  return { reached: inSync + pending + drifted + contested + rejected, rejected, held };
+  const { lost = 0, silent = 0 } = counts;
+  return { reached: inSync + pending + drifted + contested + rejected + lost + silent, rejected, held };
 }
 
 /** Why a policy must pause itself. Undefined: it need not. */
 export function whyPause(
   policy: Pick<Policy, 'hash' | 'name'>,
   { reached, rejected }: PolicyProgress,
-  { pauseWhen }: Rollout,
+  pauseWhen: number,
   control: Control,
 ): string | undefined {
   if (pauseFor(control, { kind: 'policy', name: policy.name }) !== undefined) return undefined;
@@ -34,7 +35,7 @@ export function whyPause(
   return `${rejected} of the ${reached} devices that it has reached reject it`;
 }
 
-/** Pauses every policy that too many of its reached devices reject. */
+/** Pauses every policy with `rollout.over` that too many of its reached devices reject. */
 export async function pauseRejected({
   fleet,
   hosts,
@@ -43,8 +44,8 @@ export async function pauseRejected({
   now,
   warn,
 }: ResyncContext): Promise<void> {
-  const { rollout, policies } = fleet.twins;
-  if (rollout === undefined || policies.length === 0) return;
+  const policies = fleet.twins.policies.filter(({ rollout }) => rollout?.isShort === true);
+  if (policies.length === 0) return;
   const counted = await Promise.all(hosts.map((host) => twins.counts(host)));
   const row = await control.read();
   for (const policy of policies) {
@@ -52,7 +53,7 @@ export async function pauseRejected({
       (sum, { policies: hubs }) => addStatusCounts(sum, hubs[policy.id] ?? {}),
       {},
     );
-    const reason = whyPause(policy, policyProgressOf(statusCounts), rollout, row);
+    const reason = whyPause(policy, policyProgressOf(statusCounts), policy.rollout?.gate.rejected ?? 1, row);
     if (reason === undefined) continue;
     const pause = { author: SELF, reason, at: now(), content: policy.hash };
     await control.update((latest) => withPause(latest, { kind: 'policy', name: policy.name }, pause));

@@ -1,6 +1,7 @@
 import type { Control, Pause } from '../../control/control.ts';
 import { pauseFor } from '../../control/pauses.ts';
-import { elapsedOf } from '../../control/rollouts.ts';
+import { presentStage } from '../../control/present-stage.ts';
+import { rolloutShare } from '../../control/rollout-share.ts';
 import type { Fleet, Hub, PolicyMode } from '../../fleet/fleet.ts';
 import { dailyLimit } from '../../hub/budget.ts';
 import type { HostName } from '../../iot-hub/host-name.ts';
@@ -18,6 +19,8 @@ export interface PolicyOverview extends PolicyProgress {
   readonly since: EpochMs | undefined;
   /** The progress of its rollout, from 0 to 1. Pauses of hubs are ignored. */
   readonly rollout: number;
+  /** The present stage of a rollout in stages. Undefined: it has none, or it is complete. */
+  readonly stage: string | undefined;
   readonly pause: Pause | undefined;
   readonly contested: number;
   readonly drifted: number;
@@ -34,14 +37,15 @@ export function policyOverviews(
     let statusCounts: PolicyStatusCounts = {};
     for (const { policies } of counted.values())
       statusCounts = addStatusCounts(statusCounts, policies[id] ?? {});
-    const over = twins.rollout?.overMs ?? 0;
-    const elapsed = elapsedOf(control, policy, undefined, now);
+    const { rollout } = policy;
+    const present = rollout && !rollout.isShort ? presentStage(control, policy, rollout) : undefined;
     return {
       name: policy.name,
       id,
       mode: policy.mode,
       since: control.seen[policy.hash]?.since,
-      rollout: over === 0 ? 1 : Math.min(1, (elapsed ?? 0) / over),
+      rollout: rolloutShare(control, policy, now),
+      stage: present?.kind === 'running' ? present.name : undefined,
       pause: pauseFor(control, { kind: 'policy', name: policy.name }),
       ...policyProgressOf(statusCounts),
       contested: statusCounts.contested ?? 0,

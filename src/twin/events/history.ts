@@ -88,7 +88,7 @@ function advanceHistory(before: Snapshot, after: Sections, path: readonly string
   };
   if (own !== undefined) {
     const writes = recordWrite(history, own, writtenAt, !isDesiredChanged);
-    return { ...written, configuration: undefined, writes };
+    return { ...written, ...replacedBy(history, own, writtenAt, before), configuration: undefined, writes };
   }
   return {
     ...written,
@@ -178,8 +178,8 @@ export function firstHistories(
 
 /**
  * The histories after a resync: like those of a first read, because stored data is not believed. Only the values that a
- * policy wrote are kept: a seed is set once, and a leaving policy removes what it wrote. Their counts start at zero, and
- * rejected values are tried again.
+ * policy wrote are kept: a seed is set once, a leaving policy removes what it wrote, and a rollback gives back what a
+ * rollout replaced. Their counts start at zero, and rejected values are tried again.
  */
 export function resyncedHistories(
   before: Snapshot,
@@ -189,13 +189,16 @@ export function resyncedHistories(
   const first = firstHistories(after, tracked);
   const entries = tracked.flatMap((path) => {
     const key = path.join('.');
-    const writes = historyOf(before, path).writes.map((write) => ({
-      ...write,
-      at: write.at < after.time ? write.at : after.time,
-      count: 0,
-    }));
-    if (!Object.hasOwn(first, key) && writes.length === 0) return [];
-    return [[key, { ...(first[key] ?? NO_HISTORY), writes }] as const];
+    const believed = (time: Instant) => (time < after.time ? time : after.time);
+    const { writes: stored, replaced } = historyOf(before, path);
+    const writes = stored.map((write) => ({ ...write, at: believed(write.at), count: 0 }));
+    if (!Object.hasOwn(first, key) && writes.length === 0 && replaced === undefined) return [];
+    const kept = replaced && {
+      ...replaced,
+      at: believed(replaced.at),
+      lifeAt: replaced.lifeAt && believed(replaced.lifeAt),
+    };
+    return [[key, { ...(first[key] ?? NO_HISTORY), writes, replaced: kept }] as const];
   });
   return Object.fromEntries(entries);
 }
@@ -223,12 +226,24 @@ export function recordOwnWrites(
         ours: desiredVersion,
         oursAt: time,
         before: reportIn(after.reported, write.path)?.value,
+        ...replacedBy(history, write, time, snapshot),
         configuration: undefined,
         writes: recordWrite(history, write, time, isRepeat),
       },
     ] as const;
   });
   return { ...paths, ...Object.fromEntries(written) };
+}
+
+/** What the first write of a content in a rollout has replaced. Later writes of the content do not change it. */
+function replacedBy(
+  { replaced }: PathHistory,
+  { policy, replaces }: OwnWrite,
+  at: Instant,
+  { lifeAt }: Pick<Snapshot, 'lifeAt'>,
+): Pick<PathHistory, 'replaced'> {
+  if (replaces === undefined || replaced?.policy === policy) return {};
+  return { replaced: { policy, value: replaces, at, ...(lifeAt === undefined ? {} : { lifeAt }) } };
 }
 
 /** The history with a value that the device or the hub rejected. */

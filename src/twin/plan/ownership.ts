@@ -10,6 +10,7 @@ import { holdsRedacted } from '../redaction/redact-values.ts';
 import { valueAt } from '../snapshot/merge.ts';
 import { historyAt, type Snapshot } from '../snapshot/snapshot.ts';
 import { isMarker } from './components.ts';
+import type { RolledBack } from './contents.ts';
 
 /** One property and the policy that owns it in a twin. */
 export interface OwnedLeaf {
@@ -22,8 +23,12 @@ export interface OwnedLeaf {
   readonly report: PropertyReport | undefined;
   /** How the reported and desired values are compared with `wanted`. */
   readonly compare: Comparison;
-  /** The policy no longer matches, and removes what it wrote. */
+  /** The policy no longer matches, and removes what it wrote. Or its rollout was rolled back. */
   readonly isLeaving: boolean;
+  /** The hash of a content that was rolled back and has written the property. */
+  readonly restores?: string;
+  /** Why the value from before the rollout cannot be given back. */
+  readonly problem?: string;
 }
 
 /**
@@ -35,6 +40,7 @@ export function ownedLeaves(
   policies: readonly Policy[],
   variables: Variables,
   work?: ExpressionWork,
+  rolledBack: readonly RolledBack[] = [],
 ): readonly OwnedLeaf[] {
   const own = policies.filter((policy) => policy.module === snapshot.id.moduleId);
   const matches = new Map(own.map((policy) => [policy, matchOf(policy, variables, work)]));
@@ -67,10 +73,49 @@ export function ownedLeaves(
       owned.set(key, { policy, path, key, wanted: null, report, compare, isLeaving: true });
     }
   }
+  for (const { policy, before } of rolledBack) {
+    for (const leaf of policy.leaves) {
+      const found = owned.get(leaf.key);
+      const { replaced } = historyAt(snapshot.paths, leaf.key);
+      if (replaced?.policy !== policy.hash) continue;
+      if (found !== undefined && found.policy === before) {
+        owned.set(leaf.key, { ...found, restores: policy.hash });
+      } else if (found === undefined && !isMarker(leaf.path)) {
+        const report = reportAt(snapshot.reported, leaf.path, readingFor(policy));
+        const restored = restoredLeaf(snapshot, policy, leaf, replaced.value);
+        if (restored !== undefined) owned.set(leaf.key, { ...restored, report });
+      }
+    }
+  }
   return [...owned.values()];
 }
 
-function matchOf(
+/** The value from before a rollout. Undefined: it was given back already, and another writer has changed it since. */
+function restoredLeaf(
+  snapshot: Snapshot,
+  policy: Policy,
+  { path, key, compare }: PolicyLeaf,
+  value: JsonValue,
+): Omit<OwnedLeaf, 'report'> | undefined {
+  const leaf = { policy, path, key, compare, isLeaving: true, restores: policy.hash };
+  if (holdsRedacted(value)) {
+    return {
+      ...leaf,
+      wanted: null,
+      problem: 'its value from before the rollout is redacted: set it by hand',
+    };
+  }
+  if (isObject(value)) {
+    return { ...leaf, wanted: null, problem: 'was an object before the rollout: set it by hand' };
+  }
+  const [last] = historyAt(snapshot.paths, key).writes;
+  const isBack = last?.policy === policy.hash && sameValue(last.value, value, compare);
+  if (isBack && !sameValue(valueAt(snapshot.desired, path) ?? null, value, compare)) return undefined;
+  return { ...leaf, wanted: value };
+}
+
+/** Whether a twin matches a policy; undefined: that is unknown. */
+export function matchOf(
   { when }: Policy,
   variables: Variables,
   work?: ExpressionWork,

@@ -3,7 +3,9 @@ import { readable } from '../../fleet/expressions/expression-value.ts';
 import { ExpressionWork } from '../../fleet/expressions/expression-work.ts';
 import type { Hub, Policy, PolicyMode, Twins } from '../../fleet/fleet.ts';
 import type { JsonObject, JsonValue } from '../../json/json.ts';
+import { type ContentChoice, type Hold, REACHED, type RolloutDevice } from '../../rollout/content-choice.ts';
 import type { EpochMs } from '../../time/epoch-ms.ts';
+import { sameValue } from '../answers/compare.ts';
 import { valueAt } from '../snapshot/merge.ts';
 import {
   historyAt,
@@ -15,9 +17,11 @@ import {
   type TwinStatus,
 } from '../snapshot/snapshot.ts';
 import { COMPONENT_MARKER, componentsOf, rewrittenWithMarker } from './components.ts';
-import { type OwnedLeaf, ownedLeaves } from './ownership.ts';
+import { type Contents, contentsFor, isChangedSince, rolloutDeviceOf } from './contents.ts';
+import { matchOf, type OwnedLeaf, ownedLeaves } from './ownership.ts';
 import { patchOf, type Write } from './patch.ts';
 import { type LeafStatus, leafStatus, type PropertyStatus } from './property-status.ts';
+import { type PlannedRollout, rolloutStatuses } from './rollout-statuses.ts';
 import { whatDoesNotFit } from './room.ts';
 
 /** One owned property and its status, for `GET /api/devices`. */
@@ -53,22 +57,22 @@ export interface Plan {
   readonly paths: Readonly<Record<string, PathHistory>>;
   /** The status of each policy that owns a property of this twin. */
   readonly policies: Readonly<Record<string, PolicyStatus>>;
+  /** The stage of the twin in each rollout in stages that is not complete. */
+  readonly stages: Readonly<Record<string, string>>;
+  /** What the twin gets of each policy whose rollout is not complete. */
+  readonly rollouts: readonly PlannedRollout[];
   /** Every drifted property is held. */
   readonly isHeld: boolean;
-}
-
-/** Why a policy may not write to a twin now, and until when. `until` is undefined: until an operator resumes it. */
-export interface Hold {
-  readonly why: string;
-  readonly until: EpochMs | undefined;
 }
 
 export interface TwinPlanInput {
   readonly snapshot: Snapshot;
   readonly hub: Hub;
   readonly twins: Twins;
-  /** Why a policy may not write to this twin now: a pause, or a rollout that has not reached it. It still owns its paths. */
+  /** Why a policy may not write to this twin now: a pause. It still owns its paths. */
   holdOf(policy: Policy): Hold | undefined;
+  /** What the twin gets of a policy: a rollout may not have reached it. Default: the content of the fleet file. */
+  contentOf?(policy: Policy, device: RolloutDevice): ContentChoice;
   readonly now: EpochMs;
   /** How many properties may be written at once. Default: all. */
   readonly mostWrites?: number;
@@ -86,8 +90,12 @@ export function plan(input: TwinPlanInput, work: ExpressionWork = new Expression
   const variables = twinVariables(snapshot, hub);
   if (!isInScope(twins, variables, work)) return nothing(snapshot, 'outside of twins.scope');
 
-  const holdOf = remembered((policy) => input.holdOf(policy));
-  const owned = ownedLeaves(snapshot, twins.policies, variables, work);
+  const device = rolloutDeviceOf(snapshot, variables, work);
+  const contents = contentsFor(twins.policies, snapshot.id.moduleId, (policy) =>
+    input.contentOf === undefined ? REACHED : input.contentOf(policy, device),
+  );
+  const holdOf = remembered((policy) => input.holdOf(policy) ?? contents.holds.get(policy));
+  const owned = ownedLeaves(snapshot, contents.policies, variables, work, contents.rolledBack);
   const isComponent = componentsOf(snapshot, owned, twins.components);
   const withStatus = owned.map((leaf) => {
     const before = historyOrFirst(snapshot, leaf);
@@ -116,10 +124,20 @@ export function plan(input: TwinPlanInput, work: ExpressionWork = new Expression
     if (history !== before || !Object.hasOwn(snapshot.paths, key)) changed.push([key, history]);
     const { name, mode } = policy;
     leaves.push({ path: key, policy: name, mode, wanted, status, why, held, nextAt, askAt });
-    policies[policy.id] = worse(policies[policy.id], policyStatusOf(found, policy, holdOf, status));
-    if (write && writes.length < mostWrites)
-      writes.push({ path, policy: policy.hash, by: policy.name, value: wanted, wholeAt: report?.depth });
+    policies[policy.id] = worse(
+      policies[policy.id],
+      policyStatusOf(found, policy, holdOf, contents.holds, status),
+    );
+    if (write && writes.length < mostWrites) {
+      const replaces = replacedValue(snapshot, leaf, history, contents);
+      const value = { path, policy: policy.hash, by: policy.name, value: wanted };
+      writes.push({ ...value, ...(replaces === undefined ? {} : { replaces }), wholeAt: report?.depth });
+    }
   }
+  const paths = changed.length === 0 ? snapshot.paths : { ...snapshot.paths, ...Object.fromEntries(changed) };
+  const rollouts = rolloutStatuses(contents, policies, paths, input, (policy) => {
+    return matchOf(policy, variables, work) === true;
+  });
   const worst = worstOf(leaves);
   const twinStatus = worst?.status ?? 'inSync';
   return {
@@ -128,10 +146,12 @@ export function plan(input: TwinPlanInput, work: ExpressionWork = new Expression
     leaves,
     writes: writes.map(({ wholeAt: _, ...write }) => write),
     patch: writes.length === 0 ? {} : patchOf(snapshot, writes, isComponent),
-    nextAt: earliest(leaves.map(({ nextAt }) => nextAt)),
-    askAt: earliest(leaves.map(({ askAt }) => askAt)),
-    paths: changed.length === 0 ? snapshot.paths : { ...snapshot.paths, ...Object.fromEntries(changed) },
-    policies,
+    nextAt: earliest([...leaves.map(({ nextAt }) => nextAt), ...rollouts.nextAt]),
+    askAt: earliest([...leaves.map(({ askAt }) => askAt), ...rollouts.askAt]),
+    paths,
+    policies: { ...policies, ...rollouts.policies },
+    stages: rollouts.stages,
+    rollouts: rollouts.rollouts,
     isHeld: leaves.every(({ status, held }) => status !== 'drifted' || held !== undefined),
   };
 }
@@ -151,11 +171,12 @@ function policyStatusOf(
   { held }: HeldLeafStatus,
   policy: Policy,
   holdOf: (policy: Policy) => Hold | undefined,
+  holds: Contents['holds'],
   status: PropertyStatus,
 ): PolicyStatus {
   if (held !== undefined) return 'held';
   // Before the rollout reaches the twin, its status says nothing about the policy.
-  const isReached = policy.mode === 'observe' || holdOf(policy)?.until === undefined;
+  const isReached = policy.mode === 'observe' || (holdOf(policy)?.until === undefined && !holds.has(policy));
   return isReached ? status : 'unreached';
 }
 
@@ -187,17 +208,26 @@ function worstOf(leaves: readonly PlannedLeaf[]): PlannedLeaf | undefined {
 }
 
 function statusOfLeaf(
-  { policy, wanted, path, report, compare, isLeaving }: OwnedLeaf,
+  { policy, wanted, path, report, compare, isLeaving, restores, problem }: OwnedLeaf,
   history: PathHistory,
   input: TwinPlanInput,
 ): LeafStatus {
   const { snapshot, twins, now } = input;
+  if (problem !== undefined) return { status: 'contested', why: problem, write: false, history };
+  const desired = valueAt(snapshot.desired, path);
+  if (
+    restores !== undefined &&
+    isChangedSince(history, restores) &&
+    !sameValue(desired ?? null, wanted, compare)
+  ) {
+    return { status: 'contested', why: CHANGED_SINCE, write: false, history };
+  }
   // A device does not report the marker of a component, so it needs no answer.
   const isMarker = path.at(-1) === COMPONENT_MARKER;
   return leafStatus({
     policy: isMarker || isLeaving ? { ...policy, ...(isLeaving ? LEAVING : MARKED) } : policy,
     wanted,
-    desired: valueAt(snapshot.desired, path),
+    desired,
     report: isMarker ? undefined : report,
     compare,
     history,
@@ -207,6 +237,9 @@ function statusOfLeaf(
     now,
   });
 }
+
+const CHANGED_SINCE =
+  'was changed by another writer after the rollout that was rolled back, so Berth leaves it';
 
 const MARKED = { confirm: false } as const;
 /** A leaving policy removes its values, whatever its mode was. */
@@ -263,6 +296,8 @@ function nothing(snapshot: Snapshot, why: string): Plan {
     askAt: undefined,
     paths: snapshot.paths,
     policies: {},
+    stages: {},
+    rollouts: [],
     isHeld: true,
   };
 }
@@ -270,6 +305,22 @@ function nothing(snapshot: Snapshot, why: string): Plan {
 function isInScope(twins: Twins, variables: Variables, work: ExpressionWork): boolean {
   // If the condition is unknown, Berth does not touch the twin.
   return twins.scope === undefined || evaluateCondition(twins.scope, variables, work) === true;
+}
+
+/**
+ * The desired value that the first write of a content replaces, for a rollback. Undefined: it is not the first write, or the
+ * policy has no rollout.
+ */
+function replacedValue(
+  { desired }: Snapshot,
+  { policy, path, isLeaving }: OwnedLeaf,
+  { replaced }: PathHistory,
+  { choices }: Contents,
+): JsonValue | undefined {
+  if (policy.rollout === undefined || isLeaving || replaced?.policy === policy.hash) return undefined;
+  // An earlier content that corrects a drift does not begin a rollout.
+  const isPresent = choices.some(([each]) => each === policy);
+  return isPresent ? (valueAt(desired, path) ?? null) : undefined;
 }
 
 function refused(

@@ -64,6 +64,8 @@ export interface OwnWrite {
   /** Its name, which stays when its content changes. */
   readonly by: string;
   readonly value: JsonValue;
+  /** The first write of a content in a rollout: the desired value before it, for a rollback. `null`: absent. */
+  readonly replaces?: JsonValue;
 }
 
 /** Why this twin must be reconciled again, and when. */
@@ -108,15 +110,27 @@ export interface LastReconcile {
   readonly revision: string;
   /** The status of each policy that owns a property of this twin, by the beginning of its hash. */
   readonly policies: Readonly<Record<string, PolicyStatus>>;
+  /** The stage of the twin in each rollout in stages that is not complete, by the beginning of the policy's hash. */
+  readonly stages?: Readonly<Record<string, string>>;
   /** All drifted properties are held (a rollout, a pause, `observe`), so the twin needs no attention. */
   readonly isHeld: boolean;
 }
 
 /**
  * The worst status of the properties that a policy owns in a twin. `held`: a correction is held. `unreached`: nothing
- * differs, and the rollout of the policy has not reached the twin.
+ * differs, or the previous content applies, and the rollout of the policy has not reached the twin. `lost`: in a rollout in
+ * stages, the device has shown no life since its first write. `silent`: as `lost`, and it was silent before already.
  */
-export type PolicyStatus = 'unreached' | 'inSync' | 'pending' | 'drifted' | 'held' | 'rejected' | 'contested';
+export type PolicyStatus =
+  | 'unreached'
+  | 'inSync'
+  | 'pending'
+  | 'drifted'
+  | 'held'
+  | 'rejected'
+  | 'contested'
+  | 'lost'
+  | 'silent';
 
 /** What Berth stores about one path that a policy may own. */
 export interface PathHistory {
@@ -145,6 +159,20 @@ export interface PathHistory {
   readonly contestedUntil: EpochMs | undefined;
   /** Rejected values, the newest first. */
   readonly rejected: readonly Rejection[];
+  /** What the newest content in a rollout replaced. Undefined: no rollout has written the property. */
+  readonly replaced?: ReplacedValue | undefined;
+}
+
+/** The first write of a content in a rollout. */
+export interface ReplacedValue {
+  /** Hash of the content. */
+  readonly policy: string;
+  /** The desired value before it. `null`: absent. */
+  readonly value: JsonValue;
+  /** The hub's time of the write. */
+  readonly at: Instant;
+  /** The newest sign of life at this time. */
+  readonly lifeAt?: Instant | undefined;
 }
 
 export interface WriteRecord {

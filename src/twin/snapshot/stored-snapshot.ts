@@ -32,9 +32,20 @@ const history = z.object({
   rejected: z.array(
     z.object({ policy: z.string(), value, why: z.string(), isByHub: z.boolean().optional() }),
   ),
+  replaced: z.object({ policy: z.string(), value, at: instant, lifeAt: instant.optional() }).optional(),
 });
 
-const policyStatus = z.enum(['unreached', 'inSync', 'pending', 'drifted', 'held', 'rejected', 'contested']);
+const policyStatus = z.enum([
+  'unreached',
+  'inSync',
+  'pending',
+  'drifted',
+  'held',
+  'rejected',
+  'contested',
+  'lost',
+  'silent',
+]);
 
 /** A snapshot as it is stored: JSON without undefined members. */
 const stored = z.object({
@@ -53,7 +64,15 @@ const stored = z.object({
   activity: z.object({ askedAt: epochMsSchema, asks: count, isConnected: z.boolean() }).optional(),
   unread: z.object({ since: instant, why: z.string(), isResync: z.boolean().optional() }).optional(),
   writing: z
-    .array(z.object({ path: z.array(z.string()), policy: z.string(), by: z.string(), value }))
+    .array(
+      z.object({
+        path: z.array(z.string()),
+        policy: z.string(),
+        by: z.string(),
+        value,
+        replaces: value.optional(),
+      }),
+    )
     .optional(),
   workItem: z
     .object({ priority: z.enum(WORK_PRIORITIES), at: epochMsSchema, why: z.string(), tries: count })
@@ -65,6 +84,7 @@ const stored = z.object({
     why: z.string(),
     revision: z.string(),
     policies: z.record(z.string(), policyStatus),
+    stages: z.record(z.string(), z.string()).optional(),
     isHeld: z.boolean(),
   }),
 });
@@ -75,7 +95,10 @@ const stored = z.object({
  */
 export const SNAPSHOT_FORMAT: DocumentFormat<Partial<Snapshot>> = {
   document: 'snapshot',
-  steps: [],
+  steps: [
+    // Format 2 adds what a rollout replaced, the stages of the last reconcile, and two policy statuses.
+    (document) => document,
+  ],
   read: (document) => stored.safeParse(document).data as Partial<Snapshot> | undefined,
 };
 

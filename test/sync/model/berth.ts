@@ -13,6 +13,8 @@ import { WriteGate } from '../../../src/sync/reconcile/write-gate.ts';
 import { askActivity } from '../../../src/sync/resync/activity.ts';
 import { type AuditProgress, auditHubs, auditName, requestName } from '../../../src/sync/resync/audit.ts';
 import { resyncTwins } from '../../../src/sync/resync/resync-twins.ts';
+import { advanceGates } from '../../../src/sync/resync/rollout-gates.ts';
+import { countTwins } from '../../../src/sync/resync/twin-counts.ts';
 import { processQueue } from '../../../src/sync/resync/work-queue.ts';
 import { type EpochMs, plus } from '../../../src/time/epoch-ms.ts';
 import { NO_REDACTION } from '../../../src/twin/events/redact.ts';
@@ -76,7 +78,7 @@ export class Berth {
     });
     const old = this.#instances.slice(0, random.between(0, 1));
     this.#instances = [...old, open(), open()];
-    store.control = withPackage(store.control, build, fleet.twins.policies, scheduler.now);
+    store.control = withPackage(store.control, build, fleet.twins.policies, scheduler.now, fleet.revision);
   }
 
   /** Only the newest package is left. */
@@ -166,6 +168,10 @@ export class Berth {
       };
       await processQueue(context, mayGoOn);
       await askActivity(context, mayGoOn);
+      if (this.#simulation.hasStages) {
+        await countTwins(context, mayGoOn);
+        await advanceGates(context);
+      }
       await resyncTwins(context, mayGoOn);
       await auditHubs(context, mayGoOn, new Set());
     } catch (error) {
@@ -191,7 +197,8 @@ export class Berth {
 
   #context(instance: Instance, task: Task, budget: HubBudget, until: EpochMs): SyncContext {
     const { store, scheduler, hub } = this.#simulation;
-    const { fleet, gate, memory, pauses } = instance;
+    const { gate, memory, pauses } = instance;
+    const fleet = this.#simulation.withPrevious(instance.fleet);
     const now = () => scheduler.now;
     const watched = watchHubs(hub.portFor(task), { pauses, count: () => {}, now });
     return {

@@ -3,10 +3,22 @@ import { BerthError } from '../../../src/errors.ts';
 import type { DailyCounts } from '../../../src/hub/daily-budget.ts';
 import type { HostName } from '../../../src/iot-hub/host-name.ts';
 import { isObject, type JsonObject, type JsonValue } from '../../../src/json/json.ts';
-import { type PartitionKey, partitionOf, snapshotKey, workItemKey } from '../../../src/store/tables/keys.ts';
+import {
+  type PartitionKey,
+  partitionOf,
+  partitionsOf,
+  snapshotKey,
+  workItemKey,
+} from '../../../src/store/tables/keys.ts';
 import type { RecordMemory } from '../../../src/store/twins/record-memory.ts';
-import type { TwinRecord, WorkItemRow } from '../../../src/store/twins/twin-store.ts';
-import { type EpochMs, earlierOf } from '../../../src/time/epoch-ms.ts';
+import {
+  addStatusCounts,
+  type PolicyStatusCounts,
+  stageKey,
+  type TwinRecord,
+  type WorkItemRow,
+} from '../../../src/store/twins/twin-store.ts';
+import { type EpochMs, earlierOf, epochMs } from '../../../src/time/epoch-ms.ts';
 import { NEVER, parseInstant } from '../../../src/time/instant.ts';
 import type { Known } from '../../../src/twin/events/apply-event.ts';
 import { unreadSnapshot, type WorkItem, type WorkPriority } from '../../../src/twin/snapshot/snapshot.ts';
@@ -31,7 +43,13 @@ export class ModelStore {
   readonly #messages = new Map<string, number>();
   readonly #scheduler: Scheduler;
   readonly #random: Random;
-  control: Control = controlSchema.parse({});
+  /** Every control row that there was, and since when. */
+  readonly controls: { readonly at: EpochMs; readonly control: Control }[] = [];
+  readonly #counted = new Map<
+    PartitionKey,
+    { readonly policies: Readonly<Record<string, PolicyStatusCounts>>; readonly at: EpochMs }
+  >();
+  #control: Control = controlSchema.parse({});
   awayUntil = 0;
   /** How often a call takes effect although its answer is lost. */
   lostAnswers = 0;
@@ -40,6 +58,16 @@ export class ModelStore {
   constructor(scheduler: Scheduler, random: Random) {
     this.#scheduler = scheduler;
     this.#random = random;
+  }
+
+  get control(): Control {
+    return this.#control;
+  }
+
+  set control(control: Control) {
+    if (control === this.#control) return;
+    this.#control = control;
+    this.controls.push({ at: this.#scheduler.now, control });
   }
 
   /** Messages of the daily quotas that were set aside, by hub and day. */
@@ -108,9 +136,40 @@ export class ModelStore {
       },
       dropItem: async () => {},
       sweep: async () => [],
-      count: async () => {},
-      counts: async () => ({ statuses: noStates(), policies: {}, countedAt: undefined }),
+      count: (partition: PartitionKey) => call(() => this.#count(partition)),
+      counts: (host: HostName) => call(() => this.#counts(host)),
     };
+  }
+
+  #count(partition: PartitionKey): void {
+    const policies: Record<string, PolicyStatusCounts> = {};
+    for (const stored of this.rows.values()) {
+      const known = stored.partition === partition ? restore(stored) : undefined;
+      if (known?.kind !== 'snapshot') continue;
+      const { policies: statuses, stages = {}, status } = known.snapshot.lastReconcile;
+      for (const [id, policyStatus] of Object.entries(statuses)) {
+        policies[id] = addStatusCounts(policies[id] ?? {}, { [policyStatus]: 1 });
+        const stage = stages[id];
+        if (stage === undefined) continue;
+        const inStage = status === 'suspended' ? 'silent' : policyStatus;
+        const key = stageKey(id, stage);
+        policies[key] = addStatusCounts(policies[key] ?? {}, { [inStage]: 1 });
+      }
+    }
+    this.#counted.set(partition, { policies, at: this.#scheduler.now });
+  }
+
+  #counts(host: HostName) {
+    let policies: Record<string, PolicyStatusCounts> = {};
+    let countedAt: EpochMs | undefined = epochMs(Number.POSITIVE_INFINITY);
+    for (const partition of partitionsOf(host)) {
+      const counted = this.#counted.get(partition);
+      countedAt = counted && countedAt && earlierOf(countedAt, counted.at);
+      for (const [key, counts] of Object.entries(counted?.policies ?? {})) {
+        policies = { ...policies, [key]: addStatusCounts(policies[key] ?? {}, counts) };
+      }
+    }
+    return { statuses: noStates(), policies, countedAt };
   }
 
   /** Damages what is stored of some twins, and some of their rows of work. @param policies their hashes */

@@ -1,5 +1,6 @@
 import type { Scope } from '../../../src/control/control.ts';
 import { withoutPause, withPause } from '../../../src/control/pauses.ts';
+import type { Fleet } from '../../../src/fleet/fleet.ts';
 import { dailyLimit } from '../../../src/hub/budget.ts';
 import { hash } from '../../../src/json/hash.ts';
 import { isObject, type JsonValue, sameJson } from '../../../src/json/json.ts';
@@ -187,7 +188,7 @@ function checkPauses(simulation: Simulation, pauses: readonly Paused[]): readonl
 
 /** No policy has written to a device before its rollout had reached it. */
 function checkPolicyWrites(simulation: Simulation): readonly string[] {
-  const over = simulation.fleet.twins.rollout?.overMs;
+  const over = overOf(simulation.fleet);
   if (over === undefined) return [];
   const hashes = new Set(simulation.fleet.twins.policies.map(({ hash: content }) => content));
   return recordsOf(simulation).flatMap(({ id, write }) => {
@@ -203,10 +204,12 @@ function checkPolicyWrites(simulation: Simulation): readonly string[] {
   });
 }
 
+function overOf({ twins }: Fleet): number | undefined {
+  return twins.policies[0]?.rollout?.stages[0].overMs;
+}
+
 function wasWithoutRollout(simulation: Simulation): boolean {
-  return simulation.fleets.some(
-    ({ twins }) => twins.rollout?.overMs !== simulation.fleet.twins.rollout?.overMs,
-  );
+  return simulation.fleets.some((fleet) => overOf(fleet) !== overOf(simulation.fleet));
 }
 
 /** Every write that the tables remember. */

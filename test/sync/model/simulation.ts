@@ -9,8 +9,10 @@ import {
   reportProperties,
   twinForDevice,
 } from '../../../local/iot-hub/operations/twin-operations.ts';
+import { contentsToRead } from '../../../src/control/rollouts.ts';
 import { parseFleet } from '../../../src/fleet/file/parse.ts';
-import type { Fleet } from '../../../src/fleet/fleet.ts';
+import { withPrevious } from '../../../src/fleet/file/previous.ts';
+import type { Fleet, Policy } from '../../../src/fleet/fleet.ts';
 import { hostName } from '../../../src/iot-hub/host-name.ts';
 import { isObject, type JsonObject, type JsonValue, sameJson } from '../../../src/json/json.ts';
 import { type EpochMs, epochMs } from '../../../src/time/epoch-ms.ts';
@@ -48,6 +50,9 @@ export interface Device {
   seen: number;
   /** How often it still fails. */
   failures: number;
+  /** A value may end it: it never connects again. */
+  readonly isFragile: boolean;
+  isDead: boolean;
   /** Changes of desired that it was not told of, though it was there. */
   missed: number;
   readonly link: DeviceLink;
@@ -83,8 +88,12 @@ export class Simulation {
   readonly #hubFile: JsonObject;
   #rounds = 0;
 
-  constructor(random: Random) {
+  /** Whether every fleet file has a rollout in stages, and a value may end devices. */
+  readonly hasStages: boolean;
+
+  constructor(random: Random, hasStages = false) {
     this.random = random;
+    this.hasStages = hasStages;
     this.scheduler = new Scheduler(START, random);
     this.log = new EventLog(PARTITIONS, random);
     this.store = new ModelStore(this.scheduler, random);
@@ -117,7 +126,11 @@ export class Simulation {
         twins: {
           policies,
           ...(random.chance(0.2) ? { scope: "!('unmanaged' in tags)" } : {}),
-          ...(random.chance(0.3) ? { rollout: { over: random.pick(['1m', '10m']) } } : {}),
+          ...(this.hasStages
+            ? { rollout: this.#stages() }
+            : random.chance(0.3)
+              ? { rollout: { over: random.pick(['1m', '10m']) } }
+              : {}),
           fight: { writes: random.between(1, 3), within: '10m', pause: random.pick(['10m', '1h']) },
         },
       }),
@@ -125,6 +138,38 @@ export class Simulation {
     if (!parsed.ok) throw new Error(JSON.stringify(parsed.problems));
     this.fleets.push(parsed.fleet);
     return parsed.fleet;
+  }
+
+  #stages(): JsonObject {
+    const { random } = this;
+    return {
+      stages: [
+        ...(random.chance(0.6) ? [{ name: 'first', where: "deviceId == 'dev-0'", atLeast: '5m' }] : []),
+        { name: 'half', share: 0.5, atLeast: '5m', approve: random.chance(0.2) },
+        { name: 'all', share: 1, over: random.pick(['0s', '10m']) },
+      ],
+      gate: {
+        inSync: random.pick([0.5, 0.9]),
+        rejected: random.pick([0.1, 0.5]),
+        sample: random.between(1, 3),
+        deadline: '1h',
+      },
+      onFailure: random.pick(['pause', 'rollback']),
+      ...(random.chance(0.2) ? { window: { from: '08:00', to: '09:00', timeZone: '=tags.zone' } } : {}),
+    };
+  }
+
+  /** The fleet with the earlier contents that its rollouts need now, as an instance reads them. */
+  withPrevious(fleet: Fleet): Fleet {
+    if (!this.hasStages) return fleet;
+    const needed = contentsToRead(this.store.control, fleet.twins.policies);
+    const contents = needed.flatMap(({ content }) => this.content(content) ?? []);
+    return withPrevious(fleet, contents);
+  }
+
+  /** A content of any fleet file that there was. */
+  content(hash: string): Policy | undefined {
+    return this.fleets.flatMap(({ twins }) => twins.policies).find((policy) => policy.hash === hash);
   }
 
   #policy(index: number): JsonObject {
@@ -187,7 +232,18 @@ export class Simulation {
       deliver: () => {},
       close: () => {},
     };
-    const device = { id, behaviour, isOnline: false, seen: 0, failures, missed: 0, link };
+    const isFragile = this.hasStages && random.chance(0.3);
+    const device = {
+      id,
+      behaviour,
+      isOnline: false,
+      seen: 0,
+      failures,
+      missed: 0,
+      link,
+      isFragile,
+      isDead: false,
+    };
     this.devices.push(device);
     this.create(device);
     void this.#live(device);
@@ -237,15 +293,27 @@ export class Simulation {
         device.isOnline = false;
         continue;
       }
+      if (device.isDead) continue;
       const isOnline = this.isCalm || device.isOnline !== random.chance(0.1);
       if (isOnline && !device.isOnline) await this.#connect(device);
       if (!isOnline && device.isOnline) this.#disconnect(device);
       if (!isOnline || !this.exists(device)) continue;
       // Telemetry shows that it is alive.
       this.hub.local.connections.active(addressOf(device.id), this.hub.local.tick());
+      if (device.isFragile && this.#isEnded(device)) {
+        this.#disconnect(device);
+        device.isDead = true;
+        continue;
+      }
       await this.#hear(device);
       if (!this.isCalm && random.chance(0.3) && this.exists(device)) this.#report(device, this.#news());
     }
+  }
+
+  /** Whether a fragile device has got the value that ends it. */
+  #isEnded(device: Device): boolean {
+    const { desired } = twinForDevice(this.hub.local, addressOf(device.id));
+    return isObject(desired) && desired.interval === 3;
   }
 
   /** It reads its twin, reports, and only then listens: what is written in between it never hears of. */

@@ -1,0 +1,65 @@
+import type { Control } from '../../control/control.ts';
+import type { ActionResult, RolloutPolicy } from '../../control/rollout-actions.ts';
+import { BerthError } from '../../errors.ts';
+import { type Fleet, hostsOf, type Policy } from '../../fleet/fleet.ts';
+import { type Environment, stamp } from '../../settings/settings.ts';
+import { type RolloutOverview, rolloutOverviews } from '../../sync/resync/rollout-overview.ts';
+import type { EpochMs } from '../../time/epoch-ms.ts';
+import { knownPolicy } from '../shell/known.ts';
+import type { State } from '../shell/state.ts';
+
+/** A policy of the fleet file in force that has a rollout. */
+export type PolicyInRollout = Policy & RolloutPolicy;
+
+/**
+ * @throws BerthError `BERTH_POLICY_UNKNOWN`; `BERTH_ROLLOUT_REFUSED` for a policy without a rollout
+ */
+export function policyInRollout({ twins }: Fleet, name: string): PolicyInRollout {
+  const names = twins.policies.map((policy) => policy.name);
+  knownPolicy(name, names, 'The fleet file in force');
+  const policy = twins.policies.find((each) => each.name === name);
+  if (policy?.rollout !== undefined) return { ...policy, rollout: policy.rollout };
+  throw refusal(name, 'it has none: its content reaches all devices at once');
+}
+
+/**
+ * Changes the rollout of a policy.
+ *
+ * @throws BerthError `BERTH_ROLLOUT_REFUSED` if it cannot be changed in this way now
+ */
+export async function changeRollout(
+  state: State,
+  name: string,
+  change: (control: Control) => ActionResult,
+): Promise<Control> {
+  let refused: string | undefined;
+  const control = await state.control.update((row) => {
+    const result = change(row);
+    refused = result.kind === 'refused' ? result.why : undefined;
+    return result.kind === 'refused' ? row : result.control;
+  });
+  if (refused !== undefined) throw refusal(name, refused);
+  return control;
+}
+
+/** The rollouts in stages, with the counts of the hubs of this deployment. */
+export async function overviewsOf(
+  state: State,
+  fleet: Fleet,
+  control: Control,
+  env: Environment,
+  now: EpochMs,
+): Promise<readonly RolloutOverview[]> {
+  const hosts = hostsOf(fleet, stamp(env));
+  const counted = await Promise.all(
+    hosts.map(async (host) => [host, await state.twins.counts(host)] as const),
+  );
+  return rolloutOverviews(fleet, control, new Map(counted), now);
+}
+
+function refusal(name: string, why: string): BerthError {
+  return new BerthError(
+    'BERTH_ROLLOUT_REFUSED',
+    `The rollout of the policy "${name}" was not changed: ${why}. Run "berth rollouts show ${name}".`,
+  );
+}

@@ -1,0 +1,225 @@
+import type { Policy } from '../fleet/fleet.ts';
+import type { Rollout } from '../fleet/rollout.ts';
+import { leastTime } from '../fleet/rollout.ts';
+import type { HostName } from '../iot-hub/host-name.ts';
+import { ownEntry } from '../json/json.ts';
+import { decideGate, type StageCounts } from '../rollout/gate.ts';
+import type { EpochMs } from '../time/epoch-ms.ts';
+import { type Control, type RolloutState, SELF } from './control.ts';
+import { elapsedSince } from './elapsed.ts';
+import { pauseFor } from './pauses.ts';
+import { type PresentStage, presentStage } from './present-stage.ts';
+import { NOT_BEGUN, withRollout } from './rollout-state.ts';
+import { sumOfCounts } from './stage-counts.ts';
+
+/** What is known of the twins of a rollout. */
+export interface RolloutFacts {
+  /** The devices of one stage. */
+  countsOf(policy: Policy, stage: string): StageCounts;
+  /**
+   * When the oldest of these counts was made, if every twin was planned with the present row before. Undefined: the counts
+   * are not complete.
+   */
+  readonly countedAt: EpochMs | undefined;
+  /** The hubs of the deployment. Paused time of a hub counts for its own twins only. */
+  readonly hosts: readonly HostName[];
+}
+
+/** What changed in a rollout, for the log. */
+export interface RolloutChange {
+  readonly kind: 'begins' | 'complete' | 'failed' | 'needsApproval';
+  readonly policy: string;
+  readonly stage: string;
+  readonly why: string;
+}
+
+export interface Advanced {
+  readonly control: Control;
+  readonly changes: readonly RolloutChange[];
+}
+
+/** The control row after the rollouts of these policies have advanced by what is known of the twins. */
+export function advanceRollouts(
+  control: Control,
+  policies: readonly Policy[],
+  facts: RolloutFacts,
+  now: EpochMs,
+): Advanced {
+  const changes: RolloutChange[] = [];
+  const next = policies.reduce((row, policy) => {
+    const advanced = advanceOne(row, policy, facts, now);
+    if (advanced.change !== undefined) changes.push(advanced.change);
+    return advanced.control;
+  }, control);
+  return { control: next, changes };
+}
+
+interface AdvancedOne {
+  readonly control: Control;
+  readonly change?: RolloutChange;
+}
+
+function advanceOne(control: Control, policy: Policy, facts: RolloutFacts, now: EpochMs): AdvancedOne {
+  const { rollout, hash: content, name } = policy;
+  const state = ownEntry(control.rollouts, content) ?? NOT_BEGUN;
+  if (rollout === undefined || !Object.hasOwn(control.seen, content)) return { control };
+  if (control.fleet !== undefined || pauseFor(control, { kind: 'policy', name }) !== undefined)
+    return { control };
+  if (state.end !== undefined) return { control: advanceRollback(control, policy, rollout, now) };
+  if (state.pause !== undefined) return { control };
+  const present = presentStage(control, policy, rollout);
+  switch (present.kind) {
+    case 'waiting':
+      return begin(control, policy, state, present.stage, now);
+    case 'running':
+      return rollout.isShort
+        ? { control: advanceShort(control, policy, rollout, present, facts, now) }
+        : advanceStage(control, { policy, rollout, state, present, facts, now });
+    default:
+      return { control };
+  }
+}
+
+/** The first stage begins after its approval. */
+function begin(
+  control: Control,
+  policy: Policy,
+  state: RolloutState,
+  stage: string,
+  now: EpochMs,
+): AdvancedOne {
+  if (!isApproved(state, stage)) {
+    return waiting(control, policy, state, { stage, why: 'the first stage begins only after an approval' });
+  }
+  const next = { ...state, stage: { name: stage, since: now }, waitsFor: undefined };
+  const change: RolloutChange = { kind: 'begins', policy: policy.name, stage, why: 'it is approved' };
+  return { control: withRollout(control, policy.hash, next, now), change };
+}
+
+/** A rollout with `over` is complete after this time. */
+function advanceShort(
+  control: Control,
+  policy: Policy,
+  { stages: [stage] }: Rollout,
+  { since }: Extract<PresentStage, { kind: 'running' }>,
+  { hosts }: RolloutFacts,
+  now: EpochMs,
+): Control {
+  const isOver = hosts.every((host) => elapsedSince(control, policy, since, host, now) >= stage.overMs);
+  if (!isOver) return control;
+  const state = ownEntry(control.rollouts, policy.hash) ?? NOT_BEGUN;
+  return { ...control, rollouts: { ...control.rollouts, [policy.hash]: { ...state, completedAt: now } } };
+}
+
+interface Running {
+  readonly policy: Policy;
+  readonly rollout: Rollout;
+  readonly state: RolloutState;
+  readonly present: Extract<PresentStage, { kind: 'running' }>;
+  readonly facts: RolloutFacts;
+  readonly now: EpochMs;
+}
+
+function advanceStage(control: Control, running: Running): AdvancedOne {
+  const { policy, rollout, state, present, facts, now } = running;
+  const { stages, gate, onFailure } = rollout;
+  const stage = stages[present.index];
+  if (stage === undefined || facts.countedAt === undefined || facts.countedAt <= present.since)
+    return { control };
+  const counts = stages
+    .slice(0, present.index + 1)
+    .map((each) => [each.name, facts.countsOf(policy, each.name)] as const);
+  const counted = counts.filter(([name]) => !state.accepted.includes(name)).map(([, each]) => each);
+  const next = stages[present.index + 1];
+  const decision = decideGate({
+    stage,
+    next,
+    own: facts.countsOf(policy, stage.name),
+    all: sumOfCounts(counted),
+    gate,
+    elapsedMs: elapsedSince(control, policy, present.since, undefined, now),
+    isApproved: next !== undefined && isApproved(state, next.name),
+    isAccepted: state.accepted.includes(stage.name),
+  });
+  const { name } = policy;
+  switch (decision.kind) {
+    case 'wait': {
+      if (state.waitsFor === undefined) return { control };
+      return { control: withoutResync(control, policy, { ...state, waitsFor: undefined }) };
+    }
+    case 'needsApproval':
+      return waiting(control, policy, state, decision);
+    case 'fail': {
+      const act = { author: SELF, reason: decision.why, at: now };
+      const failed: RolloutState =
+        onFailure === 'rollback'
+          ? { ...state, end: { ...act, kind: 'rolledBack' }, waitsFor: undefined }
+          : { ...state, pause: { ...act, stage: stage.name }, waitsFor: undefined };
+      const change: RolloutChange = { kind: 'failed', policy: name, stage: stage.name, why: decision.why };
+      return { control: withRollout(control, policy.hash, failed, now), change };
+    }
+    case 'pass': {
+      const done = [...state.done.filter((each) => each !== stage.name), stage.name];
+      if (next === undefined) {
+        const complete = { ...state, done, stage: undefined, waitsFor: undefined, completedAt: now };
+        const change: RolloutChange = {
+          kind: 'complete',
+          policy: name,
+          stage: stage.name,
+          why: 'its gate passed',
+        };
+        return { control: withRollout(control, policy.hash, complete, now), change };
+      }
+      const begun = { ...state, done, stage: { name: next.name, since: now }, waitsFor: undefined };
+      const change: RolloutChange = {
+        kind: 'begins',
+        policy: name,
+        stage: next.name,
+        why: `stage ${stage.name} is done`,
+      };
+      return { control: withRollout(control, policy.hash, begun, now), change };
+    }
+  }
+}
+
+/** A rollback in stages needs no gate: each stage begins after the least time of the one before. */
+function advanceRollback(control: Control, policy: Policy, { stages }: Rollout, now: EpochMs): Control {
+  const state = ownEntry(control.rollouts, policy.hash);
+  const end = state?.end;
+  if (state === undefined || end?.stage === undefined) return control;
+  const index = stages.findIndex(({ name }) => name === end.stage?.name);
+  const stage = stages[index];
+  if (
+    stage !== undefined &&
+    elapsedSince(control, policy, end.stage.since, undefined, now) < leastTime(stage)
+  ) {
+    return control;
+  }
+  const next = stage === undefined ? undefined : stages[index + 1];
+  const isLast = next === undefined || index + 1 === stages.length - 1;
+  const { stage: _, ...rest } = end;
+  const after = isLast ? rest : { ...rest, stage: { name: next.name, since: now } };
+  return withRollout(control, policy.hash, { ...state, end: after }, now);
+}
+
+function isApproved({ approvals }: RolloutState, stage: string): boolean {
+  return approvals.some((approval) => approval.stage === stage);
+}
+
+function waiting(
+  control: Control,
+  policy: Policy,
+  state: RolloutState,
+  { stage, why }: NonNullable<RolloutState['waitsFor']>,
+): AdvancedOne {
+  if (state.waitsFor?.stage === stage && state.waitsFor.why === why) return { control };
+  return {
+    control: withoutResync(control, policy, { ...state, waitsFor: { stage, why } }),
+    change: { kind: 'needsApproval', policy: policy.name, stage, why },
+  };
+}
+
+/** For a change that no twin sees. */
+function withoutResync(control: Control, { hash: content }: Policy, state: RolloutState): Control {
+  return { ...control, rollouts: { ...control.rollouts, [content]: state } };
+}

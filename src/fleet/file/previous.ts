@@ -1,0 +1,41 @@
+import type { Fleet, Policy, PolicyLeaf } from '../fleet.ts';
+import { PathTree } from './path-tree.ts';
+
+/**
+ * A fleet with earlier contents of its policies, which devices keep until a rollout reaches them. The histories of their
+ * properties are kept too.
+ *
+ * A property of an earlier content is left out if it lies above or below a property of another policy of this file, or if
+ * the file redacts it: two policies cannot write such properties to one twin.
+ */
+export function withPrevious(fleet: Fleet, contents: readonly Policy[]): Fleet {
+  const { twins } = fleet;
+  const redacted = new PathTree<true>();
+  for (const path of twins.redact) redacted.add(path, true);
+  const taken: [Policy, PolicyLeaf][] = [];
+  for (const policy of twins.policies) for (const leaf of policy.leaves) taken.push([policy, leaf]);
+  const previous = new Map<string, Policy>();
+  for (const content of contents) {
+    const others = treeOf(taken, content);
+    const leaves = content.leaves.filter(
+      ({ path }) => redacted.along(path) === undefined && others.aboveOrBelow(path) === undefined,
+    );
+    previous.set(content.hash, { ...content, leaves });
+    for (const leaf of leaves) taken.push([content, leaf]);
+  }
+  const tracked = [
+    ...twins.trackedPaths,
+    ...[...previous.values()].flatMap(({ leaves }) => leaves.map(({ path }) => path)),
+  ];
+  const trackedPaths = [...new Map(tracked.map((path) => [path.join('\n'), path])).values()];
+  return { ...fleet, twins: { ...twins, previous, trackedPaths } };
+}
+
+/** The paths of the policies with the same target and another name. */
+function treeOf(taken: readonly (readonly [Policy, PolicyLeaf])[], { name, module }: Policy): PathTree<true> {
+  const tree = new PathTree<true>();
+  for (const [policy, { path }] of taken) {
+    if (policy.name !== name && policy.module === module) tree.add(path, true);
+  }
+  return tree;
+}

@@ -1,0 +1,51 @@
+import type { Expression } from '../fleet/expressions/expression.ts';
+import type { Policy } from '../fleet/fleet.ts';
+import type { Window } from '../fleet/rollout.ts';
+import type { HostName } from '../iot-hub/host-name.ts';
+import type { EpochMs } from '../time/epoch-ms.ts';
+
+/** Why a policy may not write to a twin now, and until when. `until` is undefined: until an operator acts. */
+export interface Hold {
+  readonly why: string;
+  readonly until: EpochMs | undefined;
+}
+
+/** What a device gets of a policy. */
+export type ContentChoice =
+  /** The content of the fleet file. */
+  | { readonly kind: 'new'; readonly stage: string | undefined }
+  /** The content from before the rollout, because the rollout has not reached the device. */
+  | {
+      readonly kind: 'previous';
+      readonly policy: Policy;
+      readonly stage: string | undefined;
+      readonly hold: Hold;
+    }
+  /** Nothing: the rollout has not reached the device, and there is no previous content. */
+  | { readonly kind: 'nothing'; readonly stage: string | undefined; readonly hold: Hold }
+  /**
+   * The values from before the rollout, because it was rolled back.
+   *
+   * `policy`: the previous content. Undefined: there is none.
+   */
+  | {
+      readonly kind: 'back';
+      readonly content: string;
+      readonly policy: Policy | undefined;
+      readonly stage: string | undefined;
+    };
+
+/** The choice of a device that the content has reached, outside of stages. */
+export const REACHED: ContentChoice = { kind: 'new', stage: undefined };
+
+/** A device, as far as it decides what the device gets of a policy. */
+export interface RolloutDevice {
+  readonly host: HostName;
+  readonly deviceId: string;
+  /** Whether it matches the condition of a stage. An unknown condition does not match. */
+  matches(where: Expression): boolean;
+  /** Its time zone; another value than a text if it is unknown. */
+  timeZone(window: Window): unknown;
+  /** Whether it has the content already: by a write after this time, or because it is in sync with it. */
+  hasContent(policy: Policy, since: EpochMs): boolean;
+}

@@ -1,0 +1,128 @@
+import type { Control, RolloutState } from '../../control/control.ts';
+import { elapsedSince } from '../../control/elapsed.ts';
+import { presentStage } from '../../control/present-stage.ts';
+import { stageCountsOf } from '../../control/stage-counts.ts';
+import type { Fleet, Policy } from '../../fleet/fleet.ts';
+import { leastTime, type Rollout } from '../../fleet/rollout.ts';
+import type { HostName } from '../../iot-hub/host-name.ts';
+import { ownEntry } from '../../json/json.ts';
+import { type StageCounts, takingPart } from '../../rollout/gate.ts';
+import {
+  addStatusCounts,
+  type CountedTwins,
+  type PolicyStatusCounts,
+  stageKey,
+} from '../../store/twins/twin-store.ts';
+import { type EpochMs, plus } from '../../time/epoch-ms.ts';
+
+/** How a rollout stands, for operators. */
+export type RolloutStatus =
+  | 'not begun'
+  | 'needs approval'
+  | 'running'
+  | 'paused'
+  | 'complete'
+  | 'aborted'
+  | 'rolling back'
+  | 'rolled back';
+
+/** One stage of a rollout, for operators. The counts are those of the devices of this stage only. */
+export interface StageOverview extends StageCounts {
+  readonly name: string;
+  readonly status: 'done' | 'running' | 'later';
+  /** Devices that showed life before their first write, or are not written yet. */
+  readonly takePart: number;
+  /** Devices that got the content. */
+  readonly reached: number;
+  /** When its least time is over. Gates and approvals come on top. Undefined: it is done, or that is not known. */
+  readonly endsAt: EpochMs | undefined;
+}
+
+/** A rollout in stages, for operators. */
+export interface RolloutOverview {
+  readonly policy: string;
+  readonly content: string;
+  readonly status: RolloutStatus;
+  /** The present stage, and since when. */
+  readonly stage: { readonly name: string; readonly since: EpochMs } | undefined;
+  readonly waitsFor: RolloutState['waitsFor'];
+  readonly pause: RolloutState['pause'];
+  readonly end: RolloutState['end'];
+  readonly approvals: RolloutState['approvals'];
+  readonly stages: readonly StageOverview[];
+}
+
+/** The rollouts in stages of a fleet file, in the order of its policies. */
+export function rolloutOverviews(
+  { twins }: Fleet,
+  control: Control,
+  counted: ReadonlyMap<HostName, CountedTwins>,
+  now: EpochMs,
+): readonly RolloutOverview[] {
+  return twins.policies.flatMap((policy) => {
+    const { rollout, mode } = policy;
+    if (rollout === undefined || rollout.isShort || mode === 'observe') return [];
+    return [overviewOf(policy, rollout, control, counted, now)];
+  });
+}
+
+function overviewOf(
+  policy: Policy,
+  rollout: Rollout,
+  control: Control,
+  counted: ReadonlyMap<HostName, CountedTwins>,
+  now: EpochMs,
+): RolloutOverview {
+  const state = ownEntry(control.rollouts, policy.hash);
+  const present = presentStage(control, policy, rollout);
+  const running = present.kind === 'running' ? present : undefined;
+  let endsAt: EpochMs | undefined;
+  const stages = rollout.stages.map((stage, index): StageOverview => {
+    const isDone = present.kind === 'complete' || (running !== undefined && index < running.index);
+    const isRunning = index === running?.index;
+    if (isRunning) {
+      const elapsed = elapsedSince(control, policy, running.since, undefined, now);
+      endsAt = plus(now, Math.max(0, leastTime(stage) - elapsed));
+    } else if (endsAt !== undefined) endsAt = plus(endsAt, leastTime(stage));
+    const counts = countsOf(policy, stage.name, counted);
+    const { pending, inSync, rejected, contested, lost, silent } = counts;
+    return {
+      name: stage.name,
+      status: isDone ? 'done' : isRunning ? 'running' : 'later',
+      takePart: takingPart(counts),
+      reached: pending + inSync + rejected + contested + lost + silent,
+      ...counts,
+      endsAt: isDone ? undefined : endsAt,
+    };
+  });
+  return {
+    policy: policy.name,
+    content: policy.hash,
+    status: statusOf(state, present.kind),
+    stage: running && { name: running.name, since: running.since },
+    waitsFor: state?.waitsFor,
+    pause: state?.pause,
+    end: state?.end,
+    approvals: state?.approvals ?? [],
+    stages,
+  };
+}
+
+function statusOf(
+  state: RolloutState | undefined,
+  present: ReturnType<typeof presentStage>['kind'],
+): RolloutStatus {
+  if (state?.end?.kind === 'aborted') return 'aborted';
+  if (state?.end !== undefined) return state.end.stage === undefined ? 'rolled back' : 'rolling back';
+  if (present === 'complete') return 'complete';
+  if (state?.pause !== undefined) return 'paused';
+  if (present === 'waiting' || state?.waitsFor !== undefined) return 'needs approval';
+  return present === 'unseen' ? 'not begun' : 'running';
+}
+
+function countsOf({ id }: Policy, stage: string, counted: ReadonlyMap<HostName, CountedTwins>): StageCounts {
+  const key = stageKey(id, stage);
+  let sum: PolicyStatusCounts = {};
+  for (const { policies } of counted.values()) sum = addStatusCounts(sum, policies[key] ?? {});
+  return stageCountsOf(sum);
+}

@@ -1,0 +1,105 @@
+import { evaluateCondition, type Variables } from '../../fleet/expressions/expression.ts';
+import type { ExpressionWork } from '../../fleet/expressions/expression-work.ts';
+import { fillTemplate } from '../../fleet/expressions/template.ts';
+import type { Policy } from '../../fleet/fleet.ts';
+import { type ContentChoice, type Hold, REACHED, type RolloutDevice } from '../../rollout/content-choice.ts';
+import { type EpochMs, plus } from '../../time/epoch-ms.ts';
+import { instantOf } from '../../time/instant.ts';
+import { historyAt, type PathHistory, type PolicyStatus, type Snapshot } from '../snapshot/snapshot.ts';
+
+/** A content that was rolled back, and what applies in its place. */
+export interface RolledBack {
+  /** The policy of the fleet file. Its content was rolled back. */
+  readonly policy: Policy;
+  /** The previous content. Undefined: there is none. */
+  readonly before: Policy | undefined;
+}
+
+/** What applies to one twin while rollouts run. */
+export interface Contents {
+  /** The policies, with earlier contents where a rollout has not reached the twin. */
+  readonly policies: readonly Policy[];
+  /** What the twin gets of each policy of the fleet file. */
+  readonly choices: readonly (readonly [Policy, ContentChoice])[];
+  readonly rolledBack: readonly RolledBack[];
+  /** Why a policy may not write, because its rollout has not reached the twin and there is no previous content. */
+  readonly holds: ReadonlyMap<Policy, Hold>;
+}
+
+/** The contents that apply to a twin. Only policies with the target of the twin are asked for. */
+export function contentsFor(
+  policies: readonly Policy[],
+  moduleId: string | undefined,
+  contentOf: (policy: Policy) => ContentChoice,
+): Contents {
+  const own = policies.filter(({ module }) => module === moduleId);
+  const choices = own.map((policy) => [policy, contentOf(policy)] as const);
+  if (choices.every(([, choice]) => choice === REACHED)) {
+    return { policies: own, choices, rolledBack: [], holds: NO_HOLDS };
+  }
+  return {
+    policies: choices.flatMap(([policy, choice]) => {
+      switch (choice.kind) {
+        case 'previous':
+          return [choice.policy];
+        case 'back':
+          return choice.policy === undefined ? [] : [choice.policy];
+        default:
+          return [policy];
+      }
+    }),
+    choices,
+    rolledBack: choices.flatMap(([policy, choice]) =>
+      choice.kind === 'back' ? [{ policy, before: choice.policy }] : [],
+    ),
+    holds: new Map(
+      choices.flatMap(([policy, choice]) => (choice.kind === 'nothing' ? [[policy, choice.hold]] : [])),
+    ),
+  };
+}
+
+const NO_HOLDS: ReadonlyMap<Policy, Hold> = new Map();
+
+/** A clock may be behind by this much, so that a write looks older than the rollout that caused it. */
+const SKEW_MS = 5 * 60_000;
+
+/** Statuses of a policy whose values are in the twin. A contested or refused value may never have been written. */
+const ARRIVED: ReadonlySet<PolicyStatus | undefined> = new Set<PolicyStatus>([
+  'inSync',
+  'pending',
+  'lost',
+  'silent',
+]);
+
+/** The twin, as far as rollouts look at it. */
+export function rolloutDeviceOf(
+  { id, paths, lastReconcile }: Snapshot,
+  variables: Variables,
+  work: ExpressionWork,
+): RolloutDevice {
+  return {
+    host: id.host,
+    deviceId: id.deviceId,
+    matches: (where) => evaluateCondition(where, variables, work) === true,
+    timeZone: ({ timeZone }) => fillTemplate(timeZone, variables, [], work),
+    hasContent({ hash, id: policyId, leaves }, since: EpochMs) {
+      if (ARRIVED.has(lastReconcile.policies[policyId])) return true;
+      const first = instantOf(plus(since, -SKEW_MS));
+      return leaves.some(({ key }) => {
+        const { replaced } = historyAt(paths, key);
+        return replaced?.policy === hash && replaced.at >= first;
+      });
+    },
+  };
+}
+
+/**
+ * Whether a property stays as it is after a rollback, because another writer has changed it since the rollout wrote it.
+ *
+ * @param content the hash of the content that was rolled back
+ */
+export function isChangedSince({ writes, foreign }: PathHistory, content: string): boolean {
+  const [last] = writes;
+  const [change] = foreign;
+  return last?.policy === content && change !== undefined && change > last.at;
+}

@@ -1,0 +1,229 @@
+import type { Control } from '../../../src/control/control.ts';
+import { presentStage } from '../../../src/control/present-stage.ts';
+import {
+  type ActionResult,
+  abortRollout,
+  approveStage,
+  pauseRollout,
+  type RolloutPolicy,
+  resumeRollout,
+  rollBack,
+} from '../../../src/control/rollout-actions.ts';
+import { contentOf } from '../../../src/control/rollouts.ts';
+import type { Policy } from '../../../src/fleet/fleet.ts';
+import { sameJson } from '../../../src/json/json.ts';
+import { type EpochMs, earlierOf, plus } from '../../../src/time/epoch-ms.ts';
+import { millisecondsOf } from '../../../src/time/instant.ts';
+import { isTargetedModule } from '../../../src/twin/events/event.ts';
+import { plan } from '../../../src/twin/plan/plan.ts';
+import { valueAt } from '../../../src/twin/snapshot/merge.ts';
+import { twinKey } from '../../../src/twin/snapshot/twin.ts';
+import { Berth } from './berth.ts';
+import { NO_EVENT_FAULTS } from './event-log.ts';
+import { NO_CALL_FAULTS } from './model-hub.ts';
+import { Random } from './random.ts';
+import { type Device, Simulation } from './simulation.ts';
+
+const MINUTE = 60_000;
+const HOUR = 60 * MINUTE;
+const DAY = 24 * HOUR;
+
+/**
+ * Runs one random fleet through rollouts in stages: devices that a value ends, empty stages, late joiners, approvals,
+ * pauses, rollbacks, windows, and instances of two packages. Answers what does not hold.
+ */
+export async function runRollouts(seed: number): Promise<readonly string[]> {
+  const random = new Random(seed);
+  const simulation = new Simulation(random, true);
+  const berth = new Berth(simulation);
+  await live(simulation, berth, random);
+  const isOver = await comeToRest(simulation, berth);
+  return [
+    ...berth.defects,
+    ...(isOver ? [] : unfinished(simulation)),
+    ...simulation.devices.flatMap((device) => [
+      ...checkFirstWrites(simulation, device),
+      ...(isOver ? checkContent(simulation, device) : []),
+    ]),
+  ];
+}
+
+async function live(simulation: Simulation, berth: Berth, random: Random): Promise<void> {
+  const { scheduler, log, hub, store } = simulation;
+  const rate = (most: number) => (random.chance(0.5) ? 0 : random.next() * most);
+  log.faults = { duplicate: rate(0.2), replay: rate(0.1), coalesce: rate(0.3), drop: 0 };
+  hub.faults = { error: rate(0.1), throttle: rate(0.1), timeout: rate(0.05) };
+  store.lostAnswers = rate(0.05);
+  berth.crashRate = rate(0.1);
+  berth.overlapRate = rate(0.3);
+  for (let round = random.between(4, 10); round > 0; round -= 1) {
+    await scheduler.runUntil(plus(scheduler.now, random.between(MINUTE, 10 * MINUTE)));
+    if (random.chance(0.4)) simulation.disturb();
+    if (random.chance(0.1)) store.awayUntil = scheduler.now + random.between(1_000, MINUTE);
+    if (random.chance(0.25)) {
+      simulation.fleet = random.chance(0.3) ? random.pick(simulation.fleets) : simulation.newFleet();
+      berth.deploy(simulation.fleet);
+    }
+    if (random.chance(0.2)) simulation.addDevice();
+    if (random.chance(0.4)) operate(simulation, random);
+  }
+}
+
+/** An operator does something to a rollout, allowed or not. */
+function operate(simulation: Simulation, random: Random): void {
+  const policies = policiesOf(simulation);
+  if (policies.length === 0) return;
+  const policy = random.pick(policies);
+  const acts: readonly ((
+    control: Control,
+    of: RolloutPolicy,
+    by: ReturnType<typeof byNow>,
+  ) => ActionResult)[] = [
+    approveStage,
+    approveStage,
+    pauseRollout,
+    resumeRollout,
+    abortRollout,
+    (control, of, by) => rollBack(control, of, by, random.chance(0.5)),
+  ];
+  act(simulation, policy, random.pick(acts));
+}
+
+function act(
+  { store, scheduler }: Simulation,
+  policy: RolloutPolicy,
+  change: (control: Control, of: RolloutPolicy, by: ReturnType<typeof byNow>) => ActionResult,
+): void {
+  const result = change(store.control, policy, byNow(scheduler.now));
+  if (result.kind === 'changed') store.control = result.control;
+}
+
+const byNow = (at: EpochMs) => ({ author: 'ann', reason: 'test', at });
+
+function policiesOf({ fleet }: Simulation): readonly (Policy & RolloutPolicy)[] {
+  return fleet.twins.policies.flatMap((policy) =>
+    policy.rollout === undefined || policy.mode === 'observe' ? [] : [{ ...policy, rollout: policy.rollout }],
+  );
+}
+
+/** No more faults and no more changes. An operator approves, and rolls back what has failed. False: a rollout goes on. */
+async function comeToRest(simulation: Simulation, berth: Berth): Promise<boolean> {
+  const { scheduler, log, hub, store } = simulation;
+  simulation.isCalm = true;
+  log.faults = NO_EVENT_FAULTS;
+  hub.faults = NO_CALL_FAULTS;
+  hub.downUntil = 0;
+  store.awayUntil = 0;
+  store.lostAnswers = 0;
+  berth.crashRate = 0;
+  berth.overlapRate = 0;
+  berth.retireOld();
+  const end = plus(scheduler.now, 4 * DAY);
+  while (scheduler.now < end && unfinished(simulation).length > 0) {
+    await scheduler.runUntil(plus(scheduler.now, 10 * MINUTE));
+    for (const policy of policiesOf(simulation)) {
+      const state = store.control.rollouts[policy.hash];
+      if (state?.pause !== undefined)
+        act(simulation, policy, (control, of, by) => rollBack(control, of, by, false));
+      if (state?.waitsFor !== undefined) act(simulation, policy, approveStage);
+    }
+  }
+  const isOver = unfinished(simulation).length === 0;
+  // What was given back last is written, and devices answer.
+  if (isOver) await scheduler.runUntil(plus(scheduler.now, 3 * HOUR));
+  // A small budget of messages lasts until the next day.
+  for (let hour = 0; hour < 72 && isSuspended(simulation); hour += 1) {
+    await scheduler.runUntil(plus(scheduler.now, HOUR));
+  }
+  return isOver;
+}
+
+function isSuspended({ store, devices }: Simulation): boolean {
+  return devices.some(({ id }) => {
+    const known = store.known(id);
+    return known.kind === 'snapshot' && known.snapshot.lastReconcile.status === 'suspended';
+  });
+}
+
+/** The rollouts that are not at their end. */
+function unfinished(simulation: Simulation): readonly string[] {
+  const { control } = simulation.store;
+  return policiesOf(simulation).flatMap((policy) => {
+    const state = control.rollouts[policy.hash];
+    if (state?.end !== undefined && state.end.stage === undefined) return [];
+    const present = presentStage(control, policy, policy.rollout);
+    return present.kind === 'complete'
+      ? []
+      : [`the rollout of ${policy.name} hangs: ${JSON.stringify(present)}`];
+  });
+}
+
+/** What a device gets, by a control row and a time. */
+function contentAt(simulation: Simulation, policy: Policy, { id }: Device, control: Control, now: EpochMs) {
+  const { host, deviceId } = id;
+  const contents = new Map(
+    simulation.fleets.flatMap(({ twins }) => twins.policies).map((each) => [each.hash, each] as const),
+  );
+  const device = {
+    host,
+    deviceId,
+    matches: () => deviceId === 'dev-0',
+    timeZone: () => 'UTC',
+    hasContent: () => false,
+  };
+  return contentOf(control, policy, device, contents, now);
+}
+
+/** No content was written to a device for the first time before its stage had reached the device. */
+function checkFirstWrites(simulation: Simulation, device: Device): readonly string[] {
+  const { store } = simulation;
+  const known = store.known(device.id);
+  if (known.kind !== 'snapshot') return [];
+  return Object.entries(known.snapshot.paths).flatMap(([path, { replaced }]) => {
+    const policy = replaced && simulation.content(replaced.policy);
+    if (replaced === undefined || policy === undefined) return [];
+    const at = millisecondsOf(replaced.at);
+    // A device that was reached once keeps the content, also after a pause or an abort.
+    const isReached = store.controls.some(({ at: from, control }, index) => {
+      const until = earlierOf(at, store.controls[index + 1]?.at ?? at);
+      return from <= at && contentAt(simulation, policy, device, control, until).kind === 'new';
+    });
+    return isReached
+      ? []
+      : [`${twinKey(device.id)}: ${policy.name} wrote ${path} before its stage had begun`];
+  });
+}
+
+/** At the end, every device has what its rollouts give it, or a status that says why not. */
+function checkContent(simulation: Simulation, device: Device): readonly string[] {
+  const { hub, store, scheduler } = simulation;
+  const fleet = simulation.withPrevious(simulation.fleet);
+  const twin = hub.twin(device.id);
+  const known = store.known(device.id);
+  const { moduleId } = device.id;
+  if (moduleId !== undefined && !isTargetedModule(moduleId, fleet.twins.policies)) return [];
+  if (twin === undefined || known.kind !== 'snapshot') return [];
+  const { snapshot } = known;
+  const name = twinKey(device.id);
+  const planned = plan({
+    snapshot,
+    hub: hub.hub,
+    twins: fleet.twins,
+    holdOf: () => undefined,
+    contentOf: (policy, facts) =>
+      contentOf(store.control, policy, facts, fleet.twins.previous, scheduler.now),
+    now: scheduler.now,
+  });
+  if (!sameJson(snapshot.desired, twin.desired.values))
+    return [`${name} is known with other desired properties`];
+  return planned.leaves.flatMap(({ path, mode, status, wanted, held, why }) => {
+    if (mode !== 'enforce' || held !== undefined || status === 'rejected' || status === 'contested')
+      return [];
+    const desired = valueAt(twin.desired.values, path.split('.')) ?? null;
+    return sameJson(desired, wanted)
+      ? []
+      : [
+          `${name}: ${path} is ${JSON.stringify(desired)}, wanted ${JSON.stringify(wanted)} (${status}: ${why}; ${snapshot.workItem?.why})`,
+        ];
+  });
+}
