@@ -42,7 +42,7 @@ interface Watched {
 }
 
 /**
- * Keeps the answers of some addresses fresh: each is asked for every five seconds while somebody listens and the page is
+ * Keeps the answers of some addresses fresh: each is asked for every five seconds while a page shows it and the tab is
  * visible, with the ETag of the answer before.
  */
 export class Poller {
