@@ -48,7 +48,7 @@ const written = writeDeployedPackage({
 rmSync(consoleFolder, { recursive: true });
 console.log(`${written}: build ${built}`);
 
-/** The author of the commit, who may not approve its rollouts. Empty outside of a git clone. */
+/** The author of the commit. Authors may not approve their own rollouts. Empty if this folder is no git clone. */
 function commitAuthor() {
   try {
     const options = { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] };

@@ -66,7 +66,7 @@ export function clockText(at: number, now: number, timeZone?: string): string {
   return day.format(at) === day.format(now) ? time : `${day.format(at)} ${time}`;
 }
 
-/** JSON on one line, as a table shows a value; cut after so many characters. */
+/** A value as JSON on one line, for a table. A long text is cut. */
 export function valueText(value: unknown, longest = 80): string {
   if (value === undefined) return NOT_KNOWN;
   const text = JSON.stringify(value) ?? String(value);

@@ -47,7 +47,7 @@ export interface FeedPage {
 
 const KEPT = 2_000;
 const MOST_ITEMS = 500;
-/** Without `after`: so many of the last. */
+/** The number of newest entries that a request without `after` gets. */
 const FIRST_ITEMS = 100;
 const TELEMETRY_MS = 1_000;
 const LONGEST_CHANGE = 4_000;

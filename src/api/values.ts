@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { ERRORS, type ErrorCode } from '../errors.ts';
 import type { JsonObject, JsonValue } from '../json/json.ts';
-import { TWIN_STATUSES, WORK_PRIORITIES } from '../twin/snapshot/snapshot.ts';
+import { POLICY_STATUSES, TWIN_STATUSES, WORK_PRIORITIES } from '../twin/snapshot/snapshot.ts';
 
 /* The values that the answers of the HTTP functions are made of. */
 
@@ -29,17 +29,7 @@ export const share = z.number().min(0).max(1);
 
 export const host = z.string().meta({ description: 'A hub: its classic host name, in lower case.' });
 export const twinStatus = z.enum(TWIN_STATUSES);
-export const policyStatus = z.enum([
-  'unreached',
-  'inSync',
-  'pending',
-  'drifted',
-  'held',
-  'rejected',
-  'contested',
-  'lost',
-  'silent',
-]);
+export const policyStatus = z.enum(POLICY_STATUSES);
 export const propertyStatus = z.enum(['inSync', 'pending', 'drifted', 'rejected', 'contested']);
 export const policyMode = z.enum(['enforce', 'adopt', 'seed', 'observe']);
 export const workPriority = z.enum(WORK_PRIORITIES);

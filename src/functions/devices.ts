@@ -9,11 +9,11 @@ import type { ListedSnapshot } from '../store/twins/twin-lists.ts';
 import { cursorText, listedHubs, listedPartitions, readCursor } from './cursor.ts';
 import { answeringErrors, type HttpHandler, taggedAnswer } from './http-answer.ts';
 
-/** One request reads at most so many rows. If a filter matches few twins, the page is short and has a `next`. */
+/** The most rows that one request reads. If a filter matches few twins, the page is short and has a `next`. */
 const MOST_ROWS = 5_000;
-/** The tables answer at most so many rows in one call. */
+/** The most rows that Table Storage answers in one call. */
 const ROWS_A_CALL = 1_000;
-/** A call counts as so many rows at least, because an empty partition costs a call too. */
+/** The least rows that a call counts as, because a call for an empty partition costs time too. */
 const LEAST_ROWS = 50;
 /** Sorts after every key: `~` begins an escape, and two of them never stand together. */
 const BEHIND_ALL = '~~';

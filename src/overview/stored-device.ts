@@ -19,7 +19,7 @@ export interface DeviceSources {
 export interface StoredDevice {
   readonly fleet: Fleet;
   readonly control: Control;
-  /** The twins of the device and of its modules, on each hub that has one. Without what is to be redacted. */
+  /** The twins of the device and of its modules, on each hub that has one. Values that the fleet file redacts are hashed. */
   readonly twins: readonly { readonly hub: Hub; readonly snapshot: Snapshot }[];
   /** The newest first. */
   readonly receipts: readonly Receipt[];

@@ -7,7 +7,7 @@ import { systemTime } from '../../src/time/epoch-ms.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 import { berth, flags, listen } from './terminals.ts';
 
-/** A Function App that accepts one key, and refuses what is no request of DPS. */
+/** A Function App that accepts one key. It refuses requests that do not have the form of DPS. */
 async function startApp(key: string) {
   const asked: string[] = [];
   const server = createServer(async (incoming, response) => {

@@ -28,7 +28,7 @@ export function buildBundles(): Bundles {
 }
 
 /**
- * The project's fleet file with hubs whose budget makes nobody wait: with the smallest ones, the first list of a hub's twins
+ * The project's fleet file with hubs whose budget is large. With the smallest hubs, the first list of a hub's twins
  * gets its permit after twenty seconds, and each run waits for that.
  */
 function withLargeHubs(text: string): object {

@@ -1,4 +1,4 @@
-import { deviceHref, listHref } from '../../address/route.ts';
+import { listHref } from '../../address/route.ts';
 import { useApi, useList } from '../../api/berth.ts';
 import type { AttentionPage, FleetStatus } from '../../api/contract.ts';
 import { DataTable, type TableColumn } from '../../parts/data-table.tsx';
@@ -8,6 +8,7 @@ import { Pager } from '../../parts/pager.tsx';
 import { Empty, Loading, PageHead, Section } from '../../parts/section.tsx';
 import { StatusBadge } from '../../parts/status-badge.tsx';
 import { Ago } from '../../parts/time.tsx';
+import { TWIN_COLUMNS } from '../../parts/twin-columns.tsx';
 import { hubName } from '../../words/format.ts';
 import { statusWords } from '../../words/statuses.ts';
 
@@ -57,18 +58,7 @@ function keyOf({ hub, deviceId, moduleId }: Item): string {
 }
 
 const COLUMNS: readonly TableColumn<Item>[] = [
-  {
-    title: 'Device',
-    cell: ({ deviceId, moduleId }) => (
-      <div class="stacked">
-        <a data-row-link href={deviceHref(deviceId)}>
-          {deviceId}
-        </a>
-        {moduleId !== undefined && <span class="muted">module {moduleId}</span>}
-      </div>
-    ),
-  },
-  { title: 'Hub', cell: ({ hub }) => <span title={hub}>{hubName(hub)}</span> },
+  ...TWIN_COLUMNS,
   { title: 'Status', explain: 'How the twin stands.', cell: ({ status }) => <StatusBadge status={status} /> },
   { title: 'Since', explain: 'When the twin got this status.', cell: ({ since }) => <Ago at={since} /> },
   {

@@ -1,4 +1,4 @@
-import { deviceHref, listHref } from '../../address/route.ts';
+import { listHref } from '../../address/route.ts';
 import { useApi, useList } from '../../api/berth.ts';
 import type { DevicePage, FleetStatus } from '../../api/contract.ts';
 import { DataTable, type TableColumn } from '../../parts/data-table.tsx';
@@ -7,6 +7,7 @@ import { routeWith, usePages } from '../../parts/paged.ts';
 import { Pager } from '../../parts/pager.tsx';
 import { Empty, Loading, PageHead, Section } from '../../parts/section.tsx';
 import { StatusBadge } from '../../parts/status-badge.tsx';
+import { TWIN_COLUMNS } from '../../parts/twin-columns.tsx';
 import { hubName } from '../../words/format.ts';
 import { policyStatusWords, STATUS_WORDS, STATUSES } from '../../words/statuses.ts';
 
@@ -83,18 +84,7 @@ function keyOf({ hub, deviceId, moduleId }: DeviceRow): string {
 }
 
 const COLUMNS: readonly TableColumn<DeviceRow>[] = [
-  {
-    title: 'Device',
-    cell: ({ deviceId, moduleId }) => (
-      <div class="stacked">
-        <a data-row-link href={deviceHref(deviceId)}>
-          {deviceId}
-        </a>
-        {moduleId !== null && <span class="muted">module {moduleId}</span>}
-      </div>
-    ),
-  },
-  { title: 'Hub', cell: ({ hub }) => <span title={hub}>{hubName(hub)}</span> },
+  ...TWIN_COLUMNS,
   { title: 'Status', explain: 'How the twin stands.', cell: ({ status }) => <StatusBadge status={status} /> },
   {
     title: 'Policies',

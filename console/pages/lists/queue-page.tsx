@@ -1,4 +1,3 @@
-import { deviceHref } from '../../address/route.ts';
 import { useList } from '../../api/berth.ts';
 import type { QueuePage as Queue } from '../../api/contract.ts';
 import { DataTable, type TableColumn } from '../../parts/data-table.tsx';
@@ -8,7 +7,7 @@ import { Empty, Loading, PageHead, Section } from '../../parts/section.tsx';
 import { Badge } from '../../parts/status-badge.tsx';
 import { Term } from '../../parts/term.tsx';
 import { Ago, At } from '../../parts/time.tsx';
-import { hubName } from '../../words/format.ts';
+import { TWIN_COLUMNS } from '../../parts/twin-columns.tsx';
 
 type Item = Queue['items'][number];
 
@@ -52,18 +51,7 @@ const PRIORITIES: Readonly<Record<Item['priority'], string>> = {
 };
 
 const COLUMNS: readonly TableColumn<Item>[] = [
-  {
-    title: 'Device',
-    cell: ({ deviceId, moduleId }) => (
-      <div class="stacked">
-        <a data-row-link href={deviceHref(deviceId)}>
-          {deviceId}
-        </a>
-        {moduleId !== null && <span class="muted">module {moduleId}</span>}
-      </div>
-    ),
-  },
-  { title: 'Hub', cell: ({ hub }) => <span title={hub}>{hubName(hub)}</span> },
+  ...TWIN_COLUMNS,
   {
     title: 'Priority',
     explain: 'The order of work: edit, drift, resync, activity.',

@@ -157,7 +157,7 @@ export function plan(input: TwinPlanInput, work: ExpressionWork = new Expression
 }
 
 /** From the best to the worst. */
-const POLICY_STATUSES: readonly PolicyStatus[] = [
+const FROM_BEST_TO_WORST: readonly PolicyStatus[] = [
   'unreached',
   'inSync',
   'pending',
@@ -193,7 +193,7 @@ function historyOrFirst(snapshot: Snapshot, { key, report }: OwnedLeaf): PathHis
 }
 
 function isWorse(one: PolicyStatus, other: PolicyStatus): boolean {
-  return one !== other && POLICY_STATUSES.indexOf(one) > POLICY_STATUSES.indexOf(other);
+  return one !== other && FROM_BEST_TO_WORST.indexOf(one) > FROM_BEST_TO_WORST.indexOf(other);
 }
 
 function worse(one: PolicyStatus | undefined, other: PolicyStatus): PolicyStatus {

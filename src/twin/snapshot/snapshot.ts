@@ -116,21 +116,23 @@ export interface LastReconcile {
   readonly isHeld: boolean;
 }
 
+export const POLICY_STATUSES = [
+  'unreached',
+  'inSync',
+  'pending',
+  'drifted',
+  'held',
+  'rejected',
+  'contested',
+  'lost',
+  'silent',
+] as const;
 /**
  * The worst status of the properties that a policy owns in a twin. `held`: a correction is held. `unreached`: nothing
  * differs, or the previous content applies, and the rollout of the policy has not reached the twin. `lost`: in a rollout in
  * stages, the device has shown no life since its first write. `silent`: as `lost`, and it was silent before already.
  */
-export type PolicyStatus =
-  | 'unreached'
-  | 'inSync'
-  | 'pending'
-  | 'drifted'
-  | 'held'
-  | 'rejected'
-  | 'contested'
-  | 'lost'
-  | 'silent';
+export type PolicyStatus = (typeof POLICY_STATUSES)[number];
 
 /** What Berth stores about one path that a policy may own. */
 export interface PathHistory {

@@ -4,6 +4,7 @@ import { isObject, type JsonObject, type JsonValue } from '../../json/json.ts';
 import { epochMsSchema } from '../../time/epoch-ms-schema.ts';
 import { type Instant, NEVER, parseInstant } from '../../time/instant.ts';
 import {
+  POLICY_STATUSES,
   restoreSnapshot,
   type Snapshot,
   TWIN_STATUSES,
@@ -35,17 +36,7 @@ const history = z.object({
   replaced: z.object({ policy: z.string(), value, at: instant, lifeAt: instant.optional() }).optional(),
 });
 
-const policyStatus = z.enum([
-  'unreached',
-  'inSync',
-  'pending',
-  'drifted',
-  'held',
-  'rejected',
-  'contested',
-  'lost',
-  'silent',
-]);
+const policyStatus = z.enum(POLICY_STATUSES);
 
 /** A snapshot as it is stored: JSON without undefined members. */
 const stored = z.object({
