@@ -5,6 +5,7 @@ import type { HttpResponse, HttpService } from '../https/exchange.ts';
 import { type LocalLog, silent } from '../log.ts';
 import type { MqttService } from '../mqtt/index.ts';
 import { createHubAmqpService } from './amqp/hub-service.ts';
+import { openDeviceLinks } from './device-api/amqp/device-links.ts';
 import { readDeviceCall, serveDeviceCall } from './device-api/device-https.ts';
 import { createDeviceService } from './device-api/device-service.ts';
 import type { FaultSettings } from './faults/faults.ts';
@@ -161,7 +162,9 @@ export function createIotHubs(options: LocalIotHubsOptions): IotHubs {
       },
     },
     mqtt: createDeviceService(hubOf, policies),
-    amqp: createHubAmqpService({ hubOf, all: [...hubs.values()].map(({ hub }) => hub), policies }, []),
+    amqp: createHubAmqpService({ hubOf, all: [...hubs.values()].map(({ hub }) => hub), policies }, [
+      openDeviceLinks,
+    ]),
     views,
     view: (host) => views.find((view) => isSameHub(view.host, host)),
     provisioning(host) {
