@@ -4,11 +4,11 @@ import { undecodable } from '../../../amqp/conditions.ts';
 import { MalformedMessageError } from '../../../amqp/encoding.ts';
 import { type AmqpClient, type AmqpError, Outbox, openInbox } from '../../../amqp/index.ts';
 import { type DecodedMessage, decodeMessage, encodableId } from '../../../amqp/message.ts';
+import { countRefusal, readOwnTwin, report } from '../../device-api/device-requests.ts';
 import type { LocalHub } from '../../hub/hub.ts';
 import type { Address } from '../../model/address.ts';
 import { errorDocument, HubRefusal } from '../../model/hub-error.ts';
 import { type HubTwinSection, sectionForDevice } from '../../model/twin.ts';
-import { countRefusal, readOwnTwin, report } from '../device-requests.ts';
 
 /** A request has at most the bytes of a reported section (32 KB) in JSON. Larger ones are refused by the twin. */
 const MAX_REQUEST_BYTES = 256 * 1024;

@@ -2,10 +2,10 @@ import type { Receiver, Sender } from 'rhea';
 import { notImplemented } from '../../../amqp/conditions.ts';
 import type { AmqpError, AmqpNode, OpenedLink } from '../../../amqp/index.ts';
 import { notHere } from '../../../errors.ts';
-import { hubNotFound } from '../../amqp/hub-access.ts';
-import type { HubConnection, HubLinks } from '../../amqp/hub-service.ts';
 import { type Address, addressKey, addressOf } from '../../model/address.ts';
 import { readHubName } from '../../model/host-name.ts';
+import { hubNotFound } from '../hub-access.ts';
+import type { HubConnection, HubLinks } from '../hub-service.ts';
 import { ConnectedDevice, type DeviceNode } from './connected-device.ts';
 
 /** The device sends the model that it implements with a link (azure-iot-sdk-csharp, AmqpIotConstants.cs). */
