@@ -17,9 +17,10 @@ import {
   readIdentity,
   updateIdentity,
 } from '../operations/identity-operations.ts';
-import { parseQuery } from '../operations/query.ts';
 import { queryPage } from '../operations/query-page.ts';
 import { patchTwinOf, replaceTwinOf, serviceTwin } from '../operations/twin-operations.ts';
+import { parseQuery } from '../query/parse-query.ts';
+import type { Query } from '../query/syntax.ts';
 import { readCloudMessage } from './cloud-message-request.ts';
 import { authorizeService } from './service-authorization.ts';
 
@@ -212,11 +213,17 @@ async function postQuery(hub: LocalHub, request: HttpRequest): Promise<HttpRespo
   return {
     status: 200,
     headers: {
-      'x-ms-item-type': query.columns === undefined ? 'Twin' : 'Raw',
+      'x-ms-item-type': itemTypeOf(query),
       ...(continuation !== undefined && { 'x-ms-continuation': continuation }),
     },
     body: rows,
   };
+}
+
+/** The names in azure-iot-sdk-csharp, `QueryResponseType`. */
+function itemTypeOf({ columns, from }: Query): string {
+  if (columns !== undefined) return 'Raw';
+  return from === 'devices.jobs' ? 'DeviceJob' : 'Twin';
 }
 
 async function getStatistics(hub: LocalHub): Promise<HttpResponse> {
