@@ -3,6 +3,7 @@ import type { JsonObject } from '../../src/json/json.ts';
 import type { HttpResponse, HttpService } from '../https/exchange.ts';
 import { type LocalLog, silent } from '../log.ts';
 import type { MqttService } from '../mqtt/index.ts';
+import { keepEvaluating } from './configurations/evaluator.ts';
 import { readDeviceCall, serveDeviceCall } from './device-api/device-https.ts';
 import { createDeviceService } from './device-api/device-service.ts';
 import type { FaultSettings } from './faults/faults.ts';
@@ -34,6 +35,11 @@ export interface LocalIotHubsOptions {
   readonly log?: LocalLog;
   /** Milliseconds since the epoch; default `Date.now`. */
   readonly now?: () => number;
+  /**
+   * How often configurations are evaluated, in milliseconds of the clock. Default: ten seconds. Azure evaluates them every
+   * five minutes.
+   */
+  readonly configurationPeriodMs?: number;
   /** How bursts are handled; default: as in Azure. */
   readonly shaping?: Shaping;
 }
@@ -112,6 +118,7 @@ export function createIotHubs(options: LocalIotHubsOptions): IotHubs {
     log = silent,
     now = Date.now,
     shaping = DEFAULT_SHAPING,
+    configurationPeriodMs = 10_000,
   } = options;
   const policies = builtInPolicies(serviceKey);
   const hubs = new Map<string, FaultyHub>();
@@ -123,6 +130,7 @@ export function createIotHubs(options: LocalIotHubsOptions): IotHubs {
     );
     const { sink: events, notifies } = faults;
     const hub = createHub(settings, { file, sink: events, log, now, shaping, notifies });
+    keepEvaluating(hub, configurationPeriodMs);
     hubs.set(key, { hub, faults });
   }
   const hubOf = (host: string): LocalHub | undefined => hubs.get(readHubName(host).hub)?.hub;

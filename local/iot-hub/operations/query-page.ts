@@ -83,6 +83,13 @@ function pageOfDocuments(
   return { rows, continuation: undefined };
 }
 
+/** The number of rows of a query. */
+export function countRows(hub: LocalHub, query: Query): number {
+  const documents = selected(hub, query);
+  const rows = isGrouped(query) ? groupedRows(query, documents).length : [...documents].length;
+  return Math.min(rows, query.top ?? rows);
+}
+
 /** The documents of a collection after the one with the key `after`, in the order of their keys; '': all of them. */
 function* documents(
   hub: LocalHub,

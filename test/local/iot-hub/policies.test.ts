@@ -125,7 +125,6 @@ describe('what is not in the local hub', () => {
   afterEach(() => local.close());
 
   test.each([
-    ['GET', '/configurations/c'],
     ['PUT', '/jobs/v2/j'],
     ['GET', '/digitaltwins/dev-1'],
     ['POST', '/devices/dev-1/applyConfigurationContent'],
