@@ -12,6 +12,7 @@ import type { HubCounters } from './hub/counters.ts';
 import { type EventSink, lostEvent } from './hub/event-sink.ts';
 import { createHub, entryOf, type HubSettings, type LocalHub } from './hub/hub.ts';
 import { DEFAULT_SHAPING, type Shaping } from './hub/throttle.ts';
+import { keepRunningJobs } from './jobs/job-runner.ts';
 import { builtInPolicies } from './model/access-policy.ts';
 import { type Address, addressOf } from './model/address.ts';
 import { isSameHub, namesOf, readHubName } from './model/host-name.ts';
@@ -131,6 +132,7 @@ export function createIotHubs(options: LocalIotHubsOptions): IotHubs {
     const { sink: events, notifies } = faults;
     const hub = createHub(settings, { file, sink: events, log, now, shaping, notifies });
     keepEvaluating(hub, configurationPeriodMs);
+    keepRunningJobs(hub);
     hubs.set(key, { hub, faults });
   }
   const hubOf = (host: string): LocalHub | undefined => hubs.get(readHubName(host).hub)?.hub;

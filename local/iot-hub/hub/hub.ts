@@ -10,6 +10,7 @@ import { createCounters, type HubCounters } from './counters.ts';
 import { type DeviceStore, type Entry, openDeviceStore } from './device-store.ts';
 import { type EventSink, type HubEvent, lostEvent } from './event-sink.ts';
 import { connectionChanged, type Origin } from './events.ts';
+import { type JobStore, openJobs } from './job-store.ts';
 import { createMessageLocks, type MessageLocks } from './message-locks.ts';
 import { createMethodCalls, type MethodCalls } from './method-calls.ts';
 import { type PastTwins, rememberTwins } from './past-twins.ts';
@@ -50,6 +51,7 @@ export interface LocalHub {
   readonly tier: LocalTier;
   readonly store: DeviceStore;
   readonly configurations: ConfigurationStore;
+  readonly jobs: JobStore;
   /** Recent states of its twins. */
   readonly past: PastTwins;
   readonly connections: Connections;
@@ -80,11 +82,12 @@ export interface LocalHub {
   close(): void;
 }
 
-/** Operations on identities, connections and configurations cost no messages ("Azure IoT Hub billing information"). */
+/** Operations on identities, connections, configurations and jobs cost no messages ("Azure IoT Hub billing information"). */
 const FREE: ReadonlySet<ThrottledOperation> = new Set([
   'identityOperations',
   'connections',
   'configurations',
+  'jobs',
 ]);
 
 export function createHub(settings: HubSettings, context: HubContext): LocalHub {
@@ -111,6 +114,7 @@ export function createHub(settings: HubSettings, context: HubContext): LocalHub 
     store,
     past,
     configurations: openConfigurations(besideDevices(file, 'configurations')),
+    jobs: openJobs(besideDevices(file, 'jobs')),
     connections: createConnections(),
     methods: createMethodCalls(),
     messageLocks: createMessageLocks(now),
@@ -146,6 +150,7 @@ export function createHub(settings: HubSettings, context: HubContext): LocalHub 
       closing.abort();
       this.store.close();
       this.configurations.close();
+      this.jobs.close();
     },
   };
 }

@@ -6,6 +6,7 @@ import type { JsonObject } from '../../../src/json/json.ts';
  * (learn.microsoft.com/rest/api/iothub/common-error-codes).
  */
 const REFUSALS = {
+  GenericBadRequest: { status: 400, code: 400000 },
   InvalidProtocolVersion: { status: 400, code: 400001 },
   ArgumentInvalid: { status: 400, code: 400004 },
   ArgumentNull: { status: 400, code: 400005 },
@@ -20,12 +21,14 @@ const REFUSALS = {
   DeviceMaximumQueueDepthExceeded: { status: 403, code: 403004 },
   IotHubNotFound: { status: 404, code: 401001 },
   DeviceNotFound: { status: 404, code: 404001 },
+  JobNotFound: { status: 404, code: 404002 },
   DeviceNotOnline: { status: 404, code: 404103 },
   IotHubFailingOver: { status: 404, code: 404012 },
   ModuleNotFound: { status: 404, code: 404010 },
   ConfigurationNotFound: { status: 404, code: 404301 },
   InvalidOperation: { status: 404, code: 400003 },
   DeviceAlreadyExists: { status: 409, code: 409001 },
+  JobAlreadyExists: { status: 409, code: 409002 },
   ModuleAlreadyExistsOnDevice: { status: 409, code: 409301 },
   ConfigurationAlreadyExists: { status: 409, code: 409401 },
   PreconditionFailed: { status: 412, code: 412001 },
@@ -34,6 +37,7 @@ const REFUSALS = {
   TooManyModulesOnDevice: { status: 413, code: 413003 },
   ConfigurationCountLimitExceeded: { status: 413, code: 413101 },
   ThrottlingException: { status: 429, code: 429001 },
+  ThrottlingMaxActiveJobCountExceeded: { status: 429, code: 429004 },
   /** Not in Azure: the local hub does not have this feature. */
   NotInLocalHub: { status: 501, code: 501000 },
   ServerError: { status: 500, code: 500001 },

@@ -96,7 +96,10 @@ function* documents(
   from: Collection,
   after: string,
 ): Iterable<readonly [key: string, document: JsonObject]> {
-  if (from === 'devices.jobs') return;
+  if (from === 'devices.jobs') {
+    for (const [key, device] of hub.jobs.sortedDevices(after)) yield [key, { ...device }];
+    return;
+  }
   const start = after === '' ? undefined : after;
   const entries =
     from === 'devices'

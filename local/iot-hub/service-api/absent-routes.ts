@@ -9,7 +9,7 @@ const ABSENT: readonly (readonly [RegExp, string])[] = [
   [/^\/messages\/servicebound(?:\/.*)?$/i, 'Feedback and file notifications are not'],
   [/^\/devices\/[^/]+\/files(?:\/.*)?$/, 'File upload is not'],
   [/^\/devices\/[^/]+\/applyConfigurationContent\/?$/i, 'Manifests for single devices are not'],
-  [/^\/jobs(?:\/.*)?$/, 'Jobs are not'],
+  [/^\/jobs(?!\/v2\/)(?:\/.*)?$/, 'Jobs that import or export devices are not'],
   [/^\/digitaltwins(?:\/.*)?$/i, 'The digital twin API is not'],
 ];
 

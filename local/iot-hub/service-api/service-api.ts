@@ -23,6 +23,7 @@ import { parseQuery } from '../query/parse-query.ts';
 import type { Query } from '../query/syntax.ts';
 import { readCloudMessage } from './cloud-message-request.ts';
 import { CONFIGURATION_OPERATIONS } from './configuration-routes.ts';
+import { JOB_OPERATIONS } from './job-routes.ts';
 import { headerOf, readObject, type Serve, type ServiceOperation } from './operation.ts';
 import { authorizeService } from './service-authorization.ts';
 
@@ -32,6 +33,7 @@ const MAX_LISTED = 1000;
 /** The operations by method and path. `{id}` can also be `{id}/modules/{moduleId}`. */
 const OPERATIONS: ReadonlyMap<string, ServiceOperation> = new Map<string, ServiceOperation>([
   ...CONFIGURATION_OPERATIONS,
+  ...JOB_OPERATIONS,
   ['GET /twins/{id}', { serve: getTwin, right: 'ServiceConnect' }],
   ['PATCH /twins/{id}', { serve: writeTwin(patchTwinOf), right: 'ServiceConnect' }],
   ['PUT /twins/{id}', { serve: writeTwin(replaceTwinOf), right: 'ServiceConnect' }],
@@ -83,11 +85,14 @@ function route(request: HttpRequest): { operation: ServiceOperation; address: Ad
   const segments = pathSegments(request.path);
   if (segments === undefined)
     throw new HubRefusal('ArgumentInvalid', 'The encoding of the path is not valid.');
-  const [collection, deviceId, sub, moduleId, ...below] = segments;
+  // The paths of jobs begin with two fixed segments.
+  const fixedLength = segments[0] === 'jobs' ? 2 : 1;
+  const collection = segments.slice(0, fixedLength).join('/');
+  const [deviceId, sub, moduleId, ...below] = segments.slice(fixedLength);
   const fixed = OPERATIONS.get(`${request.method} /${segments.join('/').replace(/\/$/, '')}`);
   if (fixed !== undefined) return { operation: fixed, address: { deviceId: '' } };
   const isModule = sub === 'modules' && moduleId !== undefined && moduleId !== '';
-  const rest = isModule ? below : segments.slice(2);
+  const rest = isModule ? below : segments.slice(fixedLength + 1);
   // This path has two segments, and the SDKs write it in two cases.
   const isMessage = !isModule && rest.join('/').toLowerCase() === 'messages/devicebound';
   const [action, ...more] = isMessage ? ['messages/devicebound'] : rest;

@@ -8,6 +8,7 @@ import { openEnrollments } from '../../../local/dps/enrollments/enrollment-store
 import { openRegistrations } from '../../../local/dps/registration/registration.ts';
 import { openConfigurations } from '../../../local/iot-hub/hub/configuration-store.ts';
 import { openDeviceStore } from '../../../local/iot-hub/hub/device-store.ts';
+import { openJobs } from '../../../local/iot-hub/hub/job-store.ts';
 import { temporaryFolder } from '../../support/temporary-folder.ts';
 
 let directory: string;
@@ -38,6 +39,15 @@ const JOURNALS: readonly (readonly [string, (file: string) => { close(): void },
       { put: { id: 'c', content: { kind: 'device' } } },
       { put: { id: 'c', content: { kind: 'other', deviceContent: {} } } },
       { remove: '' },
+    ],
+  ],
+  [
+    'hub.jobs.jsonl',
+    openJobs,
+    [
+      { job: { jobId: 'j', task: { type: 'other' } } },
+      { device: { deviceId: 'd', jobId: 'j', status: 'lost' } },
+      { remove: 1 },
     ],
   ],
   [
