@@ -82,7 +82,7 @@ function readToken(token: string): number {
 function existing(hub: LocalHub, jobId: string): HubJob {
   const job = hub.jobs.get(jobId);
   if (job !== undefined) return job;
-  throw new HubRefusal('JobNotFound', `HubJob ${jobId.slice(0, 140)} was not found.`);
+  throw new HubRefusal('JobNotFound', `Job ${jobId.slice(0, 140)} was not found.`);
 }
 
 function describe(hub: LocalHub, job: HubJob): JsonObject {
