@@ -5,6 +5,7 @@ import type { HttpResponse, HttpService } from '../https/exchange.ts';
 import { type LocalLog, silent } from '../log.ts';
 import type { MqttService } from '../mqtt/index.ts';
 import { createHubAmqpService } from './amqp/hub-service.ts';
+import { keepEvaluating } from './configurations/evaluator.ts';
 import { readDeviceCall, serveDeviceCall } from './device-api/device-https.ts';
 import { createDeviceService } from './device-api/device-service.ts';
 import type { FaultSettings } from './faults/faults.ts';
@@ -13,6 +14,7 @@ import type { HubCounters } from './hub/counters.ts';
 import { type EventSink, lostEvent } from './hub/event-sink.ts';
 import { createHub, entryOf, type HubSettings, type LocalHub } from './hub/hub.ts';
 import { DEFAULT_SHAPING, type Shaping } from './hub/throttle.ts';
+import { keepRunningJobs } from './jobs/job-runner.ts';
 import { builtInPolicies } from './model/access-policy.ts';
 import { type Address, addressOf } from './model/address.ts';
 import { isSameHub, namesOf, readHubName } from './model/host-name.ts';
@@ -36,6 +38,11 @@ export interface LocalIotHubsOptions {
   readonly log?: LocalLog;
   /** Milliseconds since the epoch; default `Date.now`. */
   readonly now?: () => number;
+  /**
+   * How often configurations are evaluated, in milliseconds of the clock. Default: ten seconds. Azure evaluates them every
+   * five minutes.
+   */
+  readonly configurationPeriodMs?: number;
   /** How bursts are handled; default: as in Azure. */
   readonly shaping?: Shaping;
 }
@@ -116,6 +123,7 @@ export function createIotHubs(options: LocalIotHubsOptions): IotHubs {
     log = silent,
     now = Date.now,
     shaping = DEFAULT_SHAPING,
+    configurationPeriodMs = 10_000,
   } = options;
   const policies = builtInPolicies(serviceKey);
   const hubs = new Map<string, FaultyHub>();
@@ -127,6 +135,8 @@ export function createIotHubs(options: LocalIotHubsOptions): IotHubs {
     );
     const { sink: events, notifies } = faults;
     const hub = createHub(settings, { file, sink: events, log, now, shaping, notifies });
+    keepEvaluating(hub, configurationPeriodMs);
+    keepRunningJobs(hub);
     hubs.set(key, { hub, faults });
   }
   const hubOf = (host: string): LocalHub | undefined => hubs.get(readHubName(host).hub)?.hub;

@@ -4,11 +4,13 @@ import type { LocalLog } from '../../log.ts';
 import type { Address } from '../model/address.ts';
 import { HubRefusal } from '../model/hub-error.ts';
 import { createClock, type Ticks } from '../model/instant.ts';
+import { type ConfigurationStore, openConfigurations } from './configuration-store.ts';
 import { type Connections, createConnections, type DeviceLink } from './connections.ts';
 import { createCounters, type HubCounters } from './counters.ts';
 import { type DeviceStore, type Entry, openDeviceStore } from './device-store.ts';
 import { type EventSink, type HubEvent, lostEvent } from './event-sink.ts';
 import { connectionChanged, type Origin } from './events.ts';
+import { type JobStore, openJobs } from './job-store.ts';
 import { createMessageLocks, type MessageLocks } from './message-locks.ts';
 import { createMethodCalls, type MethodCalls } from './method-calls.ts';
 import { type PastTwins, rememberTwins } from './past-twins.ts';
@@ -46,7 +48,10 @@ export interface LocalHub {
   readonly host: string;
   /** The first label of the host name. Events contain it. */
   readonly name: string;
+  readonly tier: LocalTier;
   readonly store: DeviceStore;
+  readonly configurations: ConfigurationStore;
+  readonly jobs: JobStore;
   /** Recent states of its twins. */
   readonly past: PastTwins;
   readonly connections: Connections;
@@ -77,8 +82,13 @@ export interface LocalHub {
   close(): void;
 }
 
-/** Operations on identities and connections cost no messages ("Azure IoT Hub billing information"). */
-const FREE: ReadonlySet<ThrottledOperation> = new Set(['identityOperations', 'connections']);
+/** Operations on identities, connections, configurations and jobs cost no messages ("Azure IoT Hub billing information"). */
+const FREE: ReadonlySet<ThrottledOperation> = new Set([
+  'identityOperations',
+  'connections',
+  'configurations',
+  'jobs',
+]);
 
 export function createHub(settings: HubSettings, context: HubContext): LocalHub {
   const { host, tier, units } = settings;
@@ -100,8 +110,11 @@ export function createHub(settings: HubSettings, context: HubContext): LocalHub 
   return {
     host,
     name,
+    tier,
     store,
     past,
+    configurations: openConfigurations(besideDevices(file, 'configurations')),
+    jobs: openJobs(besideDevices(file, 'jobs')),
     connections: createConnections(),
     methods: createMethodCalls(),
     messageLocks: createMessageLocks(now),
@@ -136,8 +149,15 @@ export function createHub(settings: HubSettings, context: HubContext): LocalHub 
     close() {
       closing.abort();
       this.store.close();
+      this.configurations.close();
+      this.jobs.close();
     },
   };
+}
+
+/** @example besideDevices('hubs/a.azure-devices.net.jsonl', 'jobs') → 'hubs/a.azure-devices.net.jobs.jsonl' */
+function besideDevices(file: string | undefined, kind: string): string | undefined {
+  return file?.replace(/\.jsonl$/, `.${kind}.jsonl`);
 }
 
 /**
