@@ -54,7 +54,12 @@ const terms = {
   lastUpdatedDateTimeUtc: time,
 };
 const group = z.looseObject({ ...terms, enrollmentGroupId: id });
-const individual = z.looseObject({ ...terms, registrationId: id, deviceId: z.string().optional() });
+const individual = z.looseObject({
+  ...terms,
+  registrationId: id,
+  deviceId: z.string().optional(),
+  optionalDeviceInformation: object.optional(),
+});
 
 const certificate = z.looseObject({
   name: id,

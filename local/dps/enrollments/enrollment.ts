@@ -48,6 +48,8 @@ export interface IndividualEnrollment extends EnrollmentTerms {
   readonly registrationId: string;
   /** Default: the registration id. */
   readonly deviceId?: string;
+  /** Notes of the operator. DPS only stores them. */
+  readonly optionalDeviceInformation?: JsonObject;
 }
 
 export interface EnrollmentGroup extends EnrollmentTerms {
@@ -91,6 +93,9 @@ export function describeEnrollment(enrollment: StoredEnrollment): JsonObject {
     : {
         registrationId: enrollment.registrationId,
         ...(enrollment.deviceId !== undefined && { deviceId: enrollment.deviceId }),
+        ...(enrollment.optionalDeviceInformation && {
+          optionalDeviceInformation: enrollment.optionalDeviceInformation,
+        }),
       };
   return {
     ...identity,

@@ -1,12 +1,8 @@
 import type { CertificateStore } from '../certificates/certificate-store.ts';
 import type { EnrollmentStore } from '../enrollments/enrollment-store.ts';
+import { isRegistrationId } from '../enrollments/registration-id.ts';
 import { type AttestedDevice, attest, type Evidence } from './attestation.ts';
 import type { DpsRefusal } from './dps-error.ts';
-
-/**
- * Up to 128 characters. The last one is a letter, digit or dash. Ids are not case-sensitive (concepts-service.md).
- */
-const REGISTRATION_ID = /^[a-z0-9\-._:]{0,127}[a-z0-9-]$/i;
 
 /** Identifies a device, or returns the refusal. */
 export type Attester = (claim: {
@@ -30,7 +26,7 @@ export function createAttester(
 ): Attester {
   return ({ scope, registrationId, evidence }) => {
     if (scope.toLowerCase() !== idScope.toLowerCase()) return 'unauthorized';
-    if (!REGISTRATION_ID.test(registrationId)) return 'invalidArgument';
+    if (!isRegistrationId(registrationId)) return 'invalidArgument';
     const claim = { idScope, registrationId, now: now(), authority: certificates.verified };
     const attested = attest(enrollments.values(), claim, evidence);
     return attested === 'tpm' ? 'tpmUnknown' : (attested ?? 'unauthorized');
