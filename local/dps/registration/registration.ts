@@ -12,7 +12,7 @@ export interface Registration {
   /** In the spelling of the first registration. Ids are not case-sensitive. */
   readonly registrationId: string;
   readonly enrollmentId: string;
-  readonly attestation: 'symmetricKey' | 'x509';
+  readonly attestation: 'symmetricKey' | 'x509' | 'tpm';
   /** The state of the last attempt. */
   readonly status: 'assigned' | 'failed' | 'disabled';
   readonly substatus?: Substatus;

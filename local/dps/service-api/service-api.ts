@@ -10,10 +10,10 @@ import { describeMechanism } from '../enrollments/enrollment-wire.ts';
 import { DPS_REFUSALS, refusalBody } from '../registration/dps-error.ts';
 import { describeRecord, type RegistrationStore } from '../registration/registration.ts';
 import { MAX_MESSAGE_BYTES } from '../registration/webhook.ts';
-import { runBulk } from './bulk-operation.ts';
+import { runEnrollmentBulk } from './enrollment-bulk.ts';
 import { shapeOf } from './enrollment-shape.ts';
 import { createEnrollmentWrites } from './enrollment-writes.ts';
-import { queryPage } from './query-page.ts';
+import { pageOfRecords } from './record-page.ts';
 import { checkMatch, Refused } from './refused.ts';
 import { denialOf } from './service-authorization.ts';
 
@@ -88,10 +88,10 @@ export function createServiceApi(options: ServiceApiOptions): HttpService {
     });
     const call = `${request.method}${id === undefined ? '' : ' {id}'}${sub === undefined ? '' : `/${sub}`}`;
     if (call === 'POST')
-      return { status: 200, body: runBulk(kind, parseRequestJson(request.body), shape, writes) };
+      return { status: 200, body: runEnrollmentBulk(kind, parseRequestJson(request.body), shape, writes) };
     if (id === undefined) throw new Refused('notAllowed', `${request.method} needs an id.`);
     if (call === 'POST {id}' && id.toLowerCase() === 'query')
-      return queryPage(request, {
+      return pageOfRecords(request, {
         items: enrollments.values().filter((each) => isGroup(each) === (kind === 'group')),
         idOf: enrollmentId,
         describe,
@@ -120,7 +120,7 @@ export function createServiceApi(options: ServiceApiOptions): HttpService {
     if (id === undefined) throw new Refused('notAllowed', `${request.method} needs an id.`);
     if (request.method === 'POST' && sub === 'query') {
       const groupId = enrollmentId(writes.found('group', id)).toLowerCase();
-      return queryPage(request, {
+      return pageOfRecords(request, {
         items: [...registrations.values()].filter(
           ({ enrollmentId: through }) => through.toLowerCase() === groupId,
         ),

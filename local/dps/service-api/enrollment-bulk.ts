@@ -23,7 +23,7 @@ const FIELDS = {
  * @returns `{isSuccessful, errors: [{registrationId or enrollmentGroupId, errorCode, errorStatus}]}`
  * @throws Refused `invalidArgument` if the request itself is not valid. Nothing is then changed.
  */
-export function runBulk(
+export function runEnrollmentBulk(
   kind: StoredEnrollmentKind,
   body: JsonValue | undefined,
   shape: EnrollmentShape,

@@ -28,7 +28,7 @@ export interface QueriedItems<Item> {
  *
  * @throws Refused `invalidArgument` for another query, page size or token.
  */
-export function queryPage<Item>(request: HttpRequest, asked: QueriedItems<Item>): HttpResponse {
+export function pageOfRecords<Item>(request: HttpRequest, asked: QueriedItems<Item>): HttpResponse {
   checkQuery(request, asked.isBodyOptional === true);
   const size = pageSize(headerOf(request, 'x-ms-max-item-count'));
   const token = headerOf(request, 'x-ms-continuation');
