@@ -1,8 +1,10 @@
 import { join } from 'node:path';
 import type { JsonObject } from '../../src/json/json.ts';
+import type { AmqpService } from '../amqp/index.ts';
 import type { HttpResponse, HttpService } from '../https/exchange.ts';
 import { type LocalLog, silent } from '../log.ts';
 import type { MqttService } from '../mqtt/index.ts';
+import { createHubAmqpService } from './amqp/hub-service.ts';
 import { readDeviceCall, serveDeviceCall } from './device-api/device-https.ts';
 import { createDeviceService } from './device-api/device-service.ts';
 import type { FaultSettings } from './faults/faults.ts';
@@ -96,6 +98,8 @@ export interface IotHubs {
   readonly https: HttpService;
   /** The device API of all hubs. */
   readonly mqtt: MqttService;
+  /** The APIs of all hubs over AMQP. */
+  readonly amqp: AmqpService;
   readonly views: readonly HubView[];
   view(host: string): HubView | undefined;
   /** The access of DPS to a hub, by the host name of its link; undefined for an unknown host. */
@@ -157,6 +161,7 @@ export function createIotHubs(options: LocalIotHubsOptions): IotHubs {
       },
     },
     mqtt: createDeviceService(hubOf, policies),
+    amqp: createHubAmqpService({ hubOf, all: [...hubs.values()].map(({ hub }) => hub), policies }, []),
     views,
     view: (host) => views.find((view) => isSameHub(view.host, host)),
     provisioning(host) {

@@ -152,7 +152,7 @@ describe('what is not in the local hub', () => {
     });
 
     expect(answer.status).toBe(501);
-    expect(answer.body.Message).toContain('WebSocket are not in the local hub');
+    expect(answer.body.Message).toContain('WebSockets without TLS are not in the local hub');
   });
 
   test('an unknown route is 404 even with a wrong token', async () => {
