@@ -18,6 +18,7 @@ import { createAttester } from './registration/attester.ts';
 import { createRegistrar } from './registration/registrar.ts';
 import { openRegistrations, type Registration } from './registration/registration.ts';
 import { createRegistrationService } from './registration/registration-service.ts';
+import { createTpmChallenges } from './registration/tpm-challenges.ts';
 import { createWebhookCall, RETRY_WAITS_MS, type WebhookCall } from './registration/webhook.ts';
 import { createServiceApi } from './service-api/service-api.ts';
 
@@ -96,7 +97,7 @@ export function createDps(options: DpsOptions): Dps {
   const service = createRegistrationService({ store, registrar, retryAfter, log, now });
   const certificates = openCertificates(directory, now);
   const enrolled = openEnrollments(directory, enrollments, now);
-  const attester = createAttester(idScope, enrolled, certificates, now);
+  const attester = createAttester(idScope, enrolled, certificates, createTpmChallenges(now), now);
 
   return {
     https: createRuntimeHttps(idScope, serviceHost, attester, service),
