@@ -2,6 +2,7 @@ import { setMaxListeners } from 'node:events';
 import { setTimeout as wait } from 'node:timers/promises';
 import type { LocalLog } from '../../log.ts';
 import type { Address } from '../model/address.ts';
+import { isEdgeAgent } from '../model/edge.ts';
 import { HubRefusal } from '../model/hub-error.ts';
 import { createClock, type Ticks } from '../model/instant.ts';
 import { type Connections, createConnections, type DeviceLink } from './connections.ts';
@@ -77,8 +78,8 @@ export interface LocalHub {
   close(): void;
 }
 
-/** Operations on identities and connections cost no messages ("Azure IoT Hub billing information"). */
-const FREE: ReadonlySet<ThrottledOperation> = new Set(['identityOperations', 'connections']);
+/** Operations on identities, connections and deployments cost no messages ("Azure IoT Hub billing information"). */
+const FREE: ReadonlySet<ThrottledOperation> = new Set(['identityOperations', 'connections', 'applies']);
 
 export function createHub(settings: HubSettings, context: HubContext): LocalHub {
   const { host, tier, units } = settings;
@@ -168,16 +169,21 @@ export function connectDevice(hub: LocalHub, address: Address, link: DeviceLink)
   const at = hub.tick();
   const replaced = hub.connections.open(address, link, at);
   if (replaced !== undefined) {
-    hub.emit(connectionChanged(hub.origin(address, at), 'Disconnected'));
+    emitConnection(hub, hub.origin(address, at), 'Disconnected');
     replaced.close();
   }
-  hub.emit(connectionChanged(hub.origin(address, hub.tick()), 'Connected'));
+  emitConnection(hub, hub.origin(address, hub.tick()), 'Connected');
+}
+
+/** The agent of IoT Edge counts as disconnected at all times, so its connection sends no event. */
+function emitConnection(hub: LocalHub, origin: Origin, change: 'Connected' | 'Disconnected'): void {
+  if (!isEdgeAgent(origin.address)) hub.emit(connectionChanged(origin, change));
 }
 
 /** Closes a connection and sends the event, unless a newer connection has replaced it. */
 export function disconnectDevice(hub: LocalHub, address: Address, link: DeviceLink): void {
   const at = hub.tick();
   if (!hub.connections.end(address, link, at)) return;
-  hub.emit(connectionChanged(hub.origin(address, at), 'Disconnected'));
+  emitConnection(hub, hub.origin(address, at), 'Disconnected');
   link.close();
 }

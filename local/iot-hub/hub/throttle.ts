@@ -7,6 +7,7 @@ export type ThrottledOperation =
   | 'twinUpdates'
   | 'queries'
   | 'identityOperations'
+  | 'applies'
   | 'connections'
   | 'sends';
 
@@ -25,6 +26,8 @@ export function throttleRate(operation: ThrottledOperation, tier: LocalTier, uni
       return ((large ? 1000 : 20) * units) / MINUTE;
     case 'identityOperations':
       return ((large ? 5000 : 100) * units) / MINUTE;
+    case 'applies': // not in the table; the limit of operations on configurations, for all tiers
+      return (20 * units) / MINUTE;
     case 'connections':
     case 'sends':
       return basic ? Math.max(100, 12 * units) : (large ? 6000 : 120) * units;

@@ -8,7 +8,6 @@ const ABSENT: readonly (readonly [RegExp, string])[] = [
   [/^\/\$servicebus\/websocket\/?$/i, 'AMQP over WebSocket is not'],
   [/^\/messages\/servicebound(?:\/.*)?$/i, 'Feedback and file notifications are not'],
   [/^\/devices\/[^/]+\/files(?:\/.*)?$/, 'File upload is not'],
-  [/^\/devices\/[^/]+\/applyConfigurationContent\/?$/i, 'Configurations are not'],
   [/^\/configurations(?:\/.*)?$/, 'Configurations are not'],
   [/^\/jobs(?:\/.*)?$/, 'Jobs are not'],
   [/^\/digitaltwins(?:\/.*)?$/i, 'The digital twin API is not'],

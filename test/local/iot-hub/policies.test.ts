@@ -128,7 +128,6 @@ describe('what is not in the local hub', () => {
     ['GET', '/configurations/c'],
     ['PUT', '/jobs/v2/j'],
     ['GET', '/digitaltwins/dev-1'],
-    ['POST', '/devices/dev-1/applyConfigurationContent'],
     ['POST', '/devices/dev-1/files'],
     ['GET', '/messages/serviceBound/feedback'],
     ['GET', '/$iothub/websocket'],
