@@ -1,5 +1,7 @@
 import { join } from 'node:path';
 import type { Fleet } from '../src/fleet/fleet.ts';
+import { startAmqp } from './amqp/index.ts';
+import { azureWebSockets } from './azure-web-sockets.ts';
 import { type Azurite, startAzurite } from './azurite/index.ts';
 import { type CertificateAuthority, openAuthority } from './ca/index.ts';
 import {
@@ -131,7 +133,17 @@ export async function startCloud(options: CloudOptions): Promise<Cloud> {
     let bound: Ports = { ...ports, ...azurite.ports, amqp: eventHubs.port, functions: options.functionsPort };
     const ownPorts = () => pagePorts(bound);
     const services = [dps.https, dps.service, dps.management, hubs.https];
-    const https = await startHttp({ port: ports.https, certificate, services, ownPorts, log });
+    const mqtt = await startMqtt({ port: ports.mqtt, certificate, services: [hubs.mqtt, dps.mqtt], log });
+    closers.push(() => mqtt.close());
+    const amqps = await startAmqp({
+      port: ports.amqps,
+      certificate,
+      services: [hubs.amqp, dps.amqp, eventHubs.amqp],
+      log,
+    });
+    closers.push(() => amqps.close());
+    const webSockets = azureWebSockets({ mqtt, amqp: amqps });
+    const https = await startHttp({ port: ports.https, certificate, services, webSockets, ownPorts, log });
     closers.push(() => https.close());
     const rest = await startHttp({
       port: restPort,
@@ -145,8 +157,6 @@ export async function startCloud(options: CloudOptions): Promise<Cloud> {
       log,
     });
     closers.push(() => rest.close());
-    const mqtt = await startMqtt({ port: ports.mqtt, certificate, services: [hubs.mqtt, dps.mqtt], log });
-    closers.push(() => mqtt.close());
 
     const settings = {
       AzureWebJobsStorage: azurite.connectionString,
@@ -155,7 +165,7 @@ export async function startCloud(options: CloudOptions): Promise<Cloud> {
       TWIN_EVENTS_CONSUMER_GROUP: CONSUMER_GROUP,
       IOT_ENDPOINT: `http://127.0.0.1:${rest.port}`,
     };
-    bound = { ...bound, https: https.port, rest: rest.port, mqtt: mqtt.port };
+    bound = { ...bound, https: https.port, rest: rest.port, mqtt: mqtt.port, amqps: amqps.port };
     const control: ControlOptions = {
       hubs,
       dps,

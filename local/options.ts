@@ -7,7 +7,10 @@ export interface Ports {
   readonly rest: number;
   readonly https: number;
   readonly mqtt: number;
+  /** Event Hubs over plain AMQP. */
   readonly amqp: number;
+  /** AMQP over TLS: IoT hubs, DPS and Event Hubs. */
+  readonly amqps: number;
   readonly blob: number;
   readonly queue: number;
   readonly table: number;
@@ -21,6 +24,7 @@ export const DEFAULT_PORTS: Ports = {
   https: 7443,
   mqtt: 8883,
   amqp: 5672,
+  amqps: 5671,
   blob: 10000,
   queue: 10001,
   table: 10002,

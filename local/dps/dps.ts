@@ -1,11 +1,13 @@
 import { setMaxListeners } from 'node:events';
 import type { JsonObject } from '../../src/json/json.ts';
+import type { AmqpService } from '../amqp/index.ts';
 import type { HttpService } from '../https/exchange.ts';
 import type { ProvisioningAccess } from '../iot-hub/index.ts';
 import { type LocalLog, silent } from '../log.ts';
 import type { MqttService } from '../mqtt/index.ts';
 import { createCertificateApi } from './certificates/certificate-api.ts';
 import { openCertificates } from './certificates/certificate-store.ts';
+import { absentRuntimeAmqp } from './device-api/absent-amqp.ts';
 import { createRuntimeHttps } from './device-api/runtime-https.ts';
 import { createRuntimeMqtt } from './device-api/runtime-mqtt.ts';
 import { describeEnrollment, type Enrollment } from './enrollments/enrollment.ts';
@@ -54,6 +56,7 @@ export interface Dps {
   /** The part of Azure Resource Manager for the CA certificates of DPS. */
   readonly management: HttpService;
   readonly mqtt: MqttService;
+  readonly amqp: AmqpService;
   /** All registrations, for the control API. They contain no keys. */
   registrations(): readonly Registration[];
   /** All enrollments as DPS shows them: without keys, and the query of a webhook's URL masked. */
@@ -106,6 +109,7 @@ export function createDps(options: DpsOptions): Dps {
     }),
     management: createCertificateApi(certificates),
     mqtt: createRuntimeMqtt(idScope, attester, service),
+    amqp: absentRuntimeAmqp(),
     registrations: () => [...store.values()],
     enrollments: () => enrolled.values().map(describeEnrollment),
     close() {

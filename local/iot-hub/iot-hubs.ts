@@ -1,8 +1,11 @@
 import { join } from 'node:path';
 import type { JsonObject } from '../../src/json/json.ts';
+import type { AmqpService } from '../amqp/index.ts';
 import type { HttpResponse, HttpService } from '../https/exchange.ts';
 import { type LocalLog, silent } from '../log.ts';
 import type { MqttService } from '../mqtt/index.ts';
+import { createHubAmqpService } from './amqp/hub-service.ts';
+import { keepEvaluating } from './configurations/evaluator.ts';
 import { readDeviceCall, serveDeviceCall } from './device-api/device-https.ts';
 import { readDeviceModulesCall, serveDeviceModulesCall } from './device-api/device-modules.ts';
 import { createDeviceService } from './device-api/device-service.ts';
@@ -12,6 +15,7 @@ import type { HubCounters } from './hub/counters.ts';
 import { type EventSink, lostEvent } from './hub/event-sink.ts';
 import { createHub, entryOf, type HubSettings, type LocalHub } from './hub/hub.ts';
 import { DEFAULT_SHAPING, type Shaping } from './hub/throttle.ts';
+import { keepRunningJobs } from './jobs/job-runner.ts';
 import { builtInPolicies } from './model/access-policy.ts';
 import { type Address, addressOf } from './model/address.ts';
 import { isSameHub, namesOf, readHubName } from './model/host-name.ts';
@@ -41,6 +45,11 @@ export interface LocalIotHubsOptions {
   readonly log?: LocalLog;
   /** Milliseconds since the epoch; default `Date.now`. */
   readonly now?: () => number;
+  /**
+   * How often configurations are evaluated, in milliseconds of the clock. Default: ten seconds. Azure evaluates them every
+   * five minutes.
+   */
+  readonly configurationPeriodMs?: number;
   /** How bursts are handled; default: as in Azure. */
   readonly shaping?: Shaping;
 }
@@ -103,6 +112,8 @@ export interface IotHubs {
   readonly https: HttpService;
   /** The device API of all hubs. */
   readonly mqtt: MqttService;
+  /** The APIs of all hubs over AMQP. */
+  readonly amqp: AmqpService;
   readonly views: readonly HubView[];
   view(host: string): HubView | undefined;
   /** The access of DPS to a hub, by the host name of its link; undefined for an unknown host. */
@@ -119,6 +130,7 @@ export function createIotHubs(options: LocalIotHubsOptions): IotHubs {
     log = silent,
     now = Date.now,
     shaping = DEFAULT_SHAPING,
+    configurationPeriodMs = 10_000,
   } = options;
   const policies = builtInPolicies(serviceKey);
   const hubs = new Map<string, FaultyHub>();
@@ -130,6 +142,8 @@ export function createIotHubs(options: LocalIotHubsOptions): IotHubs {
     );
     const { sink: events, notifies } = faults;
     const hub = createHub(settings, { file, sink: events, log, now, shaping, notifies });
+    keepEvaluating(hub, configurationPeriodMs);
+    keepRunningJobs(hub);
     hubs.set(key, { hub, faults });
   }
   const hubOf = (host: string): LocalHub | undefined => hubs.get(readHubName(host).hub)?.hub;
@@ -168,6 +182,7 @@ export function createIotHubs(options: LocalIotHubsOptions): IotHubs {
       },
     },
     mqtt: createDeviceService(hubOf, policies),
+    amqp: createHubAmqpService({ hubOf, all: [...hubs.values()].map(({ hub }) => hub), policies }, []),
     views,
     view: (host) => views.find((view) => isSameHub(view.host, host)),
     provisioning(host) {

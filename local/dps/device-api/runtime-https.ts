@@ -37,7 +37,10 @@ export function createRuntimeHttps(
       path.toLowerCase().startsWith(prefix),
     async answer(request) {
       const answer = isWebSocketPath(request.path)
-        ? service.refuse('notInLocalDps', notHere('MQTT and AMQP over WebSocket are not in the local DPS.'))
+        ? service.refuse(
+            'notInLocalDps',
+            notHere('WebSockets without TLS are not in the local DPS. Use the port https (7443).'),
+          )
         : respond(request);
       const location = `https://${serviceHost}${request.path}`;
       const code = answer.body.errorCode;

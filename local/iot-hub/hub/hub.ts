@@ -5,11 +5,13 @@ import type { Address } from '../model/address.ts';
 import { isEdgeAgent } from '../model/edge.ts';
 import { HubRefusal } from '../model/hub-error.ts';
 import { createClock, type Ticks } from '../model/instant.ts';
+import { type ConfigurationStore, openConfigurations } from './configuration-store.ts';
 import { type Connections, createConnections, type DeviceLink } from './connections.ts';
 import { createCounters, type HubCounters } from './counters.ts';
 import { type DeviceStore, type Entry, openDeviceStore } from './device-store.ts';
 import { type EventSink, type HubEvent, lostEvent } from './event-sink.ts';
 import { connectionChanged, type Origin } from './events.ts';
+import { type JobStore, openJobs } from './job-store.ts';
 import { createMessageLocks, type MessageLocks } from './message-locks.ts';
 import { createMethodCalls, type MethodCalls } from './method-calls.ts';
 import { type PastTwins, rememberTwins } from './past-twins.ts';
@@ -47,7 +49,10 @@ export interface LocalHub {
   readonly host: string;
   /** The first label of the host name. Events contain it. */
   readonly name: string;
+  readonly tier: LocalTier;
   readonly store: DeviceStore;
+  readonly configurations: ConfigurationStore;
+  readonly jobs: JobStore;
   /** Recent states of its twins. */
   readonly past: PastTwins;
   readonly connections: Connections;
@@ -78,8 +83,14 @@ export interface LocalHub {
   close(): void;
 }
 
-/** Operations on identities, connections and deployments cost no messages ("Azure IoT Hub billing information"). */
-const FREE: ReadonlySet<ThrottledOperation> = new Set(['identityOperations', 'connections', 'applies']);
+/** Operations on identities, connections, configurations, deployments and jobs cost no messages ("Azure IoT Hub billing information"). */
+const FREE: ReadonlySet<ThrottledOperation> = new Set([
+  'identityOperations',
+  'connections',
+  'configurations',
+  'applies',
+  'jobs',
+]);
 
 export function createHub(settings: HubSettings, context: HubContext): LocalHub {
   const { host, tier, units } = settings;
@@ -101,8 +112,11 @@ export function createHub(settings: HubSettings, context: HubContext): LocalHub 
   return {
     host,
     name,
+    tier,
     store,
     past,
+    configurations: openConfigurations(besideDevices(file, 'configurations')),
+    jobs: openJobs(besideDevices(file, 'jobs')),
     connections: createConnections(),
     methods: createMethodCalls(),
     messageLocks: createMessageLocks(now),
@@ -137,8 +151,15 @@ export function createHub(settings: HubSettings, context: HubContext): LocalHub 
     close() {
       closing.abort();
       this.store.close();
+      this.configurations.close();
+      this.jobs.close();
     },
   };
+}
+
+/** @example besideDevices('hubs/a.azure-devices.net.jsonl', 'jobs') → 'hubs/a.azure-devices.net.jobs.jsonl' */
+function besideDevices(file: string | undefined, kind: string): string | undefined {
+  return file?.replace(/\.jsonl$/, `.${kind}.jsonl`);
 }
 
 /**

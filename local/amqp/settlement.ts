@@ -1,5 +1,5 @@
 import type { Delivery } from 'rhea';
-import type { AmqpError } from '../conditions.ts';
+import type { AmqpError } from './conditions.ts';
 import { deliveryInternals } from './rhea-internals.ts';
 
 /**

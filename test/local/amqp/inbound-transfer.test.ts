@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import type { Connection } from 'rhea';
-import { watchInboundTransfers } from '../../../local/event-hubs/amqp/inbound-transfer.ts';
+import { watchInboundTransfers } from '../../../local/amqp/inbound-transfer.ts';
 
 interface Frame {
   readonly channel: number;

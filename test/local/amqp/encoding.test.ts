@@ -6,7 +6,7 @@ import {
   MalformedMessageError,
   readMap,
   SECTION,
-} from '../../../local/event-hubs/message/encoding.ts';
+} from '../../../local/amqp/encoding.ts';
 import { fc } from '../../support/properties.ts';
 
 const scalar = fc.oneof(

@@ -1,12 +1,16 @@
-import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import type { Connection, Delivery, Sender } from 'rhea';
+import type { SaslMechanism } from './sasl.ts';
+
+/** Messages that rhea keeps for one session until they are settled, and frames after which a session waits. */
+export const MAX_OUTGOING = 2_048;
 
 /**
  * The members of rhea 3.0.5 that the server uses and that are not in its types. Check them when you update rhea.
  */
 interface ConnectionInternals {
   /** Serves an accepted socket (used by rhea's own `listen`). */
-  accept(socket: Socket): void;
+  accept(socket: Duplex): void;
   /** Stops the timers of the connection. rhea calls it only on the socket's `end`. */
   eof(): void;
   /** Reads data from the socket. */
@@ -24,9 +28,15 @@ interface ConnectionInternals {
     Record<number, { readonly remote: { readonly handles: Readonly<Record<number, object>> } }>
   >;
   /** The SASL layer, with the mechanism that the client chose; without SASL, it has selected another layer. */
-  readonly sasl_transport: { readonly selected: { readonly mechanism?: unknown } | undefined } | undefined;
+  readonly sasl_transport:
+    | { readonly selected: { readonly mechanism?: SaslMechanism } | undefined }
+    | undefined;
   on_transfer(frame: TransferFrame): void;
-  on_disposition(frame: unknown): void;
+  on_disposition(frame: DispositionFrame): void;
+}
+
+export interface DispositionFrame {
+  readonly performative: { readonly first: number; last: number | null | undefined };
 }
 
 export interface TransferFrame {
@@ -55,7 +65,11 @@ interface DeliveryInternals {
 interface LinkInternals {
   /** The attach frame that is sent in the next tick. */
   readonly local: {
-    readonly attach: { max_message_size: number | undefined; offered_capabilities: string | undefined };
+    readonly attach: {
+      max_message_size: number | undefined;
+      offered_capabilities: string | undefined;
+      snd_settle_mode: number | undefined;
+    };
   };
 }
 

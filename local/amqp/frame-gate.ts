@@ -1,4 +1,4 @@
-import { valueEnd } from '../message/encoding.ts';
+import { valueEnd } from './encoding.ts';
 
 /** Bytes of a protocol header, and of the smallest frame. */
 const SMALLEST = 8;

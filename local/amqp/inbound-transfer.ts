@@ -1,5 +1,5 @@
 import type { Connection } from 'rhea';
-import { STANDARD_MESSAGE_FORMAT } from '../message/encoding.ts';
+import { STANDARD_MESSAGE_FORMAT } from './encoding.ts';
 import { connectionInternals } from './rhea-internals.ts';
 
 /** Facts about the message of the current `message` event. */

@@ -1,6 +1,6 @@
 import rhea, { type Sender } from 'rhea';
-import { decodeSections, STANDARD_MESSAGE_FORMAT } from '../message/encoding.ts';
 import { giveBackCredit } from './credit.ts';
+import { decodeSections, STANDARD_MESSAGE_FORMAT } from './encoding.ts';
 
 /** An answer of `$cbs` or `$management`. */
 export interface NodeResponse {
