@@ -7,6 +7,7 @@ import type { MqttService } from '../mqtt/index.ts';
 import { createHubAmqpService } from './amqp/hub-service.ts';
 import { keepEvaluating } from './configurations/evaluator.ts';
 import { readDeviceCall, serveDeviceCall } from './device-api/device-https.ts';
+import { readDeviceModulesCall, serveDeviceModulesCall } from './device-api/device-modules.ts';
 import { createDeviceService } from './device-api/device-service.ts';
 import type { FaultSettings } from './faults/faults.ts';
 import { createHubFaults, type FaultStatus, type HubFaults } from './faults/hub-faults.ts';
@@ -22,7 +23,13 @@ import { HubRefusal } from './model/hub-error.ts';
 import { readModuleChoice } from './model/identity.ts';
 import { createIdentity, deleteIdentity } from './operations/identity-operations.ts';
 import { type ProvisioningAccess, provisioningAccess } from './operations/provisioning-access.ts';
-import { editAsConfiguration, editAsPortal, patchTwinOf, serviceTwin } from './operations/twin-operations.ts';
+import {
+  checkNotReserved,
+  editAsConfiguration,
+  editAsPortal,
+  patchTwinOf,
+  serviceTwin,
+} from './operations/twin-operations.ts';
 import { absentRoute } from './service-api/absent-routes.ts';
 import { refusalResponse, serveServiceCall } from './service-api/service-api.ts';
 import { DEVELOPMENT_SERVICE_KEY } from './service-api/service-authorization.ts';
@@ -150,10 +157,14 @@ export function createIotHubs(options: LocalIotHubsOptions): IotHubs {
         const { hub: name, kind } = readHubName(request.host);
         const known = hubs.get(name);
         const call = readDeviceCall(request);
+        const ofModules = readDeviceModulesCall(request);
         const absent = call === undefined ? absentRoute(request) : undefined;
         if (absent !== undefined) return refusalResponse(absent, false, now());
         if (call !== undefined && known !== undefined && kind !== 'service') {
           return refusing(known.hub, () => serveDeviceCall(known.hub, policies, call, request));
+        }
+        if (ofModules !== undefined && known !== undefined && kind !== 'service') {
+          return refusing(known.hub, () => serveDeviceModulesCall(known.hub, ofModules, request));
         }
         if (known !== undefined && kind !== 'device') {
           const { hub, faults } = known;
@@ -235,7 +246,11 @@ function viewOf({ hub, faults }: FaultyHub): HubView {
       hub.counters.controlWrites += 1;
       return twin;
     },
-    remove: (deviceId, moduleId) => deleteIdentity(hub, addressOf(deviceId, moduleId), undefined),
+    remove(deviceId, moduleId) {
+      const address = addressOf(deviceId, moduleId);
+      if (moduleId !== undefined) checkNotReserved(hub, address);
+      deleteIdentity(hub, address, undefined);
+    },
     get faults() {
       return faults.status(hub);
     },

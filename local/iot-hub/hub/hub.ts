@@ -2,6 +2,7 @@ import { setMaxListeners } from 'node:events';
 import { setTimeout as wait } from 'node:timers/promises';
 import type { LocalLog } from '../../log.ts';
 import type { Address } from '../model/address.ts';
+import { isEdgeAgent } from '../model/edge.ts';
 import { HubRefusal } from '../model/hub-error.ts';
 import { createClock, type Ticks } from '../model/instant.ts';
 import { type ConfigurationStore, openConfigurations } from './configuration-store.ts';
@@ -82,11 +83,12 @@ export interface LocalHub {
   close(): void;
 }
 
-/** Operations on identities, connections, configurations and jobs cost no messages ("Azure IoT Hub billing information"). */
+/** Operations on identities, connections, configurations, deployments and jobs cost no messages ("Azure IoT Hub billing information"). */
 const FREE: ReadonlySet<ThrottledOperation> = new Set([
   'identityOperations',
   'connections',
   'configurations',
+  'applies',
   'jobs',
 ]);
 
@@ -188,16 +190,21 @@ export function connectDevice(hub: LocalHub, address: Address, link: DeviceLink)
   const at = hub.tick();
   const replaced = hub.connections.open(address, link, at);
   if (replaced !== undefined) {
-    hub.emit(connectionChanged(hub.origin(address, at), 'Disconnected'));
+    emitConnection(hub, hub.origin(address, at), 'Disconnected');
     replaced.close();
   }
-  hub.emit(connectionChanged(hub.origin(address, hub.tick()), 'Connected'));
+  emitConnection(hub, hub.origin(address, hub.tick()), 'Connected');
+}
+
+/** The agent of IoT Edge counts as disconnected at all times, so its connection sends no event. */
+function emitConnection(hub: LocalHub, origin: Origin, change: 'Connected' | 'Disconnected'): void {
+  if (!isEdgeAgent(origin.address)) hub.emit(connectionChanged(origin, change));
 }
 
 /** Closes a connection and sends the event, unless a newer connection has replaced it. */
 export function disconnectDevice(hub: LocalHub, address: Address, link: DeviceLink): void {
   const at = hub.tick();
   if (!hub.connections.end(address, link, at)) return;
-  hub.emit(connectionChanged(hub.origin(address, at), 'Disconnected'));
+  emitConnection(hub, hub.origin(address, at), 'Disconnected');
   link.close();
 }
