@@ -62,7 +62,8 @@ export function readCreateOptions(fields: JsonObject): ReadOptions {
   const json = jsonOrUndefined(text);
   if (json === undefined) return refused(first, 'is not JSON: write an object, or the text of one');
   if (!isObject(json)) return refused(first, 'is JSON but not an object: write an object');
-  return checked(first, text, json);
+  // Equal options have equal texts, unless a number would lose digits.
+  return checked(first, /[0-9]{16}/.test(text) ? text : canonicalJson(json), json);
 }
 
 /**
