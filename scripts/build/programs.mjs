@@ -16,7 +16,7 @@ export const PROGRAMS = {
       local: 'local/main.ts',
       'function-host': 'local/function-host/main.ts',
       devices: 'local/devices/main.ts',
-      device: 'local/devices/one.ts',
+      device: 'local/own-device/main.ts',
       azurite: 'local/azurite/main.ts',
     },
     packages: 'external',

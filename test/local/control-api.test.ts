@@ -38,7 +38,15 @@ beforeAll(async () => {
     hub: hubs.provisioning,
   });
   api = await startControlApi(0, {
-    stack: () => ({ ports: DEFAULT_PORTS, idScope: '0ne0', root: 'PEM', settings: { A: 'b' } }),
+    stack: () => ({
+      ports: DEFAULT_PORTS,
+      idScope: '0ne0',
+      root: 'PEM',
+      plain: false,
+      certificates: { root: 'root.pem', bundle: 'bundle.pem' },
+      settings: { A: 'b' },
+    }),
+    ownDevice: () => Promise.reject(new Error('not asked for')),
     feed: new EventFeed(),
     runCommand: async () => ({ exitCode: 0, out: '', err: '' }),
     consoleFolder: 'no console',
