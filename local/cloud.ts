@@ -31,6 +31,7 @@ import {
 } from './iot-hub/index.ts';
 import { reservePort } from './listen.ts';
 import type { LocalLog } from './log.ts';
+import { Watchers } from './monitor/watchers.ts';
 import { startMqtt } from './mqtt/index.ts';
 import type { LinkNames, Ports } from './options.ts';
 import { credentialsOf } from './own-device/credentials.ts';
@@ -109,6 +110,7 @@ export async function startCloud(options: CloudOptions): Promise<Cloud> {
     closers.push(() => eventHubs.close());
 
     const feed = new EventFeed();
+    const watchers = new Watchers();
     const hubs = createIotHubs({
       hubs: options.hubs,
       directory: state('hubs'),
@@ -116,7 +118,9 @@ export async function startCloud(options: CloudOptions): Promise<Cloud> {
         const { partitionKey: placementKey, ...unkeyed } = event;
         if (isRouted(event)) eventHubs.append(EVENT_HUB, { ...unkeyed, placementKey });
         feed.takeEvent(host, event);
+        watchers.takeEvent(host, event);
       },
+      onTraffic: (host, traffic) => watchers.takeTraffic(host, traffic),
       log,
     });
     closers.push(() => hubs.close());
@@ -197,6 +201,7 @@ export async function startCloud(options: CloudOptions): Promise<Cloud> {
           prefix: webhookUrl === undefined ? PLAIN_GROUP : FLEET_GROUP,
         }),
       feed,
+      watchers,
       functionKey: options.functionKey,
       runCommand: commandRunner({
         file: join(options.bundles, 'berth.cjs'),

@@ -4,6 +4,7 @@ import type { TrustFiles } from '../ca/index.ts';
 import type { Dps } from '../dps/index.ts';
 import type { EventHubs } from '../event-hubs/index.ts';
 import { HubRefusal, type HubView, type IotHubs, type Writer } from '../iot-hub/index.ts';
+import type { Watchers } from '../monitor/watchers.ts';
 import type { Ports } from '../options.ts';
 import type { OwnDevice, OwnDeviceRequest } from '../own-device/credentials.ts';
 import { type ControlAnswer, failedAnswer, methodNotAllowed, ok } from './answers.ts';
@@ -41,6 +42,8 @@ export interface ControlOptions {
   readonly ownDevice: (request: OwnDeviceRequest) => Promise<OwnDevice>;
   /** What happened lately. */
   readonly feed: EventFeed;
+  /** Those who watch the hubs: `GET /monitor`. */
+  readonly watchers: Watchers;
   /** Runs a `berth` command against the local stack. */
   readonly runCommand: RunCommand;
   /** Where the built console is. */
@@ -80,6 +83,7 @@ export async function route(request: ControlRequest, options: ControlOptions): P
   if (resource === 'faults' && rest.length === 0) return faultRoute(request, options.hubs, options.feed);
   if (resource === 'devices' && rest.length === 0) return ownDeviceRoute(request, options.ownDevice);
   if (resource === 'hubs') return hubRoute(rest, request, options.hubs);
+  if (resource === 'monitor' && rest.length === 0) return methodNotAllowed(request, 'GET');
   return unknownRoute(method, request.path, OWN_ROUTES);
 }
 
@@ -93,6 +97,7 @@ const OWN_ROUTES = [
   'devices',
   'hubs',
   'commands',
+  'monitor',
 ];
 
 /** Whether a path is one of these routes, and not that of a file of the console. */

@@ -17,6 +17,7 @@ export const PROGRAMS = {
       'function-host': 'local/function-host/main.ts',
       devices: 'local/devices/main.ts',
       device: 'local/own-device/main.ts',
+      monitor: 'local/monitor/main.ts',
       azurite: 'local/azurite/main.ts',
     },
     packages: 'external',

@@ -137,6 +137,42 @@ describe('the local stack without Berth', () => {
   });
 });
 
+describe('npm run monitor', () => {
+  const monitor = (...args: readonly string[]) =>
+    runProgram(process.execPath, [join(bundles.directory, 'monitor.cjs'), '--control', control, ...args]);
+
+  test('shows telemetry, twin changes, messages and direct methods of one device, and ends with Ctrl-C', async () => {
+    const staying = runProgram(process.execPath, [
+      ...[join(bundles.directory, 'device.cjs'), 'watched', '--stay', '--control', control],
+    ]);
+    await staying.prints('desired {');
+    const { host } = await twinOf('watched');
+    const watching = monitor('--device', 'watch*', '--properties', 'app');
+    const asJson = monitor('--hub', host, '--json', '--count', '1');
+    await watching.prints('Watching the hubs');
+
+    await fetch(`${control}/hubs/${host}/devices/watched`, {
+      method: 'PATCH',
+      body: JSON.stringify({ properties: { desired: { color: 'red' } } }),
+    });
+
+    await watching.prints('TwinChangeEvents  watched @ ');
+    await watching.prints('app  opType: updateTwin');
+    await watching.prints('DeviceMessages  watched @ ');
+    await asJson.prints(`"hub":"${host}"`);
+    watching.child.kill('SIGINT');
+    expect((await once(watching.child, 'exit'))[0]).toBe(0);
+    staying.child.kill('SIGINT');
+  });
+
+  test('refuses a hub that the stack does not have, with the hubs', async () => {
+    const { prints, child } = monitor('--hub', 'contoso-wue');
+
+    await prints('Unknown hub "contoso-wue"');
+    expect(child.exitCode ?? (await once(child, 'exit'))[0]).toBe(1);
+  });
+});
+
 describe('the sample for Node.js', () => {
   test('runs with the environment that --print-env gives a shell, and sends telemetry', async () => {
     const args = [process.execPath, join(bundles.directory, 'device.cjs')]

@@ -2,6 +2,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/gl
 import { type ControlApi, EventFeed, startControlApi } from '../../local/control-api/index.ts';
 import { createDps, type Dps } from '../../local/dps/index.ts';
 import { type EventHubs, startEventHubs } from '../../local/event-hubs/index.ts';
+import { Watchers } from '../../local/monitor/watchers.ts';
 import { DEFAULT_PORTS } from '../../local/options.ts';
 import { EUS, type LocalHubs, startLocalHubs, until, WEU } from './iot-hub/local-hubs.ts';
 import { NO_FAULTS } from './iot-hub/no-faults.ts';
@@ -41,6 +42,7 @@ describe('/faults of the control API', () => {
         certificates: { root: 'root.pem', bundle: 'bundle.pem' },
         settings: {},
       }),
+      watchers: new Watchers(),
       ownDevice: () => Promise.reject(new Error('not asked for')),
       feed: new EventFeed(),
       runCommand: async () => ({ exitCode: 0, out: '', err: '' }),
