@@ -1,5 +1,5 @@
 import { nearest } from '../../nearest.ts';
-import type { Token, TokenReader } from './route-tokens.ts';
+import type { RouteToken, TokenReader } from './route-tokens.ts';
 
 /*
  * The condition of an edgeHub route, in the grammar of iotedge (Routing.Core/grammar/Condition.g4, query/ConditionVisitor.cs).
@@ -91,7 +91,7 @@ function expression(tokens: TokenReader, level: number, depth: number): Operand 
   return left;
 }
 
-function signText({ kind, text }: Token): string {
+function signText({ kind, text }: RouteToken): string {
   return kind === 'sign' || kind === 'and' || kind === 'or' ? text.toLowerCase() : '';
 }
 
@@ -149,7 +149,7 @@ function primary(tokens: TokenReader, depth: number): Operand {
 }
 
 /** `{$name}` reads the system property and never a property of the message with the same name. */
-function escapedProperty(tokens: TokenReader, { at }: Token): Operand {
+function escapedProperty(tokens: TokenReader, { at }: RouteToken): Operand {
   const property = tokens.take();
   const close = tokens.take();
   if (property.kind !== 'system' || close.text !== '}') {
@@ -161,7 +161,7 @@ function escapedProperty(tokens: TokenReader, { at }: Token): Operand {
 /** The subset of JSON path that edgeHub reads (query/jsonpath/JsonPath.g4). */
 const BODY_PATH = /^[^()<>@,;:\\"/[\]?={}.]+(?:\[[0-9]+\])?(?:\.[^()<>@,;:\\"/[\]?={}.]+(?:\[[0-9]+\])?)*$/;
 
-function systemType({ text, at }: Token): ValueType {
+function systemType({ text, at }: RouteToken): ValueType {
   if (/^\$twin\b/i.test(text)) {
     throw new RouteProblem(
       at,
@@ -179,7 +179,7 @@ function systemType({ text, at }: Token): ValueType {
   return 'query';
 }
 
-function call({ text, at }: Token, tokens: TokenReader, depth: number): Operand {
+function call({ text, at }: RouteToken, tokens: TokenReader, depth: number): Operand {
   const name = text.toLowerCase();
   const builtin = BUILTINS.get(name);
   if (builtin === undefined) {
@@ -208,7 +208,7 @@ function amount({ least, most }: Builtin): string {
   return most === Number.POSITIVE_INFINITY ? `${least} or more` : `${least} to ${most}`;
 }
 
-function resultOf(sign: Token, left: Operand, right: Operand): ValueType {
+function resultOf(sign: RouteToken, left: Operand, right: Operand): ValueType {
   const text = sign.text.toLowerCase();
   const pair = `"${sign.text}" joins a ${left.type} and a ${right.type}`;
   switch (text) {

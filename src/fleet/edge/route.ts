@@ -1,6 +1,6 @@
 import { TWIN_LIMITS } from '../../iot-hub/twin-limits.ts';
 import { RouteProblem, readCondition } from './route-condition.ts';
-import { type Token, TokenReader, tokensOf } from './route-tokens.ts';
+import { type RouteToken, routeTokensOf, TokenReader } from './route-tokens.ts';
 
 /** Where the messages of a route go. */
 export type RouteSink =
@@ -28,7 +28,7 @@ export function readRoute(route: string): ReadRoute {
   if (Buffer.byteLength(route, 'utf8') > TWIN_LIMITS.stringBytes) {
     return { ok: false, problem: 'has a text over 4 KB, which IoT Hub refuses: write a shorter condition' };
   }
-  const tokens = new TokenReader(tokensOf(route));
+  const tokens = new TokenReader(routeTokensOf(route));
   try {
     return readTokens(tokens);
   } catch (error) {
@@ -66,7 +66,7 @@ function keyword(tokens: TokenReader, kind: 'from' | 'into', where: string): voi
   throw new RouteProblem(token.at, `has no ${kind.toUpperCase()} ${where}; ${found}: ${FORM}.${doubled}`);
 }
 
-function wrong({ text, at }: Token, what: string): RouteProblem {
+function wrong({ text, at }: RouteToken, what: string): RouteProblem {
   return new RouteProblem(at, `has ${JSON.stringify(text)}, which ${what}`);
 }
 
