@@ -111,6 +111,14 @@ export async function startCloud(options: CloudOptions): Promise<Cloud> {
     });
     closers.push(() => eventHubs.close());
 
+    // The certificates name the port of the revocation list, so the port must be known before its server starts.
+    const restPort = await reservePort(ports.rest, 'the service REST API', 'rest');
+    const authority = await openAuthority({
+      directory: state('ca'),
+      revocationListAt: `http://localhost:${restPort}`,
+      log,
+    });
+
     const feed = new EventFeed();
     const watchers = new Watchers();
     const hubs = createIotHubs({
@@ -123,17 +131,11 @@ export async function startCloud(options: CloudOptions): Promise<Cloud> {
         watchers.takeEvent(host, event);
       },
       onTraffic: (host, traffic) => watchers.takeTraffic(host, traffic),
+      authorities: [authority.root],
       log,
     });
     closers.push(() => hubs.close());
 
-    // The certificates name the port of the revocation list, so the port must be known before its server starts.
-    const restPort = await reservePort(ports.rest, 'the service REST API', 'rest');
-    const authority = await openAuthority({
-      directory: state('ca'),
-      revocationListAt: `http://localhost:${restPort}`,
-      log,
-    });
     const certificates = openOwnCertificates(authority, state('ca'));
     const terms = webhookUrl === undefined ? PLAIN_TERMS : berthTerms(webhookUrl);
     const dps = createDps({

@@ -1,3 +1,4 @@
+import { X509Certificate } from 'node:crypto';
 import { join } from 'node:path';
 import type { JsonObject } from '../../src/json/json.ts';
 import type { AmqpService } from '../amqp/index.ts';
@@ -44,6 +45,8 @@ export interface LocalIotHubsOptions {
   readonly sink: (host: string) => EventSink;
   /** Told of each message and each direct method of a service. */
   readonly onTraffic?: (host: string, traffic: Traffic) => void;
+  /** PEM of the CA certificates that the hubs trust for devices with `certificateAuthority`; default: none. */
+  readonly authorities?: readonly string[];
   /** Base64 key of the policy `iothubowner` on every hub; default: the public development key. */
   readonly serviceKey?: string;
   readonly log?: LocalLog;
@@ -137,6 +140,8 @@ export function createIotHubs(options: LocalIotHubsOptions): IotHubs {
     configurationPeriodMs = 10_000,
   } = options;
   const policies = builtInPolicies(serviceKey);
+  const trusted = (options.authorities ?? []).map((pem) => new X509Certificate(pem));
+  const authorities = () => trusted;
   const hubs = new Map<string, FaultyHub>();
   for (const settings of options.hubs) {
     const key = readHubName(settings.host).hub;
@@ -146,7 +151,16 @@ export function createIotHubs(options: LocalIotHubsOptions): IotHubs {
     );
     const { sink: events, notifies } = faults;
     const observe = (traffic: Traffic) => options.onTraffic?.(settings.host, traffic);
-    const hub = createHub(settings, { file, sink: events, log, now, shaping, notifies, observe });
+    const hub = createHub(settings, {
+      file,
+      sink: events,
+      log,
+      now,
+      shaping,
+      notifies,
+      observe,
+      authorities,
+    });
     keepEvaluating(hub, configurationPeriodMs);
     keepRunningJobs(hub);
     hubs.set(key, { hub, faults });

@@ -1,7 +1,7 @@
 import { isObject, type JsonValue, ownMember } from '../../../src/json/json.ts';
 import { type HttpRequest, type HttpResponse, pathSegments } from '../../https/exchange.ts';
 import type { Telemetry } from '../hub/events.ts';
-import { isDeviceDisabled, type LocalHub } from '../hub/hub.ts';
+import type { LocalHub } from '../hub/hub.ts';
 import type { AccessPolicy } from '../model/access-policy.ts';
 import { type Address, addressOf } from '../model/address.ts';
 import { checkApiVersion } from '../model/api-version.ts';
@@ -83,10 +83,8 @@ function authorize(
   address: Address,
   { host, headers, certificates }: HttpRequest,
 ): void {
-  const entry = isDeviceDisabled(hub, address) ? undefined : hub.store.get(address);
-  const presented = { password: headers.authorization, certificates };
-  const device = hub.store.get({ deviceId: address.deviceId })?.identity;
-  const proof = entry && authenticateDevice(host, entry.identity, presented, policies, hub.now(), device);
+  const evidence = { host, password: headers.authorization, certificates };
+  const proof = authenticateDevice(hub, address, evidence, policies);
   if (proof === undefined) throw new HubRefusal('IotHubUnauthorizedAccess', 'Unauthorized');
 }
 

@@ -1,3 +1,4 @@
+import type { X509Certificate } from 'node:crypto';
 import { setMaxListeners } from 'node:events';
 import { setTimeout as wait } from 'node:timers/promises';
 import type { LocalLog } from '../../log.ts';
@@ -41,6 +42,8 @@ export interface HubContext {
   /** Milliseconds since the epoch. */
   readonly now: () => number;
   readonly shaping: Shaping;
+  /** The CA certificates that sign certificates of devices; default: none. */
+  readonly authorities?: (() => readonly X509Certificate[]) | undefined;
   /** Whether a connected device gets the notification of a change; default: always. */
   readonly notifies?: (address: Address) => boolean;
   /** Told of each message and each direct method of a service. */
@@ -65,6 +68,8 @@ export interface LocalHub {
   readonly counters: HubCounters;
   readonly quota: DailyQuota;
   readonly log: LocalLog;
+  /** The CA certificates that sign certificates of devices. */
+  authorities(): readonly X509Certificate[];
   now(): number;
   /** The time of a change. It is later than the time of every earlier change. */
   tick(): Ticks;
@@ -128,6 +133,7 @@ export function createHub(settings: HubSettings, context: HubContext): LocalHub 
     counters: createCounters(),
     quota,
     log,
+    authorities: context.authorities ?? (() => []),
     now,
     tick,
     origin: (address, at) => ({ hubName: name, address, at }),
