@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { startAmqp } from './amqp/index.ts';
 import { azureWebSockets } from './azure-web-sockets.ts';
 import { type Azurite, startAzurite } from './azurite/index.ts';
+import { createUploadStorage } from './azurite/upload-storage.ts';
 import { type CertificateAuthority, openAuthority, openOwnCertificates } from './ca/index.ts';
 import {
   type ControlApi,
@@ -132,6 +133,10 @@ export async function startCloud(options: CloudOptions): Promise<Cloud> {
       },
       onTraffic: (host, traffic) => watchers.takeTraffic(host, traffic),
       authorities: [authority.root],
+      uploadStorage: createUploadStorage({
+        connectionString: azurite.connectionString,
+        hostName: () => `localhost:${bound.https}/${azurite.account}`,
+      }),
       log,
     });
     closers.push(() => hubs.close());
@@ -165,7 +170,17 @@ export async function startCloud(options: CloudOptions): Promise<Cloud> {
     });
     closers.push(() => amqps.close());
     const webSockets = azureWebSockets({ mqtt, amqp: amqps });
-    const https = await startHttp({ port: ports.https, certificate, services, webSockets, ownPorts, log });
+    // Devices upload their files over https, which Azurite does not have.
+    const passThrough = [{ prefix: `/${azurite.account}/`, port: azurite.ports.blob }];
+    const https = await startHttp({
+      port: ports.https,
+      certificate,
+      services,
+      webSockets,
+      passThrough,
+      ownPorts,
+      log,
+    });
     closers.push(() => https.close());
     const rest = await startHttp({
       port: restPort,

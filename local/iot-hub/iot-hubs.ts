@@ -18,6 +18,7 @@ import { type EventSink, lostEvent } from './hub/event-sink.ts';
 import { createHub, entryOf, type HubSettings, type LocalHub } from './hub/hub.ts';
 import { DEFAULT_SHAPING, type Shaping } from './hub/throttle.ts';
 import type { Traffic } from './hub/traffic.ts';
+import type { FileUpload, UploadStorage } from './hub/uploads.ts';
 import { keepRunningJobs } from './jobs/job-runner.ts';
 import { builtInPolicies } from './model/access-policy.ts';
 import { type Address, addressOf } from './model/address.ts';
@@ -45,6 +46,10 @@ export interface LocalIotHubsOptions {
   readonly sink: (host: string) => EventSink;
   /** Told of each message and each direct method of a service. */
   readonly onTraffic?: (host: string, traffic: Traffic) => void;
+  /** The storage account for the files of devices; absent: file upload is refused. */
+  readonly uploadStorage?: UploadStorage;
+  /** Told of each file that a device has uploaded. */
+  readonly onFileUploaded?: (host: string, file: FileUpload) => void;
   /** PEM of the CA certificates that the hubs trust for devices with `certificateAuthority`; default: none. */
   readonly authorities?: readonly string[];
   /** Base64 key of the policy `iothubowner` on every hub; default: the public development key. */
@@ -160,6 +165,8 @@ export function createIotHubs(options: LocalIotHubsOptions): IotHubs {
       notifies,
       observe,
       authorities,
+      uploadStorage: options.uploadStorage,
+      onFileUploaded: (file) => options.onFileUploaded?.(settings.host, file),
     });
     keepEvaluating(hub, configurationPeriodMs);
     keepRunningJobs(hub);

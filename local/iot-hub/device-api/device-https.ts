@@ -11,6 +11,7 @@ import { messageHeaders, readMessageHeaders } from '../model/message-headers.ts'
 import { completeMessage, countDelivery, queuedMessages } from '../operations/cloud-messages.ts';
 import { acceptTelemetry } from '../operations/telemetry.ts';
 import { authenticateDevice } from './device-authentication.ts';
+import { type DeviceFileCall, readDeviceFileCall, serveDeviceFileCall } from './device-files.ts';
 
 /** A request of a device: what it wants, and who it says it is. */
 export type DeviceCall =
@@ -20,7 +21,8 @@ export type DeviceCall =
       readonly kind: 'complete' | 'reject' | 'abandon';
       readonly address: Address;
       readonly lockToken: string;
-    };
+    }
+  | DeviceFileCall;
 
 const BATCH = 'application/vnd.microsoft.iothub.json';
 
@@ -28,7 +30,10 @@ const BATCH = 'application/vnd.microsoft.iothub.json';
  * Reads a request of the device API over HTTPS (iot-hub-devguide-endpoints.md, azure-iot-device-http); undefined if it is
  * another request. Modules have only telemetry.
  */
-export function readDeviceCall({ method, path, query }: HttpRequest): DeviceCall | undefined {
+export function readDeviceCall(request: HttpRequest): DeviceCall | undefined {
+  const files = readDeviceFileCall(request);
+  if (files !== undefined) return files;
+  const { method, path, query } = request;
   const [collection, deviceId, ...rest] = pathSegments(path) ?? [];
   if (collection !== 'devices' || !deviceId) return undefined;
   const moduleId = rest[0] === 'modules' ? rest[1] : undefined;
@@ -71,6 +76,9 @@ export async function serveDeviceCall(
       return { status: 204 };
     case 'receive':
       return receive(hub, address);
+    case 'beginUpload':
+    case 'endUpload':
+      return serveDeviceFileCall(hub, call, request);
     default:
       settle(hub, call);
       return { status: 204 };

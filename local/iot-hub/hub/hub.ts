@@ -26,6 +26,7 @@ import {
   throttleRate,
 } from './throttle.ts';
 import type { Traffic } from './traffic.ts';
+import { createUploads, type FileUpload, type UploadStorage, type Uploads } from './uploads.ts';
 
 export interface HubSettings {
   /** The real host name, such as `contoso-weu.azure-devices.net`. It is not case-sensitive. */
@@ -42,6 +43,10 @@ export interface HubContext {
   /** Milliseconds since the epoch. */
   readonly now: () => number;
   readonly shaping: Shaping;
+  /** The storage account for the files of devices; default: none. */
+  readonly uploadStorage?: UploadStorage | undefined;
+  /** Told of each file that a device has uploaded. */
+  readonly onFileUploaded?: ((file: FileUpload) => void) | undefined;
   /** The CA certificates that sign certificates of devices; default: none. */
   readonly authorities?: (() => readonly X509Certificate[]) | undefined;
   /** Whether a connected device gets the notification of a change; default: always. */
@@ -68,6 +73,9 @@ export interface LocalHub {
   readonly counters: HubCounters;
   readonly quota: DailyQuota;
   readonly log: LocalLog;
+  readonly uploads: Uploads;
+  /** Tells of a file that a device has uploaded. */
+  fileUploaded(file: FileUpload): void;
   /** The CA certificates that sign certificates of devices. */
   authorities(): readonly X509Certificate[];
   now(): number;
@@ -133,6 +141,8 @@ export function createHub(settings: HubSettings, context: HubContext): LocalHub 
     counters: createCounters(),
     quota,
     log,
+    uploads: createUploads(context.uploadStorage, now),
+    fileUploaded: (file) => context.onFileUploaded?.(file),
     authorities: context.authorities ?? (() => []),
     now,
     tick,

@@ -12,6 +12,7 @@ export type ThrottledOperation =
   | 'jobs'
   | 'jobDeviceOperations'
   | 'connections'
+  | 'uploads'
   | 'sends';
 
 const MINUTE = 60;
@@ -28,6 +29,7 @@ export function throttleRate(operation: ThrottledOperation, tier: LocalTier, uni
     case 'queries':
       return ((large ? 1000 : 20) * units) / MINUTE;
     case 'identityOperations':
+    case 'uploads': // initiations of file uploads
     case 'jobs':
       return ((large ? 5000 : 100) * units) / MINUTE;
     case 'applies': // not in the table; the limit of configurations
