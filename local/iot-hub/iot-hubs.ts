@@ -5,6 +5,7 @@ import type { HttpResponse, HttpService } from '../https/exchange.ts';
 import { type LocalLog, silent } from '../log.ts';
 import type { MqttService } from '../mqtt/index.ts';
 import { createHubAmqpService } from './amqp/hub-service.ts';
+import { openServiceLinks } from './amqp/service-links.ts';
 import { keepEvaluating } from './configurations/evaluator.ts';
 import { readDeviceCall, serveDeviceCall } from './device-api/device-https.ts';
 import { createDeviceService } from './device-api/device-service.ts';
@@ -20,6 +21,8 @@ import { type Address, addressOf } from './model/address.ts';
 import { isSameHub, namesOf, readHubName } from './model/host-name.ts';
 import { HubRefusal } from './model/hub-error.ts';
 import { readModuleChoice } from './model/identity.ts';
+import { expireMessages } from './operations/cloud-messages.ts';
+import { keepSendingFeedback } from './operations/feedback.ts';
 import { createIdentity, deleteIdentity } from './operations/identity-operations.ts';
 import { type ProvisioningAccess, provisioningAccess } from './operations/provisioning-access.ts';
 import { editAsConfiguration, editAsPortal, patchTwinOf, serviceTwin } from './operations/twin-operations.ts';
@@ -137,6 +140,7 @@ export function createIotHubs(options: LocalIotHubsOptions): IotHubs {
     const hub = createHub(settings, { file, sink: events, log, now, shaping, notifies });
     keepEvaluating(hub, configurationPeriodMs);
     keepRunningJobs(hub);
+    keepSendingFeedback(hub, expireMessages);
     hubs.set(key, { hub, faults });
   }
   const hubOf = (host: string): LocalHub | undefined => hubs.get(readHubName(host).hub)?.hub;
@@ -171,7 +175,9 @@ export function createIotHubs(options: LocalIotHubsOptions): IotHubs {
       },
     },
     mqtt: createDeviceService(hubOf, policies),
-    amqp: createHubAmqpService({ hubOf, all: [...hubs.values()].map(({ hub }) => hub), policies }, []),
+    amqp: createHubAmqpService({ hubOf, all: [...hubs.values()].map(({ hub }) => hub), policies }, [
+      openServiceLinks,
+    ]),
     views,
     view: (host) => views.find((view) => isSameHub(view.host, host)),
     provisioning(host) {

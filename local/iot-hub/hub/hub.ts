@@ -2,6 +2,7 @@ import { setMaxListeners } from 'node:events';
 import { setTimeout as wait } from 'node:timers/promises';
 import type { LocalLog } from '../../log.ts';
 import type { Address } from '../model/address.ts';
+import type { FeedbackRecord } from '../model/feedback.ts';
 import { HubRefusal } from '../model/hub-error.ts';
 import { createClock, type Ticks } from '../model/instant.ts';
 import { type ConfigurationStore, openConfigurations } from './configuration-store.ts';
@@ -15,6 +16,7 @@ import { createMessageLocks, type MessageLocks } from './message-locks.ts';
 import { createMethodCalls, type MethodCalls } from './method-calls.ts';
 import { type PastTwins, rememberTwins } from './past-twins.ts';
 import { createQuota, type DailyQuota } from './quota.ts';
+import { openServiceQueue, type ServiceQueue } from './service-queue.ts';
 import {
   createShaper,
   type LocalTier,
@@ -52,6 +54,11 @@ export interface LocalHub {
   readonly store: DeviceStore;
   readonly configurations: ConfigurationStore;
   readonly jobs: JobStore;
+  /** The ends of messages that are not yet in `feedback`. They are not stored. */
+  readonly pendingFeedback: FeedbackRecord[];
+  /** Batches of feedback for services. */
+  readonly feedback: ServiceQueue;
+  readonly fileNotifications: ServiceQueue;
   /** Recent states of its twins. */
   readonly past: PastTwins;
   readonly connections: Connections;
@@ -115,6 +122,9 @@ export function createHub(settings: HubSettings, context: HubContext): LocalHub 
     past,
     configurations: openConfigurations(besideDevices(file, 'configurations')),
     jobs: openJobs(besideDevices(file, 'jobs')),
+    pendingFeedback: [],
+    feedback: openServiceQueue(besideDevices(file, 'feedback'), now),
+    fileNotifications: openServiceQueue(besideDevices(file, 'file-notifications'), now),
     connections: createConnections(),
     methods: createMethodCalls(),
     messageLocks: createMessageLocks(now),
@@ -151,6 +161,8 @@ export function createHub(settings: HubSettings, context: HubContext): LocalHub 
       this.store.close();
       this.configurations.close();
       this.jobs.close();
+      this.feedback.close();
+      this.fileNotifications.close();
     },
   };
 }

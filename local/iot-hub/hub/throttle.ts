@@ -9,6 +9,7 @@ export type ThrottledOperation =
   | 'identityOperations'
   | 'configurations'
   | 'jobs'
+  | 'cloudMessages'
   | 'jobDeviceOperations'
   | 'connections'
   | 'sends';
@@ -28,6 +29,7 @@ export function throttleRate(operation: ThrottledOperation, tier: LocalTier, uni
       return ((large ? 1000 : 20) * units) / MINUTE;
     case 'identityOperations':
     case 'jobs':
+    case 'cloudMessages':
       return ((large ? 5000 : 100) * units) / MINUTE;
     case 'configurations': // the same in all tiers
       return (20 * units) / MINUTE;
