@@ -8,6 +8,7 @@ import { createHubAmqpService } from './amqp/hub-service.ts';
 import { openServiceLinks } from './amqp/service-links.ts';
 import { keepEvaluating } from './configurations/evaluator.ts';
 import { readDeviceCall, serveDeviceCall } from './device-api/device-https.ts';
+import { readDeviceModulesCall, serveDeviceModulesCall } from './device-api/device-modules.ts';
 import { createDeviceService } from './device-api/device-service.ts';
 import type { FaultSettings } from './faults/faults.ts';
 import { createHubFaults, type FaultStatus, type HubFaults } from './faults/hub-faults.ts';
@@ -15,6 +16,7 @@ import type { HubCounters } from './hub/counters.ts';
 import { type EventSink, lostEvent } from './hub/event-sink.ts';
 import { createHub, entryOf, type HubSettings, type LocalHub } from './hub/hub.ts';
 import { DEFAULT_SHAPING, type Shaping } from './hub/throttle.ts';
+import type { Traffic } from './hub/traffic.ts';
 import { keepRunningJobs } from './jobs/job-runner.ts';
 import { builtInPolicies } from './model/access-policy.ts';
 import { type Address, addressOf } from './model/address.ts';
@@ -25,7 +27,13 @@ import { expireMessages } from './operations/cloud-messages.ts';
 import { keepSendingFeedback } from './operations/feedback.ts';
 import { createIdentity, deleteIdentity } from './operations/identity-operations.ts';
 import { type ProvisioningAccess, provisioningAccess } from './operations/provisioning-access.ts';
-import { editAsConfiguration, editAsPortal, patchTwinOf, serviceTwin } from './operations/twin-operations.ts';
+import {
+  checkNotReserved,
+  editAsConfiguration,
+  editAsPortal,
+  patchTwinOf,
+  serviceTwin,
+} from './operations/twin-operations.ts';
 import { absentRoute } from './service-api/absent-routes.ts';
 import { refusalResponse, serveServiceCall } from './service-api/service-api.ts';
 import { DEVELOPMENT_SERVICE_KEY } from './service-api/service-authorization.ts';
@@ -36,6 +44,8 @@ export interface LocalIotHubsOptions {
   readonly directory?: string;
   /** The sink for the events of a hub. */
   readonly sink: (host: string) => EventSink;
+  /** Told of each message and each direct method of a service. */
+  readonly onTraffic?: (host: string, traffic: Traffic) => void;
   /** Base64 key of the policy `iothubowner` on every hub; default: the public development key. */
   readonly serviceKey?: string;
   readonly log?: LocalLog;
@@ -137,7 +147,8 @@ export function createIotHubs(options: LocalIotHubsOptions): IotHubs {
       log.error(lostEvent(settings.host, error)),
     );
     const { sink: events, notifies } = faults;
-    const hub = createHub(settings, { file, sink: events, log, now, shaping, notifies });
+    const observe = (traffic: Traffic) => options.onTraffic?.(settings.host, traffic);
+    const hub = createHub(settings, { file, sink: events, log, now, shaping, notifies, observe });
     keepEvaluating(hub, configurationPeriodMs);
     keepRunningJobs(hub);
     keepSendingFeedback(hub, expireMessages);
@@ -154,10 +165,14 @@ export function createIotHubs(options: LocalIotHubsOptions): IotHubs {
         const { hub: name, kind } = readHubName(request.host);
         const known = hubs.get(name);
         const call = readDeviceCall(request);
+        const ofModules = readDeviceModulesCall(request);
         const absent = call === undefined ? absentRoute(request) : undefined;
         if (absent !== undefined) return refusalResponse(absent, false, now());
         if (call !== undefined && known !== undefined && kind !== 'service') {
           return refusing(known.hub, () => serveDeviceCall(known.hub, policies, call, request));
+        }
+        if (ofModules !== undefined && known !== undefined && kind !== 'service') {
+          return refusing(known.hub, () => serveDeviceModulesCall(known.hub, ofModules, request));
         }
         if (known !== undefined && kind !== 'device') {
           const { hub, faults } = known;
@@ -241,7 +256,11 @@ function viewOf({ hub, faults }: FaultyHub): HubView {
       hub.counters.controlWrites += 1;
       return twin;
     },
-    remove: (deviceId, moduleId) => deleteIdentity(hub, addressOf(deviceId, moduleId), undefined),
+    remove(deviceId, moduleId) {
+      const address = addressOf(deviceId, moduleId);
+      if (moduleId !== undefined) checkNotReserved(hub, address);
+      deleteIdentity(hub, address, undefined);
+    },
     get faults() {
       return faults.status(hub);
     },

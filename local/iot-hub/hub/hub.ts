@@ -2,6 +2,7 @@ import { setMaxListeners } from 'node:events';
 import { setTimeout as wait } from 'node:timers/promises';
 import type { LocalLog } from '../../log.ts';
 import type { Address } from '../model/address.ts';
+import { isEdgeAgent } from '../model/edge.ts';
 import type { FeedbackRecord } from '../model/feedback.ts';
 import { HubRefusal } from '../model/hub-error.ts';
 import { createClock, type Ticks } from '../model/instant.ts';
@@ -25,6 +26,7 @@ import {
   type ThrottledOperation,
   throttleRate,
 } from './throttle.ts';
+import type { Traffic } from './traffic.ts';
 
 export interface HubSettings {
   /** The real host name, such as `contoso-weu.azure-devices.net`. It is not case-sensitive. */
@@ -43,6 +45,8 @@ export interface HubContext {
   readonly shaping: Shaping;
   /** Whether a connected device gets the notification of a change; default: always. */
   readonly notifies?: (address: Address) => boolean;
+  /** Told of each message and each direct method of a service. */
+  readonly observe?: (traffic: Traffic) => void;
 }
 
 /** One hub: the state and functions that all its operations share. */
@@ -75,6 +79,8 @@ export interface LocalHub {
   /** Whether a connected device now gets the notification of a change of its desired properties. */
   notifies(address: Address): boolean;
   emit(event: HubEvent): void;
+  /** Shows a message or a direct method to people who watch the hub. */
+  observe(traffic: Traffic): void;
   /**
    * Waits until the throttle permits the operation.
    *
@@ -89,11 +95,12 @@ export interface LocalHub {
   close(): void;
 }
 
-/** Operations on identities, connections, configurations and jobs cost no messages ("Azure IoT Hub billing information"). */
+/** Operations on identities, connections, configurations, deployments and jobs cost no messages ("Azure IoT Hub billing information"). */
 const FREE: ReadonlySet<ThrottledOperation> = new Set([
   'identityOperations',
   'connections',
   'configurations',
+  'applies',
   'jobs',
 ]);
 
@@ -135,6 +142,7 @@ export function createHub(settings: HubSettings, context: HubContext): LocalHub 
     tick,
     origin: (address, at) => ({ hubName: name, address, at }),
     notifies: context.notifies ?? (() => true),
+    observe: context.observe ?? (() => {}),
     emit(event) {
       try {
         sink(event);
@@ -200,16 +208,21 @@ export function connectDevice(hub: LocalHub, address: Address, link: DeviceLink)
   const at = hub.tick();
   const replaced = hub.connections.open(address, link, at);
   if (replaced !== undefined) {
-    hub.emit(connectionChanged(hub.origin(address, at), 'Disconnected'));
+    emitConnection(hub, hub.origin(address, at), 'Disconnected');
     replaced.close();
   }
-  hub.emit(connectionChanged(hub.origin(address, hub.tick()), 'Connected'));
+  emitConnection(hub, hub.origin(address, hub.tick()), 'Connected');
+}
+
+/** The agent of IoT Edge counts as disconnected at all times, so its connection sends no event. */
+function emitConnection(hub: LocalHub, origin: Origin, change: 'Connected' | 'Disconnected'): void {
+  if (!isEdgeAgent(origin.address)) hub.emit(connectionChanged(origin, change));
 }
 
 /** Closes a connection and sends the event, unless a newer connection has replaced it. */
 export function disconnectDevice(hub: LocalHub, address: Address, link: DeviceLink): void {
   const at = hub.tick();
   if (!hub.connections.end(address, link, at)) return;
-  hub.emit(connectionChanged(hub.origin(address, at), 'Disconnected'));
+  emitConnection(hub, hub.origin(address, at), 'Disconnected');
   link.close();
 }

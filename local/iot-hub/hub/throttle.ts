@@ -7,6 +7,7 @@ export type ThrottledOperation =
   | 'twinUpdates'
   | 'queries'
   | 'identityOperations'
+  | 'applies'
   | 'configurations'
   | 'jobs'
   | 'cloudMessages'
@@ -31,6 +32,7 @@ export function throttleRate(operation: ThrottledOperation, tier: LocalTier, uni
     case 'jobs':
     case 'cloudMessages':
       return ((large ? 5000 : 100) * units) / MINUTE;
+    case 'applies': // not in the table; the limit of configurations
     case 'configurations': // the same in all tiers
       return (20 * units) / MINUTE;
     case 'jobDeviceOperations':

@@ -77,6 +77,6 @@ function scopes({ deviceScope, parentScopes }: Identity): JsonObject {
 }
 
 function thumbprintsOf(authentication: Authentication): JsonObject {
-  if (authentication.type === 'sas') return { primaryThumbprint: null, secondaryThumbprint: null };
+  if (authentication.type !== 'selfSigned') return { primaryThumbprint: null, secondaryThumbprint: null };
   return { ...authentication.x509Thumbprint };
 }

@@ -6,7 +6,6 @@ import { HubRefusal } from '../model/hub-error.ts';
 const ABSENT: readonly (readonly [RegExp, string])[] = [
   [/^\/\$(?:iothub|servicebus)\/websocket\/?$/i, 'WebSockets without TLS are not'],
   [/^\/devices\/[^/]+\/files(?:\/.*)?$/, 'File upload is not'],
-  [/^\/devices\/[^/]+\/applyConfigurationContent\/?$/i, 'Manifests for single devices are not'],
   [/^\/jobs(?!\/v2\/)(?:\/.*)?$/, 'Jobs that import or export devices are not'],
   [/^\/digitaltwins(?:\/.*)?$/i, 'The digital twin API is not'],
 ];

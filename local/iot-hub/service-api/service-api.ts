@@ -7,6 +7,7 @@ import { checkApiVersion } from '../model/api-version.ts';
 import { errorBody, HubRefusal } from '../model/hub-error.ts';
 import { readIdentityChoice, readModuleChoice } from '../model/identity.ts';
 import { parseRequestJson } from '../model/json.ts';
+import { applyConfigurationContent } from '../operations/apply-configuration.ts';
 import { readBulk, runBulk } from '../operations/bulk-operation.ts';
 import { purgeMessages, sendCloudMessage } from '../operations/cloud-messages.ts';
 import { identityDocument } from '../operations/device-document.ts';
@@ -18,7 +19,7 @@ import {
   updateIdentity,
 } from '../operations/identity-operations.ts';
 import { queryPage } from '../operations/query-page.ts';
-import { patchTwinOf, replaceTwinOf, serviceTwin } from '../operations/twin-operations.ts';
+import { checkNotReserved, patchTwinOf, replaceTwinOf, serviceTwin } from '../operations/twin-operations.ts';
 import { parseQuery } from '../query/parse-query.ts';
 import type { Query } from '../query/syntax.ts';
 import { readCloudMessage } from './cloud-message-request.ts';
@@ -47,6 +48,7 @@ const OPERATIONS: ReadonlyMap<string, ServiceOperation> = new Map<string, Servic
   ['DELETE /devices/{id}', { serve: removeIdentity, right: 'RegistryWrite' }],
   ['GET /devices', { serve: listIdentities, right: 'RegistryRead' }],
   ['GET /devices/{id}/modules', { serve: listModules, right: 'RegistryRead' }],
+  ['POST /devices/{id}/applyConfigurationContent', { serve: postContent, right: 'RegistryWrite' }],
   ['POST /devices', { serve: postBulk, right: 'RegistryWrite' }],
   ['POST /devices/query', { serve: postQuery, right: 'RegistryRead' }],
   ['GET /statistics/devices', { serve: getStatistics, right: 'RegistryRead' }],
@@ -105,7 +107,7 @@ function route(request: HttpRequest): { operation: ServiceOperation; address: Ad
   const isMessage = !isModule && rest.join('/').toLowerCase() === 'messages/devicebound';
   const [action, ...more] = isMessage ? ['messages/devicebound'] : rest;
   const operation = OPERATIONS.get(`${request.method} /${collection}/{id}${action ? `/${action}` : ''}`);
-  const isOfDevice = action === 'modules'; // a module has no modules
+  const isOfDevice = action === 'modules' || action === 'applyConfigurationContent'; // a module has neither
   if (operation === undefined || !deviceId || more.length > 0 || (isModule && isOfDevice)) {
     throw new HubRefusal(
       'InvalidOperation',
@@ -167,6 +169,7 @@ async function putIdentity(hub: LocalHub, request: HttpRequest, address: Address
       throw new HubRefusal('ArgumentInvalid', `${name} in the body differs from the one in the path.`);
     }
   }
+  checkNotReserved(hub, address);
   const ifMatch = request.headers['if-match'];
   const choice = address.moduleId === undefined ? readIdentityChoice(body) : readModuleChoice(body);
   const identity =
@@ -178,7 +181,16 @@ async function putIdentity(hub: LocalHub, request: HttpRequest, address: Address
 
 async function removeIdentity(hub: LocalHub, request: HttpRequest, address: Address): Promise<HttpResponse> {
   await admitIdentities(hub, 1);
+  checkNotReserved(hub, address);
   deleteIdentity(hub, address, request.headers['if-match']);
+  return { status: 204 };
+}
+
+/** Applies a manifest to an Edge device. There is no `If-Match`, and the answer has no body. */
+async function postContent(hub: LocalHub, request: HttpRequest, address: Address): Promise<HttpResponse> {
+  await hub.admit('applies');
+  applyConfigurationContent(hub, address.deviceId, readObject(request));
+  hub.counters.applies += 1;
   return { status: 204 };
 }
 
