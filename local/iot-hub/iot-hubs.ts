@@ -4,6 +4,7 @@ import type { AmqpService } from '../amqp/index.ts';
 import type { HttpResponse, HttpService } from '../https/exchange.ts';
 import { type LocalLog, silent } from '../log.ts';
 import type { MqttService } from '../mqtt/index.ts';
+import { openDeviceLinks } from './amqp/device/device-links.ts';
 import { createHubAmqpService } from './amqp/hub-service.ts';
 import { openServiceLinks } from './amqp/service-links.ts';
 import { keepEvaluating } from './configurations/evaluator.ts';
@@ -191,6 +192,7 @@ export function createIotHubs(options: LocalIotHubsOptions): IotHubs {
     },
     mqtt: createDeviceService(hubOf, policies),
     amqp: createHubAmqpService({ hubOf, all: [...hubs.values()].map(({ hub }) => hub), policies }, [
+      openDeviceLinks,
       openServiceLinks,
     ]),
     views,

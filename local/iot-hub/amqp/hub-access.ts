@@ -119,13 +119,19 @@ export class HubAccess {
     }
   }
 
-  /** Checks the user name and password of SASL PLAIN. */
-  login(name: LoginName, password: string, host: string | undefined): boolean {
+  /** Checks the user name and password of SASL PLAIN. A device waits until its hub permits one more connection. */
+  async login(name: LoginName, password: string, host: string | undefined): Promise<boolean> {
     const hub =
       this.#hubs.hubOf(name.hub) ?? this.#hubs.all.find((each) => each.name === name.hub.split('.')[0]);
     if (hub === undefined) return false;
     const called = host !== undefined && this.#hubs.hubOf(host) === hub ? host : hub.host;
     if (name.kind === 'policy') return this.#grantPolicy(hub, called, password);
+    try {
+      await hub.admit('connections');
+    } catch (error) {
+      if (error instanceof HubRefusal) return false;
+      throw error;
+    }
     return this.#grantDevice(hub, called, name.address, password);
   }
 
@@ -232,7 +238,8 @@ const CONDITIONS: Readonly<Partial<Record<HubRefusal['refusal'], string>>> = {
   IotHubFailingOver: 'com.microsoft:timeout',
 };
 
-function hubNotFound(host: string): AmqpError {
+/** The refusal of a client that calls an unknown hub, or of a device that calls a name for services. */
+export function hubNotFound(host: string): AmqpError {
   return amqpError('com.microsoft:iot-hub-not-found-error', `Unknown hub ${host}.`);
 }
 

@@ -4,11 +4,10 @@ import type { DeviceLink } from '../hub/connections.ts';
 import { connectDevice, disconnectDevice, type LocalHub } from '../hub/hub.ts';
 import { type Address, addressPath } from '../model/address.ts';
 import { errorDocument, HubRefusal } from '../model/hub-error.ts';
-import { parseRequestJson } from '../model/json.ts';
 import { sectionForDevice } from '../model/twin.ts';
 import { completeMessage, countDelivery, queuedMessages } from '../operations/cloud-messages.ts';
 import { acceptTelemetry } from '../operations/telemetry.ts';
-import { reportProperties, twinForDevice } from '../operations/twin-operations.ts';
+import { countRefusal, readOwnTwin, report } from './device-requests.ts';
 import {
   cloudMessageTopic,
   DESIRED_PATCHES,
@@ -81,34 +80,21 @@ export function openDeviceSession(hub: LocalHub, accepted: AcceptedDevice): Mqtt
       send(TWIN_RESPONSES, topic, body);
     } catch (error) {
       if (!(error instanceof HubRefusal)) throw error;
-      count(error);
+      countRefusal(hub, error);
       send(TWIN_RESPONSES, twinResponseTopic(error.status, requestId), errorDocument(error, hub.now()));
     }
   }
 
-  function count({ refusal }: HubRefusal): void {
-    if (refusal === 'ThrottlingException') hub.counters.deviceThrottled += 1;
-    else if (refusal === 'IotHubQuotaExceeded') hub.counters.deviceQuotaRefused += 1;
-    else if (refusal === 'ArgumentInvalid') hub.counters.deviceTwinWritesRefused += 1;
-  }
-
   const getTwin = (requestId: string) =>
-    answer(requestId, async () => {
-      await hub.admit('twinReads');
-      const body = twinForDevice(hub, address);
-      hub.counters.deviceTwinReads += 1;
-      hub.spend(JSON.stringify(body).length);
-      return { topic: twinResponseTopic(200, requestId), body };
-    });
+    answer(requestId, async () => ({
+      topic: twinResponseTopic(200, requestId),
+      body: await readOwnTwin(hub, address),
+    }));
 
-  const report = (requestId: string, payload: Buffer) =>
-    answer(requestId, async () => {
-      await hub.admit('twinUpdates');
-      const version = reportProperties(hub, address, parseRequestJson(payload));
-      hub.counters.deviceTwinWrites += 1;
-      hub.spend(payload.length);
-      return { topic: twinResponseTopic(204, requestId, version) };
-    });
+  const takeReport = (requestId: string, payload: Buffer) =>
+    answer(requestId, async () => ({
+      topic: twinResponseTopic(204, requestId, await report(hub, address, payload)),
+    }));
 
   /**
    * MQTT 3.1.1 has no negative answer to a publish, so a refused message ends the connection.
@@ -122,7 +108,7 @@ export function openDeviceSession(hub: LocalHub, accepted: AcceptedDevice): Mqtt
     try {
       await acceptTelemetry(hub, address, [{ body: payload, system, application }]);
     } catch (error) {
-      if (error instanceof HubRefusal) count(error);
+      if (error instanceof HubRefusal) countRefusal(hub, error);
       throw error;
     }
   }
@@ -153,7 +139,7 @@ export function openDeviceSession(hub: LocalHub, accepted: AcceptedDevice): Mqtt
         case 'getTwin':
           return getTwin(request.requestId);
         case 'reportProperties':
-          return report(request.requestId, payload);
+          return takeReport(request.requestId, payload);
         case 'telemetry':
           return takeTelemetry(request.properties, message);
         case 'methodResponse': {

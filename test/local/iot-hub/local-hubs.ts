@@ -1,9 +1,16 @@
+import { X509Certificate } from 'node:crypto';
 import { request } from 'node:http';
 import { Agent, type AgentOptions } from 'node:https';
 import { connect, createServer, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { SharedAccessSignature } from 'azure-iot-common';
-import { Client, ModuleClient, type Twin } from 'azure-iot-device';
+import { type AuthenticationProvider, SharedAccessSignature } from 'azure-iot-common';
+import {
+  Client,
+  ModuleClient,
+  SharedAccessKeyAuthenticationProvider,
+  type Twin,
+  X509AuthenticationProvider,
+} from 'azure-iot-device';
 import { Amqp, AmqpWs } from 'azure-iot-device-amqp';
 import { Mqtt, MqttWs } from 'azure-iot-device-mqtt';
 import { Registry, Client as ServiceClient } from 'azure-iothub';
@@ -137,11 +144,9 @@ export async function startLocalHubs(options: Partial<LocalIotHubsOptions> = {})
   const agents: Agent[] = [];
   const clients: (Client | ModuleClient)[] = [];
   const services: ServiceClient[] = [];
-  const shown = (proof: string | KeyedCertificate) =>
-    typeof proof === 'string' ? `SharedAccessKey=${proof}` : 'x509=true';
   const gateway = (transport: TransportName) => {
     const isWebSocket = transport === 'MqttWs' || transport === 'AmqpWs';
-    return `GatewayHostName=localhost${isWebSocket ? '' : `:${relays[transport].port}`}`;
+    return isWebSocket ? 'localhost' : `localhost:${relays[transport].port}`;
   };
   const prepare = async (
     client: Client | ModuleClient,
@@ -178,16 +183,16 @@ export async function startLocalHubs(options: Partial<LocalIotHubsOptions> = {})
       return registry;
     },
     async device(host, deviceId, proof, transport = 'Mqtt') {
-      const client = Client.fromConnectionString(
-        `HostName=${host};DeviceId=${deviceId};${shown(proof)};${gateway(transport)}`,
+      const client = Client.fromAuthenticationProvider(
+        providerOf({ host, deviceId, gatewayHostName: gateway(transport) }, proof),
         TRANSPORTS[transport],
       );
       await prepare(client, proof, transport);
       return client;
     },
     async module(host, deviceId, moduleId, proof, transport = 'Mqtt') {
-      const client = ModuleClient.fromConnectionString(
-        `HostName=${host};DeviceId=${deviceId};ModuleId=${moduleId};${shown(proof)};${gateway(transport)}`,
+      const client = ModuleClient.fromAuthenticationProvider(
+        providerOf({ host, deviceId, moduleId, gatewayHostName: gateway(transport) }, proof),
         TRANSPORTS[transport],
       );
       await prepare(client, proof, transport);
@@ -242,6 +247,22 @@ function redirect(
           },
       done,
     );
+}
+
+interface Caller {
+  readonly host: string;
+  readonly deviceId: string;
+  readonly moduleId?: string;
+  readonly gatewayHostName: string;
+}
+
+function providerOf(caller: Caller, proof: string | KeyedCertificate): AuthenticationProvider {
+  if (typeof proof !== 'string') return new X509AuthenticationProvider(caller);
+  const { host, deviceId, moduleId, gatewayHostName } = caller;
+  const module = moduleId === undefined ? '' : `;ModuleId=${moduleId}`;
+  return SharedAccessKeyAuthenticationProvider.fromConnectionString(
+    `HostName=${host};DeviceId=${deviceId}${module};SharedAccessKey=${proof};GatewayHostName=${gatewayHostName}`,
+  );
 }
 
 /** Connects to another port than the one that the client asks for. */
@@ -358,4 +379,9 @@ export function report(twin: Twin, patch: object): Promise<void> {
 /** A symmetric key for tests: 32 bytes of one value. */
 export function testKey(byte: number): string {
   return Buffer.alloc(32, byte).toString('base64');
+}
+
+/** The SHA-1 thumbprint of the first certificate in a PEM, as identities hold it. */
+export function thumbprintOf(pem: string): string {
+  return new X509Certificate(pem).fingerprint.replaceAll(':', '');
 }

@@ -232,6 +232,19 @@ describe.each([false, true])('the service client over AMQP (WebSocket: %s)', (is
     expect(later[0]?.records).toEqual(batches[0]?.records);
   });
 
+  test('a message that a device rejects over AMQP gives negative feedback', async () => {
+    const client = await local.device(WEU, 'dev-1', KEY, 'Amqp');
+    client.on('message', (received) => client.reject(received, () => {}));
+    await client.open();
+    await service.open();
+    const batches = await collect(await receiverOf(service));
+
+    await service.send('dev-1', message('a', 'm-1', 'negative'));
+
+    await until(() => batches.length === 1, 'the feedback');
+    expect(batches[0]?.records).toMatchObject([{ originalMessageId: 'm-1', statusCode: 'Rejected' }]);
+  });
+
   test('a device that is deleted gives no more feedback', async () => {
     const { got } = await device();
     await service.open();
