@@ -7,6 +7,7 @@ import { type LocalLog, silent } from '../log.ts';
 import type { MqttService } from '../mqtt/index.ts';
 import { openDeviceLinks } from './amqp/device/device-links.ts';
 import { createHubAmqpService } from './amqp/hub-service.ts';
+import { openServiceLinks } from './amqp/service-links.ts';
 import { keepEvaluating } from './configurations/evaluator.ts';
 import { readDeviceCall, serveDeviceCall } from './device-api/device-https.ts';
 import { readDeviceModulesCall, serveDeviceModulesCall } from './device-api/device-modules.ts';
@@ -18,13 +19,15 @@ import { type EventSink, lostEvent } from './hub/event-sink.ts';
 import { createHub, entryOf, type HubSettings, type LocalHub } from './hub/hub.ts';
 import { DEFAULT_SHAPING, type Shaping } from './hub/throttle.ts';
 import type { Traffic } from './hub/traffic.ts';
-import type { FileUpload, UploadStorage } from './hub/uploads.ts';
+import type { UploadStorage } from './hub/uploads.ts';
 import { keepRunningJobs } from './jobs/job-runner.ts';
 import { builtInPolicies } from './model/access-policy.ts';
 import { type Address, addressOf } from './model/address.ts';
 import { isSameHub, namesOf, readHubName } from './model/host-name.ts';
 import { HubRefusal } from './model/hub-error.ts';
 import { readModuleChoice } from './model/identity.ts';
+import { expireMessages } from './operations/cloud-messages.ts';
+import { keepSendingFeedback } from './operations/feedback.ts';
 import { createIdentity, deleteIdentity } from './operations/identity-operations.ts';
 import { type ProvisioningAccess, provisioningAccess } from './operations/provisioning-access.ts';
 import {
@@ -48,8 +51,6 @@ export interface LocalIotHubsOptions {
   readonly onTraffic?: (host: string, traffic: Traffic) => void;
   /** The storage account for the files of devices; absent: file upload is refused. */
   readonly uploadStorage?: UploadStorage;
-  /** Told of each file that a device has uploaded. */
-  readonly onFileUploaded?: (host: string, file: FileUpload) => void;
   /** PEM of the CA certificates that the hubs trust for devices with `certificateAuthority`; default: none. */
   readonly authorities?: readonly string[];
   /** Base64 key of the policy `iothubowner` on every hub; default: the public development key. */
@@ -166,10 +167,10 @@ export function createIotHubs(options: LocalIotHubsOptions): IotHubs {
       observe,
       authorities,
       uploadStorage: options.uploadStorage,
-      onFileUploaded: (file) => options.onFileUploaded?.(settings.host, file),
     });
     keepEvaluating(hub, configurationPeriodMs);
     keepRunningJobs(hub);
+    keepSendingFeedback(hub, expireMessages);
     hubs.set(key, { hub, faults });
   }
   const hubOf = (host: string): LocalHub | undefined => hubs.get(readHubName(host).hub)?.hub;
@@ -210,6 +211,7 @@ export function createIotHubs(options: LocalIotHubsOptions): IotHubs {
     mqtt: createDeviceService(hubOf, policies),
     amqp: createHubAmqpService({ hubOf, all: [...hubs.values()].map(({ hub }) => hub), policies }, [
       openDeviceLinks,
+      openServiceLinks,
     ]),
     views,
     view: (host) => views.find((view) => isSameHub(view.host, host)),

@@ -8,7 +8,12 @@ import { checkApiVersion } from '../model/api-version.ts';
 import { HubRefusal } from '../model/hub-error.ts';
 import { parseRequestJson } from '../model/json.ts';
 import { messageHeaders, readMessageHeaders } from '../model/message-headers.ts';
-import { completeMessage, countDelivery, queuedMessages } from '../operations/cloud-messages.ts';
+import {
+  completeMessage,
+  countDelivery,
+  queuedMessages,
+  rejectMessage,
+} from '../operations/cloud-messages.ts';
 import { acceptTelemetry } from '../operations/telemetry.ts';
 import { authenticateDevice } from './device-authentication.ts';
 import { type DeviceFileCall, readDeviceFileCall, serveDeviceFileCall } from './device-files.ts';
@@ -160,5 +165,6 @@ function settle(hub: LocalHub, call: Extract<DeviceCall, { lockToken: string }>)
   if (message === undefined) {
     throw new HubRefusal('DeviceMessageLockLost', 'The lock of the message is lost or unknown.');
   }
-  if (call.kind !== 'abandon') completeMessage(hub, call.address, message);
+  if (call.kind === 'complete') completeMessage(hub, call.address, message);
+  else if (call.kind === 'reject') rejectMessage(hub, call.address, message);
 }

@@ -4,6 +4,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import type { LocalLog } from '../../log.ts';
 import type { Address } from '../model/address.ts';
 import { isEdgeAgent } from '../model/edge.ts';
+import type { FeedbackRecord } from '../model/feedback.ts';
 import { HubRefusal } from '../model/hub-error.ts';
 import { createClock, type Ticks } from '../model/instant.ts';
 import { type ConfigurationStore, openConfigurations } from './configuration-store.ts';
@@ -17,6 +18,7 @@ import { createMessageLocks, type MessageLocks } from './message-locks.ts';
 import { createMethodCalls, type MethodCalls } from './method-calls.ts';
 import { type PastTwins, rememberTwins } from './past-twins.ts';
 import { createQuota, type DailyQuota } from './quota.ts';
+import { openServiceQueue, type ServiceQueue } from './service-queue.ts';
 import {
   createShaper,
   type LocalTier,
@@ -26,7 +28,7 @@ import {
   throttleRate,
 } from './throttle.ts';
 import type { Traffic } from './traffic.ts';
-import { createUploads, type FileUpload, type UploadStorage, type Uploads } from './uploads.ts';
+import { createUploads, type UploadStorage, type Uploads } from './uploads.ts';
 
 export interface HubSettings {
   /** The real host name, such as `contoso-weu.azure-devices.net`. It is not case-sensitive. */
@@ -45,8 +47,6 @@ export interface HubContext {
   readonly shaping: Shaping;
   /** The storage account for the files of devices; default: none. */
   readonly uploadStorage?: UploadStorage | undefined;
-  /** Told of each file that a device has uploaded. */
-  readonly onFileUploaded?: ((file: FileUpload) => void) | undefined;
   /** The CA certificates that sign certificates of devices; default: none. */
   readonly authorities?: (() => readonly X509Certificate[]) | undefined;
   /** Whether a connected device gets the notification of a change; default: always. */
@@ -64,6 +64,11 @@ export interface LocalHub {
   readonly store: DeviceStore;
   readonly configurations: ConfigurationStore;
   readonly jobs: JobStore;
+  /** The ends of messages that are not yet in `feedback`. They are not stored. */
+  readonly pendingFeedback: FeedbackRecord[];
+  /** Batches of feedback for services. */
+  readonly feedback: ServiceQueue;
+  readonly fileNotifications: ServiceQueue;
   /** Recent states of its twins. */
   readonly past: PastTwins;
   readonly connections: Connections;
@@ -74,8 +79,6 @@ export interface LocalHub {
   readonly quota: DailyQuota;
   readonly log: LocalLog;
   readonly uploads: Uploads;
-  /** Tells of a file that a device has uploaded. */
-  fileUploaded(file: FileUpload): void;
   /** The CA certificates that sign certificates of devices. */
   authorities(): readonly X509Certificate[];
   now(): number;
@@ -135,6 +138,9 @@ export function createHub(settings: HubSettings, context: HubContext): LocalHub 
     past,
     configurations: openConfigurations(besideDevices(file, 'configurations')),
     jobs: openJobs(besideDevices(file, 'jobs')),
+    pendingFeedback: [],
+    feedback: openServiceQueue(besideDevices(file, 'feedback'), now),
+    fileNotifications: openServiceQueue(besideDevices(file, 'file-notifications'), now),
     connections: createConnections(),
     methods: createMethodCalls(),
     messageLocks: createMessageLocks(now),
@@ -142,7 +148,6 @@ export function createHub(settings: HubSettings, context: HubContext): LocalHub 
     quota,
     log,
     uploads: createUploads(context.uploadStorage, now),
-    fileUploaded: (file) => context.onFileUploaded?.(file),
     authorities: context.authorities ?? (() => []),
     now,
     tick,
@@ -175,6 +180,8 @@ export function createHub(settings: HubSettings, context: HubContext): LocalHub 
       this.store.close();
       this.configurations.close();
       this.jobs.close();
+      this.feedback.close();
+      this.fileNotifications.close();
     },
   };
 }

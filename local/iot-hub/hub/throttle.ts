@@ -10,6 +10,7 @@ export type ThrottledOperation =
   | 'applies'
   | 'configurations'
   | 'jobs'
+  | 'cloudMessages'
   | 'jobDeviceOperations'
   | 'connections'
   | 'uploads'
@@ -31,6 +32,7 @@ export function throttleRate(operation: ThrottledOperation, tier: LocalTier, uni
     case 'identityOperations':
     case 'uploads': // initiations of file uploads
     case 'jobs':
+    case 'cloudMessages':
       return ((large ? 5000 : 100) * units) / MINUTE;
     case 'applies': // not in the table; the limit of configurations
     case 'configurations': // the same in all tiers

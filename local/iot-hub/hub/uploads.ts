@@ -23,13 +23,6 @@ export interface StoredBlob {
   readonly lastModified: Date;
 }
 
-/** A file that a device has uploaded. */
-export interface FileUpload extends StoredBlob {
-  readonly deviceId: string;
-  /** With the device id in front, as in the container. */
-  readonly blobName: string;
-}
-
 /** An upload that a device has begun. */
 export interface BegunUpload {
   readonly correlationId: string;

@@ -2,6 +2,7 @@ import type { JsonObject } from '../../../src/json/json.ts';
 import { entryOf, type LocalHub } from '../hub/hub.ts';
 import type { Address } from '../model/address.ts';
 import { HubRefusal } from '../model/hub-error.ts';
+import { notifyFileUpload } from './file-notifications.ts';
 
 /* Limits: iot-hub-devguide-file-upload.md and "IoT Hub quotas and throttling". */
 const MAX_UPLOADS_OF_DEVICE = 10;
@@ -58,5 +59,11 @@ export async function endUpload(
   }
   const blob = isSuccess ? await hub.uploads.storage?.find(upload.blobName) : undefined;
   if (blob === undefined) return;
-  hub.fileUploaded({ ...blob, deviceId: address.deviceId, blobName: upload.blobName });
+  notifyFileUpload(hub, {
+    deviceId: address.deviceId,
+    blobUri: blob.uri,
+    blobName: upload.blobName,
+    lastUpdatedTime: blob.lastModified.toISOString(),
+    blobSizeInBytes: blob.bytes,
+  });
 }

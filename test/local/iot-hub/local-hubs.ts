@@ -13,7 +13,9 @@ import {
 } from 'azure-iot-device';
 import { Amqp, AmqpWs } from 'azure-iot-device-amqp';
 import { Mqtt, MqttWs } from 'azure-iot-device-mqtt';
-import { Registry } from 'azure-iothub';
+import { Registry, Client as ServiceClient } from 'azure-iothub';
+import { Amqp as ServiceAmqp } from 'azure-iothub/dist/amqp.js';
+import { AmqpWs as ServiceAmqpWs } from 'azure-iothub/dist/amqp_ws.js';
 import { type AmqpServer, startAmqp } from '../../../local/amqp/index.ts';
 import { azureWebSockets } from '../../../local/azure-web-sockets.ts';
 import { type CertificateAuthority, type KeyedCertificate, openAuthority } from '../../../local/ca/index.ts';
@@ -25,6 +27,7 @@ import {
   type IotHubs,
   type LocalIotHubsOptions,
 } from '../../../local/iot-hub/index.ts';
+import { builtInPolicies } from '../../../local/iot-hub/model/access-policy.ts';
 import { listen } from '../../../local/listen.ts';
 import { type MqttServer, startMqtt } from '../../../local/mqtt/index.ts';
 
@@ -71,11 +74,20 @@ export interface LocalHubs {
     proof: string | KeyedCertificate,
     transport?: TransportName,
   ): Promise<ModuleClient>;
+  /** A service client over AMQP, as the policy `service` unless another one is named. It is closed with the hubs. */
+  service(host: string, options?: ServiceOptions): ServiceClient;
   /** A raw call of the service API over plain http, as `IOT_ENDPOINT` makes it. */
   call(method: string, path: string, options?: CallOptions): Promise<Answer>;
   /** Cuts all connections of devices, as a failing network does. */
   dropConnections(): void;
   close(): Promise<void>;
+}
+
+export interface ServiceOptions {
+  readonly policy?: string;
+  /** Default: the key of the policy `service`. */
+  readonly key?: string;
+  readonly isWebSocket?: boolean;
 }
 
 export interface CallOptions {
@@ -134,6 +146,7 @@ export async function startLocalHubs(options: Partial<LocalIotHubsOptions> = {})
   };
   const agents: Agent[] = [];
   const clients: (Client | ModuleClient)[] = [];
+  const services: ServiceClient[] = [];
   const gateway = (transport: TransportName) => {
     const isWebSocket = transport === 'MqttWs' || transport === 'AmqpWs';
     return isWebSocket ? 'localhost' : `localhost:${relays[transport].port}`;
@@ -189,18 +202,55 @@ export async function startLocalHubs(options: Partial<LocalIotHubsOptions> = {})
       await prepare(client, proof, transport);
       return client;
     },
+    service(host, { policy = 'service', key, isWebSocket = false } = {}) {
+      const secret = key ?? builtInPolicies().find(({ keyName }) => keyName === policy)?.key;
+      const client = ServiceClient.fromConnectionString(
+        `HostName=${host};SharedAccessKeyName=${policy};SharedAccessKey=${secret}`,
+        isWebSocket ? ServiceAmqpWs : ServiceAmqp,
+      );
+      redirect(client, { host, isWebSocket, ca: authority.root, amqp: amqp.port, https: https.port });
+      services.push(client);
+      return client;
+    },
     call: (method, path, options = {}) => callService(http.port, method, path, options),
     dropConnections() {
       for (const relay of Object.values(relays)) relay.drop();
     },
     async close() {
-      await Promise.all(clients.map((client) => client.close().catch(() => {})));
+      await Promise.all([...clients, ...services].map((client) => client.close().catch(() => {})));
       for (const agent of agents) agent.destroy();
       for (const relay of Object.values(relays)) await relay.close();
       await Promise.all(servers.map((server) => server.close()));
       hubs.close();
     },
   };
+}
+
+/** Makes a service client connect to a local port. The SDK has no option for this. */
+function redirect(
+  client: ServiceClient,
+  {
+    host,
+    isWebSocket,
+    ca,
+    amqp,
+    https,
+  }: { host: string; isWebSocket: boolean; ca: string; amqp: number; https: number },
+): void {
+  // biome-ignore lint/suspicious/noExplicitAny: the transport is private
+  const transport = (client as any)._transport;
+  const connect = transport._amqp.connect.bind(transport._amqp);
+  transport._amqp.connect = (config: object, done: unknown) =>
+    connect(
+      isWebSocket
+        ? { ...config, uri: `wss://localhost:${https}/$iothub/websocket`, sslOptions: { ca } }
+        : {
+            ...config,
+            sslOptions: { ca },
+            policyOverride: { host: 'localhost', port: amqp, hostname: host, servername: host },
+          },
+      done,
+    );
 }
 
 interface Caller {

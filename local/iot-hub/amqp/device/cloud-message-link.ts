@@ -4,7 +4,12 @@ import type { LocalHub } from '../../hub/hub.ts';
 import { LOCK_MS } from '../../hub/message-locks.ts';
 import type { Address } from '../../model/address.ts';
 import type { CloudMessage } from '../../model/cloud-message.ts';
-import { completeMessage, countDelivery, queuedMessages } from '../../operations/cloud-messages.ts';
+import {
+  completeMessage,
+  countDelivery,
+  queuedMessages,
+  rejectMessage,
+} from '../../operations/cloud-messages.ts';
 
 /** The link on which a device receives its cloud-to-device messages. */
 export interface CloudMessageLink {
@@ -43,7 +48,8 @@ export function openCloudMessageLink(hub: LocalHub, address: Address, sender: Se
     if (hub.messageLocks.release(token) === undefined) {
       return amqpError('com.microsoft:message-lock-lost', 'The lock of the message is lost.');
     }
-    if (outcome !== 'released') completeMessage(hub, address, message);
+    if (outcome === 'accepted') completeMessage(hub, address, message);
+    else if (outcome === 'rejected') rejectMessage(hub, address, message);
     else setImmediate(deliver);
     return undefined;
   }
