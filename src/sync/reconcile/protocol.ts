@@ -1,6 +1,6 @@
 import type { ErrorCode } from '../../errors.ts';
 import type { Fleet, Hub } from '../../fleet/fleet.ts';
-import { type JsonValue, sameJson } from '../../json/json.ts';
+import { sameJson } from '../../json/json.ts';
 import { DAY_MS } from '../../time/day.ts';
 import { type EpochMs, epochMs, plus } from '../../time/epoch-ms.ts';
 import { type Instant, latest, latestBelievable } from '../../time/instant.ts';
@@ -408,8 +408,20 @@ function withStatus(
   const inStages = Object.keys(stages).length === 0 ? {} : { stages };
   const lastReconcile = { ...found, policies, ...inStages, isHeld };
   const revision = at.keepsRevision === true ? before.revision : lastReconcile.revision;
-  const isSame = before.revision !== '' && sameJson(asJson({ ...lastReconcile, revision }), asJson(before));
+  const isSame = before.revision !== '' && isSameStatus({ ...lastReconcile, revision }, before);
   return { paths, lastReconcile: isSame ? before : lastReconcile };
+}
+
+function isSameStatus(one: LastReconcile, other: LastReconcile): boolean {
+  return (
+    one.status === other.status &&
+    one.since === other.since &&
+    one.why === other.why &&
+    one.revision === other.revision &&
+    one.isHeld === other.isHeld &&
+    sameJson(one.policies, other.policies) &&
+    sameJson(one.stages, other.stages)
+  );
 }
 
 function lastReconcileOf(
@@ -464,9 +476,4 @@ function rejectedByHub(snapshot: Snapshot, { writes, paths }: Plan, { hubCode }:
 
 function moreUrgent(one: WorkPriority, other: WorkPriority | undefined): WorkPriority {
   return other !== undefined && WORK_PRIORITIES.indexOf(other) < WORK_PRIORITIES.indexOf(one) ? other : one;
-}
-
-/** As it is stored, without undefined members. */
-function asJson(lastReconcile: LastReconcile): JsonValue {
-  return JSON.parse(JSON.stringify(lastReconcile)) as JsonValue;
 }
