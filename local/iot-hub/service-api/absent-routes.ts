@@ -7,7 +7,7 @@ const ABSENT: readonly (readonly [RegExp, string])[] = [
   [/^\/\$(?:iothub|servicebus)\/websocket\/?$/i, 'WebSockets without TLS are not'],
   [/^\/devices\/[^/]+\/files(?:\/.*)?$/, 'File upload is not'],
   [/^\/jobs(?!\/v2\/)(?:\/.*)?$/, 'Jobs that import or export devices are not'],
-  [/^\/digitaltwins(?:\/.*)?$/i, 'The digital twin API is not'],
+  [/^\/twins\/[^/]+(?:\/modules\/[^/]+)?\/streams(?:\/.*)?$/i, 'Device streams are not'],
 ];
 
 /**

@@ -126,7 +126,7 @@ describe('what is not in the local hub', () => {
 
   test.each([
     ['POST', '/jobs/create'],
-    ['GET', '/digitaltwins/dev-1'],
+    ['POST', '/twins/dev-1/streams/shell'],
     ['POST', '/devices/dev-1/files'],
     ['GET', '/$iothub/websocket'],
   ])('%s %s is answered so, without a look at the token', async (method, path) => {
