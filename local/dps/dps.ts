@@ -12,7 +12,7 @@ import { createRuntimeHttps } from './device-api/runtime-https.ts';
 import { createRuntimeMqtt } from './device-api/runtime-mqtt.ts';
 import { describeEnrollment, type Enrollment } from './enrollments/enrollment.ts';
 import { checkEnrollments } from './enrollments/enrollment-check.ts';
-import { openEnrollments } from './enrollments/enrollment-store.ts';
+import { openEnrollments, type StoredEnrollmentKind } from './enrollments/enrollment-store.ts';
 import type { DpsLinkedHub } from './enrollments/linked-hub.ts';
 import { createAttester } from './registration/attester.ts';
 import { createRegistrar } from './registration/registrar.ts';
@@ -62,6 +62,10 @@ export interface Dps {
   registrations(): readonly Registration[];
   /** All enrollments as DPS shows them: without keys, and the query of a webhook's URL masked. */
   enrollments(): readonly JsonObject[];
+  /** An enrollment with its keys; undefined if there is none. Ids are not case-sensitive. */
+  enrollment(kind: StoredEnrollmentKind, id: string): Enrollment | undefined;
+  /** Creates an enrollment, as the service API does. It is stored. */
+  enroll(enrollment: Enrollment): void;
   /** Cancels the running registrations and closes the journal. Close the servers first. */
   close(): void;
 }
@@ -113,6 +117,11 @@ export function createDps(options: DpsOptions): Dps {
     amqp: createRuntimeAmqp(idScope, attester, service),
     registrations: () => [...store.values()],
     enrollments: () => enrolled.values().map(describeEnrollment),
+    enrollment: (kind, id) => enrolled.get(kind, id),
+    enroll(enrollment) {
+      checkEnrollments([enrollment], linkedHubs);
+      enrolled.put(enrollment);
+    },
     close() {
       closing.abort();
       store.close();

@@ -169,7 +169,8 @@ export class HubAccess {
       const entry = hub.store.get(address);
       if (entry === undefined) continue;
       const presented = { password: undefined, certificates };
-      const proof = authenticateDevice(hub.host, entry.identity, presented, [], hub.now());
+      const device = hub.store.get({ deviceId: address.deviceId })?.identity;
+      const proof = authenticateDevice(hub.host, entry.identity, presented, [], hub.now(), device);
       if (proof !== undefined) return { ...proof, hub };
     }
     return undefined;
@@ -178,8 +179,9 @@ export class HubAccess {
   #grantDevice(hub: LocalHub, host: string, address: Address, text: string): boolean {
     const entry = isDeviceDisabled(hub, address) ? undefined : hub.store.get(address);
     const presented = { password: text, certificates: [] };
+    const device = hub.store.get({ deviceId: address.deviceId })?.identity;
     const proof =
-      entry && authenticateDevice(host, entry.identity, presented, this.#hubs.policies, hub.now());
+      entry && authenticateDevice(host, entry.identity, presented, this.#hubs.policies, hub.now(), device);
     if (proof === undefined) return false;
     this.#devices.set(addressKey(address), { ...proof, hub });
     return true;

@@ -7,9 +7,7 @@ const ABSENT: readonly (readonly [RegExp, string])[] = [
   [/^\/\$(?:iothub|servicebus)\/websocket\/?$/i, 'WebSockets without TLS are not'],
   [/^\/messages\/servicebound(?:\/.*)?$/i, 'Feedback and file notifications are not'],
   [/^\/devices\/[^/]+\/files(?:\/.*)?$/, 'File upload is not'],
-  [/^\/devices\/[^/]+\/applyConfigurationContent\/?$/i, 'Configurations are not'],
-  [/^\/configurations(?:\/.*)?$/, 'Configurations are not'],
-  [/^\/jobs(?:\/.*)?$/, 'Jobs are not'],
+  [/^\/jobs(?!\/v2\/)(?:\/.*)?$/, 'Jobs that import or export devices are not'],
   [/^\/digitaltwins(?:\/.*)?$/i, 'The digital twin API is not'],
 ];
 

@@ -125,10 +125,8 @@ describe('what is not in the local hub', () => {
   afterEach(() => local.close());
 
   test.each([
-    ['GET', '/configurations/c'],
-    ['PUT', '/jobs/v2/j'],
+    ['POST', '/jobs/create'],
     ['GET', '/digitaltwins/dev-1'],
-    ['POST', '/devices/dev-1/applyConfigurationContent'],
     ['POST', '/devices/dev-1/files'],
     ['GET', '/messages/serviceBound/feedback'],
     ['GET', '/$iothub/websocket'],
