@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { startAmqp } from './amqp/index.ts';
 import { azureWebSockets } from './azure-web-sockets.ts';
 import { type Azurite, startAzurite } from './azurite/index.ts';
+import { createUploadStorage } from './azurite/upload-storage.ts';
 import { type CertificateAuthority, openAuthority, openOwnCertificates } from './ca/index.ts';
 import {
   type ControlApi,
@@ -111,6 +112,14 @@ export async function startCloud(options: CloudOptions): Promise<Cloud> {
     });
     closers.push(() => eventHubs.close());
 
+    // The certificates name the port of the revocation list, so the port must be known before its server starts.
+    const restPort = await reservePort(ports.rest, 'the service REST API', 'rest');
+    const authority = await openAuthority({
+      directory: state('ca'),
+      revocationListAt: `http://localhost:${restPort}`,
+      log,
+    });
+
     const feed = new EventFeed();
     const watchers = new Watchers();
     const hubs = createIotHubs({
@@ -123,17 +132,15 @@ export async function startCloud(options: CloudOptions): Promise<Cloud> {
         watchers.takeEvent(host, event);
       },
       onTraffic: (host, traffic) => watchers.takeTraffic(host, traffic),
+      authorities: [authority.root],
+      uploadStorage: createUploadStorage({
+        connectionString: azurite.connectionString,
+        hostName: () => `localhost:${bound.https}/${azurite.account}`,
+      }),
       log,
     });
     closers.push(() => hubs.close());
 
-    // The certificates name the port of the revocation list, so the port must be known before its server starts.
-    const restPort = await reservePort(ports.rest, 'the service REST API', 'rest');
-    const authority = await openAuthority({
-      directory: state('ca'),
-      revocationListAt: `http://localhost:${restPort}`,
-      log,
-    });
     const certificates = openOwnCertificates(authority, state('ca'));
     const terms = webhookUrl === undefined ? PLAIN_TERMS : berthTerms(webhookUrl);
     const dps = createDps({
@@ -163,7 +170,17 @@ export async function startCloud(options: CloudOptions): Promise<Cloud> {
     });
     closers.push(() => amqps.close());
     const webSockets = azureWebSockets({ mqtt, amqp: amqps });
-    const https = await startHttp({ port: ports.https, certificate, services, webSockets, ownPorts, log });
+    // Devices upload their files over https, which Azurite does not have.
+    const passThrough = [{ prefix: `/${azurite.account}/`, port: azurite.ports.blob }];
+    const https = await startHttp({
+      port: ports.https,
+      certificate,
+      services,
+      webSockets,
+      passThrough,
+      ownPorts,
+      log,
+    });
     closers.push(() => https.close());
     const rest = await startHttp({
       port: restPort,

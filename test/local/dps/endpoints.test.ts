@@ -80,7 +80,13 @@ describe.each([GLOBAL_HOST, SERVICE_HOST, 'localhost'])('the endpoint %s', (host
     expect(await settled).toBe(result);
   });
 
-  test.each(['mqtt', 'AMQPWSB10'])('opens a WebSocket for %s', async (protocol) => {
+  // The SDK for C# opens them without a path.
+  test.each([
+    ['mqtt', '/$iothub/websocket'],
+    ['AMQPWSB10', '/$iothub/websocket'],
+    ['mqtt', '/'],
+    ['AMQPWSB10', '/'],
+  ])('opens a WebSocket for %s at %s', async (protocol, path) => {
     const socket = connectSocket({
       host: '127.0.0.1',
       servername: host,
@@ -89,7 +95,7 @@ describe.each([GLOBAL_HOST, SERVICE_HOST, 'localhost'])('the endpoint %s', (host
     });
     const opened = new Promise<string>((resolve) => socket.once('data', (data) => resolve(data.toString())));
     socket.write(
-      `GET /$iothub/websocket HTTP/1.1\r\nHost: ${host}:443\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n` +
+      `GET ${path} HTTP/1.1\r\nHost: ${host}:443\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n` +
         `Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Protocol: ${protocol}\r\n\r\n`,
     );
 
