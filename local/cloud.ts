@@ -1,9 +1,8 @@
 import { join } from 'node:path';
-import type { Fleet } from '../src/fleet/fleet.ts';
 import { startAmqp } from './amqp/index.ts';
 import { azureWebSockets } from './azure-web-sockets.ts';
 import { type Azurite, startAzurite } from './azurite/index.ts';
-import { type CertificateAuthority, openAuthority } from './ca/index.ts';
+import { type CertificateAuthority, openAuthority, openOwnCertificates } from './ca/index.ts';
 import {
   type ControlApi,
   type ControlOptions,
@@ -13,15 +12,31 @@ import {
   startControlApi,
 } from './control-api/index.ts';
 import { createDps, type Dps } from './dps/index.ts';
-import { DPS_HOST, ID_SCOPE, localEnrollments } from './enrollments.ts';
+import {
+  berthTerms,
+  DPS_HOST,
+  FLEET_GROUP,
+  ID_SCOPE,
+  localEnrollments,
+  PLAIN_GROUP,
+  PLAIN_TERMS,
+} from './enrollments.ts';
 import { type EventHubs, startEventHubs } from './event-hubs/index.ts';
 import { pagePorts } from './foreign-requests.ts';
 import { createRevocationListService, startHttp } from './https/index.ts';
-import { createIotHubs, deviceNameOf, type HubEvent, type IotHubs } from './iot-hub/index.ts';
+import {
+  createIotHubs,
+  deviceNameOf,
+  type HubEvent,
+  type HubSettings,
+  type IotHubs,
+} from './iot-hub/index.ts';
 import { reservePort } from './listen.ts';
 import type { LocalLog } from './log.ts';
+import { Watchers } from './monitor/watchers.ts';
 import { startMqtt } from './mqtt/index.ts';
 import type { LinkNames, Ports } from './options.ts';
+import { credentialsOf } from './own-device/credentials.ts';
 
 /** The Event Hub and consumer group that `local.settings.json` names. */
 export const EVENT_HUB = 'twin-events';
@@ -29,7 +44,7 @@ export const CONSUMER_GROUP = 'berth';
 const PARTITIONS = 4;
 
 export interface CloudOptions {
-  readonly fleet: Fleet;
+  readonly hubs: readonly HubSettings[];
   /** The project's folder, where the `berth` command runs. */
   readonly appDirectory: string;
   readonly ports: Ports;
@@ -40,8 +55,8 @@ export interface CloudOptions {
   readonly bundles: string;
   /** The key that the control API sends to the functions. */
   readonly functionKey: string;
-  /** URL at which DPS calls `allocateDevice`, with the function key as `?code=`. */
-  readonly webhookUrl: string;
+  /** URL at which DPS calls `allocateDevice`, with the function key as `?code=`; undefined: the stack runs without Berth. */
+  readonly webhookUrl: string | undefined;
   /** The host names by which DPS links the hubs. */
   readonly links: LinkNames;
   readonly processes: () => readonly ProcessStatus[];
@@ -72,7 +87,7 @@ export interface Cloud {
  * @throws LocalError `BERTH_LOCAL_PORT_TAKEN` and the errors of the parts.
  */
 export async function startCloud(options: CloudOptions): Promise<Cloud> {
-  const { fleet, ports, stateDirectory, log } = options;
+  const { ports, stateDirectory, webhookUrl, log } = options;
   const state = (name: string) => join(stateDirectory, name);
   const closers: (() => Promise<void> | void)[] = [];
   const close = async (): Promise<void> => {
@@ -97,14 +112,17 @@ export async function startCloud(options: CloudOptions): Promise<Cloud> {
     closers.push(() => eventHubs.close());
 
     const feed = new EventFeed();
+    const watchers = new Watchers();
     const hubs = createIotHubs({
-      hubs: fleet.hubs,
+      hubs: options.hubs,
       directory: state('hubs'),
       sink: (host) => (event) => {
         const { partitionKey: placementKey, ...unkeyed } = event;
         if (isRouted(event)) eventHubs.append(EVENT_HUB, { ...unkeyed, placementKey });
         feed.takeEvent(host, event);
+        watchers.takeEvent(host, event);
       },
+      onTraffic: (host, traffic) => watchers.takeTraffic(host, traffic),
       log,
     });
     closers.push(() => hubs.close());
@@ -116,11 +134,13 @@ export async function startCloud(options: CloudOptions): Promise<Cloud> {
       revocationListAt: `http://localhost:${restPort}`,
       log,
     });
+    const certificates = openOwnCertificates(authority, state('ca'));
+    const terms = webhookUrl === undefined ? PLAIN_TERMS : berthTerms(webhookUrl);
     const dps = createDps({
       idScope: ID_SCOPE,
       serviceHost: DPS_HOST,
-      enrollments: localEnrollments(options.webhookUrl, authority.root),
-      linkedHubs: fleet.hubs.flatMap(({ host }) => linksOf(host, options.links)),
+      enrollments: webhookUrl === undefined ? [] : localEnrollments(terms, authority.root),
+      linkedHubs: options.hubs.flatMap(({ host }) => linksOf(host, options.links)),
       hub: hubs.provisioning,
       directory: state('dps'),
       onRegistration: (registration) => feed.takeRegistration(registration),
@@ -178,9 +198,20 @@ export async function startCloud(options: CloudOptions): Promise<Cloud> {
         ports: bound,
         idScope: ID_SCOPE,
         root: authority.root,
+        plain: webhookUrl === undefined,
+        certificates: certificates.trust,
         settings,
       }),
+      ownDevice: (request) =>
+        credentialsOf(request, {
+          dps,
+          idScope: ID_SCOPE,
+          certificates,
+          terms,
+          prefix: webhookUrl === undefined ? PLAIN_GROUP : FLEET_GROUP,
+        }),
       feed,
+      watchers,
       functionKey: options.functionKey,
       runCommand: commandRunner({
         file: join(options.bundles, 'berth.cjs'),

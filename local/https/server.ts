@@ -14,6 +14,11 @@ import { type WebSocketRoute, webSocketUpgrade } from './web-sockets.ts';
 /** Larger than the largest request to hubs and DPS: 100 devices with full twins. */
 const MAX_BODY_BYTES = 8 * 1024 * 1024;
 const REQUEST_TIMEOUT_MS = 60_000;
+/**
+ * How long an idle connection stays open. After Node's default of 5 seconds, a client on a busy machine would often send
+ * its next request to a connection that closes.
+ */
+const KEEP_ALIVE_MS = 60_000;
 
 export interface HttpOptions {
   /** 0 selects a free port. */
@@ -77,6 +82,7 @@ export async function startHttp(options: HttpOptions): Promise<HttpServer> {
   };
   server.on('upgrade', onUpgrade);
   server.requestTimeout = REQUEST_TIMEOUT_MS;
+  server.keepAliveTimeout = KEEP_ALIVE_MS;
   const what = certificate ? 'HTTPS of the IoT hubs and DPS' : 'the service REST API';
   const port = await listen(server, options.port, what, certificate ? 'https' : 'rest');
   server.on('error', (error) => log.error(`HTTP: ${error.message}`));

@@ -15,6 +15,7 @@ import type { HubCounters } from './hub/counters.ts';
 import { type EventSink, lostEvent } from './hub/event-sink.ts';
 import { createHub, entryOf, type HubSettings, type LocalHub } from './hub/hub.ts';
 import { DEFAULT_SHAPING, type Shaping } from './hub/throttle.ts';
+import type { Traffic } from './hub/traffic.ts';
 import { keepRunningJobs } from './jobs/job-runner.ts';
 import { builtInPolicies } from './model/access-policy.ts';
 import { type Address, addressOf } from './model/address.ts';
@@ -40,6 +41,8 @@ export interface LocalIotHubsOptions {
   readonly directory?: string;
   /** The sink for the events of a hub. */
   readonly sink: (host: string) => EventSink;
+  /** Told of each message and each direct method of a service. */
+  readonly onTraffic?: (host: string, traffic: Traffic) => void;
   /** Base64 key of the policy `iothubowner` on every hub; default: the public development key. */
   readonly serviceKey?: string;
   readonly log?: LocalLog;
@@ -141,7 +144,8 @@ export function createIotHubs(options: LocalIotHubsOptions): IotHubs {
       log.error(lostEvent(settings.host, error)),
     );
     const { sink: events, notifies } = faults;
-    const hub = createHub(settings, { file, sink: events, log, now, shaping, notifies });
+    const observe = (traffic: Traffic) => options.onTraffic?.(settings.host, traffic);
+    const hub = createHub(settings, { file, sink: events, log, now, shaping, notifies, observe });
     keepEvaluating(hub, configurationPeriodMs);
     keepRunningJobs(hub);
     hubs.set(key, { hub, faults });

@@ -24,6 +24,7 @@ import {
   type ThrottledOperation,
   throttleRate,
 } from './throttle.ts';
+import type { Traffic } from './traffic.ts';
 
 export interface HubSettings {
   /** The real host name, such as `contoso-weu.azure-devices.net`. It is not case-sensitive. */
@@ -42,6 +43,8 @@ export interface HubContext {
   readonly shaping: Shaping;
   /** Whether a connected device gets the notification of a change; default: always. */
   readonly notifies?: (address: Address) => boolean;
+  /** Told of each message and each direct method of a service. */
+  readonly observe?: (traffic: Traffic) => void;
 }
 
 /** One hub: the state and functions that all its operations share. */
@@ -69,6 +72,8 @@ export interface LocalHub {
   /** Whether a connected device now gets the notification of a change of its desired properties. */
   notifies(address: Address): boolean;
   emit(event: HubEvent): void;
+  /** Shows a message or a direct method to people who watch the hub. */
+  observe(traffic: Traffic): void;
   /**
    * Waits until the throttle permits the operation.
    *
@@ -127,6 +132,7 @@ export function createHub(settings: HubSettings, context: HubContext): LocalHub 
     tick,
     origin: (address, at) => ({ hubName: name, address, at }),
     notifies: context.notifies ?? (() => true),
+    observe: context.observe ?? (() => {}),
     emit(event) {
       try {
         sink(event);

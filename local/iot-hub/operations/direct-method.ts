@@ -30,6 +30,13 @@ export async function invokeMethod(hub: LocalHub, address: Address, body: JsonOb
     });
     if (!isSent) throw new HubRefusal('DeviceNotOnline', 'Timed out waiting for device to connect.');
     const answer = await Promise.race([call.answer, pause(hub, responseMs)]);
+    hub.observe({
+      kind: 'method',
+      address,
+      name,
+      payload: ownMember(body, 'payload') ?? null,
+      answer: answer && describe(answer),
+    });
     if (answer === undefined) {
       throw new HubRefusal('GatewayTimeout', 'Timed out waiting for the response from device.');
     }
