@@ -1,9 +1,13 @@
 import { createHash } from 'node:crypto';
 import * as z from 'zod';
 
-/** The faults of simulated Edge devices. A text matches if it is part of the other one. */
+/** The faults of IoT Edge: of the hub, and of simulated Edge devices. A text matches if it is part of the other one. */
 export const EDGE_FAULTS = z.strictObject({
-  /** The share of Edge devices that have the faults. The seed decides which. */
+  /** Manifests that the hub refuses with 409402. */
+  applyConflictRate: z.number().min(0).max(1).optional(),
+  /** Calls of devices about their modules that the hub refuses with 429. */
+  identityThrottleRate: z.number().min(0).max(1).optional(),
+  /** The share of Edge devices that have the faults below. The seed decides which. */
   share: z.number().min(0).max(1).default(1),
   /** Pulls of images with this text fail. */
   pullFails: z.string().min(1).optional(),

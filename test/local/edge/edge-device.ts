@@ -24,8 +24,8 @@ type AnyTwin = any;
 /** A local hub with one Edge device, `gateway`, whose runtime runs. */
 export interface EdgeDevice {
   readonly local: LocalHubs;
-  /** Replaces the faults of the device. */
-  setFaults(faults: Partial<EdgeFaults>): void;
+  /** Replaces the faults of the device, and waits until it knows them. */
+  setFaults(faults: Partial<EdgeFaults>): Promise<void>;
   apply(modules: object, routes?: object, more?: object): Promise<void>;
   twin(moduleId?: string): AnyTwin;
   /** The reported properties of `$edgeAgent`. */
@@ -60,8 +60,9 @@ export async function startEdgeDevice(pace: Partial<EdgePace> = {}): Promise<Edg
   const twin = (moduleId?: string): AnyTwin => local.hubs.view(WEU)?.twin('gateway', moduleId);
   const device: EdgeDevice = {
     local,
-    setFaults(next) {
+    async setFaults(next) {
       faults = next;
+      await new Promise((resolve) => setTimeout(resolve, 4 * FAST.loopMs));
     },
     async apply(modules, routes = { up: 'FROM /messages/* INTO $upstream' }, more = {}) {
       await registry.applyConfigurationContentOnDevice('gateway', {
