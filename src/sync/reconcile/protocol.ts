@@ -84,6 +84,8 @@ export interface ReconcileState {
   readonly snapshot: Snapshot;
   readonly priority: WorkPriority;
   readonly gate: Gate;
+  /** The twin was in sync, and its events cannot have changed that. So no plan is needed. */
+  readonly staysInSync: boolean;
   /** Another instance is writing the twin. If that instance ends, its work item starts the twin again. */
   readonly isInFlight: boolean;
   /** How many writes were tried. */
@@ -113,16 +115,26 @@ const WRITE_REQUEUE_MS = 30_000;
 const DISABLED_MS = 60 * 60_000;
 const LONGEST_DISABLED_MS = DAY_MS;
 
+interface Start {
+  readonly hub: Hub;
+  readonly priority: WorkPriority;
+  readonly gate: Gate;
+  readonly now: EpochMs;
+  /** Default: false, which costs a plan. */
+  readonly staysInSync?: boolean;
+}
+
 /** The state at the start of reconciling a twin. */
 export function workOn(
   snapshot: Snapshot,
-  { hub, priority, gate, now }: { hub: Hub; priority: WorkPriority; gate: Gate; now: EpochMs },
+  { hub, priority, gate, now, staysInSync = false }: Start,
 ): ReconcileState {
   return {
     hub,
     snapshot,
     priority: moreUrgent(priority, snapshot.workItem?.priority),
     gate,
+    staysInSync,
     isInFlight: snapshot.writing !== undefined && (snapshot.workItem?.at ?? 0) > now,
     writes: 0,
     isOneByOne: false,
@@ -138,7 +150,7 @@ export function firstStep(work: ReconcileState, at: Surroundings): Next {
     return reading(work, 'the result of the last write was not stored');
   }
   if (gate.readsFirst(hub.host)) return reading(work, 'the events of its hub are not trusted');
-  return afterPlan(work, at);
+  return work.staysInSync ? settled(work, snapshot) : afterPlan(work, at);
 }
 
 /**
@@ -150,7 +162,7 @@ export function stepWithoutHub(work: ReconcileState, at: Surroundings): Next {
   // They have a work item already, and are reconciled by the policies of that time.
   if (snapshot.unread !== undefined || snapshot.writing !== undefined) return settled(work, snapshot);
   const planned = planOf(work, at);
-  if (planned.writes.length === 0) return settle(work, planned, at, false);
+  if (planned.writes.length === 0) return settle(work, planned, { ...at, keepsRevision: true }, false);
   // After a failed call, its wait stays. A time of an older policy does not.
   const hasFailed = snapshot.workItem !== undefined && snapshot.workItem.tries > 0;
   const workItem = hasFailed ? snapshot.workItem : workItemAt(work, at.now, 'the policies have changed');
@@ -294,7 +306,7 @@ function afterStatus(
 }
 
 /** Stores the status of the twin and its next work item. */
-function settle(work: ReconcileState, planned: Plan, at: Surroundings, keepsWriting: boolean): Next {
+function settle(work: ReconcileState, planned: Plan, at: StatusSurroundings, keepsWriting: boolean): Next {
   const snapshot = { ...work.snapshot, ...withStatus(work.snapshot, planned, at) };
   if (keepsWriting) return settled(work, snapshot);
   const workItem: WorkItem | undefined =
@@ -377,20 +389,26 @@ function planOf({ snapshot, hub, gate, isOneByOne }: ReconcileState, { fleet, no
   });
 }
 
+interface StatusSurroundings extends Surroundings {
+  /**
+   * The same status by another fleet file is not a change, so that a resync stores only what differs. With events, the
+   * snapshot is stored in any case. Then the status gets the present revision.
+   */
+  readonly keepsRevision?: boolean;
+}
+
 function withStatus(
   snapshot: Snapshot,
   planned: Plan,
-  at: Surroundings,
+  at: StatusSurroundings,
 ): Pick<Snapshot, 'paths' | 'lastReconcile'> {
   const { policies, stages, isHeld, paths } = planned;
   const before = snapshot.lastReconcile;
   const { stages: _, ...found } = lastReconcileOf(snapshot, planned.status, planned.why, at);
   const inStages = Object.keys(stages).length === 0 ? {} : { stages };
   const lastReconcile = { ...found, policies, ...inStages, isHeld };
-  // The same status by another fleet file is not a change.
-  const isSame =
-    before.revision !== '' &&
-    sameJson(asJson({ ...lastReconcile, revision: before.revision }), asJson(before));
+  const revision = at.keepsRevision === true ? before.revision : lastReconcile.revision;
+  const isSame = before.revision !== '' && sameJson(asJson({ ...lastReconcile, revision }), asJson(before));
   return { paths, lastReconcile: isSame ? before : lastReconcile };
 }
 
