@@ -5,6 +5,8 @@ import { Command, InvalidArgumentError, Option } from 'commander';
 import { isObject, type JsonObject } from '../../src/json/json.ts';
 import type { DeviceProof } from '../devices/messages.ts';
 import { type Assigned, refusalOf, register } from '../devices/registration.ts';
+import { faultsOfControlApi } from '../edge/device/control-faults.ts';
+import { EdgeRuntime } from '../edge/device/edge-runtime.ts';
 import type { OwnDevice } from './credentials.ts';
 import { describeRegistered } from './description.ts';
 import { connectionStringOf, deviceEnvironment, SHELLS, type ShellName, shellLines } from './environment.ts';
@@ -36,7 +38,7 @@ function readCommandLine(): { readonly registrationId: string; readonly flags: F
     .addOption(new Option('--over <protocol>', 'protocol to DPS').choices(['mqtt', 'https']).default('mqtt'))
     .option('--group <name>', 'enrollment group; it is made if there is none of this name')
     .option('--x509', 'with a certificate in place of a key', false)
-    .option('--edge', 'the identity of an IoT Edge device', false)
+    .option('--edge', 'an IoT Edge device; with --stay, the simulated runtime runs on it', false)
     .option('--print-env', 'print the environment of the device for the shell, and nothing else', false)
     .addOption(
       new Option('--shell <name>', 'the form of --print-env').choices([...SHELLS]).default(SYSTEM_SHELL),
@@ -82,9 +84,28 @@ async function main(): Promise<void> {
     }
     if (flags.stay) {
       const { method: methods } = flags;
-      await stayConnected({ client, twin, methods, print, signal: untilCtrlC() });
+      const signal = untilCtrlC();
+      const runtime = flags.edge ? runEdge(assigned, own, stack, flags, signal) : undefined;
+      await stayConnected({ client, twin, methods, print, signal });
+      await runtime;
     }
   });
+}
+
+/** Runs the simulated runtime of IoT Edge as this device. It signs with the key of the device. */
+async function runEdge(
+  { hub, deviceId }: Assigned,
+  { key }: OwnDevice,
+  { ports, root: ca }: RunningStack,
+  { control }: Flags,
+  signal: AbortSignal,
+): Promise<void> {
+  if (key === null) {
+    console.error('The simulated runtime needs a key: leave out --x509. Only the identity is used.');
+    return;
+  }
+  const address = { hub, deviceId, key, ca, mqttPort: ports.mqtt, httpsPort: ports.https };
+  await new EdgeRuntime({ ...address, faults: faultsOfControlApi(control, address), signal }).run();
 }
 
 async function registerOwn(own: OwnDevice, stack: RunningStack, { payload, over }: Flags): Promise<Assigned> {
