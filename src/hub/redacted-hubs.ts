@@ -3,15 +3,17 @@ import type { BudgetedHubPort } from './budgeted-hubs.ts';
 
 /** The hubs, with every twin in their answers redacted. Redacted values get no further than this. */
 export function redactHubs(hubs: BudgetedHubPort, redaction: Redaction): BudgetedHubPort {
-  if (redaction.paths.length === 0) return hubs;
+  if (redaction.paths.length === 0 && redaction.hidesRuntime !== true) return hubs;
   return {
     ...forwarding(hubs),
     readTwin: async (id) => {
       const read = await hubs.readTwin(id);
-      return read.kind === 'noPermit' ? read : { ...read, answer: redactTwin(read.answer, redaction) };
+      return read.kind === 'noPermit'
+        ? read
+        : { ...read, answer: redactTwin(read.answer, redaction, id.moduleId) };
     },
     patchDesired: async (permit, patch, etag) =>
-      redactTwin(await hubs.patchDesired(permit, patch, etag), redaction),
+      redactTwin(await hubs.patchDesired(permit, patch, etag), redaction, permit.id.moduleId),
   };
 }
 
