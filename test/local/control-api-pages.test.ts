@@ -8,6 +8,7 @@ import { createDps, type Dps } from '../../local/dps/index.ts';
 import { type EventHubs, startEventHubs } from '../../local/event-hubs/index.ts';
 import { createIotHubs, type IotHubs } from '../../local/iot-hub/index.ts';
 import { FUNCTION_KEYS } from '../../local/keys.ts';
+import { Watchers } from '../../local/monitor/watchers.ts';
 import { DEFAULT_PORTS } from '../../local/options.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
@@ -99,8 +100,12 @@ beforeAll(async () => {
       ports: { ...DEFAULT_PORTS, functions: functionsPort },
       idScope: '',
       root: '',
+      plain: false,
+      certificates: { root: 'root.pem', bundle: 'bundle.pem' },
       settings: {},
     }),
+    watchers: new Watchers(),
+    ownDevice: () => Promise.reject(new Error('not asked for')),
     hubs,
     dps,
     eventHubs,
