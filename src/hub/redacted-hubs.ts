@@ -21,6 +21,8 @@ export function redactHubs(hubs: BudgetedHubPort, redaction: Redaction): Budgete
 function forwarding(hubs: BudgetedHubPort): Omit<BudgetedHubPort, 'readTwin' | 'patchDesired'> {
   return {
     permitWrite: (id) => hubs.permitWrite(id),
+    permitApply: (id, identityOperations) => hubs.permitApply(id, identityOperations),
+    applyManifest: (permit, content) => hubs.applyManifest(permit, content),
     identityStatus: (id) => hubs.identityStatus(id),
     countDevices: (host) => hubs.countDevices(host),
     listTwins: (host, of, continuation) => hubs.listTwins(host, of, continuation),

@@ -183,6 +183,9 @@ export class Instance {
     return hostsOf(fleet, stamp(this.#options.env));
   }
 
+  /** The value of an app setting that a manifest of IoT Edge names. */
+  readonly setting = (name: string): string | undefined => this.#options.env[name];
+
   /** A lease for work that only one instance may do at a time. */
   lease(name: string): Lease {
     return new Lease(this.#openedTables().state, name, randomUUID());

@@ -1,5 +1,5 @@
 import { nearest } from '../../nearest.ts';
-import type { Token, TokenReader } from './route-tokens.ts';
+import type { RouteToken, RouteTokenReader } from './route-tokens.ts';
 
 /*
  * The condition of an edgeHub route, in the grammar of iotedge (Routing.Core/grammar/Condition.g4, query/ConditionVisitor.cs).
@@ -67,14 +67,14 @@ const MOST_LEVELS = 100;
  *
  * @throws RouteProblem
  */
-export function readCondition(tokens: TokenReader): void {
+export function readCondition(tokens: RouteTokenReader): void {
   const whole = expression(tokens, 0, 0);
   if (whole.type === 'text' || whole.type === 'number') {
     throw new RouteProblem(whole.at, `is a ${whole.type}, and not a condition: compare it with a value`);
   }
 }
 
-function expression(tokens: TokenReader, level: number, depth: number): Operand {
+function expression(tokens: RouteTokenReader, level: number, depth: number): Operand {
   if (depth > MOST_LEVELS) throw new RouteProblem(tokens.peek().at, 'has too many levels of parentheses');
   const signs = LEVELS[level];
   if (signs === undefined) return unary(tokens, depth);
@@ -91,11 +91,11 @@ function expression(tokens: TokenReader, level: number, depth: number): Operand 
   return left;
 }
 
-function signText({ kind, text }: Token): string {
+function signText({ kind, text }: RouteToken): string {
   return kind === 'sign' || kind === 'and' || kind === 'or' ? text.toLowerCase() : '';
 }
 
-function unary(tokens: TokenReader, depth: number): Operand {
+function unary(tokens: RouteTokenReader, depth: number): Operand {
   const peek = tokens.peek();
   if (peek.kind === 'not') {
     tokens.take();
@@ -111,7 +111,7 @@ function unary(tokens: TokenReader, depth: number): Operand {
   return primary(tokens, depth);
 }
 
-function primary(tokens: TokenReader, depth: number): Operand {
+function primary(tokens: RouteTokenReader, depth: number): Operand {
   const token = tokens.take();
   const { at, text } = token;
   switch (token.kind) {
@@ -149,7 +149,7 @@ function primary(tokens: TokenReader, depth: number): Operand {
 }
 
 /** `{$name}` reads the system property and never a property of the message with the same name. */
-function escapedProperty(tokens: TokenReader, { at }: Token): Operand {
+function escapedProperty(tokens: RouteTokenReader, { at }: RouteToken): Operand {
   const property = tokens.take();
   const close = tokens.take();
   if (property.kind !== 'system' || close.text !== '}') {
@@ -161,7 +161,7 @@ function escapedProperty(tokens: TokenReader, { at }: Token): Operand {
 /** The subset of JSON path that edgeHub reads (query/jsonpath/JsonPath.g4). */
 const BODY_PATH = /^[^()<>@,;:\\"/[\]?={}.]+(?:\[[0-9]+\])?(?:\.[^()<>@,;:\\"/[\]?={}.]+(?:\[[0-9]+\])?)*$/;
 
-function systemType({ text, at }: Token): ValueType {
+function systemType({ text, at }: RouteToken): ValueType {
   if (/^\$twin\b/i.test(text)) {
     throw new RouteProblem(
       at,
@@ -179,7 +179,7 @@ function systemType({ text, at }: Token): ValueType {
   return 'query';
 }
 
-function call({ text, at }: Token, tokens: TokenReader, depth: number): Operand {
+function call({ text, at }: RouteToken, tokens: RouteTokenReader, depth: number): Operand {
   const name = text.toLowerCase();
   const builtin = BUILTINS.get(name);
   if (builtin === undefined) {
@@ -208,7 +208,7 @@ function amount({ least, most }: Builtin): string {
   return most === Number.POSITIVE_INFINITY ? `${least} or more` : `${least} to ${most}`;
 }
 
-function resultOf(sign: Token, left: Operand, right: Operand): ValueType {
+function resultOf(sign: RouteToken, left: Operand, right: Operand): ValueType {
   const text = sign.text.toLowerCase();
   const pair = `"${sign.text}" joins a ${left.type} and a ${right.type}`;
   switch (text) {

@@ -3,7 +3,7 @@
  * between equally long ones the first rule.
  */
 
-export type TokenKind =
+export type RouteTokenKind =
   | 'select'
   | 'from'
   | 'where'
@@ -24,15 +24,15 @@ export type TokenKind =
   | 'unknown'
   | 'end';
 
-export interface Token {
-  readonly kind: TokenKind;
+export interface RouteToken {
+  readonly kind: RouteTokenKind;
   readonly text: string;
   /** Its first character in the route, from 0. */
   readonly at: number;
 }
 
 /** In the order of the grammar. */
-const RULES: readonly (readonly [TokenKind | 'skipped', RegExp])[] = [
+const RULES: readonly (readonly [RouteTokenKind | 'skipped', RegExp])[] = [
   ['select', /select/iy],
   ['from', /from/iy],
   ['where', /where/iy],
@@ -58,11 +58,11 @@ const RULES: readonly (readonly [TokenKind | 'skipped', RegExp])[] = [
 ];
 
 /** The tokens of a route, with one of the kind `end` after the last. */
-export function tokensOf(route: string): readonly Token[] {
-  const tokens: Token[] = [];
+export function routeTokens(route: string): readonly RouteToken[] {
+  const tokens: RouteToken[] = [];
   let at = 0;
   while (at < route.length) {
-    let kind: TokenKind | 'skipped' = 'unknown';
+    let kind: RouteTokenKind | 'skipped' = 'unknown';
     let text = '';
     for (const [each, rule] of RULES) {
       rule.lastIndex = at;
@@ -77,20 +77,20 @@ export function tokensOf(route: string): readonly Token[] {
 }
 
 /** Reads tokens one after the other. */
-export class TokenReader {
-  readonly #tokens: readonly Token[];
+export class RouteTokenReader {
+  readonly #tokens: readonly RouteToken[];
   #next = 0;
 
-  constructor(tokens: readonly Token[]) {
+  constructor(tokens: readonly RouteToken[]) {
     this.#tokens = tokens;
   }
 
   /** The next token, which stays the next one. */
-  peek(): Token {
-    return this.#tokens[this.#next] as Token;
+  peek(): RouteToken {
+    return this.#tokens[this.#next] as RouteToken;
   }
 
-  take(): Token {
+  take(): RouteToken {
     const token = this.peek();
     if (token.kind !== 'end') this.#next += 1;
     return token;

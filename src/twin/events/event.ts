@@ -3,7 +3,7 @@ import { eventHubName, type HostName, NOT_A_HOST_NAME } from '../../iot-hub/host
 import { isObject, type JsonObject, type JsonValue } from '../../json/json.ts';
 import type { EpochMs } from '../../time/epoch-ms.ts';
 import { type Instant, latestBelievable, parseInstant } from '../../time/instant.ts';
-import { EDGE_AGENT, EDGE_HUB, isRuntimeModule } from '../snapshot/runtime-twin.ts';
+import { AGENT_MODULE, HUB_MODULE, isRuntimeModule } from '../snapshot/runtime-twin.ts';
 import { readSection, readTwin, type Twin, type TwinId, type TwinSection } from '../snapshot/twin.ts';
 
 /** One event of the Event Hub, as the trigger passes it. */
@@ -101,7 +101,7 @@ export function modulesFollowed({
   readonly edge: unknown;
 }): ReadonlySet<string> {
   const targeted = twins.policies.flatMap(({ module }) => module ?? []);
-  return new Set(edge === undefined ? targeted : [...targeted, EDGE_AGENT, EDGE_HUB]);
+  return new Set(edge === undefined ? targeted : [...targeted, AGENT_MODULE, HUB_MODULE]);
 }
 
 /**

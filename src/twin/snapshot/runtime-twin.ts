@@ -5,12 +5,12 @@ import { lastUpdatedAt, lastUpdatedOf, type Twin } from './twin.ts';
 
 /* The twins of the two modules of IoT Edge itself. Their desired properties are the manifest of the device. */
 
-export const EDGE_AGENT = '$edgeAgent';
-export const EDGE_HUB = '$edgeHub';
+export const AGENT_MODULE = '$edgeAgent';
+export const HUB_MODULE = '$edgeHub';
 
 /** Whether a module belongs to IoT Edge itself. A service cannot patch its twin (401100). */
 export function isRuntimeModule(moduleId: string | undefined): boolean {
-  return moduleId === EDGE_AGENT || moduleId === EDGE_HUB;
+  return moduleId === AGENT_MODULE || moduleId === HUB_MODULE;
 }
 
 /** Times and writers that the status of an IoT Edge device needs. */
@@ -70,6 +70,10 @@ export interface EdgeRecord {
   readonly intent?: AppliedManifest | undefined;
   /** An operator allowed Berth to replace a manifest that it did not make. */
   readonly adoption?: { readonly author: string; readonly reason: string; readonly at: EpochMs } | undefined;
+  /** The manifest that the hub refused. It is not sent again until it changes. */
+  readonly refused?:
+    | { readonly content: string; readonly secrets?: string | undefined; readonly why: string }
+    | undefined;
   /** When Berth put back what another writer had changed, the newest first. */
   readonly putBack: readonly EpochMs[];
 }

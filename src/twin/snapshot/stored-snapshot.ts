@@ -65,6 +65,7 @@ const stored = z.object({
       applied: z.array(appliedManifest),
       intent: appliedManifest.optional(),
       adoption: z.object({ author: z.string(), reason: z.string(), at: epochMsSchema }).optional(),
+      refused: z.object({ content: z.string(), secrets: z.string().optional(), why: z.string() }).optional(),
       putBack: z.array(epochMsSchema),
     })
     .optional(),
