@@ -79,6 +79,24 @@ const hub = z.strictObject({
     .default({})
     .describe('Labels that rules can require, such as {"residency": "eu"}'),
   stamp: name.optional().describe('Name of the deployment that reconciles this hub'),
+  azure: z
+    .strictObject({
+      subscription: z
+        .string()
+        .regex(
+          /^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$/,
+          'write the id of the subscription: "az account show --query id" prints it',
+        )
+        .describe('Id of the subscription of the hub'),
+      resourceGroup: z
+        .string()
+        .regex(/^[\w().-]{0,89}[\w()-]$/, 'write the name of the resource group of the hub')
+        .describe('Resource group of the hub'),
+    })
+    .optional()
+    .describe(
+      'Where the hub is, if it exists already. Berth then never creates or resizes it. Default: the templates in infra/ create the hub.',
+    ),
   budget: z
     .strictObject({ rate: share.default(0.5), daily: share.default(0.2) })
     .default({ rate: 0.5, daily: 0.2 })

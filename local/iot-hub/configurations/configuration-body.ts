@@ -37,7 +37,7 @@ export function readConfigurationChoice(
   const content = readContentOf(body, before);
   const targetCondition = ownMember(body, 'targetCondition') ?? '';
   if (typeof targetCondition !== 'string') throw invalid('targetCondition must be a string.');
-  targetOf(content, targetCondition);
+  targetConditionOf(content, targetCondition);
   return {
     schemaVersion: readText(body, 'schemaVersion') ?? '1.0',
     labels: readLabels(ownMember(body, 'labels')),
@@ -66,7 +66,10 @@ function readContentOf(body: JsonObject, before: Configuration | undefined): Con
  *
  * @throws HubRefusal `InvalidConfigurationTargetCondition`
  */
-export function targetOf({ kind }: ConfigurationContent, targetCondition: string): Condition | undefined {
+export function targetConditionOf(
+  { kind }: ConfigurationContent,
+  targetCondition: string,
+): Condition | undefined {
   if (targetCondition.trim() === '') return undefined;
   const condition = reading('InvalidConfigurationTargetCondition', () => parseCondition(targetCondition));
   const wanted = kind === 'module' ? 'devices.modules' : 'devices';

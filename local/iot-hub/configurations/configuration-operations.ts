@@ -5,7 +5,7 @@ import type { ConfigurationContent } from '../model/configuration-content.ts';
 import { ifMatchAllows } from '../model/entity-tag.ts';
 import { HubRefusal } from '../model/hub-error.ts';
 import { formatDateTimeUtc } from '../model/instant.ts';
-import { checkMetricQuery, readConfigurationChoice, targetOf } from './configuration-body.ts';
+import { checkMetricQuery, readConfigurationChoice, targetConditionOf } from './configuration-body.ts';
 import { systemMetricQueries } from './metrics.ts';
 
 /** Configurations of a hub ("IoT Hub quotas and throttling"): 10 in the free tier, else 100. */
@@ -67,7 +67,7 @@ export function testQueries(body: JsonObject): JsonObject {
     : { kind: 'device', deviceContent: {} };
   return {
     targetConditionError:
-      typeof condition === 'string' ? problemOf(() => void targetOf(content, condition)) : null,
+      typeof condition === 'string' ? problemOf(() => void targetConditionOf(content, condition)) : null,
     customMetricQueryErrors: Object.fromEntries(errors),
   };
 }

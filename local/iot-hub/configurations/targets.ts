@@ -3,14 +3,14 @@ import type { LocalHub } from '../hub/hub.ts';
 import type { Configuration } from '../model/configuration.ts';
 import { twinDocument } from '../operations/device-document.ts';
 import { isMet } from '../query/evaluate.ts';
-import { targetOf } from './configuration-body.ts';
+import { targetConditionOf } from './configuration-body.ts';
 
 /**
  * The twins that a configuration targets now, in the order of their ids: modules for `moduleContent`, else devices. A
  * manifest targets only IoT Edge devices.
  */
 export function targetsOf(hub: LocalHub, { content, targetCondition }: Configuration): readonly Entry[] {
-  const condition = targetOf(content, targetCondition);
+  const condition = targetConditionOf(content, targetCondition);
   if (condition === undefined) return [];
   const entries = condition.from === 'devices' ? hub.store.sorted() : hub.store.sortedModules();
   return [...entries].filter(

@@ -1,5 +1,5 @@
 import { nearest } from '../../nearest.ts';
-import type { RouteToken, RouteTokenReader } from './route-tokens.ts';
+import type { RouteToken, TokenReader } from './route-tokens.ts';
 
 /*
  * The condition of an edgeHub route, in the grammar of iotedge (Routing.Core/grammar/Condition.g4, query/ConditionVisitor.cs).
@@ -67,14 +67,14 @@ const MOST_LEVELS = 100;
  *
  * @throws RouteProblem
  */
-export function readCondition(tokens: RouteTokenReader): void {
+export function readCondition(tokens: TokenReader): void {
   const whole = expression(tokens, 0, 0);
   if (whole.type === 'text' || whole.type === 'number') {
     throw new RouteProblem(whole.at, `is a ${whole.type}, and not a condition: compare it with a value`);
   }
 }
 
-function expression(tokens: RouteTokenReader, level: number, depth: number): Operand {
+function expression(tokens: TokenReader, level: number, depth: number): Operand {
   if (depth > MOST_LEVELS) throw new RouteProblem(tokens.peek().at, 'has too many levels of parentheses');
   const signs = LEVELS[level];
   if (signs === undefined) return unary(tokens, depth);
@@ -95,7 +95,7 @@ function signText({ kind, text }: RouteToken): string {
   return kind === 'sign' || kind === 'and' || kind === 'or' ? text.toLowerCase() : '';
 }
 
-function unary(tokens: RouteTokenReader, depth: number): Operand {
+function unary(tokens: TokenReader, depth: number): Operand {
   const peek = tokens.peek();
   if (peek.kind === 'not') {
     tokens.take();
@@ -111,7 +111,7 @@ function unary(tokens: RouteTokenReader, depth: number): Operand {
   return primary(tokens, depth);
 }
 
-function primary(tokens: RouteTokenReader, depth: number): Operand {
+function primary(tokens: TokenReader, depth: number): Operand {
   const token = tokens.take();
   const { at, text } = token;
   switch (token.kind) {
@@ -149,7 +149,7 @@ function primary(tokens: RouteTokenReader, depth: number): Operand {
 }
 
 /** `{$name}` reads the system property and never a property of the message with the same name. */
-function escapedProperty(tokens: RouteTokenReader, { at }: RouteToken): Operand {
+function escapedProperty(tokens: TokenReader, { at }: RouteToken): Operand {
   const property = tokens.take();
   const close = tokens.take();
   if (property.kind !== 'system' || close.text !== '}') {
@@ -179,7 +179,7 @@ function systemType({ text, at }: RouteToken): ValueType {
   return 'query';
 }
 
-function call({ text, at }: RouteToken, tokens: RouteTokenReader, depth: number): Operand {
+function call({ text, at }: RouteToken, tokens: TokenReader, depth: number): Operand {
   const name = text.toLowerCase();
   const builtin = BUILTINS.get(name);
   if (builtin === undefined) {

@@ -58,7 +58,7 @@ const RULES: readonly (readonly [RouteTokenKind | 'skipped', RegExp])[] = [
 ];
 
 /** The tokens of a route, with one of the kind `end` after the last. */
-export function routeTokens(route: string): readonly RouteToken[] {
+export function routeTokensOf(route: string): readonly RouteToken[] {
   const tokens: RouteToken[] = [];
   let at = 0;
   while (at < route.length) {
@@ -77,7 +77,7 @@ export function routeTokens(route: string): readonly RouteToken[] {
 }
 
 /** Reads tokens one after the other. */
-export class RouteTokenReader {
+export class TokenReader {
   readonly #tokens: readonly RouteToken[];
   #next = 0;
 

@@ -1,6 +1,6 @@
 import { TWIN_LIMITS } from '../../iot-hub/twin-limits.ts';
 import { RouteProblem, readCondition } from './route-condition.ts';
-import { type RouteToken, RouteTokenReader, routeTokens } from './route-tokens.ts';
+import { type RouteToken, routeTokensOf, TokenReader } from './route-tokens.ts';
 
 /** Where the messages of a route go. */
 export type RouteSink =
@@ -28,7 +28,7 @@ export function readRoute(route: string): ReadRoute {
   if (Buffer.byteLength(route, 'utf8') > TWIN_LIMITS.stringBytes) {
     return { ok: false, problem: 'has a text over 4 KB, which IoT Hub refuses: write a shorter condition' };
   }
-  const tokens = new RouteTokenReader(routeTokens(route));
+  const tokens = new TokenReader(routeTokensOf(route));
   try {
     return readTokens(tokens);
   } catch (error) {
@@ -39,7 +39,7 @@ export function readRoute(route: string): ReadRoute {
 
 const FORM = 'write FROM source [WHERE condition] INTO sink';
 
-function readTokens(tokens: RouteTokenReader): ReadRoute {
+function readTokens(tokens: TokenReader): ReadRoute {
   if (tokens.peek().kind === 'end') throw new RouteProblem(0, `is empty: ${FORM}`);
   if (tokens.peek().kind === 'select') {
     tokens.take();
@@ -57,7 +57,7 @@ function readTokens(tokens: RouteTokenReader): ReadRoute {
   return { ok: true, sourceModule, sink, warnings };
 }
 
-function keyword(tokens: RouteTokenReader, kind: 'from' | 'into', where: string): void {
+function keyword(tokens: TokenReader, kind: 'from' | 'into', where: string): void {
   const token = tokens.take();
   if (token.kind === kind) return;
   // `WHERE a == 1` ends the condition before the second sign.
@@ -78,7 +78,7 @@ interface Source {
 const SOURCES =
   'write /*, /messages/*, /messages/modules/MODULE/*, /messages/modules/MODULE/outputs/OUTPUT or /twinChangeNotifications';
 
-function readSource(tokens: RouteTokenReader): Source {
+function readSource(tokens: TokenReader): Source {
   const { at } = tokens.peek();
   const segments: string[] = [];
   while (tokens.takeSign('/')) {
@@ -129,7 +129,7 @@ function sourceOf(written: readonly string[], at: number): Source {
 
 const SINKS = 'write $upstream or BrokeredEndpoint("/modules/MODULE/inputs/INPUT")';
 
-function readSink(tokens: RouteTokenReader): RouteSink {
+function readSink(tokens: TokenReader): RouteSink {
   const token = tokens.take();
   if (token.kind === 'system') {
     if (token.text.toLowerCase() === '$upstream') return { kind: 'upstream' };
