@@ -61,6 +61,8 @@ export class EdgeWorld {
   budget: HubBudget | undefined;
   settings: SettingValues = () => undefined;
   now: EpochMs = T0;
+  /** Of the hashes of hidden values. */
+  key: Uint8Array = Buffer.alloc(32, 1);
   readonly #events: HubEvent[] = [];
 
   constructor(fleet: Fleet) {
@@ -211,7 +213,7 @@ export class EdgeWorld {
       now: () => this.now,
       gate: { current: async () => this.gate },
       settings: (name) => this.settings(name),
-      redaction: { paths: [], key: Buffer.alloc(32, 1), hidesRuntime: true },
+      redaction: { paths: [], key: this.key, hidesRuntime: true },
       warn: (message, facts) => void this.warnings.push(`${message} ${JSON.stringify(facts)}`),
       ...(budget === undefined ? {} : { budget }),
     });
