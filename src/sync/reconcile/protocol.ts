@@ -8,6 +8,7 @@ import { adoptOwnWrite, adoptTwin } from '../../twin/events/apply-event.ts';
 import { recordRejection } from '../../twin/events/history.ts';
 import { type Plan, plan } from '../../twin/plan/plan.ts';
 import { valueAt } from '../../twin/snapshot/merge.ts';
+import { AGENT_MODULE } from '../../twin/snapshot/runtime-twin.ts';
 import {
   historyAt,
   type LastReconcile,
@@ -160,13 +161,20 @@ export function firstStep(work: ReconcileState, at: Surroundings): Next {
 export function stepWithoutHub(work: ReconcileState, at: Surroundings): Next {
   const { snapshot } = work;
   // They have a work item already, and are reconciled by the policies of that time.
-  if (snapshot.unread !== undefined || snapshot.writing !== undefined) return settled(work, snapshot);
+  if (snapshot.unread !== undefined || snapshot.writing !== undefined || hasEdgeStatus(work, at)) {
+    return settled(work, snapshot);
+  }
   const planned = planOf(work, at);
   if (planned.writes.length === 0) return settle(work, planned, { ...at, keepsRevision: true }, false);
   // After a failed call, its wait stays. A time of an older policy does not.
   const hasFailed = snapshot.workItem !== undefined && snapshot.workItem.tries > 0;
   const workItem = hasFailed ? snapshot.workItem : workItemAt(work, at.now, 'the policies have changed');
   return requeued(work, { ...snapshot, ...withStatus(snapshot, planned, at), workItem });
+}
+
+/** `EdgeWork` decides the status and the work item of `$edgeAgent`. */
+function hasEdgeStatus({ snapshot }: ReconcileState, { fleet }: Surroundings): boolean {
+  return fleet.edge !== undefined && snapshot.id.moduleId === AGENT_MODULE;
 }
 
 /** An instance of an older package only stores the applied events. A newer package reconciles the twin. */
@@ -209,6 +217,7 @@ function afterRead(work: ReconcileState, twin: Twin, at: Surroundings): Next {
 /** The next step by the plan for the present snapshot. */
 function afterPlan(work: ReconcileState, at: Surroundings): Next {
   const { snapshot, gate, hub, isInFlight, writes } = work;
+  if (hasEdgeStatus(work, at)) return settled(work, { ...snapshot, suspended: undefined });
   const planned = planOf(work, at);
   if (planned.writes.length === 0) {
     return settle(work, planned, at, isInFlight && planned.status === 'drifted');

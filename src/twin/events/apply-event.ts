@@ -1,5 +1,6 @@
 import { type Instant, latest, latestBelievable, NEVER } from '../../time/instant.ts';
 import { mergePatch } from '../snapshot/merge.ts';
+import { isRuntimeModule, runtimeTimesOf, withReport } from '../snapshot/runtime-twin.ts';
 import { type OwnWrite, type Snapshot, unreadSnapshot } from '../snapshot/snapshot.ts';
 import {
   lastUpdatedAt,
@@ -149,6 +150,11 @@ function applyUpdate(
       snapshot: { ...snapshot, unread: { ...snapshot.unread, since: latest(snapshot.unread.since, time) } },
     };
   }
+  if (isRuntimeModule(id.moduleId) && change.desired !== undefined && change.version > snapshot.version) {
+    // An apply replaces whole sections, and it is not documented how its event describes that.
+    const unread = { since: time, why: 'a deployment has changed its desired properties' };
+    return { kind: 'snapshot', snapshot: { ...snapshot, unread } };
+  }
   if (follows(snapshot, time, change))
     return { kind: 'snapshot', snapshot: mergeChange(snapshot, time, change, tracked) };
   if (change.version <= snapshot.version && time <= snapshot.asOf) return known;
@@ -215,6 +221,12 @@ function mergeChange(
     workItem: snapshot.workItem,
     suspended: snapshot.suspended,
     lastReconcile: snapshot.lastReconcile,
+    runtime:
+      snapshot.runtime === undefined || reported === undefined
+        ? snapshot.runtime
+        : withReport(snapshot.runtime, reported.values, time),
+    edge: snapshot.edge,
+    isEdge: snapshot.isEdge,
   } satisfies Record<keyof Snapshot, unknown>;
 }
 
@@ -230,6 +242,7 @@ function bornSnapshot(
     ...blank,
     ...contents(twin, time),
     modelId: twin.modelId || undefined,
+    ...edgeFacts(blank, twin, time),
     lifeAt: lifeIn(twin, undefined),
     unread: undefined,
     paths: firstHistories(sectionsOf(twin, time), tracked),
@@ -258,6 +271,7 @@ export function adoptTwin(
     ...snapshot,
     ...contents(twin, sections.time),
     modelId: twin.modelId === undefined && !isFirst ? snapshot.modelId : twin.modelId || undefined,
+    ...edgeFacts(isFirst ? { ...snapshot, edge: undefined } : snapshot, twin, sections.time),
     bornAt: isFirst || believed(snapshot.bornAt) === NEVER ? sections.time : snapshot.bornAt,
     lifeAt: lifeIn(twin, isResync ? undefined : snapshot.lifeAt),
     activity: isResync ? undefined : snapshot.activity,
@@ -269,6 +283,22 @@ export function adoptTwin(
         ? firstHistories(sections, tracked)
         : advanceHistories(snapshot, sections, tracked),
   };
+}
+
+/**
+ * What the snapshot of a device or of a module of IoT Edge itself has in addition. A document without `capabilities` keeps
+ * what is known. What Berth applied to an earlier twin of this id is not known of a new one.
+ */
+function edgeFacts(
+  { id, isEdge, edge }: Pick<Snapshot, 'id' | 'isEdge' | 'edge'>,
+  twin: Twin,
+  time: Instant,
+): Pick<Snapshot, 'isEdge' | 'runtime' | 'edge'> {
+  if (isRuntimeModule(id.moduleId)) {
+    return { runtime: runtimeTimesOf(twin, time), ...(edge === undefined ? {} : { edge }) };
+  }
+  const known = twin.isEdge ?? isEdge;
+  return known === undefined ? {} : { isEdge: known };
 }
 
 /** Replaces a time that is too far ahead of the hub's clock by `NEVER`. Without that clock, all times are believed. */
