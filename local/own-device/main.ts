@@ -8,7 +8,7 @@ import { type Assigned, refusalOf, register } from '../devices/registration.ts';
 import type { OwnDevice } from './credentials.ts';
 import { describeRegistered } from './description.ts';
 import { connectionStringOf, deviceEnvironment, SHELLS, type ShellName, shellLines } from './environment.ts';
-import { askForCredentials, type RunningStack, readStack } from './stack.ts';
+import { askForCredentials, type RunningStack, readEventsConnection, readStack } from './stack.ts';
 import { stayConnected } from './stay.ts';
 
 /** `npm run device`: registers one device of your own with the running local stack. See `--help`. */
@@ -68,7 +68,9 @@ async function main(): Promise<void> {
   const where = `${assigned.deviceId} is on ${assigned.hub}`;
   if (flags.printEnv) {
     console.error(where);
-    for (const line of shellLines(deviceEnvironment(assigned, own, stack), flags.shell)) console.log(line);
+    const events = await readEventsConnection(flags.control, assigned.hub);
+    const environment = deviceEnvironment(assigned, own, stack, events);
+    for (const line of shellLines(environment, flags.shell)) console.log(line);
     if (!flags.stay) return;
   } else {
     console.log(`${where}${assigned.payload ? `, payload ${JSON.stringify(assigned.payload)}` : ''}`);

@@ -36,6 +36,14 @@ export async function readStack(control: string): Promise<RunningStack> {
   }
 }
 
+const HUB = z.object({ builtInEndpoint: z.object({ connectionString: z.string() }) });
+
+/** The connection string of the built-in endpoint of a hub, where programs read the messages of its devices. */
+export async function readEventsConnection(control: string, hub: string): Promise<string> {
+  const response = await fetch(`${control}/hubs/${hub}`, { signal: AbortSignal.timeout(ANSWER_MS) });
+  return HUB.parse(await response.json()).builtInEndpoint.connectionString;
+}
+
 /** Asks the stack for the credentials of a device. @throws Error with the reason and the code of a refusal */
 export async function askForCredentials(control: string, request: OwnDeviceRequest): Promise<OwnDevice> {
   const response = await fetch(`${control}/devices`, {

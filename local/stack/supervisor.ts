@@ -13,6 +13,7 @@ import type { LocalLog } from '../log.ts';
 import { checkLoop, type LoopCheck, type LoopResult } from '../once/closed-loop.ts';
 import { runResync } from '../once/resync-run.ts';
 import type { LocalOptions } from '../options.ts';
+import { berthPlan } from '../plan/berth-plan.ts';
 import type { KeptRunning } from '../processes/kept-running.ts';
 import { FleetProgress } from '../progress.ts';
 import { onState } from '../state/failure.ts';
@@ -84,7 +85,7 @@ export async function supervise(options: SupervisorOptions): Promise<LoopResult 
     const functionsUrl = `http://127.0.0.1:${functionsPort}`;
     cloud = await startCloud({
       ...options,
-      hubs: fleet.hubs,
+      plan: berthPlan(fleet.hubs),
       functionsPort,
       functionKey: keys.function,
       webhookUrl: `${functionsUrl}/api/allocate?code=${encodeURIComponent(keys.function)}`,
