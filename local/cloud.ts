@@ -1,4 +1,6 @@
 import { join } from 'node:path';
+import { startAmqp } from './amqp/index.ts';
+import { azureWebSockets } from './azure-web-sockets.ts';
 import { type Azurite, startAzurite } from './azurite/index.ts';
 import { type CertificateAuthority, openAuthority, openOwnCertificates } from './ca/index.ts';
 import {
@@ -139,7 +141,17 @@ export async function startCloud(options: CloudOptions): Promise<Cloud> {
     let bound: Ports = { ...ports, ...azurite.ports, amqp: eventHubs.port, functions: options.functionsPort };
     const ownPorts = () => pagePorts(bound);
     const services = [dps.https, dps.service, dps.management, hubs.https];
-    const https = await startHttp({ port: ports.https, certificate, services, ownPorts, log });
+    const mqtt = await startMqtt({ port: ports.mqtt, certificate, services: [hubs.mqtt, dps.mqtt], log });
+    closers.push(() => mqtt.close());
+    const amqps = await startAmqp({
+      port: ports.amqps,
+      certificate,
+      services: [hubs.amqp, dps.amqp, eventHubs.amqp],
+      log,
+    });
+    closers.push(() => amqps.close());
+    const webSockets = azureWebSockets({ mqtt, amqp: amqps });
+    const https = await startHttp({ port: ports.https, certificate, services, webSockets, ownPorts, log });
     closers.push(() => https.close());
     const rest = await startHttp({
       port: restPort,
@@ -153,8 +165,6 @@ export async function startCloud(options: CloudOptions): Promise<Cloud> {
       log,
     });
     closers.push(() => rest.close());
-    const mqtt = await startMqtt({ port: ports.mqtt, certificate, services: [hubs.mqtt, dps.mqtt], log });
-    closers.push(() => mqtt.close());
 
     const [firstHub] = plan.hubs;
     const counted =
@@ -171,7 +181,7 @@ export async function startCloud(options: CloudOptions): Promise<Cloud> {
       TWIN_EVENTS_CONSUMER_GROUP: CONSUMER_GROUP,
       IOT_ENDPOINT: `http://127.0.0.1:${rest.port}`,
     };
-    bound = { ...bound, https: https.port, rest: rest.port, mqtt: mqtt.port };
+    bound = { ...bound, https: https.port, rest: rest.port, mqtt: mqtt.port, amqps: amqps.port };
     const control: ControlOptions = {
       hubs,
       dps,

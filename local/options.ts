@@ -7,7 +7,10 @@ export interface Ports {
   readonly rest: number;
   readonly https: number;
   readonly mqtt: number;
+  /** Event Hubs over plain AMQP. */
   readonly amqp: number;
+  /** AMQP over TLS: IoT hubs, DPS and Event Hubs. */
+  readonly amqps: number;
   readonly blob: number;
   readonly queue: number;
   readonly table: number;
@@ -21,12 +24,13 @@ export const DEFAULT_PORTS: Ports = {
   https: 7443,
   mqtt: 8883,
   amqp: 5672,
+  amqps: 5671,
   blob: 10000,
   queue: 10001,
   table: 10002,
 };
 
-/** The ports of Azure: HTTPS and WebSocket 443, MQTT 8883. */
+/** The ports of Azure: HTTPS and WebSocket 443, MQTT 8883, AMQP 5671. */
 export const STANDARD_PORTS: Ports = { ...DEFAULT_PORTS, https: 443 };
 
 const FREE_PORTS = Object.fromEntries(
@@ -87,7 +91,7 @@ export function readOptions(argv: readonly string[]): LocalOptions {
     )
     .option('--config <file>', 'with --plain: hubs, routes, DPS and ports; default: local.json, if it exists')
     .addOption(
-      new Option('--standard-ports', 'use the ports of Azure: https=443, mqtt=8883')
+      new Option('--standard-ports', 'use the ports of Azure: https=443, mqtt=8883, amqps=5671')
         .default(false)
         .conflicts('freePorts'),
     )

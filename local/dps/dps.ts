@@ -1,11 +1,13 @@
 import { setMaxListeners } from 'node:events';
 import type { JsonObject } from '../../src/json/json.ts';
+import type { AmqpService } from '../amqp/index.ts';
 import type { HttpService } from '../https/exchange.ts';
 import type { ProvisioningAccess } from '../iot-hub/index.ts';
 import { type LocalLog, silent } from '../log.ts';
 import type { MqttService } from '../mqtt/index.ts';
 import { createCertificateApi } from './certificates/certificate-api.ts';
 import { openCertificates } from './certificates/certificate-store.ts';
+import { absentRuntimeAmqp } from './device-api/absent-amqp.ts';
 import { createRuntimeHttps } from './device-api/runtime-https.ts';
 import { createRuntimeMqtt } from './device-api/runtime-mqtt.ts';
 import { describeEnrollment, type Enrollment } from './enrollments/enrollment.ts';
@@ -16,6 +18,7 @@ import { createAttester } from './registration/attester.ts';
 import { createRegistrar } from './registration/registrar.ts';
 import { openRegistrations, type Registration } from './registration/registration.ts';
 import { createRegistrationService } from './registration/registration-service.ts';
+import { createTpmChallenges } from './registration/tpm-challenges.ts';
 import { createWebhookCall, RETRY_WAITS_MS, type WebhookCall } from './registration/webhook.ts';
 import { createServiceApi } from './service-api/service-api.ts';
 
@@ -54,6 +57,7 @@ export interface Dps {
   /** The part of Azure Resource Manager for the CA certificates of DPS. */
   readonly management: HttpService;
   readonly mqtt: MqttService;
+  readonly amqp: AmqpService;
   /** All registrations, for the control API. They contain no keys. */
   registrations(): readonly Registration[];
   /** All enrollments as DPS shows them: without keys, and the query of a webhook's URL masked. */
@@ -97,7 +101,7 @@ export function createDps(options: DpsOptions): Dps {
   const service = createRegistrationService({ store, registrar, retryAfter, log, now });
   const certificates = openCertificates(directory, now);
   const enrolled = openEnrollments(directory, enrollments, now);
-  const attester = createAttester(idScope, enrolled, certificates, now);
+  const attester = createAttester(idScope, enrolled, certificates, createTpmChallenges(now), now);
 
   return {
     https: createRuntimeHttps(idScope, serviceHost, attester, service),
@@ -110,6 +114,7 @@ export function createDps(options: DpsOptions): Dps {
     }),
     management: createCertificateApi(certificates),
     mqtt: createRuntimeMqtt(idScope, attester, service),
+    amqp: absentRuntimeAmqp(),
     registrations: () => [...store.values()],
     enrollments: () => enrolled.values().map(describeEnrollment),
     enrollment: (kind, id) => enrolled.get(kind, id),

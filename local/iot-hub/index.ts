@@ -24,7 +24,7 @@ export type { PortableDevice, ProvisioningAccess } from './operations/provisioni
 export {
   BUILT_IN_ENDPOINT,
   HUB_ROUTING,
-  type HubRouting,
+  type LocalRouting,
   NEW_HUB_ROUTING,
 } from './routing/hub-routing.ts';
 export { createRouter } from './routing/router.ts';

@@ -1,5 +1,5 @@
 import { DPS_HOST, ID_SCOPE } from '../enrollments.ts';
-import { BUILT_IN_ENDPOINT, HUB_ROUTING, type HubRouting, type HubSettings } from '../iot-hub/index.ts';
+import { BUILT_IN_ENDPOINT, HUB_ROUTING, type HubSettings, type LocalRouting } from '../iot-hub/index.ts';
 import { type LocalPlan, NEW_BUILT_IN_ENDPOINT, USUAL_PARTITIONS } from './local-plan.ts';
 
 /** The Event Hub and consumer group that `local.settings.json` names. */
@@ -7,7 +7,7 @@ export const EVENT_HUB = 'twin-events';
 export const CONSUMER_GROUP = 'berth';
 
 /** The routing of the hubs of Berth. A test compares it with the one that `infra/modules/hub.bicep` deploys. */
-export const BERTH_ROUTING: HubRouting = HUB_ROUTING.parse({
+export const BERTH_ROUTING: LocalRouting = HUB_ROUTING.parse({
   endpoints: { eventHubs: [{ name: EVENT_HUB, entityPath: EVENT_HUB }] },
   routes: [
     { name: 'twin-changes', source: 'TwinChangeEvents', endpointNames: [EVENT_HUB] },

@@ -91,6 +91,7 @@ export const LOCAL_FILE = z.strictObject({
       https: PORT,
       mqtt: PORT,
       amqp: PORT,
+      amqps: PORT,
       blob: PORT,
       queue: PORT,
       table: PORT,

@@ -1,6 +1,6 @@
 import type { EnrollmentGroup } from '../dps/index.ts';
 import type { EventHubOptions } from '../event-hubs/index.ts';
-import type { HubRouting, HubSettings } from '../iot-hub/index.ts';
+import type { HubSettings, LocalRouting } from '../iot-hub/index.ts';
 import type { Ports } from '../options.ts';
 
 /** What the local Azure IoT consists of. */
@@ -27,7 +27,7 @@ export interface PlannedHub extends HubSettings {
     /** Besides `$Default`. */
     readonly consumerGroups: readonly string[];
   };
-  readonly routing: HubRouting;
+  readonly routing: LocalRouting;
 }
 
 /** Partitions of a new hub (iot-hub-scaling.md), and of an Event Hub of the plan. */

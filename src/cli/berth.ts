@@ -1,4 +1,5 @@
 import { registerCompletion } from './completion/completion.ts';
+import { registerConnect } from './connect/connect.ts';
 import { registerDeadLetters } from './dead-letters/dead-letters.ts';
 import { registerDescribe } from './describe/describe.ts';
 import { registerExplain } from './devices/explain.ts';
@@ -62,6 +63,7 @@ function berthProgram(threads: Threads): Program {
       registerRollouts(commands);
       registerResync(commands);
       registerDeadLetters(commands);
+      registerConnect(commands);
       registerEnroll(commands);
       registerValidate(commands);
       registerExplain(commands);

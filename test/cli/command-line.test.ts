@@ -211,6 +211,7 @@ describe('berth', () => {
       'rollouts',
       'resync',
       'dead-letters',
+      'connect',
       'enroll',
       'validate',
       'explain',

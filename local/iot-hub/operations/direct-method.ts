@@ -20,16 +20,7 @@ const LOOK_EVERY_MS = 50;
  *   (504101) if it does not answer in time, `ArgumentInvalid`, `DeviceNotFound`, `ModuleNotFound`, `RequestTooLarge`
  */
 export async function invokeMethod(hub: LocalHub, address: Address, body: JsonObject): Promise<JsonObject> {
-  const name = ownMember(body, 'methodName');
-  if (typeof name !== 'string' || name === '' || /[/#+?]/.test(name)) {
-    throw new HubRefusal('ArgumentInvalid', 'methodName must be a text without /, #, + and ?.');
-  }
-  const responseMs = secondsOf(body, 'responseTimeoutInSeconds', RESPONSE_TIMEOUT) * 1000;
-  const connectMs = secondsOf(body, 'connectTimeoutInSeconds', CONNECT_TIMEOUT) * 1000;
-  const payload = JSON.stringify(ownMember(body, 'payload') ?? null);
-  if (Buffer.byteLength(payload) > MAX_PAYLOAD_BYTES) {
-    throw new HubRefusal('RequestTooLarge', `The payload has more than ${MAX_PAYLOAD_BYTES} bytes.`);
-  }
+  const { name, responseMs, connectMs, payload } = checkMethod(body);
   entryOf(hub, address);
   const call = hub.methods.begin(address);
   try {
@@ -54,6 +45,29 @@ export async function invokeMethod(hub: LocalHub, address: Address, body: JsonOb
   } finally {
     call.forget();
   }
+}
+
+/** A direct method: its name, its payload as JSON, and how long it waits, in milliseconds. */
+interface MethodRequest {
+  readonly name: string;
+  readonly payload: string;
+  readonly responseMs: number;
+  readonly connectMs: number;
+}
+
+/** Reads a direct method. @throws HubRefusal `ArgumentInvalid`, `RequestTooLarge` */
+export function checkMethod(body: JsonObject): MethodRequest {
+  const name = ownMember(body, 'methodName');
+  if (typeof name !== 'string' || name === '' || /[/#+?]/.test(name)) {
+    throw new HubRefusal('ArgumentInvalid', 'methodName must be a text without /, #, + and ?.');
+  }
+  const responseMs = secondsOf(body, 'responseTimeoutInSeconds', RESPONSE_TIMEOUT) * 1000;
+  const connectMs = secondsOf(body, 'connectTimeoutInSeconds', CONNECT_TIMEOUT) * 1000;
+  const payload = JSON.stringify(ownMember(body, 'payload') ?? null);
+  if (Buffer.byteLength(payload) > MAX_PAYLOAD_BYTES) {
+    throw new HubRefusal('RequestTooLarge', `The payload has more than ${MAX_PAYLOAD_BYTES} bytes.`);
+  }
+  return { name, payload, responseMs, connectMs };
 }
 
 async function untilSent(hub: LocalHub, forMs: number, send: () => boolean): Promise<boolean> {

@@ -4,7 +4,7 @@ export interface PathStep {
   readonly index: number | undefined;
 }
 
-export type BinaryOperator =
+export type HubConditionOperator =
   | 'or'
   | 'and'
   | '??'
@@ -22,7 +22,7 @@ export type BinaryOperator =
   | '%';
 
 /** A parsed condition of a route. */
-export type Condition =
+export type HubCondition =
   | { readonly kind: 'constant'; readonly value: string | number | boolean | null | undefined }
   /** A property of the application. */
   | { readonly kind: 'property'; readonly name: string }
@@ -31,11 +31,11 @@ export type Condition =
   | { readonly kind: 'body'; readonly path: readonly PathStep[] }
   | { readonly kind: 'twin'; readonly path: readonly PathStep[] }
   /** The name is in lower case. */
-  | { readonly kind: 'call'; readonly name: string; readonly operands: readonly Condition[] }
-  | { readonly kind: 'not' | 'negate'; readonly operand: Condition }
+  | { readonly kind: 'call'; readonly name: string; readonly operands: readonly HubCondition[] }
+  | { readonly kind: 'not' | 'negate'; readonly operand: HubCondition }
   | {
       readonly kind: 'binary';
-      readonly operator: BinaryOperator;
-      readonly left: Condition;
-      readonly right: Condition;
+      readonly operator: HubConditionOperator;
+      readonly left: HubCondition;
+      readonly right: HubCondition;
     };

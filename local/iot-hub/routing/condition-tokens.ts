@@ -3,7 +3,7 @@
  * Microsoft.Azure.Devices.Routing.Core, GrammarLexer.g4), which Microsoft took from IoT Hub. A name ends only at white space,
  * a bracket, an operator of comparison or one of `()<>@,;:\"/?={}`: `a-b` is one name, and `a - b` a difference.
  */
-export type Token =
+export type ConditionToken =
   | { readonly kind: 'text'; readonly value: string; readonly at: number }
   | { readonly kind: 'number'; readonly value: number; readonly at: number }
   /** A name of a property, a keyword or a function. */
@@ -33,8 +33,8 @@ const COMMENT = /^\/\*.*?\*\//s;
 const TEXT = /^(?:"(?:\\(?:["'\\]|u[0-9a-fA-F]{4})|[^"\\])*"|'(?:\\(?:["'\\]|u[0-9a-fA-F]{4})|[^'\\])*')/;
 
 /** Splits a condition into its words, with an `end` at the end; or says what is wrong. */
-export function tokensOf(condition: string): readonly Token[] | ConditionProblem {
-  const tokens: Token[] = [];
+export function conditionTokens(condition: string): readonly ConditionToken[] | ConditionProblem {
+  const tokens: ConditionToken[] = [];
   let position = 0;
   while (position < condition.length) {
     const rest = condition.slice(position);
@@ -52,7 +52,7 @@ export function tokensOf(condition: string): readonly Token[] | ConditionProblem
   return [...tokens, { kind: 'end', value: '', at: condition.length + 1 }];
 }
 
-function tokenAt(rest: string, at: number): { token: Token; length: number } | ConditionProblem {
+function tokenAt(rest: string, at: number): { token: ConditionToken; length: number } | ConditionProblem {
   if (rest.startsWith("'") || rest.startsWith('"')) {
     const quoted = TEXT.exec(rest)?.[0];
     if (quoted === undefined) return { at, message: 'the text has no closing quote, or an unknown escape' };

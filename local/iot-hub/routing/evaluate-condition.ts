@@ -1,6 +1,6 @@
 import { isObject, type JsonValue, ownMember } from '../../../src/json/json.ts';
 import { CONDITION_FUNCTIONS, type ConditionValue } from './condition-functions.ts';
-import type { BinaryOperator, Condition, PathStep } from './condition-syntax.ts';
+import type { HubCondition, HubConditionOperator, PathStep } from './condition-syntax.ts';
 
 /** What a condition can read of one message. */
 export interface MessageFacts {
@@ -15,11 +15,11 @@ export interface MessageFacts {
 }
 
 /** Whether a message matches the condition of a route. Only `true` does: undefined, null and every other value do not. */
-export function matchesCondition(condition: Condition, message: MessageFacts): boolean {
+export function matchesCondition(condition: HubCondition, message: MessageFacts): boolean {
   return evaluate(condition, message) === true;
 }
 
-function evaluate(condition: Condition, message: MessageFacts): ConditionValue {
+function evaluate(condition: HubCondition, message: MessageFacts): ConditionValue {
   switch (condition.kind) {
     case 'constant':
       return condition.value;
@@ -51,7 +51,7 @@ function evaluate(condition: Condition, message: MessageFacts): ConditionValue {
 }
 
 function binary(
-  operator: BinaryOperator,
+  operator: HubConditionOperator,
   left: ConditionValue,
   readRight: () => ConditionValue,
 ): ConditionValue {

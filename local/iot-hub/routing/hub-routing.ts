@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { isProblem, parseCondition } from './parse-condition.ts';
+import { isProblem, parseHubCondition } from './parse-condition.ts';
 
 /*
  * The routing of a hub, in the form of Azure Resource Manager (Microsoft.Devices/IotHubs, `properties.routing`), so that the
@@ -29,7 +29,7 @@ const MAX_ROUTES = 100;
 const MAX_ENRICHMENTS = 10;
 
 const CONDITION = z.string().superRefine((text, context) => {
-  const parsed = parseCondition(text);
+  const parsed = parseHubCondition(text);
   if (isProblem(parsed))
     context.addIssue({
       code: 'custom',
@@ -121,10 +121,10 @@ export const HUB_ROUTING = z
     checkEndpoints(fallbackRoute.endpointNames, ['fallbackRoute']);
   });
 
-export type HubRouting = z.output<typeof HUB_ROUTING>;
+export type LocalRouting = z.output<typeof HUB_ROUTING>;
 
 /** The routing of a new hub: device messages go to the built-in endpoint, other events nowhere. */
-export const NEW_HUB_ROUTING: HubRouting = HUB_ROUTING.parse({});
+export const NEW_HUB_ROUTING: LocalRouting = HUB_ROUTING.parse({});
 
 /** The names that stand there more than once, with the index of each repetition. Names are not case-sensitive. */
 function twice(names: readonly string[]): readonly (readonly [number, string])[] {

@@ -1,10 +1,10 @@
 import { nearest } from '../../../src/nearest.ts';
 import { CONDITION_FUNCTIONS } from './condition-functions.ts';
-import type { BinaryOperator, Condition, PathStep } from './condition-syntax.ts';
-import { type ConditionProblem, type Token, tokensOf } from './condition-tokens.ts';
+import type { HubCondition, HubConditionOperator, PathStep } from './condition-syntax.ts';
+import { type ConditionProblem, type ConditionToken, conditionTokens } from './condition-tokens.ts';
 
 /** The operators of each level, the loosest first. `NOT` stands between `and` and the comparisons. */
-const LEVELS: readonly (readonly BinaryOperator[])[] = [
+const LEVELS: readonly (readonly HubConditionOperator[])[] = [
   ['??'],
   ['or'],
   ['and'],
@@ -18,11 +18,11 @@ const STEP = /^([^.[\]]+)(?:\[(\d+)\])?$/;
 /** A condition nests no deeper, so that a file cannot overflow the stack. */
 const MAX_DEPTH = 100;
 
-/** Parses the condition of a route, or says what is wrong with it. @example parseCondition("$body.t > 30 AND level = 'high'") */
-export function parseCondition(text: string): Condition | ConditionProblem {
-  const tokens = tokensOf(text);
+/** Parses the condition of a route, or says what is wrong with it. @example parseHubCondition("$body.t > 30 AND level = 'high'") */
+export function parseHubCondition(text: string): HubCondition | ConditionProblem {
+  const tokens = conditionTokens(text);
   if (!Array.isArray(tokens)) return tokens as ConditionProblem;
-  const parser = new Parser(tokens as readonly Token[]);
+  const parser = new Parser(tokens as readonly ConditionToken[]);
   try {
     return parser.whole();
   } catch (error) {
@@ -31,7 +31,7 @@ export function parseCondition(text: string): Condition | ConditionProblem {
   }
 }
 
-export function isProblem(parsed: Condition | ConditionProblem): parsed is ConditionProblem {
+export function isProblem(parsed: HubCondition | ConditionProblem): parsed is ConditionProblem {
   return 'message' in parsed;
 }
 
@@ -45,31 +45,31 @@ class Refused extends Error {
 }
 
 class Parser {
-  readonly #tokens: readonly Token[];
+  readonly #tokens: readonly ConditionToken[];
   #position = 0;
   #depth = 0;
 
-  constructor(tokens: readonly Token[]) {
+  constructor(tokens: readonly ConditionToken[]) {
     this.#tokens = tokens;
   }
 
-  whole(): Condition {
+  whole(): HubCondition {
     const condition = this.#level(0);
     if (this.#next.kind !== 'end') throw refused(this.#next, `"${this.#next.value}" is not expected here`);
     return condition;
   }
 
-  get #next(): Token {
+  get #next(): ConditionToken {
     return this.#tokens[this.#position] ?? { kind: 'end', value: '', at: 0 };
   }
 
-  #take(): Token {
+  #take(): ConditionToken {
     const token = this.#next;
     this.#position += 1;
     return token;
   }
 
-  #level(level: number): Condition {
+  #level(level: number): HubCondition {
     this.#depth += 1;
     if (this.#depth > MAX_DEPTH * LEVELS.length) throw refused(this.#next, 'the condition nests too deep');
     const condition = level === FIRST_COMPARISON ? this.#negation() : this.#binary(level);
@@ -77,13 +77,13 @@ class Parser {
     return condition;
   }
 
-  #negation(): Condition {
+  #negation(): HubCondition {
     if (!isWord(this.#next, 'not')) return this.#binary(FIRST_COMPARISON);
     this.#take();
     return { kind: 'not', operand: this.#level(FIRST_COMPARISON) };
   }
 
-  #binary(level: number): Condition {
+  #binary(level: number): HubCondition {
     const operators = LEVELS[level];
     if (operators === undefined) return this.#unary();
     let left = this.#level(level + 1);
@@ -95,7 +95,7 @@ class Parser {
     }
   }
 
-  #unary(): Condition {
+  #unary(): HubCondition {
     if (this.#next.kind === 'sign' && this.#next.value === '-') {
       this.#take();
       return { kind: 'negate', operand: this.#unary() };
@@ -103,7 +103,7 @@ class Parser {
     return this.#primary();
   }
 
-  #primary(): Condition {
+  #primary(): HubCondition {
     const token = this.#take();
     switch (token.kind) {
       case 'text':
@@ -122,19 +122,19 @@ class Parser {
   }
 
   /** `{$name}`: a name that would otherwise be something else. */
-  #escaped(): Condition {
+  #escaped(): HubCondition {
     const token = this.#take();
     if (token.kind === 'system') return this.#closed('}', { kind: 'system', name: token.value });
     throw refused(token, 'a name with $ is expected after {');
   }
 
-  #closed(bracket: ')' | '}', condition: Condition): Condition {
+  #closed(bracket: ')' | '}', condition: HubCondition): HubCondition {
     const token = this.#take();
     if (token.kind === 'sign' && token.value === bracket) return condition;
     throw refused(token, `"${bracket}" is missing`);
   }
 
-  #named(token: Token & { readonly kind: 'name' }): Condition {
+  #named(token: ConditionToken & { readonly kind: 'name' }): HubCondition {
     if (this.#next.kind === 'sign' && this.#next.value === '(') return this.#call(token);
     switch (token.value) {
       case 'true':
@@ -150,7 +150,7 @@ class Parser {
     return { kind: 'property', name: token.value };
   }
 
-  #call(token: Token & { readonly kind: 'name' }): Condition {
+  #call(token: ConditionToken & { readonly kind: 'name' }): HubCondition {
     this.#take();
     const name = token.value.toLowerCase();
     const known = CONDITION_FUNCTIONS[name];
@@ -158,7 +158,7 @@ class Parser {
       const near = nearest(name, Object.keys(CONDITION_FUNCTIONS));
       throw refused(token, `unknown function "${token.value}"${near ? `: did you mean ${near}?` : ''}`);
     }
-    const operands: Condition[] = [];
+    const operands: HubCondition[] = [];
     while (!(this.#next.kind === 'sign' && this.#next.value === ')')) {
       if (operands.length > 0) this.#comma();
       operands.push(this.#level(0));
@@ -183,7 +183,7 @@ class Parser {
   }
 }
 
-function operatorOf(token: Token): BinaryOperator | undefined {
+function operatorOf(token: ConditionToken): HubConditionOperator | undefined {
   if (isWord(token, 'and')) return 'and';
   if (isWord(token, 'or')) return 'or';
   if (token.kind !== 'sign') return undefined;
@@ -191,11 +191,11 @@ function operatorOf(token: Token): BinaryOperator | undefined {
   return LEVELS.flat().find((operator) => operator === value);
 }
 
-function isWord(token: Token, word: string): boolean {
+function isWord(token: ConditionToken, word: string): boolean {
   return token.kind === 'name' && token.value.toLowerCase() === word;
 }
 
-function reference(token: Token & { readonly kind: 'system' }): Condition {
+function reference(token: ConditionToken & { readonly kind: 'system' }): HubCondition {
   const [, root = '', rest] = /^(body|twin)(?=$|[.[])(.*)$/i.exec(token.value) ?? [];
   if (rest === undefined) {
     if (/[[\]]/.test(token.value)) throw refused(token, 'only $body and $twin have elements of lists');
@@ -206,7 +206,7 @@ function reference(token: Token & { readonly kind: 'system' }): Condition {
   return { kind: root.toLowerCase() as 'body' | 'twin', path: pathOf(rest.slice(1), token) };
 }
 
-function pathOf(text: string, token: Token): readonly PathStep[] {
+function pathOf(text: string, token: ConditionToken): readonly PathStep[] {
   return text.split('.').map((part) => {
     const [, name, index] = STEP.exec(part) ?? [];
     if (name === undefined) throw refused(token, `"$${token.value}" is not a path: write $body.NAME.NAME[0]`);
@@ -214,6 +214,6 @@ function pathOf(text: string, token: Token): readonly PathStep[] {
   });
 }
 
-function refused({ at }: Token, message: string): Refused {
+function refused({ at }: ConditionToken, message: string): Refused {
   return new Refused({ at, message });
 }

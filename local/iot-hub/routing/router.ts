@@ -1,13 +1,13 @@
 import { isObject, type JsonValue } from '../../../src/json/json.ts';
 import type { HubEvent } from '../hub/event-sink.ts';
-import type { Condition, PathStep } from './condition-syntax.ts';
+import type { HubCondition, PathStep } from './condition-syntax.ts';
 import { type MessageFacts, matchesCondition, memberAt } from './evaluate-condition.ts';
-import type { HubRouting, RouteSource } from './hub-routing.ts';
+import type { LocalRouting, RouteSource } from './hub-routing.ts';
 import { factsOf } from './message-facts.ts';
-import { isProblem, parseCondition } from './parse-condition.ts';
+import { isProblem, parseHubCondition } from './parse-condition.ts';
 
 export interface RouterOptions {
-  readonly routing: HubRouting;
+  readonly routing: LocalRouting;
   /** The short name of the hub. */
   readonly hubName: string;
   /** The twin of a device or module, in the form of the service API; undefined if there is none. */
@@ -86,8 +86,8 @@ function senderOf({ partitionKey, annotations }: HubEvent) {
   return { deviceId: partitionKey, moduleId: typeof moduleId === 'string' ? moduleId : undefined };
 }
 
-function compiled(text: string): Condition {
-  const parsed = parseCondition(text);
+function compiled(text: string): HubCondition {
+  const parsed = parseHubCondition(text);
   // A routing is checked when it is read.
   return isProblem(parsed) ? { kind: 'constant', value: undefined } : parsed;
 }

@@ -2,7 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import type { HubEvent } from '../../../../local/iot-hub/index.ts';
 import { matchesCondition } from '../../../../local/iot-hub/routing/evaluate-condition.ts';
 import { factsOf } from '../../../../local/iot-hub/routing/message-facts.ts';
-import { isProblem, parseCondition } from '../../../../local/iot-hub/routing/parse-condition.ts';
+import { isProblem, parseHubCondition } from '../../../../local/iot-hub/routing/parse-condition.ts';
 
 /** The message of Microsoft's page about the syntax of conditions. */
 const WEATHER = {
@@ -47,7 +47,7 @@ const MESSAGE: HubEvent = {
 };
 
 function matches(condition: string, message: Partial<HubEvent> = {}): boolean {
-  const parsed = parseCondition(condition);
+  const parsed = parseHubCondition(condition);
   if (isProblem(parsed)) throw new Error(`at ${parsed.at}: ${parsed.message}`);
   return matchesCondition(
     parsed,
@@ -195,6 +195,6 @@ describe('a condition that cannot be parsed', () => {
     ['a ; b', 3, /the character ";" is not allowed/],
     [`${'('.repeat(5_000)}true${')'.repeat(5_000)}`, expect.any(Number), /nests too deep/],
   ])('%j is refused at character %s', (condition, at, message) => {
-    expect(parseCondition(condition)).toEqual({ at, message: expect.stringMatching(message) });
+    expect(parseHubCondition(condition)).toEqual({ at, message: expect.stringMatching(message) });
   });
 });
