@@ -23,6 +23,7 @@ import { Watchers } from './monitor/watchers.ts';
 import { startMqtt } from './mqtt/index.ts';
 import type { LinkNames, Ports } from './options.ts';
 import { credentialsOf } from './own-device/credentials.ts';
+import { tpmOfDevice } from './own-device/tpm-file.ts';
 import { CONSUMER_GROUP, EVENT_HUB } from './plan/berth-plan.ts';
 import { eventHubsOf, routedSink } from './plan/delivery.ts';
 import { builtInEventHub, type LocalPlan } from './plan/local-plan.ts';
@@ -206,6 +207,7 @@ export async function startCloud(options: CloudOptions): Promise<Cloud> {
           dps,
           idScope: plan.dps.idScope,
           certificates,
+          tpmOf: (registrationId) => tpmOfDevice(state('tpm'), registrationId),
           terms,
           prefix: webhookUrl === undefined ? PLAIN_GROUP : FLEET_GROUP,
         }),

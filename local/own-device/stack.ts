@@ -19,6 +19,7 @@ const OWN_DEVICE = z.object({
   enrollment: z.object({ kind: z.enum(['group', 'individual']), id: z.string(), isNew: z.boolean() }),
   key: z.string().nullable(),
   certificate: z.object({ certificate: z.string(), key: z.string() }).nullable(),
+  tpm: z.string().nullable(),
 });
 const FAILED = z.object({ error: z.object({ code: z.string(), message: z.string() }) });
 

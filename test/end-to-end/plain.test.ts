@@ -114,6 +114,12 @@ describe('the local stack without Berth', () => {
     );
   });
 
+  test('registers a device with a simulated TPM, and reads its twin with a token of the TPM', async () => {
+    const { code, out } = await device('vault', '--tpm');
+
+    expect([code, out]).toEqual([0, expect.stringMatching(/^vault is on \S+\ndesired \{/)]);
+  });
+
   test('names what does not fit, with the flag to change', async () => {
     const { code, err } = await device('line-1-meter', '--group', 'line-1', '--x509');
 

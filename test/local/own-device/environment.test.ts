@@ -18,6 +18,7 @@ const KEYED: OwnDevice = {
   enrollment: { kind: 'group', id: 'devices', isNew: true },
   key: 'a2V5',
   certificate: null,
+  tpm: null,
 };
 const EVENTS = 'Endpoint=sb://localhost;EntityPath=iothub-ehub-contoso-weu;';
 const LAMP = { hub: 'contoso-weu.azure-devices.net', deviceId: 'lamp' };
