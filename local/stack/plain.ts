@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Cloud, startCloud } from '../cloud.ts';
 import { functionKeys } from '../keys.ts';
+import { untilFree } from '../listen.ts';
 import { plainPlan } from '../plan/plain-plan.ts';
 import { onState } from '../state/failure.ts';
 import { lockState } from '../state-lock.ts';
@@ -34,6 +35,7 @@ export async function runPlain(options: SupervisorOptions): Promise<void> {
   try {
     const logs = join(stateDirectory, 'logs');
     onState(logs, () => mkdirSync(logs, { recursive: true }));
+    if (options.restarts > 0) await untilFree(ports, signal);
     cloud = await startCloud({
       ...options,
       plan,
@@ -41,10 +43,11 @@ export async function runPlain(options: SupervisorOptions): Promise<void> {
       functionsPort: ports.functions,
       functionKey: functionKeys(process.env).function,
       webhookUrl: undefined,
-      processes: () => processList([], cloud),
+      processes: () => processList([], cloud, options.restarts),
       onAzuriteReturn: () => {},
       log,
     });
+    options.onUp(cloud.ports);
     const controlUrl = `http://127.0.0.1:${cloud.ports.control}`;
     const up = pluralText(plan.hubs.length, 'IoT hub');
     screen.line(
@@ -54,7 +57,7 @@ export async function runPlain(options: SupervisorOptions): Promise<void> {
     screen.line('         A device of your own: npm run device -- my-device --print-env');
     while (!signal.aborted) {
       // A file or a pipe gets no status, because it would change every second.
-      const lines = renderPlain(cloud, processList([], cloud), Date.now() - startedAt);
+      const lines = renderPlain(cloud, processList([], cloud, options.restarts), Date.now() - startedAt);
       if (screen.isTerminal) screen.status(lines);
       await delay(REDRAW_EVERY_MS, undefined, { signal }).catch(() => {});
     }

@@ -144,6 +144,35 @@ describe('the local stack without Berth', () => {
   });
 });
 
+describe('a stack that is killed', () => {
+  test('is restarted with its state and its ports within ten seconds, and says so', async () => {
+    const { host } = await twinOf('lamp');
+    const supervisor = async () =>
+      (await get<readonly { name: string; pid: number; restarts: number }[]>('/processes')).find(
+        ({ name }) => name === 'supervisor',
+      );
+    const before = await supervisor();
+    expect(before?.restarts).toBe(0);
+
+    process.kill(before?.pid ?? 0, 'SIGKILL');
+    const killedAt = Date.now();
+    let after = await supervisor().catch(() => undefined);
+    for (
+      ;
+      after === undefined || after.pid === before?.pid;
+      after = await supervisor().catch(() => undefined)
+    )
+      await delay(50);
+
+    expect(after).toMatchObject({ restarts: 1 });
+    // Ten seconds on an idle machine; the tests of other folders run at the same time.
+    expect(Date.now() - killedAt).toBeLessThan(30_000);
+    expect(await twinOf('lamp')).toMatchObject({ host, deviceId: 'lamp' });
+    expect((await device('lamp')).code).toBe(0);
+    expect(run.said()).toContain('The local stack ended (SIGKILL) and restarts in 1 s, with its state.');
+  });
+});
+
 describe('the local stack with local.json', () => {
   const HOST = 'my-hub.azure-devices.net';
   let own: LocalRun;
