@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import type { Fleet } from '../src/fleet/fleet.ts';
+import { createArm } from './arm/resources.ts';
 import { type Azurite, startAzurite } from './azurite/index.ts';
 import { type CertificateAuthority, openAuthority } from './ca/index.ts';
 import {
@@ -130,7 +131,14 @@ export async function startCloud(options: CloudOptions): Promise<Cloud> {
     // Each server adds its port when it listens. A server that does not listen yet has no pages.
     let bound: Ports = { ...ports, ...azurite.ports, amqp: eventHubs.port, functions: options.functionsPort };
     const ownPorts = () => pagePorts(bound);
-    const services = [dps.https, dps.service, dps.management, hubs.https];
+    const arm = createArm({
+      hubs: fleet.hubs,
+      links: fleet.hubs.flatMap(({ host, region }) =>
+        linksOf(host, options.links).map((link) => ({ ...link, region })),
+      ),
+      idScope: ID_SCOPE,
+    });
+    const services = [dps.https, dps.service, dps.management, arm, hubs.https];
     const https = await startHttp({ port: ports.https, certificate, services, ownPorts, log });
     closers.push(() => https.close());
     const rest = await startHttp({
@@ -139,6 +147,7 @@ export async function startCloud(options: CloudOptions): Promise<Cloud> {
         createRevocationListService(authority.revocationList),
         dps.service,
         dps.management,
+        arm,
         hubs.https,
       ],
       ownPorts,
@@ -202,7 +211,7 @@ export async function startCloud(options: CloudOptions): Promise<Cloud> {
 }
 
 /**
- * Whether a hub sends an event to the Event Hub of the functions. As with the routes of `infra/modules/hub.bicep`, telemetry
+ * Whether a hub sends an event to the Event Hub of the functions. As with the routes of `berth connect`, telemetry
  * goes to the built-in endpoint of the hub, which is not simulated.
  */
 function isRouted({ annotations }: HubEvent): boolean {
