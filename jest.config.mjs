@@ -1,7 +1,13 @@
 /** @type {import('jest').Config} */
 export default {
   testMatch: ['<rootDir>/test/**/*.test.ts'],
-  modulePathIgnorePatterns: ['<rootDir>/dist', '<rootDir>/package/', '<rootDir>/packed/', '<rootDir>/.berth'],
+  modulePathIgnorePatterns: [
+    '<rootDir>/dist',
+    '<rootDir>/package/',
+    '<rootDir>/packed/',
+    '<rootDir>/docs-site/site',
+    '<rootDir>/.berth',
+  ],
   // Everything becomes CommonJS, packages that are published as ES modules only included.
   transform: {
     '^.+\\.(ts|mjs)$': [

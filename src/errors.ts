@@ -72,6 +72,10 @@ export const ERRORS = {
   BERTH_POLICY_REJECTED: { kind: 'user' },
   BERTH_ROLLOUT_FAILED: { kind: 'user' },
   BERTH_ROLLOUT_NEEDS_APPROVAL: { kind: 'user' },
+  BERTH_EDGE_VALUE_UNKNOWN: { kind: 'user' },
+  BERTH_EDGE_MODULE_MISSING: { kind: 'user' },
+  BERTH_EDGE_MANIFEST_INVALID: { kind: 'user' },
+  BERTH_EDGE_SETTING_MISSING: { kind: 'user' },
   BERTH_SNAPSHOT_MISMATCH: { kind: 'defect' },
   BERTH_HUB_UNTRUSTED: { kind: 'user' },
 

@@ -9,4 +9,10 @@ export {
   openAuthority,
 } from './authority.ts';
 export type { KeyedCertificate } from './certificate.ts';
+export {
+  type DeviceFiles,
+  type OwnCertificates,
+  openOwnCertificates,
+  type TrustFiles,
+} from './own-certificates.ts';
 export { peerCertificates } from './peer-certificates.ts';

@@ -23,14 +23,29 @@ export interface CommandResult {
 
 export type RunCommand = (argv: readonly string[]) => Promise<CommandResult>;
 
-/** The commands that the console may run. None of them writes a file or asks a question. */
+/** The commands that may run here. None of them writes a file or asks a question. */
 const ALLOWED: readonly string[] = [
+  'get devices',
+  'get hubs',
+  'get policies',
+  'get attention',
+  'describe device',
+  'describe fleet',
+  'describe hub',
+  'describe policy',
   'hubs',
   'hub set',
   'hub clear',
   'policies',
   'pause',
   'resume',
+  'rollouts list',
+  'rollouts show',
+  'rollouts pause',
+  'rollouts resume',
+  'rollouts approve',
+  'rollouts abort',
+  'rollouts rollback',
   'resync',
   'validate',
   'dead-letters list',
@@ -40,8 +55,13 @@ const ALLOWED: readonly string[] = [
   'dead-letters purge',
   'enroll plan',
   'enroll apply',
+  'enroll check',
   'enroll validate',
+  'enroll webhooks',
 ];
+
+/** Repeats a list until Ctrl-C. */
+const WATCH = '--watch';
 
 const MAX_MS = 60_000;
 const MAX_OUTPUT_BYTES = 4 * 1024 * 1024;
@@ -90,6 +110,13 @@ export async function commandRoute(request: ControlRequest, run: RunCommand): Pr
       400,
       'BERTH_LOCAL_REQUEST_INVALID',
       `"berth ${argv.slice(0, 2).join(' ').slice(0, 100)}" does not run from here. Commands that do: ${ALLOWED.join(', ')}.`,
+    );
+  }
+  if (argv.includes(WATCH)) {
+    return failedAnswer(
+      400,
+      'BERTH_LOCAL_REQUEST_INVALID',
+      `${WATCH} does not end, so it does not run from here. Leave it out, and send the request again for newer data.`,
     );
   }
   const { exitCode, out, err } = await run(argv);

@@ -9,6 +9,7 @@ export type { HubCounters } from './hub/counters.ts';
 export type { EventSink, HubEvent } from './hub/event-sink.ts';
 export type { HubSettings } from './hub/hub.ts';
 export type { LocalTier, Shaping } from './hub/throttle.ts';
+export type { Traffic } from './hub/traffic.ts';
 export {
   createIotHubs,
   type HubView,

@@ -34,6 +34,7 @@ export function projectFiles(root, { name, version, engines }) {
       start: `node ${home}/dist/local.cjs`,
       local: `node ${home}/dist/local.cjs --without-functions`,
       device: `node ${home}/dist/device.cjs`,
+      monitor: `node ${home}/dist/monitor.cjs`,
       check: [
         'berth validate --strict',
         'berth enroll validate',

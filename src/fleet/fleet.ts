@@ -1,6 +1,7 @@
 import type { HostName } from '../iot-hub/host-name.ts';
 import type { Tier } from '../iot-hub/throttles.ts';
 import type { Acknowledgement, Comparison } from './comparison.ts';
+import type { Edge } from './edge/edge.ts';
 import type { Expression } from './expressions/expression.ts';
 import type { Template } from './expressions/template.ts';
 import type { HubState } from './hub-state.ts';
@@ -23,6 +24,8 @@ export interface Fleet {
   readonly hubByHost: ReadonlyMap<HostName, Hub>;
   readonly allocation: AllocationOptions;
   readonly twins: Twins;
+  /** What runs on IoT Edge devices. Undefined: Berth leaves them alone. */
+  readonly edge: Edge | undefined;
 }
 
 /**

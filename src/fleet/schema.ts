@@ -4,6 +4,7 @@ import { TIERS } from '../iot-hub/throttles.ts';
 import { twinProblems } from '../iot-hub/twin-limits.ts';
 import { isObject, type JsonObject } from '../json/json.ts';
 import { ACKNOWLEDGEMENTS, COMPARISONS } from './comparison.ts';
+import { edge } from './edge/edge-schema.ts';
 import type { ExpressionScope } from './expressions/expression.ts';
 import { compileTemplate, type TemplateProblem } from './expressions/template.ts';
 import { HUB_STATES } from './hub-state.ts';
@@ -338,6 +339,7 @@ export const fleetFileSchema = z.strictObject({
   hubs: z.array(hub).min(1, 'write at least one hub').max(500),
   allocation: allocation.prefault({}),
   twins: twins.prefault({}),
+  edge: edge.optional().describe('What runs on IoT Edge devices. Default: Berth leaves them alone.'),
 });
 
 /** The file with defaults filled in. Durations are still texts. */
@@ -347,10 +349,17 @@ export type RuleFile = FleetFile['allocation']['rules'][number];
 export type LayerFile = FleetFile['twins']['initial'][number];
 export type PolicyFile = FleetFile['twins']['policies'][number];
 
+/** The numbered parts of `createOptions` are a pattern, which zod cannot express next to named fields. */
+function closeContainers({ jsonSchema }: { readonly jsonSchema: z.core.JSONSchema.BaseSchema }): void {
+  if (jsonSchema.properties?.createOptions === undefined) return;
+  jsonSchema.additionalProperties = false;
+  jsonSchema.patternProperties = { '^createOptions[0-9]{2}$': { type: 'string' } };
+}
+
 /** The JSON schema for editors, as `fleet.schema.json` holds it. */
 export function fleetJsonSchema(): object {
   return {
     title: 'Berth fleet file',
-    ...z.toJSONSchema(fleetFileSchema, { io: 'input', target: 'draft-7' }),
+    ...z.toJSONSchema(fleetFileSchema, { io: 'input', target: 'draft-7', override: closeContainers }),
   };
 }

@@ -1,7 +1,6 @@
 import { app } from '@azure/functions';
-import type { Conditions, Override } from '../allocation/conditions.ts';
+import type { Override } from '../allocation/conditions.ts';
 import { type HubOverview, hubOverviews, moveOverviews } from '../allocation/decision/hub-overview.ts';
-import { type ExpectedShare, expectedShares } from '../allocation/receipt/expected-shares.ts';
 import type { FleetStatus } from '../api/contract.ts';
 import { fleetQuery, readQuery } from '../api/queries.ts';
 import type { Control, Pause } from '../control/control.ts';
@@ -9,6 +8,7 @@ import { pauseOf } from '../control/pauses.ts';
 import type { Fleet, Hub } from '../fleet/fleet.ts';
 import type { Instance } from '../instance/instance.ts';
 import type { JsonValue } from '../json/json.ts';
+import { reportedShares } from '../overview/hub-shares.ts';
 import type { CountedTwins, TwinStatusCounts } from '../store/twins/twin-store.ts';
 import { auditName } from '../sync/resync/audit.ts';
 import { rolloutOverviews } from '../sync/resync/rollout-overview.ts';
@@ -24,11 +24,6 @@ const LETTER_DAYS = 7;
 const MOST_LETTERS = 1_000;
 /** How many different counts of events the answer has, the greatest first. */
 const MOST_COUNTS = 100;
-/**
- * The expected shares of a fleet with more registrations are not computed: the answer would read all receipts. Use
- * `berth what-if --devices` for such a fleet.
- */
-const MOST_EXPECTED = 500;
 
 /** The state of the fleet: hubs and their shares, policies, twins by status, and the attention list. */
 export function registerFleetStatus(instance: Instance): void {
@@ -73,7 +68,7 @@ export function fleetStatus(instance: Instance): HttpHandler {
       countLetters(instance, now),
       Promise.all(fleet.hubs.map((hub) => lookAt(hub, instance))),
     ]);
-    const shares = await sharesToExpect(instance, fleet, conditions, now);
+    const shares = await reportedShares(stores, fleet, conditions, now);
     const looked = new Map(hubs.map((found) => [found.hub.host, found]));
     const describe = ({
       overrides,
@@ -86,7 +81,7 @@ export function fleetStatus(instance: Instance): HttpHandler {
       const { hub, counted, audit } = looked.get(overview.host) ?? {};
       return {
         ...overview,
-        share: { ...share, ...describeExpected(shares?.get(overview.host)) },
+        share: { ...share, ...shares(overview.host) },
         devices: devices ?? null,
         countedAt: isoTime(countedAt),
         health: isHealthy ? 'healthy' : 'unhealthy',
@@ -122,18 +117,6 @@ export function fleetStatus(instance: Instance): HttpHandler {
       },
     });
   });
-}
-
-/** Undefined: no device has registered, or too many. */
-async function sharesToExpect({ stores }: Instance, fleet: Fleet, conditions: Conditions, now: EpochMs) {
-  const counted = [...conditions.hubs.values()].reduce((sum, { devices }) => sum + (devices?.count ?? 0), 0);
-  const receipts = counted > MOST_EXPECTED ? undefined : await stores.receipts.newest(MOST_EXPECTED);
-  const registrations = receipts?.map(({ inputs }) => inputs);
-  return registrations && expectedShares(registrations, fleet, conditions, now);
-}
-
-function describeExpected({ expected, spread }: Partial<ExpectedShare> = {}) {
-  return { expected: expected ?? null, spread: spread ?? null };
 }
 
 interface Looked {

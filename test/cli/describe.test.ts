@@ -213,6 +213,9 @@ describe('berth describe', () => {
     expect(said[0]).toBe(`Hub ${WEU}`);
     expect(said).toContain('  state    active');
     expect(said).toContain('  events   trusted');
+    expect(said.find((line) => line.startsWith('  share '))).toMatch(
+      /^ {2}share {4}not counted yet, expected \d+ ± \d+ % by weights, latencies and rules$/,
+    );
     expect(await json('describe', 'hub', WEU)).toMatchObject({
       host: WEU,
       state: 'active',
@@ -305,6 +308,13 @@ describe('berth get', () => {
 
   test('hubs and policies take filters, and are the same as their short forms without', async () => {
     expect(await json('get', 'hubs')).toEqual(await json('hubs'));
+    expect((await json('hubs')).hubs[0].share).toEqual({
+      wanted: expect.closeTo(1 / 3),
+      expected: expect.any(Number),
+      spread: expect.any(Number),
+      actual: 0,
+    });
+    expect((await lines('hubs'))[1]).toMatch(/^weu\.azure-devices\.net +active +1 +33 % +\d+ ± \d+ % +- /);
     expect(await json('get', 'policies')).toEqual(await json('policies'));
     expect((await json('get', 'hubs', '--hub', EUS)).hubs).toMatchObject([{ host: EUS }]);
     expect((await json('get', 'hubs', '--status', 'draining')).hubs).toEqual([]);

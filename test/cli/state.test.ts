@@ -186,18 +186,20 @@ describe('berth hubs', () => {
       'state',
       'weight',
       'wanted',
+      'expected',
       'actual',
       'devices',
       'counted',
       'health',
       'override',
     ]);
-    expect(rows[1]).toEqual([WEU, 'active', '1', '50 %', '75 %', '300', '2 min ago', 'healthy']);
+    expect(rows[1]).toEqual([WEU, 'active', '1', '50 %', '-', '75 %', '300', '2 min ago', 'healthy']);
     expect(rows[2]).toEqual([
       'eus.azure-devices.net',
       'active',
       '1',
       '50 %',
+      '-',
       '25 %',
       '100',
       '10 s ago',

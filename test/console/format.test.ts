@@ -13,7 +13,7 @@ import {
   valueText,
 } from '../../console/words/format.ts';
 import { reportedWords } from '../../console/words/reported.ts';
-import { shareBand } from '../../console/words/share.ts';
+import { bandOf, targetOf, targetText } from '../../console/words/share.ts';
 import { statusWords, twinTotals } from '../../console/words/statuses.ts';
 
 const SECOND = 1_000;
@@ -101,11 +101,30 @@ describe('what a device reported', () => {
 });
 
 describe('shares and statuses', () => {
-  test('the spread of a share is one standard deviation of a binomial count', () => {
-    expect(shareBand(0.5, 100)).toEqual({ low: 0.45, high: 0.55 });
-    expect(shareBand(0.01, 4)).toMatchObject({ low: 0 });
-    expect(shareBand(0.5, 0)).toBeUndefined();
+  test('the target of a hub is the expected share with its spread', () => {
+    const target = targetOf({ wanted: 0.5, expected: 0.3, spread: 0.1, actual: 0.2 }, 40);
+
+    expect(target).toEqual({ share: 0.3, spread: 0.1, follows: 'weights, latencies and rules' });
+    expect(bandOf({ ...target, share: 0.05 })?.low).toBe(0);
+    expect(bandOf({ ...target, share: 0.95 })?.high).toBe(1);
+    expect(targetText(target)).toBe('30 ± 10 %');
+    expect(targetText({ ...target, share: 0.031, spread: 0.02 })).toBe('3.1 ± 2.0 %');
   });
+
+  test.each([
+    [0.5, 100, { low: 0.45, high: 0.55 }, '50 ± 5 %'],
+    [0.25, 3, { low: 0, high: 0.5 }, '25 ± 25 %'],
+    [0.5, 0, undefined, '50 %'],
+  ])(
+    'where no share is expected, the target is the weight %d of %d devices with a binomial spread',
+    (wanted, devices, band, text) => {
+      const target = targetOf({ wanted, expected: null, spread: null, actual: 0 }, devices);
+
+      expect(target).toMatchObject({ share: wanted, follows: 'weights alone' });
+      expect(bandOf(target)).toEqual(band);
+      expect(targetText(target)).toBe(text);
+    },
+  );
 
   test('twins that are not in sync are counted over all statuses, unknown ones of a newer Berth included', () => {
     expect(twinTotals({ inSync: 10, rejected: 1, newStatus: 2 })).toEqual({ all: 13, notInSync: 3 });

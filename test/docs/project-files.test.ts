@@ -38,6 +38,7 @@ test('Dependabot updates npm packages and the actions of the workflows', () => {
 
   expect(updates.map((update) => [update['package-ecosystem'], update.directory])).toEqual([
     ['npm', '/'],
+    ['npm', '/docs-site'],
     ['github-actions', '/'],
   ]);
 });

@@ -8,7 +8,10 @@ import { createDps, type Dps } from '../../local/dps/index.ts';
 import { type EventHubs, startEventHubs } from '../../local/event-hubs/index.ts';
 import { createIotHubs, type IotHubs } from '../../local/iot-hub/index.ts';
 import { FUNCTION_KEYS } from '../../local/keys.ts';
+import { Watchers } from '../../local/monitor/watchers.ts';
 import { DEFAULT_PORTS } from '../../local/options.ts';
+import { berthCatalog } from '../../src/cli/berth.ts';
+import type { CatalogCommand } from '../../src/cli/shell/catalog.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
 /* What the console needs of the control API: its files, the functions, what happens, and commands. */
@@ -99,8 +102,12 @@ beforeAll(async () => {
       ports: { ...DEFAULT_PORTS, functions: functionsPort },
       idScope: '',
       root: '',
+      plain: false,
+      certificates: { root: 'root.pem', bundle: 'bundle.pem' },
       settings: {},
     }),
+    watchers: new Watchers(),
+    ownDevice: () => Promise.reject(new Error('not asked for')),
     hubs,
     dps,
     eventHubs,
@@ -130,6 +137,13 @@ const ask = async (path: string, init: RequestInit = {}) => {
   const text = await response.text();
   return { status: response.status, headers: response.headers, text };
 };
+/** `hubs`, `get devices`: the commands with the groups that they are in. */
+function commandNames(commands: readonly CatalogCommand[], group = ''): readonly string[] {
+  return commands.flatMap(({ name, commands: members }) =>
+    members === undefined ? [`${group}${name}`] : commandNames(members, `${group}${name} `),
+  );
+}
+
 const bodyOf = async (path: string, init?: RequestInit) => JSON.parse((await ask(path, init)).text);
 
 describe('the control API and the console', () => {
@@ -327,6 +341,8 @@ describe('POST /commands', () => {
     [['hub', 'delete']],
     [['--fleet', 'x', 'pause']],
     [['dead-letters']],
+    [['get']],
+    [['describe', 'everything']],
     [['enroll', 'rotate']],
     [[]],
     [['pause', 1]],
@@ -337,6 +353,36 @@ describe('POST /commands', () => {
     const { status, text } = await post(argv);
 
     expect([status, JSON.parse(text).error.code]).toEqual([400, 'BERTH_LOCAL_REQUEST_INVALID']);
+    expect(commands).toEqual([]);
+  });
+
+  test('runs every command of berth but those that work with files of their own', async () => {
+    const names = commandNames(berthCatalog().commands);
+    const refused: string[] = [];
+    for (const name of names) {
+      const { status, text } = await post([...name.split(' '), '--json']);
+      if (status === 400 && JSON.parse(text).error.code === 'BERTH_LOCAL_REQUEST_INVALID') refused.push(name);
+    }
+
+    expect(names).toContain('describe device');
+    expect(refused).toEqual([
+      'enroll rotate-key',
+      'enroll certificate upload',
+      'enroll certificate verify',
+      'explain',
+      'export',
+      'what-if',
+      'init',
+      'completion',
+    ]);
+  });
+
+  test('refuses a list that never ends, and says what to do instead', async () => {
+    commands.splice(0);
+    const { status, text } = await post(['get', 'devices', '--watch']);
+
+    expect([status, JSON.parse(text).error.code]).toEqual([400, 'BERTH_LOCAL_REQUEST_INVALID']);
+    expect(JSON.parse(text).error.message).toMatch(/--watch does not end.* Leave it out/);
     expect(commands).toEqual([]);
   });
 

@@ -36,7 +36,7 @@ export function FleetPage() {
       <Figures fleet={fleet} queue={queue} />
       <Section
         title="Hubs"
-        note="Share of devices: the bar is what each hub has, the mark is what its weight asks for."
+        note="Share of devices: the bar is what each hub has, the mark is what is expected by weights, latencies and rules."
         flush
       >
         <HubTable fleet={fleet} />

@@ -6,13 +6,20 @@ import { DataTable, type TableColumn } from '../../parts/data-table.tsx';
 import { Meter } from '../../parts/meter.tsx';
 import { Badge } from '../../parts/status-badge.tsx';
 import { agoText, countText, hubName, shareText, shortCountText, timeOf } from '../../words/format.ts';
+import { bandOf, targetOf } from '../../words/share.ts';
 import { twinTotals } from '../../words/statuses.ts';
 import { ShareBar } from './share-bar.tsx';
 
-/** Each hub: state, share against weight, capacity, budget, trust, twins, and the changes that can be made. */
+/** Each hub: state, actual against expected share, capacity, budget, trust, twins, and the changes that can be made. */
 export function HubTable({ fleet }: { readonly fleet: FleetStatus }) {
   const devices = fleet.hubs.reduce((sum, hub) => sum + (hub.devices ?? 0), 0);
-  const widest = Math.max(...fleet.hubs.map(({ share }) => Math.max(share.wanted, share.actual)), 0.01);
+  const widest = Math.max(
+    ...fleet.hubs.map(({ share }) => {
+      const target = targetOf(share, devices);
+      return Math.max(bandOf(target)?.high ?? target.share, share.actual);
+    }),
+    0.01,
+  );
   return (
     <DataTable label="Hubs" rows={fleet.hubs} keyOf={({ host }) => host} columns={columns(devices, widest)} />
   );
@@ -49,7 +56,7 @@ function columns(devices: number, widest: number): readonly TableColumn<HubStatu
     {
       title: 'Share of devices',
       explain:
-        'The part of all devices on this hub, against the part that its weight asks for. The grey band is ± one standard deviation: chance alone explains shares within it two times in three. Rules and latency move the share too.',
+        'The part of all devices on this hub, against the part that is expected by weights, latencies and rules. The grey band is ± one standard deviation: chance alone explains shares within it two times in three. Above 500 devices, the expected part follows from the weights alone.',
       isWide: true,
       cell: ({ host, share }) => <ShareBar host={host} share={share} devices={devices} widest={widest} />,
     },

@@ -1,8 +1,8 @@
 import type { HubStatus } from '../../api/contract.ts';
 import { hubName, shareText } from '../../words/format.ts';
-import { shareBand } from '../../words/share.ts';
+import { bandOf, targetOf, targetText } from '../../words/share.ts';
 
-/** The share of devices that a hub has, against the one that its weight asks for, with the spread that chance makes. */
+/** The share of devices that a hub has, against the one that it can expect, with the spread that chance makes. */
 export function ShareBar({
   host,
   share,
@@ -16,11 +16,11 @@ export function ShareBar({
   /** The share at the right end, the same for all hubs. */
   readonly widest: number;
 }) {
-  const band = shareBand(share.wanted, devices);
+  const target = targetOf(share, devices);
+  const band = bandOf(target);
   const end = Math.min(1, widest * 1.15);
   const at = (part: number) => `${Math.min(100, (part / end) * 100)}%`;
-  const spread = band === undefined ? '' : `, ${shareText(band.low)} to ${shareText(band.high)} by chance`;
-  const text = `${hubName(host)} has ${shareText(share.actual)} of the devices; its weight asks for ${shareText(share.wanted)}${spread}`;
+  const text = `${hubName(host)} has ${shareText(share.actual)} of the devices; ${targetText(target)} are expected by ${target.follows}; its weight asks for ${shareText(share.wanted)}`;
   return (
     <div class="share">
       <div class="share-bar" role="img" aria-label={text} title={text}>
@@ -31,14 +31,12 @@ export function ShareBar({
           />
         )}
         <div class="share-fill" style={{ width: at(share.actual) }} />
-        <div class="share-mark" style={{ left: at(share.wanted) }} />
+        <div class="share-mark" style={{ left: at(target.share) }} />
       </div>
       <span class="share-text">
         <b>{shareText(share.actual)}</b>
-        <span class="muted">
-          weight: {shareText(share.wanted)}
-          {band !== undefined && ` ± ${Math.round((band.high - share.wanted) * 100)}`}
-        </span>
+        <span class="muted">expected: {targetText(target)}</span>
+        {share.expected !== null && <span class="muted">by weight: {shareText(share.wanted)}</span>}
       </span>
     </div>
   );

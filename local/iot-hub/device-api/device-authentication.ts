@@ -1,7 +1,8 @@
 import type { MqttConnect } from '../../mqtt/index.ts';
 import type { AccessPolicy } from '../model/access-policy.ts';
 import { type Address, addressOf, addressPath } from '../model/address.ts';
-import type { Identity } from '../model/identity.ts';
+import { isSystemModule } from '../model/edge.ts';
+import type { Authentication, Identity } from '../model/identity.ts';
 import {
   covers,
   isSignedBy,
@@ -56,9 +57,10 @@ export interface PresentedProof {
 /**
  * Checks the identity of a device or module. It needs a token that one of its keys has signed, a token of a policy with
  * `DeviceConnect`, or a certificate with a known thumbprint. TLS has verified that the client holds the key of the
- * certificate.
+ * certificate. The two modules of the Edge runtime can also use the credentials of their device.
  *
  * @param host the host name that the client uses. Its token must be for this host name.
+ * @param device the identity of the device of a module.
  */
 export function authenticateDevice(
   host: string,
@@ -66,12 +68,28 @@ export function authenticateDevice(
   { password, certificates }: Pick<MqttConnect, 'password' | 'certificates'>,
   policies: readonly AccessPolicy[],
   now: number,
+  device?: Identity,
 ): PresentedProof | undefined {
-  const { authentication } = identity;
   const token = parseSharedAccessSignature(password ?? '');
   if (token?.keyName !== undefined && token.keyName !== '') {
     return isOfPolicy(token, host, identity, policies, now) ? proofOf(token) : undefined;
   }
+  const ownToken = token !== undefined && isResourceOf(token, host, identity) ? token : undefined;
+  const ways = isSystemModule(identity) && device !== undefined ? [identity, device] : [identity];
+  for (const { authentication } of ways) {
+    const proof = proofBy(authentication, ownToken, certificates, now);
+    if (proof !== undefined) return proof;
+  }
+  return undefined;
+}
+
+function proofBy(
+  authentication: Authentication,
+  token: SharedAccessSignature | undefined,
+  certificates: MqttConnect['certificates'],
+  now: number,
+): PresentedProof | undefined {
+  if (authentication.type === 'none') return undefined;
   if (authentication.type === 'selfSigned') {
     const { primaryThumbprint, secondaryThumbprint } = authentication.x509Thumbprint;
     const leaf = certificates[0];
@@ -79,7 +97,7 @@ export function authenticateDevice(
     const isKnown = shown?.some((print) => print === primaryThumbprint || print === secondaryThumbprint);
     return isKnown === true ? { expires: undefined } : undefined;
   }
-  if (token === undefined || !isResourceOf(token, host, identity)) return undefined;
+  if (token === undefined) return undefined;
   const { primaryKey, secondaryKey } = authentication.symmetricKey;
   return isSignedBy(token, [primaryKey, secondaryKey], now) ? proofOf(token) : undefined;
 }

@@ -85,7 +85,8 @@ function authorize(
 ): void {
   const entry = isDeviceDisabled(hub, address) ? undefined : hub.store.get(address);
   const presented = { password: headers.authorization, certificates };
-  const proof = entry && authenticateDevice(host, entry.identity, presented, policies, hub.now());
+  const device = hub.store.get({ deviceId: address.deviceId })?.identity;
+  const proof = entry && authenticateDevice(host, entry.identity, presented, policies, hub.now(), device);
   if (proof === undefined) throw new HubRefusal('IotHubUnauthorizedAccess', 'Unauthorized');
 }
 

@@ -32,7 +32,9 @@ export function createDeviceService(
         return { refused: CONNECT_REFUSED.unavailable };
       }
       const entry = isDeviceDisabled(hub, name.address) ? undefined : hub.store.get(name.address);
-      const proof = entry && authenticateDevice(name.host, entry.identity, request, policies, hub.now());
+      const device = hub.store.get({ deviceId: name.address.deviceId })?.identity;
+      const proof =
+        entry && authenticateDevice(name.host, entry.identity, request, policies, hub.now(), device);
       if (entry === undefined || proof === undefined) return { refused: CONNECT_REFUSED.notAuthorized };
       if (name.modelId !== undefined && name.modelId !== entry.modelId) {
         hub.store.put({ ...entry, modelId: name.modelId });

@@ -133,7 +133,7 @@ export function telemetrySent({ at }: Origin, sender: Entry, message: Telemetry)
   const { system, application, body } = message;
   const { identity, modelId } = sender;
   const { deviceId, moduleId } = identity;
-  const method = identity.authentication.type === 'sas' ? 'sas' : 'x509Certificate';
+  const method = identity.authentication.type === 'selfSigned' ? 'x509Certificate' : 'sas';
   const scope = moduleId === undefined ? 'device' : 'module';
   const issuer = method === 'sas' ? 'iothub' : 'external';
   const authMethod = { scope, type: method, issuer, acceptingIpFilterRule: null };

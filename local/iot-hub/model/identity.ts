@@ -15,7 +15,9 @@ export type Authentication =
         readonly primaryThumbprint: string;
         readonly secondaryThumbprint: string | null;
       };
-    };
+    }
+  /** A module that the hub made for IoT Edge, until its device sets its keys. */
+  | { readonly type: 'none' };
 
 /** The identity of a device, or of a module of it. */
 export interface Identity extends Address {
@@ -98,6 +100,15 @@ export function readModuleChoice(body: JsonObject): IdentityChoice {
     managedBy,
   };
 }
+
+/** What the hub writes about a module that it makes for IoT Edge (an exported registry of azure-iot-cli-extension, 2022-09). */
+export const MADE_FOR_EDGE: IdentityChoice = {
+  status: 'enabled',
+  statusReason: null,
+  authentication: { type: 'none' },
+  capabilities: { iotEdge: false },
+  managedBy: 'iotEdge',
+};
 
 function readScopes(body: JsonObject): Pick<Identity, 'deviceScope' | 'parentScopes'> {
   const deviceScope = ownMember(body, 'deviceScope') || undefined;

@@ -54,6 +54,7 @@ export function enqueueCloudMessage(hub: LocalHub, address: Address, message: Ne
     },
   ]);
   hub.spend(message.body.length);
+  hub.observe({ kind: 'message', address, ...message });
   hub.connections.link(address)?.deliver();
 }
 

@@ -1,9 +1,10 @@
 import { hubOverviews, moveOverviews } from '../../allocation/decision/hub-overview.ts';
+import { reportedShares } from '../../overview/hub-shares.ts';
 import { policyOverviews } from '../../sync/resync/sync-overview.ts';
 import { DAY_MS } from '../../time/day.ts';
 import { plus } from '../../time/epoch-ms.ts';
 import { TWIN_STATUSES } from '../../twin/snapshot/snapshot.ts';
-import { moveText } from '../hubs/hubs.ts';
+import { expectedText, moveText } from '../hubs/hubs.ts';
 import { pauseLines, untrustedLines } from '../policies/pause-text.ts';
 import type { Cli } from '../shell/cli.ts';
 import { bold, statusText } from '../shell/colors.ts';
@@ -40,7 +41,11 @@ export async function describeFleetCommand(
     state.deadLetters.count(plus(now, -LETTER_DAYS * DAY_MS), MOST_LETTERS),
     state.unknownHubs.list(),
   ]);
-  const hubs = hubOverviews(fleet, conditions, now);
+  const shares = await reportedShares(state, fleet, conditions, now);
+  const hubs = hubOverviews(fleet, conditions, now).map((hub) => ({
+    ...hub,
+    share: { ...hub.share, ...shares(hub.host) },
+  }));
   const policies = policyOverviews(fleet, control, new Map(counted), now);
   const moves = moveOverviews(fleet, conditions, now);
   const twins = Object.fromEntries(
@@ -80,11 +85,12 @@ export async function describeFleetCommand(
   sayTitle(terminal, 'Hubs');
   sayTable(
     terminal,
-    ['hub', 'state', right('wanted'), right('actual'), right('devices'), 'health'],
+    ['hub', 'state', right('wanted'), right('expected'), right('actual'), right('devices'), 'health'],
     hubs.map(({ host, state: current, share, devices, isHealthy }) => [
       host,
       current,
       percent(share.wanted),
+      expectedText(share),
       devices === undefined ? '-' : percent(share.actual),
       devices === undefined ? '-' : count(devices),
       isHealthy ? 'healthy' : 'unhealthy',

@@ -1,9 +1,10 @@
 import { hubOverviews } from '../../allocation/decision/hub-overview.ts';
+import { reportedShares } from '../../overview/hub-shares.ts';
 import { auditName } from '../../sync/resync/audit.ts';
 import { hubSyncOverview } from '../../sync/resync/sync-overview.ts';
 import { dayOf } from '../../time/day.ts';
 import { TWIN_STATUSES } from '../../twin/snapshot/snapshot.ts';
-import { overrideText } from '../hubs/hubs.ts';
+import { expectedText, type HubWithShares, overrideText } from '../hubs/hubs.ts';
 import { pauseText } from '../policies/pause-text.ts';
 import type { Cli } from '../shell/cli.ts';
 import { bold, statusText } from '../shell/colors.ts';
@@ -42,6 +43,7 @@ export async function describeHubCommand(
   const hub = fleet.hubByHost.get(host);
   const overview = hubOverviews(fleet, conditions, now).find((each) => each.host === host);
   if (hub === undefined || overview === undefined) return 1;
+  const share = { ...overview.share, ...(await reportedShares(state, fleet, conditions, now))(host) };
   const sync = hubSyncOverview(hub, control, used, statistics);
   const pause = control.fleet ?? control.hubs[host];
   tell(terminal, `State: ${state.place}. Fleet file: revision ${shortRevision(fleet.revision)}.`);
@@ -49,6 +51,7 @@ export async function describeHubCommand(
     const { tier, units, labels, budget } = hub;
     sayJson(terminal, {
       ...overview,
+      share,
       tier,
       units,
       labels,
@@ -75,12 +78,13 @@ export async function describeHubCommand(
         .map(([key, value]) => `${key}=${value}`)
         .join(', '),
     ],
-    ['weight', `${overview.weight}: wants ${percent(overview.share.wanted)} of the devices`],
+    ['weight', `${overview.weight}: wants ${percent(share.wanted)} of the devices`],
+    ['share', shareText(share, overview.devices !== undefined)],
     [
       'devices',
       overview.devices === undefined || overview.countedAt === undefined
         ? 'not counted yet'
-        : `${count(overview.devices)} (${percent(overview.share.actual)}), counted ${span(now - overview.countedAt)} ago`,
+        : `${count(overview.devices)}, counted ${span(now - overview.countedAt)} ago`,
     ],
     ['health', overview.isHealthy ? 'healthy' : `unhealthy, ${overview.failures} failed calls`],
     ['override', overrideText(overview, now)],
@@ -115,4 +119,14 @@ export async function describeHubCommand(
     ],
   ]);
   return 0;
+}
+
+/** `actual 50 %, expected 33 ± 11 % by weights, latencies and rules` */
+function shareText(share: HubWithShares['share'], isCounted: boolean): string {
+  const actual = isCounted ? `actual ${percent(share.actual)}` : 'not counted yet';
+  const expected =
+    share.expected === null
+      ? 'expected: not known, because no device has registered, or more than 500'
+      : `expected ${expectedText(share)} by weights, latencies and rules`;
+  return `${actual}, ${expected}`;
 }

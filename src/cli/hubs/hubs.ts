@@ -6,6 +6,7 @@ import {
   moveOverviews,
 } from '../../allocation/decision/hub-overview.ts';
 import type { HubState } from '../../fleet/hub-state.ts';
+import { type ReportedShare, reportedShares } from '../../overview/hub-shares.ts';
 import type { EpochMs } from '../../time/epoch-ms.ts';
 import { pauseLines, untrustedLines } from '../policies/pause-text.ts';
 import type { Cli } from '../shell/cli.ts';
@@ -52,8 +53,10 @@ export function showHubs(cli: Cli, options: HubListOptions): Promise<number> {
     );
     const overviews = matching.slice(0, limit);
     const moves = moveOverviews(fleet, conditions, now());
+    const shares = await reportedShares(state, fleet, conditions, now());
     const described = overviews.map((hub) => ({
       ...hub,
+      share: { ...hub.share, ...shares(hub.host) },
       pause: control.hubs[hub.host],
       untrusted: control.untrusted[hub.host],
     }));
@@ -77,11 +80,17 @@ export function showHubs(cli: Cli, options: HubListOptions): Promise<number> {
   });
 }
 
+/** A hub with the share that it can expect. */
+export interface HubWithShares extends HubOverview {
+  readonly share: HubOverview['share'] & ReportedShare;
+}
+
 const COLUMNS = [
   'hub',
   'state',
   right('weight'),
   right('wanted'),
+  right('expected'),
   right('actual'),
   right('devices'),
   right('counted'),
@@ -89,18 +98,26 @@ const COLUMNS = [
   'override',
 ];
 
-function cellsOf(hub: HubOverview, terminal: Terminal, now: EpochMs): readonly string[] {
+function cellsOf(hub: HubWithShares, terminal: Terminal, now: EpochMs): readonly string[] {
   return [
     hub.host,
     hub.state,
     String(hub.weight),
     percent(hub.share.wanted),
+    expectedText(hub.share),
     hub.devices === undefined ? '-' : percent(hub.share.actual),
     hub.devices === undefined ? '-' : count(hub.devices),
     hub.countedAt === undefined ? 'never' : `${span(now - hub.countedAt)} ago`,
     hub.isHealthy ? good(terminal, 'healthy') : bad(terminal, `unhealthy, ${hub.failures} failed calls`),
     overrideText(hub, now),
   ];
+}
+
+/** `33 ± 11 %`, or `3.2 ± 2.5 %` for a small share; `-` if it is not known. */
+export function expectedText({ expected, spread }: ReportedShare): string {
+  if (expected === null || spread === null) return '-';
+  const digits = expected > 0 && expected < 0.1 ? 1 : 0;
+  return `${(expected * 100).toFixed(digits)} ± ${(spread * 100).toFixed(digits)} %`;
 }
 
 /** What operators have set, with the remaining time. */

@@ -21,6 +21,7 @@ import type {
 import type { Rollout } from '../rollout.ts';
 import type { FleetFile, HubFile, LayerFile, PolicyFile, RuleFile } from '../schema.ts';
 import { compileRollout } from './compile-rollout.ts';
+import { compileEdge } from './edge/compile-edge.ts';
 
 /**
  * Default of `cooldown` if a policy depends on `reported`, so that reports that change quickly do not cause
@@ -33,6 +34,7 @@ export function compileFleet(file: FleetFile, revision: string, models: Models):
   const hubs = file.hubs.map(compileHub);
   const layers = file.twins.initial.map(compileLayer);
   const redact = file.twins.redact.map((path) => path.split('.'));
+  const rollout = file.twins.rollout === undefined ? undefined : compileRollout(file.twins.rollout);
   return {
     revision,
     file,
@@ -40,7 +42,8 @@ export function compileFleet(file: FleetFile, revision: string, models: Models):
     hubs,
     hubByHost: new Map(hubs.map((hub) => [hub.host, hub])),
     allocation: compileAllocation(file.allocation, hubs, layers, redact, models),
-    twins: compileTwins(file.twins, layers, redact, models),
+    twins: compileTwins(file.twins, layers, redact, models, rollout),
+    edge: file.edge === undefined ? undefined : compileEdge(file.edge, rollout),
   };
 }
 
@@ -165,8 +168,8 @@ function compileTwins(
   layers: readonly Layer[],
   redact: Paths,
   models: Models,
+  rollout: Rollout | undefined,
 ): Twins {
-  const rollout = file.rollout === undefined ? undefined : compileRollout(file.rollout);
   const policies = file.policies.map((policy) => compilePolicy(policy, rollout));
   return {
     scope: expression(file.scope, 'twin'),

@@ -125,10 +125,8 @@ describe('what is not in the local hub', () => {
   afterEach(() => local.close());
 
   test.each([
-    ['GET', '/configurations/c'],
-    ['PUT', '/jobs/v2/j'],
+    ['POST', '/jobs/create'],
     ['GET', '/digitaltwins/dev-1'],
-    ['POST', '/devices/dev-1/applyConfigurationContent'],
     ['POST', '/devices/dev-1/files'],
     ['GET', '/messages/serviceBound/feedback'],
     ['GET', '/$iothub/websocket'],
@@ -152,7 +150,7 @@ describe('what is not in the local hub', () => {
     });
 
     expect(answer.status).toBe(501);
-    expect(answer.body.Message).toContain('WebSocket are not in the local hub');
+    expect(answer.body.Message).toContain('WebSockets without TLS are not in the local hub');
   });
 
   test('an unknown route is 404 even with a wrong token', async () => {

@@ -6,7 +6,9 @@ import { openBatteries } from '../../../local/devices/batteries.ts';
 import { openCertificates } from '../../../local/dps/certificates/certificate-store.ts';
 import { openEnrollments } from '../../../local/dps/enrollments/enrollment-store.ts';
 import { openRegistrations } from '../../../local/dps/registration/registration.ts';
+import { openConfigurations } from '../../../local/iot-hub/hub/configuration-store.ts';
 import { openDeviceStore } from '../../../local/iot-hub/hub/device-store.ts';
+import { openJobs } from '../../../local/iot-hub/hub/job-store.ts';
 import { temporaryFolder } from '../../support/temporary-folder.ts';
 
 let directory: string;
@@ -28,6 +30,24 @@ const JOURNALS: readonly (readonly [string, (file: string) => { close(): void },
       { put: { identity: { deviceId: 'd', authentication: { type: 'sas', key: SECRET } }, twin: {} } },
       { remove: 7 },
       { put: null },
+    ],
+  ],
+  [
+    'hub.configurations.jsonl',
+    openConfigurations,
+    [
+      { put: { id: 'c', content: { kind: 'device' } } },
+      { put: { id: 'c', content: { kind: 'other', deviceContent: {} } } },
+      { remove: '' },
+    ],
+  ],
+  [
+    'hub.jobs.jsonl',
+    openJobs,
+    [
+      { job: { jobId: 'j', task: { type: 'other' } } },
+      { device: { deviceId: 'd', jobId: 'j', status: 'lost' } },
+      { remove: 1 },
     ],
   ],
   [
