@@ -4,7 +4,7 @@ import { isHostName, NOT_A_HOST_NAME } from '../iot-hub/host-name.ts';
 import { canonicalJson, type JsonObject, sameJson } from '../json/json.ts';
 import {
   hubsOf,
-  objectAt,
+  memberObject,
   recordedKind,
   reprovisioningOf,
   textAt,
@@ -38,10 +38,10 @@ export function differencesOf(
   secrets: Secrets,
 ): readonly EnrollmentDifference[] {
   const { terms, webhook, id } = wanted;
-  const definition = objectAt(json, 'customAllocationDefinition');
-  const twin = objectAt(json, 'initialTwin');
+  const definition = memberObject(json, 'customAllocationDefinition');
+  const twin = memberObject(json, 'initialTwin');
   const found: EnrollmentDifference[] = [
-    ...attestationDifferences(wanted.attestation, objectAt(json, 'attestation'), secrets.mechanism),
+    ...attestationDifferences(wanted.attestation, memberObject(json, 'attestation'), secrets.mechanism),
   ];
   const compare = (field: string, from: string, to: string, isSame = from === to): void => {
     if (!isSame) found.push({ field, from, to });
@@ -51,11 +51,15 @@ export function differencesOf(
   compare('allocationPolicy', textAt(json.allocationPolicy) || 'hashed', terms.allocationPolicy);
   compare('iotHubs', listed(hubsOf(json)), listed(terms.iotHubs));
   compare('reprovisioning', reprovisioningOf(json.reprovisionPolicy), terms.reprovisioning);
-  compareTwin('initialTwin.tags', objectAt(twin, 'tags'), terms.tags);
-  compareTwin('initialTwin.desired', objectAt(objectAt(twin, 'properties'), 'desired'), terms.desired);
+  compareTwin('initialTwin.tags', memberObject(twin, 'tags'), terms.tags);
+  compareTwin(
+    'initialTwin.desired',
+    memberObject(memberObject(twin, 'properties'), 'desired'),
+    terms.desired,
+  );
   compare(
     'capabilities.iotEdge',
-    String(objectAt(json, 'capabilities').iotEdge === true),
+    String(memberObject(json, 'capabilities').iotEdge === true),
     String(terms.iotEdge),
   );
 
@@ -94,7 +98,7 @@ function attestationDifferences(
   switch (wanted.type) {
     case 'symmetricKey': {
       if (wanted.keys === undefined || mechanism === undefined) return [];
-      const keys = objectAt(mechanism, 'symmetricKey');
+      const keys = memberObject(mechanism, 'symmetricKey');
       const { primaryKey, secondaryKey } = wanted.keys;
       return [
         ...(keys.primaryKey === primaryKey ? [] : [other('attestation.primaryKey')]),
@@ -102,14 +106,14 @@ function attestationDifferences(
       ];
     }
     case 'tpm':
-      return objectAt(found, 'tpm').endorsementKey === wanted.endorsementKey
+      return memberObject(found, 'tpm').endorsementKey === wanted.endorsementKey
         ? []
         : [other('attestation.endorsementKey')];
     case 'x509': {
-      const held = objectAt(objectAt(found, 'x509'), wanted.field);
+      const held = memberObject(memberObject(found, 'x509'), wanted.field);
       return (['primary', 'secondary'] as const).flatMap((place, index) => {
         const from =
-          wanted.field === 'caReferences' ? textAt(held[place]) : thumbprintOf(objectAt(held, place));
+          wanted.field === 'caReferences' ? textAt(held[place]) : thumbprintOf(memberObject(held, place));
         const to =
           wanted.field === 'caReferences' ? (wanted.names[index] ?? '') : (wanted[place]?.sha256 ?? '');
         const isSame = from.toLowerCase() === to.toLowerCase();

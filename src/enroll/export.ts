@@ -4,7 +4,7 @@ import type { ErrorDetail } from '../errors.ts';
 import type { JsonObject } from '../json/json.ts';
 import {
   hubsOf,
-  objectAt,
+  memberObject,
   recordedKind,
   reprovisioningOf,
   textAt,
@@ -76,7 +76,7 @@ function isCustom({ json }: EnrollmentRecord): boolean {
 
 function hookOf(record: EnrollmentRecord): Hook | undefined {
   if (!isCustom(record)) return undefined;
-  const definition = objectAt(record.json, 'customAllocationDefinition');
+  const definition = memberObject(record.json, 'customAllocationDefinition');
   const url = withoutKey(textAt(definition.webhookUrl));
   return isWebhookUrl(url) ? { url, apiVersion: textAt(definition.apiVersion) || API_VERSION } : undefined;
 }
@@ -103,13 +103,13 @@ function entryOf(
   variables: ReadonlyMap<string, string>,
 ): JsonObject {
   const { kind, id, json } = record;
-  const twin = objectAt(json, 'initialTwin');
-  const tags = withoutMarks(objectAt(twin, 'tags'));
-  const desired = withoutMarks(objectAt(objectAt(twin, 'properties'), 'desired'));
+  const twin = memberObject(json, 'initialTwin');
+  const tags = withoutMarks(memberObject(twin, 'tags'));
+  const desired = withoutMarks(memberObject(memberObject(twin, 'properties'), 'desired'));
   const deviceId = textAt(json.deviceId);
   const iotHubs = hubsOf(json);
   const reprovisioning = reprovisioningOf(json.reprovisionPolicy);
-  const isEdge = objectAt(json, 'capabilities').iotEdge === true;
+  const isEdge = memberObject(json, 'capabilities').iotEdge === true;
   const hook = hookOf(record);
   const isMain = hook === undefined || (hook.url === main?.url && hook.apiVersion === main.apiVersion);
   return {
@@ -142,13 +142,13 @@ function webhookEntry(
 
 /** The attestation without keys. Certificates become files, which DPS does not give back. */
 function attestationOf(record: EnrollmentRecord): JsonObject {
-  const attestation = objectAt(record.json, 'attestation');
-  const x509 = objectAt(attestation, 'x509');
+  const attestation = memberObject(record.json, 'attestation');
+  const x509 = memberObject(attestation, 'x509');
   switch (recordedKind(attestation)) {
     case 'tpm':
       return { type: 'tpm', endorsementKeyFrom: endorsementVariable(record) };
     case 'x509 caReferences': {
-      const { primary, secondary } = objectAt(x509, 'caReferences');
+      const { primary, secondary } = memberObject(x509, 'caReferences');
       return {
         type: 'x509',
         caReferences: {
@@ -175,10 +175,10 @@ interface CertificateFile {
 }
 
 function certificateFiles({ kind, id, json }: EnrollmentRecord): readonly CertificateFile[] {
-  const x509 = objectAt(objectAt(json, 'attestation'), 'x509');
-  const held = objectAt(x509, kind === 'group' ? 'signingCertificates' : 'clientCertificates');
+  const x509 = memberObject(memberObject(json, 'attestation'), 'x509');
+  const held = memberObject(x509, kind === 'group' ? 'signingCertificates' : 'clientCertificates');
   return (['primary', 'secondary'] as const).flatMap((place) => {
-    const sha256 = thumbprintOf(objectAt(held, place));
+    const sha256 = thumbprintOf(memberObject(held, place));
     // A colon is not allowed in names of files on Windows.
     const file = `certificates/${kind}-${id.replaceAll(':', '-')}-${place}.pem`;
     return place === 'primary' || sha256 !== '' ? [{ place, file, sha256 }] : [];
@@ -193,7 +193,7 @@ function endorsementVariable({ id }: EnrollmentRecord): string {
 }
 
 function attestationNotes(record: EnrollmentRecord): readonly ErrorDetail[] {
-  const kind = recordedKind(objectAt(record.json, 'attestation'));
+  const kind = recordedKind(memberObject(record.json, 'attestation'));
   if (kind === 'tpm') {
     return [
       note(record, `needs its endorsement key in the environment variable ${endorsementVariable(record)}`),

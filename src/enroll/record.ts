@@ -22,20 +22,20 @@ export function withoutMarks(section: JsonObject): JsonObject {
 export function recordedKind(attestation: JsonObject): string {
   const type = textAt(attestation.type) || 'nothing';
   if (type !== 'x509') return type;
-  const x509 = objectAt(attestation, 'x509');
+  const x509 = memberObject(attestation, 'x509');
   const field = ['clientCertificates', 'signingCertificates', 'caReferences'].find((name) =>
-    Object.values(objectAt(x509, name)).some((value) => value !== null && value !== ''),
+    Object.values(memberObject(x509, name)).some((value) => value !== null && value !== ''),
   );
   return `x509 ${field ?? 'nothing'}`;
 }
 
 /** SHA-256 of a certificate, as DPS shows it. */
 export function thumbprintOf(certificate: JsonObject): string {
-  return textAt(objectAt(certificate, 'info').sha256Thumbprint);
+  return textAt(memberObject(certificate, 'info').sha256Thumbprint);
 }
 
 /** The object at a key; empty if there is none. */
-export function objectAt(json: JsonObject, key: string): JsonObject {
+export function memberObject(json: JsonObject, key: string): JsonObject {
   const value = json[key];
   return isObject(value) ? value : {};
 }

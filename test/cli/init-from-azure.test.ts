@@ -9,7 +9,7 @@ import { isObject, ownMember } from '../../src/json/json.ts';
 import { systemTime } from '../../src/time/epoch-ms.ts';
 import { SERVICE_HOST } from '../local/dps/local-dps.ts';
 import { EUS, WEU } from '../local/iot-hub/local-hubs.ts';
-import { answered } from '../support/arm/answers.ts';
+import { answered, goldenAnswer } from '../support/arm/answers.ts';
 import { type FakeArm, startFakeArm } from '../support/arm/fake-arm.ts';
 import { projectFiles } from '../support/project-files.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
@@ -126,7 +126,7 @@ describe('berth init --from-azure with the golden answers of Azure', () => {
   let arm: FakeArm;
   beforeEach(async () => {
     arm = await startFakeArm('hub-managed', 'hub-existing', 'dps-existing');
-    arm.enrollments = { groups: answered('enrollment-groups').value, individuals: [] };
+    arm.enrollments = { groups: goldenAnswer('enrollment-groups').body, individuals: [] };
     closers.push(() => arm.close());
   });
   const change = (id: string, properties: JsonObject, more: JsonObject = {}) => {
