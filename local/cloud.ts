@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { startAmqp } from './amqp/index.ts';
+import { createArm } from './arm/resources.ts';
 import { azureWebSockets } from './azure-web-sockets.ts';
 import { type Azurite, startAzurite } from './azurite/index.ts';
 import { createUploadStorage } from './azurite/upload-storage.ts';
@@ -28,6 +29,9 @@ import { tpmOfDevice } from './own-device/tpm-file.ts';
 import { CONSUMER_GROUP, EVENT_HUB } from './plan/berth-plan.ts';
 import { eventHubsOf, routedSink } from './plan/delivery.ts';
 import { builtInEventHub, type LocalPlan } from './plan/local-plan.ts';
+
+/** Where the hubs of a fleet without regions are, for Azure Resource Manager. */
+const REGION = 'westeurope';
 
 export interface CloudOptions {
   readonly plan: LocalPlan;
@@ -148,7 +152,15 @@ export async function startCloud(options: CloudOptions): Promise<Cloud> {
     // Each server adds its port when it listens. A server that does not listen yet has no pages.
     let bound: Ports = { ...ports, ...azurite.ports, amqp: eventHubs.port, functions: options.functionsPort };
     const ownPorts = () => pagePorts(bound);
-    const services = [dps.https, dps.service, dps.management, hubs.https];
+    const arm = createArm({
+      hubs: plan.hubs.map(({ host, tier, units, region = REGION }) => ({ host, tier, units, region })),
+      links: plan.dps.linkedHubs.flatMap((host) => {
+        const { region = REGION } = plan.hubs.find((hub) => hub.host === host) ?? {};
+        return linksOf(host, options.links).map((link) => ({ ...link, region }));
+      }),
+      idScope: plan.dps.idScope,
+    });
+    const services = [dps.https, dps.service, dps.management, arm, hubs.https];
     const mqtt = await startMqtt({ port: ports.mqtt, certificate, services: [hubs.mqtt, dps.mqtt], log });
     closers.push(() => mqtt.close());
     const amqps = await startAmqp({
@@ -177,6 +189,7 @@ export async function startCloud(options: CloudOptions): Promise<Cloud> {
         createRevocationListService(authority.revocationList),
         dps.service,
         dps.management,
+        arm,
         hubs.https,
       ],
       ownPorts,

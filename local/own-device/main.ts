@@ -114,7 +114,9 @@ async function runEdge(
   signal: AbortSignal,
 ): Promise<void> {
   if (key === null) {
-    console.error('The simulated runtime needs a key: leave out --x509 and --tpm. Only the identity is used.');
+    console.error(
+      'The simulated runtime needs a key: leave out --x509 and --tpm. Only the identity is used.',
+    );
     return;
   }
   const address = { hub, deviceId, key, ca, mqttPort: ports.mqtt, httpsPort: ports.https };
