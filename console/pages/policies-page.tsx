@@ -81,9 +81,10 @@ const COLUMNS: readonly TableColumn<PolicyStatusRow>[] = [
     title: 'Rollout',
     explain:
       'The part of the fleet that this content may have reached. Without twins.rollout it is 100 % at once.',
-    cell: ({ name, rollout, pause }) => (
+    cell: ({ name, rollout, stage, pause }) => (
       <div class="stacked">
         <Meter label={`Rollout of ${name}`} part={rollout} text={shareText(rollout)} isGoal />
+        {stage !== undefined && <a href="#/rollouts">stage {stage}</a>}
         {pause !== null && (
           <Badge tone="warn" explain={`By ${pause.author}: ${pause.reason}`}>
             paused

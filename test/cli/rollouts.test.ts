@@ -82,6 +82,7 @@ describe('berth rollouts', () => {
     );
     expect(out).toMatch(/^lab +running +0 .*\d{4}-\d\d-\d\dT\d\d:\d\dZ$/m);
     expect(out).toMatch(/^all +later +0 /m);
+    expect(out).toMatch(/^Stage lab is not done: the least time of the stage is not over\.$/m);
   });
 
   test('show and list write JSON for programs', async () => {
@@ -89,6 +90,10 @@ describe('berth rollouts', () => {
       policy: 'interval',
       status: 'running',
       gate: { inSync: 0.95 },
+      gateWaits: 'the least time of the stage is not over',
+      approvable: 'all',
+      onFailure: 'pause',
+      approvers: [],
       stages: [{ name: 'lab' }, { name: 'all' }],
     });
     expect(JSON.parse((await run('list', '--json')).out)).toMatchObject({ rollouts: [{}, {}] });

@@ -27,7 +27,7 @@ async function showRollout(
 ): Promise<number> {
   const state = openState(env);
   const fleet = await fleetInForce(state);
-  const policy = policyInRollout(fleet, name);
+  policyInRollout(fleet, name);
   const overviews = await overviewsOf(state, fleet, await state.control.read(), env, now());
   const overview = overviews.find((each) => each.policy === name);
   tell(terminal, `State: ${state.place}. Each deployment has its own rollout.`);
@@ -36,13 +36,15 @@ async function showRollout(
     return 0;
   }
   if (json) {
-    const { gate, onFailure, approvers } = policy.rollout;
-    sayJson(terminal, { ...overview, gate, onFailure, approvers });
+    sayJson(terminal, overview);
     return 0;
   }
   const note = noteOf(overview);
   say(terminal, `${name}: ${overview.status}${note === '' ? '' : ` (${note})`}`);
   sayStages(terminal, overview);
+  if (overview.gateWaits !== undefined) {
+    say(terminal, `Stage ${overview.stage?.name} is not done: ${overview.gateWaits}.`);
+  }
   for (const { stage, author, at, reason } of overview.approvals) {
     say(terminal, `Stage ${stage} was approved ${moment(at)} by ${printable(author)}: ${printable(reason)}.`);
   }
