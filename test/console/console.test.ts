@@ -66,7 +66,7 @@ if (browserFile !== undefined) {
 /** `battery-saver` in two stages. The first one lasts longer than the tests, and a rejection does not end the rollout. */
 function withRollout({ twins, ...fleet }: FleetFile): FleetFile {
   const rollout = {
-    gate: { rejected: 1 },
+    gate: { rejected: 0.99 },
     stages: [
       { name: 'half', share: 0.5, atLeast: '1h' },
       { name: 'all', share: 1 },

@@ -93,7 +93,7 @@ function remedy(issue: z.core.$ZodIssue, value: unknown, text: string): string {
     case 'too_big':
       return issue.origin === 'array' || issue.origin === 'string'
         ? `is too long: at most ${issue.maximum}`
-        : `is ${text}: write a number of at most ${issue.maximum}`;
+        : `is ${text}: write a number ${issue.inclusive === false ? 'below' : 'of at most'} ${issue.maximum}`;
     case 'invalid_union':
       // The message of a discriminated union lists the allowed values of its field.
       if ('discriminator' in issue) return `is ${value === undefined ? 'missing' : text}: ${issue.message}`;
