@@ -32,14 +32,10 @@ const OTHER_STATE = /^(BERTH_STATE|AzureWebJobsStorage)(__|$)/;
  */
 export function deploymentsOf(given: readonly string[], env: Environment): readonly Deployment[] {
   if (given.length === 0) return [{ state: openState(env), stamp: stamp(env) }];
-  const deployments = given.map((text) => ({
-    state: openState({ ...withoutState(env), ...settingsOf(text, env) }),
-    stamp: undefined,
-  }));
-  const places = deployments.map(({ state }) => state.place);
-  const twice = places.find((place, index) => places.indexOf(place) !== index);
-  if (twice !== undefined) throw invalid(`--state names ${twice} twice: name each deployment once.`);
-  return deployments;
+  const settings = given.map((text) => settingsOf(text, env));
+  const twice = given.find((text, index) => given.indexOf(text) !== index);
+  if (twice !== undefined) throw invalid(`--state is "${twice}" twice: name each deployment once.`);
+  return settings.map((own) => ({ state: openState({ ...withoutState(env), ...own }), stamp: undefined }));
 }
 
 function withoutState(env: Environment): Environment {
