@@ -1,14 +1,21 @@
 import { useApi } from '../../api/berth.ts';
 import type { FleetStatus } from '../../api/contract.ts';
-import { Empty, Loading, PageHead } from '../../parts/section.tsx';
+import { Answered } from '../../parts/answered.tsx';
+import { Empty, PageHead } from '../../parts/section.tsx';
 import { countedText } from '../../words/format.ts';
 import { needsPerson } from '../../words/rollouts.ts';
 import { RolloutSection } from './rollout-section.tsx';
 
 /** The rollouts in stages: how far each has come, what its gate waits for, and what can be done. */
 export function RolloutsPage() {
-  const { body: fleet } = useApi<FleetStatus>('fleet');
-  if (fleet === undefined) return <Loading what="the rollouts" />;
+  return (
+    <Answered answer={useApi<FleetStatus>('fleet')} what="the rollouts">
+      {(fleet) => <Rollouts fleet={fleet} />}
+    </Answered>
+  );
+}
+
+function Rollouts({ fleet }: { readonly fleet: FleetStatus }) {
   return (
     <>
       <PageHead title="Rollouts" lead={lead(fleet)} />
