@@ -128,7 +128,10 @@ describe('a rollout in stages', () => {
         stage: { name: 'lab' },
         gateWaits: 'the least time of the stage is not over',
         approvable: 'all',
-        stages: [{ name: 'lab', status: 'running' }, { name: 'all', status: 'later' }],
+        stages: [
+          { name: 'lab', status: 'running' },
+          { name: 'all', status: 'later' },
+        ],
       },
     ]);
   });
