@@ -6,7 +6,7 @@ import { isObject, type JsonObject } from '../../src/json/json.ts';
 import type { DeviceProof } from '../devices/messages.ts';
 import { type Assigned, refusalOf, register } from '../devices/registration.ts';
 import { faultsOfControlApi } from '../edge/device/control-faults.ts';
-import { EdgeRuntime } from '../edge/device/edge-runtime.ts';
+import { SimulatedEdge } from '../edge/device/simulated-edge.ts';
 import type { OwnDevice } from './credentials.ts';
 import { describeRegistered } from './description.ts';
 import { connectionStringOf, deviceEnvironment, SHELLS, type ShellName, shellLines } from './environment.ts';
@@ -105,7 +105,7 @@ async function runEdge(
     return;
   }
   const address = { hub, deviceId, key, ca, mqttPort: ports.mqtt, httpsPort: ports.https };
-  await new EdgeRuntime({ ...address, faults: faultsOfControlApi(control, address), signal }).run();
+  await new SimulatedEdge({ ...address, faults: faultsOfControlApi(control, address), signal }).run();
 }
 
 async function registerOwn(own: OwnDevice, stack: RunningStack, { payload, over }: Flags): Promise<Assigned> {
