@@ -7,7 +7,7 @@ import type { DeviceProof } from '../devices/messages.ts';
 import { type Assigned, refusalOf, register } from '../devices/registration.ts';
 import { type RegisteredTpmDevice, registerWithTpm } from '../devices/tpm-device.ts';
 import { faultsOfControlApi } from '../edge/device/control-faults.ts';
-import { EdgeRuntime } from '../edge/device/edge-runtime.ts';
+import { SimulatedEdge } from '../edge/device/simulated-edge.ts';
 import type { OwnDevice } from './credentials.ts';
 import { describeRegistered } from './description.ts';
 import { connectionStringOf, deviceEnvironment, SHELLS, type ShellName, shellLines } from './environment.ts';
@@ -120,7 +120,7 @@ async function runEdge(
     return;
   }
   const address = { hub, deviceId, key, ca, mqttPort: ports.mqtt, httpsPort: ports.https };
-  await new EdgeRuntime({ ...address, faults: faultsOfControlApi(control, address), signal }).run();
+  await new SimulatedEdge({ ...address, faults: faultsOfControlApi(control, address), signal }).run();
 }
 
 /** A registered device. With a TPM, only the TPM can sign its tokens. */
