@@ -22,4 +22,11 @@ export { deviceNameOf, isSameHub, readHubName } from './model/host-name.ts';
 export { HubRefusal } from './model/hub-error.ts';
 export type { Authentication } from './model/identity.ts';
 export type { PortableDevice, ProvisioningAccess } from './operations/provisioning-access.ts';
+export {
+  BUILT_IN_ENDPOINT,
+  HUB_ROUTING,
+  type LocalRouting,
+  NEW_HUB_ROUTING,
+} from './routing/hub-routing.ts';
+export { createRouter } from './routing/router.ts';
 export { DEVELOPMENT_SERVICE_KEY } from './service-api/service-authorization.ts';

@@ -191,7 +191,12 @@ export function createIotHubs(options: LocalIotHubsOptions): IotHubs {
           return refusing(known.hub, () => serveDeviceCall(known.hub, policies, call, request));
         }
         if (ofModules !== undefined && known !== undefined && kind !== 'service') {
-          return refusing(known.hub, () => serveDeviceModulesCall(known.hub, ofModules, request));
+          return refusing(known.hub, async () => {
+            if (known.faults.throttlesModules(ofModules.deviceId)) {
+              throw new HubRefusal('ThrottlingException', 'Request is being throttled');
+            }
+            return serveDeviceModulesCall(known.hub, ofModules, request);
+          });
         }
         if (known !== undefined && kind !== 'device') {
           const { hub, faults } = known;

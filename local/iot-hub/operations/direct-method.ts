@@ -85,8 +85,8 @@ async function pause(hub: LocalHub, ms: number): Promise<undefined> {
 }
 
 function describe({ status, body }: MethodAnswer): JsonObject {
-  const payload = body === '' ? null : jsonOrUndefined(body);
-  return { status, payload: payload === undefined ? body : payload };
+  const json = body === '' ? null : jsonOrUndefined(body);
+  return { status, payload: json === undefined ? body : json };
 }
 
 function secondsOf(

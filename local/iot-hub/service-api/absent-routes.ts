@@ -6,7 +6,7 @@ import { HubRefusal } from '../model/hub-error.ts';
 const ABSENT: readonly (readonly [RegExp, string])[] = [
   [/^\/\$(?:iothub|servicebus)\/websocket\/?$/i, 'WebSockets without TLS are not'],
   [/^\/jobs(?!\/v2\/)(?:\/.*)?$/, 'Jobs that import or export devices are not'],
-  [/^\/digitaltwins(?:\/.*)?$/i, 'The digital twin API is not'],
+  [/^\/twins\/[^/]+(?:\/modules\/[^/]+)?\/streams(?:\/.*)?$/i, 'Device streams are not'],
 ];
 
 /**

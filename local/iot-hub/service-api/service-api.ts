@@ -24,6 +24,7 @@ import { parseQuery } from '../query/parse-query.ts';
 import type { Query } from '../query/syntax.ts';
 import { readCloudMessage } from './cloud-message-request.ts';
 import { CONFIGURATION_OPERATIONS } from './configuration-routes.ts';
+import { DIGITAL_TWIN_OPERATIONS } from './digital-twin-routes.ts';
 import { JOB_OPERATIONS } from './job-routes.ts';
 import { headerOf, readObject, type Serve, type ServiceOperation } from './operation.ts';
 import { authorizeService } from './service-authorization.ts';
@@ -35,6 +36,7 @@ const MAX_LISTED = 1000;
 /** The operations by method and path. `{id}` can also be `{id}/modules/{moduleId}`. */
 const OPERATIONS: ReadonlyMap<string, ServiceOperation> = new Map<string, ServiceOperation>([
   ...CONFIGURATION_OPERATIONS,
+  ...DIGITAL_TWIN_OPERATIONS,
   ...JOB_OPERATIONS,
   ...SERVICE_QUEUE_OPERATIONS,
   ['GET /twins/{id}', { serve: getTwin, right: 'ServiceConnect' }],
@@ -108,7 +110,9 @@ function route(request: HttpRequest): { operation: ServiceOperation; address: Ad
   const [action, ...more] = isMessage ? ['messages/devicebound'] : rest;
   const operation = OPERATIONS.get(`${request.method} /${collection}/{id}${action ? `/${action}` : ''}`);
   const isOfDevice = action === 'modules' || action === 'applyConfigurationContent'; // a module has neither
-  if (operation === undefined || !deviceId || more.length > 0 || (isModule && isOfDevice)) {
+  // The operations on digital twins read the names of components and commands themselves.
+  const isTooLong = more.length > 0 && collection !== 'digitaltwins';
+  if (operation === undefined || !deviceId || isTooLong || (isModule && isOfDevice)) {
     throw new HubRefusal(
       'InvalidOperation',
       `The local hub does not support ${request.method} ${request.path}.`,
