@@ -85,7 +85,13 @@ async function pause(hub: LocalHub, ms: number): Promise<undefined> {
 }
 
 function describe({ status, body }: MethodAnswer): JsonObject {
-  return { status, payload: body === '' ? null : (jsonOrUndefined(body) ?? body) };
+  return { status, payload: body === '' ? null : payloadOf(body) };
+}
+
+/** The JSON value of a body; a body that is not JSON as text. */
+function payloadOf(body: string): JsonValue {
+  const payload = jsonOrUndefined(body);
+  return payload === undefined ? body : payload;
 }
 
 function secondsOf(
