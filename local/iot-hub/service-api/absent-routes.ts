@@ -6,7 +6,6 @@ import { HubRefusal } from '../model/hub-error.ts';
 const ABSENT: readonly (readonly [RegExp, string])[] = [
   [/^\/\$(?:iothub|servicebus)\/websocket\/?$/i, 'WebSockets without TLS are not'],
   [/^\/devices\/[^/]+\/files(?:\/.*)?$/, 'File upload is not'],
-  [/^\/jobs(?!\/v2\/)(?:\/.*)?$/, 'Jobs that import or export devices are not'],
   [/^\/twins\/[^/]+(?:\/modules\/[^/]+)?\/streams(?:\/.*)?$/i, 'Device streams are not'],
 ];
 

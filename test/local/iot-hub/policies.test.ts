@@ -125,7 +125,6 @@ describe('what is not in the local hub', () => {
   afterEach(() => local.close());
 
   test.each([
-    ['POST', '/jobs/create'],
     ['POST', '/twins/dev-1/streams/shell'],
     ['POST', '/devices/dev-1/files'],
     ['GET', '/$iothub/websocket'],
