@@ -1,7 +1,11 @@
 import { type AmqpError, amqpError, unauthorized } from '../../amqp/conditions.ts';
 import type { Claim, NodeResponse } from '../../amqp/index.ts';
 import { notHere } from '../../errors.ts';
-import { authenticateDevice, type PresentedProof } from '../device-api/device-authentication.ts';
+import {
+  authenticateDevice,
+  type DeviceEvidence,
+  type PresentedProof,
+} from '../device-api/device-authentication.ts';
 import { isDeviceDisabled, type LocalHub } from '../hub/hub.ts';
 import type { AccessPolicy, AccessRight } from '../model/access-policy.ts';
 import { type Address, addressKey, addressOf } from '../model/address.ts';
@@ -172,22 +176,16 @@ export class HubAccess {
     if (certificates.length === 0) return undefined;
     const named = host === undefined ? undefined : this.#hubs.hubOf(host);
     for (const hub of named === undefined ? this.#hubs.all : [named]) {
-      const entry = hub.store.get(address);
-      if (entry === undefined) continue;
-      const presented = { password: undefined, certificates };
-      const device = hub.store.get({ deviceId: address.deviceId })?.identity;
-      const proof = authenticateDevice(hub.host, entry.identity, presented, [], hub.now(), device);
+      const evidence = { host: hub.host, password: undefined, certificates };
+      const proof = authenticateDevice(hub, address, evidence, []);
       if (proof !== undefined) return { ...proof, hub };
     }
     return undefined;
   }
 
   #grantDevice(hub: LocalHub, host: string, address: Address, text: string): boolean {
-    const entry = isDeviceDisabled(hub, address) ? undefined : hub.store.get(address);
-    const presented = { password: text, certificates: [] };
-    const device = hub.store.get({ deviceId: address.deviceId })?.identity;
-    const proof =
-      entry && authenticateDevice(host, entry.identity, presented, this.#hubs.policies, hub.now(), device);
+    const evidence = { host, password: text, certificates: [] };
+    const proof = authenticateDevice(hub, address, evidence, this.#hubs.policies);
     if (proof === undefined) return false;
     this.#devices.set(addressKey(address), { ...proof, hub });
     return true;
@@ -203,7 +201,7 @@ export class HubAccess {
   }
 }
 
-type LeafFirst = Parameters<typeof authenticateDevice>[2]['certificates'];
+type LeafFirst = DeviceEvidence['certificates'];
 
 /** A device or module that may use its links, and until when. */
 export type DeviceAccess = DeviceProof;

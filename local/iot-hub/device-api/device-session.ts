@@ -30,11 +30,13 @@ export interface AcceptedDevice {
   readonly cleanSession: boolean;
   /** Time at which its token expires, in milliseconds since the epoch. The hub then closes the connection. */
   readonly expires: number | undefined;
+  /** Its Will message, with the topic of its telemetry; undefined: none. */
+  readonly will: MqttMessage | undefined;
 }
 
 /** Handles the connection of a device or module in the hub. */
 export function openDeviceSession(hub: LocalHub, accepted: AcceptedDevice): MqttSession {
-  const { address, cleanSession, expires } = accepted;
+  const { address, cleanSession, expires, will } = accepted;
   const restored = cleanSession ? [] : (hub.store.get(address)?.subscriptions ?? []);
   let connection: MqttConnection | undefined;
   let expiry: NodeJS.Timeout | undefined;
@@ -113,6 +115,18 @@ export function openDeviceSession(hub: LocalHub, accepted: AcceptedDevice): Mqtt
     }
   }
 
+  /** A Will message is telemetry with a property that says so (iot-mqtt-connect-to-iot-hub.md). */
+  function sendWill(message: MqttMessage): void {
+    const request = parseDeviceTopic(message.topic, address);
+    if (request?.kind !== 'telemetry') return;
+    const properties = new Map(request.properties).set('iothub-MessageType', 'Will');
+    takeTelemetry(properties, message).catch((error: unknown) => {
+      // No one is left to be told of a refusal. It is counted.
+      if (!(error instanceof HubRefusal) && !hub.closing.aborted)
+        hub.log.error(`A Will message failed: ${String(error)}`);
+    });
+  }
+
   return {
     restored,
     opened(opened) {
@@ -154,8 +168,9 @@ export function openDeviceSession(hub: LocalHub, accepted: AcceptedDevice): Mqtt
           );
       }
     },
-    closed() {
+    closed(isClean) {
       clearTimeout(expiry);
+      if (will !== undefined && !isClean) sendWill(will);
       disconnectDevice(hub, address, link);
     },
   };

@@ -1,3 +1,4 @@
+import type { X509Certificate } from 'node:crypto';
 import { setMaxListeners } from 'node:events';
 import { setTimeout as wait } from 'node:timers/promises';
 import type { LocalLog } from '../../log.ts';
@@ -28,6 +29,7 @@ import {
   throttleRate,
 } from './throttle.ts';
 import type { Traffic } from './traffic.ts';
+import { createUploads, type UploadStorage, type Uploads } from './uploads.ts';
 
 export interface HubSettings {
   /** The real host name, such as `contoso-weu.azure-devices.net`. It is not case-sensitive. */
@@ -44,6 +46,10 @@ export interface HubContext {
   /** Milliseconds since the epoch. */
   readonly now: () => number;
   readonly shaping: Shaping;
+  /** The storage account for the files of devices; default: none. */
+  readonly uploadStorage?: UploadStorage | undefined;
+  /** The CA certificates that sign certificates of devices; default: none. */
+  readonly authorities?: (() => readonly X509Certificate[]) | undefined;
   /** Whether a connected device gets the notification of a change; default: always. */
   readonly notifies?: (address: Address) => boolean;
   /** Told of each message and each direct method of a service. */
@@ -75,6 +81,9 @@ export interface LocalHub {
   readonly counters: HubCounters;
   readonly quota: DailyQuota;
   readonly log: LocalLog;
+  readonly uploads: Uploads;
+  /** The CA certificates that sign certificates of devices. */
+  authorities(): readonly X509Certificate[];
   now(): number;
   /** The time of a change. It is later than the time of every earlier change. */
   tick(): Ticks;
@@ -142,6 +151,8 @@ export function createHub(settings: HubSettings, context: HubContext): LocalHub 
     counters: createCounters(),
     quota,
     log,
+    uploads: createUploads(context.uploadStorage, now),
+    authorities: context.authorities ?? (() => []),
     now,
     tick,
     origin: (address, at) => ({ hubName: name, address, at }),

@@ -13,6 +13,7 @@ export type ThrottledOperation =
   | 'cloudMessages'
   | 'jobDeviceOperations'
   | 'connections'
+  | 'uploads'
   | 'sends';
 
 const MINUTE = 60;
@@ -29,6 +30,7 @@ export function throttleRate(operation: ThrottledOperation, tier: LocalTier, uni
     case 'queries':
       return ((large ? 1000 : 20) * units) / MINUTE;
     case 'identityOperations':
+    case 'uploads': // initiations of file uploads
     case 'jobs':
     case 'cloudMessages':
       return ((large ? 5000 : 100) * units) / MINUTE;

@@ -85,13 +85,8 @@ async function pause(hub: LocalHub, ms: number): Promise<undefined> {
 }
 
 function describe({ status, body }: MethodAnswer): JsonObject {
-  return { status, payload: body === '' ? null : payloadOf(body) };
-}
-
-/** The JSON value of a body; a body that is not JSON as text. */
-function payloadOf(body: string): JsonValue {
-  const payload = jsonOrUndefined(body);
-  return payload === undefined ? body : payload;
+  const json = body === '' ? null : jsonOrUndefined(body);
+  return { status, payload: json === undefined ? body : json };
 }
 
 function secondsOf(

@@ -56,6 +56,8 @@ export interface LocalHubs {
     readonly mqtt: number;
     readonly amqps: number;
   };
+  /** The port of MQTT whose connections `dropConnections` cuts. */
+  readonly relayedMqtt: number;
   readonly log: string[];
   registry(host: string, key?: string): Registry;
   /** @param proof the key of the device, or its certificate. */
@@ -127,6 +129,7 @@ export async function startLocalHubs(options: Partial<LocalIotHubsOptions> = {})
       events.push({ ...event, host, body, raw: event.body });
     },
     log,
+    authorities: [authority.root],
     ...options,
   });
   const certificate = authority.server;
@@ -172,6 +175,7 @@ export async function startLocalHubs(options: Partial<LocalIotHubsOptions> = {})
     events,
     log: lines,
     ports: { https: https.port, http: http.port, mqtt: mqtt.port, amqps: amqp.port },
+    relayedMqtt: relays.Mqtt.port,
     registry(host, key = DEVELOPMENT_SERVICE_KEY) {
       const registry = Registry.fromConnectionString(
         `HostName=${host};SharedAccessKeyName=iothubowner;SharedAccessKey=${key}`,

@@ -126,7 +126,6 @@ describe('what is not in the local hub', () => {
 
   test.each([
     ['POST', '/twins/dev-1/streams/shell'],
-    ['POST', '/devices/dev-1/files'],
     ['GET', '/$iothub/websocket'],
   ])('%s %s is answered so, without a look at the token', async (method, path) => {
     const answer = await local.call(method, path, { headers: { authorization: 'wrong' }, version: null });
