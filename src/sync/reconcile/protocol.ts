@@ -1,6 +1,6 @@
 import type { ErrorCode } from '../../errors.ts';
 import type { Fleet, Hub } from '../../fleet/fleet.ts';
-import { type JsonValue, sameJson } from '../../json/json.ts';
+import { sameJson } from '../../json/json.ts';
 import { DAY_MS } from '../../time/day.ts';
 import { type EpochMs, epochMs, plus } from '../../time/epoch-ms.ts';
 import { type Instant, latest, latestBelievable } from '../../time/instant.ts';
@@ -8,6 +8,7 @@ import { adoptOwnWrite, adoptTwin } from '../../twin/events/apply-event.ts';
 import { recordRejection } from '../../twin/events/history.ts';
 import { type Plan, plan } from '../../twin/plan/plan.ts';
 import { valueAt } from '../../twin/snapshot/merge.ts';
+import { AGENT_MODULE } from '../../twin/snapshot/runtime-twin.ts';
 import {
   historyAt,
   type LastReconcile,
@@ -160,13 +161,20 @@ export function firstStep(work: ReconcileState, at: Surroundings): Next {
 export function stepWithoutHub(work: ReconcileState, at: Surroundings): Next {
   const { snapshot } = work;
   // They have a work item already, and are reconciled by the policies of that time.
-  if (snapshot.unread !== undefined || snapshot.writing !== undefined) return settled(work, snapshot);
+  if (snapshot.unread !== undefined || snapshot.writing !== undefined || hasEdgeStatus(work, at)) {
+    return settled(work, snapshot);
+  }
   const planned = planOf(work, at);
   if (planned.writes.length === 0) return settle(work, planned, { ...at, keepsRevision: true }, false);
   // After a failed call, its wait stays. A time of an older policy does not.
   const hasFailed = snapshot.workItem !== undefined && snapshot.workItem.tries > 0;
   const workItem = hasFailed ? snapshot.workItem : workItemAt(work, at.now, 'the policies have changed');
   return requeued(work, { ...snapshot, ...withStatus(snapshot, planned, at), workItem });
+}
+
+/** `EdgeWork` decides the status and the work item of `$edgeAgent`. */
+function hasEdgeStatus({ snapshot }: ReconcileState, { fleet }: Surroundings): boolean {
+  return fleet.edge !== undefined && snapshot.id.moduleId === AGENT_MODULE;
 }
 
 /** An instance of an older package only stores the applied events. A newer package reconciles the twin. */
@@ -209,6 +217,7 @@ function afterRead(work: ReconcileState, twin: Twin, at: Surroundings): Next {
 /** The next step by the plan for the present snapshot. */
 function afterPlan(work: ReconcileState, at: Surroundings): Next {
   const { snapshot, gate, hub, isInFlight, writes } = work;
+  if (hasEdgeStatus(work, at)) return settled(work, { ...snapshot, suspended: undefined });
   const planned = planOf(work, at);
   if (planned.writes.length === 0) {
     return settle(work, planned, at, isInFlight && planned.status === 'drifted');
@@ -408,8 +417,20 @@ function withStatus(
   const inStages = Object.keys(stages).length === 0 ? {} : { stages };
   const lastReconcile = { ...found, policies, ...inStages, isHeld };
   const revision = at.keepsRevision === true ? before.revision : lastReconcile.revision;
-  const isSame = before.revision !== '' && sameJson(asJson({ ...lastReconcile, revision }), asJson(before));
+  const isSame = before.revision !== '' && isSameStatus({ ...lastReconcile, revision }, before);
   return { paths, lastReconcile: isSame ? before : lastReconcile };
+}
+
+function isSameStatus(one: LastReconcile, other: LastReconcile): boolean {
+  return (
+    one.status === other.status &&
+    one.since === other.since &&
+    one.why === other.why &&
+    one.revision === other.revision &&
+    one.isHeld === other.isHeld &&
+    sameJson(one.policies, other.policies) &&
+    sameJson(one.stages, other.stages)
+  );
 }
 
 function lastReconcileOf(
@@ -464,9 +485,4 @@ function rejectedByHub(snapshot: Snapshot, { writes, paths }: Plan, { hubCode }:
 
 function moreUrgent(one: WorkPriority, other: WorkPriority | undefined): WorkPriority {
   return other !== undefined && WORK_PRIORITIES.indexOf(other) < WORK_PRIORITIES.indexOf(one) ? other : one;
-}
-
-/** As it is stored, without undefined members. */
-function asJson(lastReconcile: LastReconcile): JsonValue {
-  return JSON.parse(JSON.stringify(lastReconcile)) as JsonValue;
 }
