@@ -1,5 +1,6 @@
 import type { DeviceMoment, DeviceStatus } from '../../api/contract.ts';
 import { contentsToRead } from '../../control/rollouts.ts';
+import { rolloutContents } from '../../fleet/fleet.ts';
 import { PreviousContents } from '../../instance/previous-contents.ts';
 import { historyOfDevice } from '../../overview/device-history.ts';
 import { describeStatus } from '../../overview/device-status.ts';
@@ -46,7 +47,7 @@ export async function describeDeviceCommand(
   const fleet = await fleetInForce(state);
   const redaction = await redactionIn(state, fleet);
   const contents = new PreviousContents({ read: (revision) => state.revisions.get(revision), log: () => {} });
-  const needed = contentsToRead(await state.control.read(), fleet.twins.policies);
+  const needed = contentsToRead(await state.control.read(), rolloutContents(fleet));
   const withPrevious = await contents.addTo(fleet, needed);
   const stored = await readStoredDevice(
     { stores: state, fleet: withPrevious, redaction },
