@@ -122,6 +122,10 @@ function sayTwin(terminal: Terminal, twin: DeviceStatus['twins'][number], now: E
     ['tags', printable(shortJson(tags, 200))],
   ];
   sayFacts(terminal, facts);
+  if (twin.edge !== undefined) {
+    sayEdge(terminal, twin.edge, now);
+    return;
+  }
   if (paths.length === 0) {
     say(terminal, '  No policy owns a property of it.');
     return;
@@ -149,6 +153,42 @@ function sayTwin(terminal: Terminal, twin: DeviceStatus['twins'][number], now: E
     ];
     for (const line of lines) say(terminal, `  ${printable(path)}: ${line}`);
   }
+}
+
+/** The modules of an IoT Edge device. */
+function sayEdge(
+  terminal: Terminal,
+  edge: NonNullable<DeviceStatus['twins'][number]['edge']>,
+  now: EpochMs,
+): void {
+  const { applied, deployments, status, why, modules, leftovers, problems } = edge;
+  const appliedAt = applied?.at ?? null;
+  sayFacts(terminal, [
+    ['manifest', `${status}${why === '' ? '' : `: ${printable(why)}`}`],
+    ['deployments', deployments.join(', ')],
+    [
+      'applied',
+      applied === null || appliedAt === null
+        ? 'never'
+        : `${appliedAt} (${span(now - Date.parse(appliedAt))} ago): ${printable(applied.why)}`,
+    ],
+    ['leftovers', printable(leftovers.join(', '))],
+  ]);
+  for (const { code, path, message } of problems)
+    say(terminal, `  ${code}: ${printable(`${path} ${message}`)}`);
+  if (modules.length === 0) return;
+  say(terminal);
+  sayTable(
+    terminal,
+    ['module', 'status', 'image', 'restarts', 'reason'],
+    modules.map((module) => [
+      printable(module.name),
+      module.status,
+      printable(module.image ?? '-'),
+      count(module.restartCount),
+      printable(module.why),
+    ]),
+  );
 }
 
 function valueText(value: unknown): string {

@@ -4,6 +4,7 @@ import { NEVER } from '../../time/instant.ts';
 import { applyEvent, type Known } from '../../twin/events/apply-event.ts';
 import type { TwinEvent } from '../../twin/events/event.ts';
 import { redactEvent, redactKept } from '../../twin/events/redact.ts';
+import { staysInSync } from '../../twin/plan/stays-in-sync.ts';
 import { AGENT_MODULE, isRuntimeModule } from '../../twin/snapshot/runtime-twin.ts';
 import type { WorkPriority } from '../../twin/snapshot/snapshot.ts';
 import { type TwinId, twinKey } from '../../twin/snapshot/twin.ts';
@@ -139,8 +140,20 @@ export class Reconciler {
 
     const gate = await this.#context.gate.current();
     const begin = gate.isOutdated ? stepOfOlderPackage : firstStep;
+    const isStillInSync =
+      events.length > 0 &&
+      record.known.kind === 'snapshot' &&
+      staysInSync({
+        before: record.known.snapshot,
+        after: known.snapshot,
+        events,
+        hub,
+        twins: fleet.twins,
+        revision: fleet.revision,
+      });
+    const priority = priorityOf(events);
     const reconciled = await new TwinWork(record, hub, this.#context).perform((at) =>
-      begin(workOn(known.snapshot, { hub, priority: priorityOf(events), gate, now: at.now }), at),
+      begin(workOn(known.snapshot, { hub, priority, gate, now: at.now, staysInSync: isStillInSync }), at),
     );
     const isGone = reconciled !== 'conflict' && reconciled.result === 'deleted';
     if (isGone && record.id.moduleId === undefined) await this.#readModules(record.id);

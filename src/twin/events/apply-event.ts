@@ -199,23 +199,35 @@ function mergeChange(
     time,
   };
   const byAService = tags !== undefined || desired !== undefined;
+  // Every field by name: a copy by spread takes several times as long, and most events come here.
   return {
-    ...snapshot,
+    id: snapshot.id,
     version,
     desiredVersion,
     reportedVersion: reported?.version ?? snapshot.reportedVersion,
     // A report by the device keeps the etag. A write by a service changes it, and events do not carry the new one.
     etag: byAService ? undefined : snapshot.etag,
+    modelId: snapshot.modelId,
     tags: tags === undefined ? snapshot.tags : mergePatch(snapshot.tags, tags),
     desired: sections.desired,
     reported: sections.reported,
     asOf: time,
-    lifeAt: reported === undefined ? snapshot.lifeAt : latest(time, snapshot.lifeAt ?? time),
-    ...(snapshot.runtime === undefined || reported === undefined
-      ? {}
-      : { runtime: withReport(snapshot.runtime, reported.values, time) }),
+    bornAt: snapshot.bornAt,
     paths: advanceHistories(snapshot, sections, tracked),
-  };
+    lifeAt: reported === undefined ? snapshot.lifeAt : latest(time, snapshot.lifeAt ?? time),
+    activity: snapshot.activity,
+    unread: snapshot.unread,
+    writing: snapshot.writing,
+    workItem: snapshot.workItem,
+    suspended: snapshot.suspended,
+    lastReconcile: snapshot.lastReconcile,
+    runtime:
+      snapshot.runtime === undefined || reported === undefined
+        ? snapshot.runtime
+        : withReport(snapshot.runtime, reported.values, time),
+    edge: snapshot.edge,
+    isEdge: snapshot.isEdge,
+  } satisfies Record<keyof Snapshot, unknown>;
 }
 
 /** The snapshot of a new twin, from the document in its event. */
