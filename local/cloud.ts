@@ -1,7 +1,9 @@
 import { join } from 'node:path';
 import { startAmqp } from './amqp/index.ts';
+import { createArm } from './arm/resources.ts';
 import { azureWebSockets } from './azure-web-sockets.ts';
 import { type Azurite, startAzurite } from './azurite/index.ts';
+import { createUploadStorage } from './azurite/upload-storage.ts';
 import { type CertificateAuthority, openAuthority, openOwnCertificates } from './ca/index.ts';
 import {
   type ControlApi,
@@ -27,6 +29,9 @@ import { tpmOfDevice } from './own-device/tpm-file.ts';
 import { CONSUMER_GROUP, EVENT_HUB } from './plan/berth-plan.ts';
 import { eventHubsOf, routedSink } from './plan/delivery.ts';
 import { builtInEventHub, type LocalPlan } from './plan/local-plan.ts';
+
+/** Where the hubs of a fleet without regions are, for Azure Resource Manager. */
+const REGION = 'westeurope';
 
 export interface CloudOptions {
   readonly plan: LocalPlan;
@@ -96,6 +101,14 @@ export async function startCloud(options: CloudOptions): Promise<Cloud> {
     });
     closers.push(() => eventHubs.close());
 
+    // The certificates name the port of the revocation list, so the port must be known before its server starts.
+    const restPort = await reservePort(ports.rest, 'the service REST API', 'rest');
+    const authority = await openAuthority({
+      directory: state('ca'),
+      revocationListAt: `http://localhost:${restPort}`,
+      log,
+    });
+
     const feed = new EventFeed();
     const watchers = new Watchers();
     const hubs: IotHubs = createIotHubs({
@@ -112,17 +125,15 @@ export async function startCloud(options: CloudOptions): Promise<Cloud> {
         };
       },
       onTraffic: (host, traffic) => watchers.takeTraffic(host, traffic),
+      authorities: [authority.root],
+      uploadStorage: createUploadStorage({
+        connectionString: azurite.connectionString,
+        hostName: () => `localhost:${bound.https}/${azurite.account}`,
+      }),
       log,
     });
     closers.push(() => hubs.close());
 
-    // The certificates name the port of the revocation list, so the port must be known before its server starts.
-    const restPort = await reservePort(ports.rest, 'the service REST API', 'rest');
-    const authority = await openAuthority({
-      directory: state('ca'),
-      revocationListAt: `http://localhost:${restPort}`,
-      log,
-    });
     const certificates = openOwnCertificates(authority, state('ca'));
     const terms = webhookUrl === undefined ? PLAIN_TERMS : berthTerms(webhookUrl);
     const dps = createDps({
@@ -141,7 +152,15 @@ export async function startCloud(options: CloudOptions): Promise<Cloud> {
     // Each server adds its port when it listens. A server that does not listen yet has no pages.
     let bound: Ports = { ...ports, ...azurite.ports, amqp: eventHubs.port, functions: options.functionsPort };
     const ownPorts = () => pagePorts(bound);
-    const services = [dps.https, dps.service, dps.management, hubs.https];
+    const arm = createArm({
+      hubs: plan.hubs.map(({ host, tier, units, region = REGION }) => ({ host, tier, units, region })),
+      links: plan.dps.linkedHubs.flatMap((host) => {
+        const { region = REGION } = plan.hubs.find((hub) => hub.host === host) ?? {};
+        return linksOf(host, options.links).map((link) => ({ ...link, region }));
+      }),
+      idScope: plan.dps.idScope,
+    });
+    const services = [dps.https, dps.service, dps.management, arm, hubs.https];
     const mqtt = await startMqtt({ port: ports.mqtt, certificate, services: [hubs.mqtt, dps.mqtt], log });
     closers.push(() => mqtt.close());
     const amqps = await startAmqp({
@@ -152,7 +171,17 @@ export async function startCloud(options: CloudOptions): Promise<Cloud> {
     });
     closers.push(() => amqps.close());
     const webSockets = azureWebSockets({ mqtt, amqp: amqps });
-    const https = await startHttp({ port: ports.https, certificate, services, webSockets, ownPorts, log });
+    // Devices upload their files over https, which Azurite does not have.
+    const passThrough = [{ prefix: `/${azurite.account}/`, port: azurite.ports.blob }];
+    const https = await startHttp({
+      port: ports.https,
+      certificate,
+      services,
+      webSockets,
+      passThrough,
+      ownPorts,
+      log,
+    });
     closers.push(() => https.close());
     const rest = await startHttp({
       port: restPort,
@@ -160,6 +189,7 @@ export async function startCloud(options: CloudOptions): Promise<Cloud> {
         createRevocationListService(authority.revocationList),
         dps.service,
         dps.management,
+        arm,
         hubs.https,
       ],
       ownPorts,

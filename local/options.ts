@@ -41,6 +41,8 @@ export interface LocalOptions {
   /** End with an exit code when every device is registered and every twin is reconciled. */
   readonly once: boolean;
   readonly devices: number;
+  /** Simulated IoT Edge devices. With `once`, none run. */
+  readonly edgeDevices: number;
   /** The last line is one JSON object; everything else goes to stderr. */
   readonly json: boolean;
   readonly timeoutMs: number;
@@ -66,6 +68,9 @@ export interface LocalOptions {
 /** `both`: the links during a change from one name to the other. */
 export type LinkNames = 'classic' | 'device' | 'both';
 
+/** The Edge devices of the demo. */
+const EDGE_DEVICES = 2;
+
 /** Reads the command line. Ends the process with a message if it is wrong, and for `--help`. */
 export function readOptions(argv: readonly string[]): LocalOptions {
   const command = new Command('npm start --')
@@ -74,6 +79,11 @@ export function readOptions(argv: readonly string[]): LocalOptions {
     )
     .option('--once', 'end with exit code 0 when every device is registered and its twin in sync', false)
     .option('--devices <n>', 'simulated devices', wholeNumber(1, 5_000), 20)
+    .option(
+      '--edge-devices <n>',
+      'simulated IoT Edge devices (default: 2, and none with --devices or --once)',
+      wholeNumber(0, 50),
+    )
     .option('--json', 'print one JSON object as the last line', false)
     .option('--timeout <s>', 'with --once: seconds until it fails', wholeNumber(1, 86_400), 120)
     .option('--fresh', 'delete hubs, twins, events and storage of earlier runs', false)
@@ -87,7 +97,7 @@ export function readOptions(argv: readonly string[]): LocalOptions {
     .addOption(
       new Option('--plain', 'hubs, DPS, Event Hubs and storage alone, for your own program; without Berth')
         .default(false)
-        .conflicts(['once', 'devices', 'json']),
+        .conflicts(['once', 'devices', 'edgeDevices', 'json']),
     )
     .option('--config <file>', 'with --plain: hubs, routes, DPS and ports; default: local.json, if it exists')
     .addOption(
@@ -106,6 +116,7 @@ export function readOptions(argv: readonly string[]): LocalOptions {
   const flags = command.opts<{
     once: boolean;
     devices: number;
+    edgeDevices?: number;
     json: boolean;
     timeout: number;
     fresh: boolean;
@@ -121,6 +132,8 @@ export function readOptions(argv: readonly string[]): LocalOptions {
   return {
     once: flags.once,
     devices: flags.devices,
+    edgeDevices:
+      flags.edgeDevices ?? (command.getOptionValueSource('devices') === 'default' ? EDGE_DEVICES : 0),
     json: flags.json,
     timeoutMs: flags.timeout * 1_000,
     fresh: flags.fresh,

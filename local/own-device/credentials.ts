@@ -4,7 +4,7 @@ import { type Attestation, type Dps, deriveDeviceKey, type Enrollment } from '..
 import type { EnrollmentTerms } from '../enrollments.ts';
 import { LocalError } from '../errors.ts';
 import { createSimulatedTpm } from '../tpm/index.ts';
-import type { OwnTpm } from './tpm-file.ts';
+import type { StoredTpm } from './tpm-file.ts';
 
 /** A device of the user that wants to register. */
 export interface OwnDeviceRequest {
@@ -38,7 +38,7 @@ export interface CredentialsContext {
   readonly idScope: string;
   readonly certificates: OwnCertificates;
   /** The simulated TPM of a device. */
-  readonly tpmOf: (registrationId: string) => OwnTpm;
+  readonly tpmOf: (registrationId: string) => StoredTpm;
   /** The terms of the enrollments that are made here. */
   readonly terms: EnrollmentTerms;
   /** How the names of the groups that are made here begin, such as `devices`. */

@@ -6,6 +6,8 @@ import { isObject, type JsonObject } from '../../src/json/json.ts';
 import type { DeviceProof } from '../devices/messages.ts';
 import { type Assigned, refusalOf, register } from '../devices/registration.ts';
 import { type RegisteredTpmDevice, registerWithTpm } from '../devices/tpm-device.ts';
+import { faultsOfControlApi } from '../edge/device/control-faults.ts';
+import { SimulatedEdge } from '../edge/device/simulated-edge.ts';
 import type { OwnDevice } from './credentials.ts';
 import { describeRegistered } from './description.ts';
 import { connectionStringOf, deviceEnvironment, SHELLS, type ShellName, shellLines } from './environment.ts';
@@ -47,7 +49,7 @@ function readCommandLine(): { readonly registrationId: string; readonly flags: F
         .default(false)
         .conflicts(['x509', 'group', 'printEnv']),
     )
-    .option('--edge', 'the identity of an IoT Edge device', false)
+    .option('--edge', 'an IoT Edge device; with --stay, the simulated runtime runs on it', false)
     .option('--print-env', 'print the environment of the device for the shell, and nothing else', false)
     .addOption(
       new Option('--shell <name>', 'the form of --print-env').choices([...SHELLS]).default(SYSTEM_SHELL),
@@ -95,9 +97,30 @@ async function main(): Promise<void> {
     }
     if (flags.stay) {
       const { method: methods } = flags;
-      await stayConnected({ client, twin, methods, print, signal: untilCtrlC() });
+      const signal = untilCtrlC();
+      const runtime = flags.edge ? runEdge(assigned, own, stack, flags, signal) : undefined;
+      await stayConnected({ client, twin, methods, print, signal });
+      await runtime;
     }
   });
+}
+
+/** Runs the simulated runtime of IoT Edge as this device. It signs with the key of the device. */
+async function runEdge(
+  { hub, deviceId }: Assigned,
+  { key }: OwnDevice,
+  { ports, root: ca }: RunningStack,
+  { control }: Flags,
+  signal: AbortSignal,
+): Promise<void> {
+  if (key === null) {
+    console.error(
+      'The simulated runtime needs a key: leave out --x509 and --tpm. Only the identity is used.',
+    );
+    return;
+  }
+  const address = { hub, deviceId, key, ca, mqttPort: ports.mqtt, httpsPort: ports.https };
+  await new SimulatedEdge({ ...address, faults: faultsOfControlApi(control, address), signal }).run();
 }
 
 /** A registered device. With a TPM, only the TPM can sign its tokens. */

@@ -7,7 +7,7 @@ import { generateTpmKeys, type TpmKeys } from '../tpm/index.ts';
 const KEYS = z.object({ endorsement: z.string(), storageRoot: z.string() });
 
 /** The simulated TPM of a device of the user: its keys, and their file. */
-export interface OwnTpm {
+export interface StoredTpm {
   readonly file: string;
   readonly keys: TpmKeys;
 }
@@ -17,7 +17,7 @@ export interface OwnTpm {
  *
  * @throws LocalError `BERTH_LOCAL_STATE_DAMAGED`, `BERTH_LOCAL_STATE_UNUSABLE`
  */
-export function tpmOfDevice(directory: string, registrationId: string): OwnTpm {
+export function tpmOfDevice(directory: string, registrationId: string): StoredTpm {
   const file = join(resolve(directory), `${encodeURIComponent(registrationId.toLowerCase())}.json`);
   const kept = readTpmKeys(file);
   if (kept !== undefined) return { file, keys: kept };

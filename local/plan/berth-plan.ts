@@ -1,6 +1,6 @@
 import { DPS_HOST, ID_SCOPE } from '../enrollments.ts';
 import { BUILT_IN_ENDPOINT, HUB_ROUTING, type HubSettings, type LocalRouting } from '../iot-hub/index.ts';
-import { type LocalPlan, NEW_BUILT_IN_ENDPOINT, USUAL_PARTITIONS } from './local-plan.ts';
+import { type LocalPlan, NEW_BUILT_IN_ENDPOINT, type PlannedHub, USUAL_PARTITIONS } from './local-plan.ts';
 
 /** The Event Hub and consumer group that `local.settings.json` names. */
 export const EVENT_HUB = 'twin-events';
@@ -17,10 +17,11 @@ export const BERTH_ROUTING: LocalRouting = HUB_ROUTING.parse({
 });
 
 /** What `npm start` runs: the hubs of the fleet file, with the routing of Berth. */
-export function berthPlan(hubs: readonly HubSettings[]): LocalPlan {
+export function berthPlan(hubs: readonly (HubSettings & Pick<PlannedHub, 'region'>)[]): LocalPlan {
   return {
-    hubs: hubs.map(({ host, tier, units }) => ({
+    hubs: hubs.map(({ host, tier, units, region }) => ({
       host,
+      ...(region === undefined ? {} : { region }),
       tier,
       units,
       builtInEndpoint: NEW_BUILT_IN_ENDPOINT,

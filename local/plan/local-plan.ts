@@ -22,6 +22,8 @@ export interface LocalPlan {
 
 /** A hub with its built-in endpoint and its routes. */
 export interface PlannedHub extends HubSettings {
+  /** The Azure region that Azure Resource Manager shows. */
+  readonly region?: string;
   readonly builtInEndpoint: {
     readonly partitionCount: number;
     /** Besides `$Default`. */

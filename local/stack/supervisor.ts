@@ -3,7 +3,7 @@ import { join, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Cloud, startCloud } from '../cloud.ts';
 import { readEventStatus } from '../control-api/index.ts';
-import { deviceProfiles } from '../devices/device-profiles.ts';
+import { deviceProfiles, edgeProfiles } from '../devices/device-profiles.ts';
 import { LocalError } from '../errors.ts';
 import { readLocalFleet } from '../fleet-file.ts';
 import type { KeyInput } from '../hotkeys/hotkeys.ts';
@@ -129,7 +129,8 @@ export async function supervise(options: SupervisorOptions): Promise<LoopResult 
       `${elapsed(startedAt)}  the functions run at ${functionsUrl}/api (function key ${keys.function}, master key ${keys.master})`,
     );
 
-    const progress = new FleetProgress(deviceProfiles(options.devices));
+    const edge = options.once ? [] : edgeProfiles(options.edgeDevices);
+    const progress = new FleetProgress([...deviceProfiles(options.devices), ...edge]);
     const feed = new LiveFeed({ progress, cloud, functionsUrl, keys, startedAt, fleet });
     progress.onNews((news, device) => feed.note(news, device));
     const access = {

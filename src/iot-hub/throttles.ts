@@ -7,6 +7,11 @@
 export const TIERS = ['F1', 'S1', 'S2', 'S3'] as const;
 export type Tier = (typeof TIERS)[number];
 
+/** Whether a text is a tier that Berth takes. Azure also has basic tiers, which have no device twins. */
+export function isTier(text: string): text is Tier {
+  return TIERS.some((tier) => tier === text);
+}
+
 /** How large a hub is. */
 export interface HubSize {
   readonly tier: Tier;
@@ -64,6 +69,14 @@ export function twinReadsPerSecond({ tier, units }: HubSize): number {
     case 'S3':
       return 500 * units;
   }
+}
+
+/**
+ * Manifests that a service may apply to IoT Edge devices in a minute. No row of the throttle table names the call, so Berth
+ * uses the one for configurations.
+ */
+export function appliesPerMinute({ units }: HubSize): number {
+  return 20 * units;
 }
 
 /** Query pages in a minute. */

@@ -23,6 +23,8 @@ export interface FakeArm {
   put(resource: JsonObject): void;
   /** What a version of the API shows of a resource. Default: everything. */
   shown: (resource: JsonObject, apiVersion: string) => JsonObject;
+  /** Enrollments that the service API of DPS answers. */
+  enrollments: { readonly groups?: JsonValue | undefined; readonly individuals?: JsonValue };
   /** The answer of "Providers - Get", with the API versions. */
   provider: JsonObject & { resourceTypes?: JsonValue };
   close(): void;
@@ -41,6 +43,7 @@ export async function startFakeArm(...names: readonly string[]): Promise<FakeArm
     beforePut: () => {},
     shown: (resource) => resource,
     provider: answered('provider'),
+    enrollments: {},
     resource: (id) => resources.get(id.toLowerCase()),
     put: (resource) => void resources.set(String(resource.id).toLowerCase(), resource),
     close() {
@@ -62,12 +65,18 @@ export async function startFakeArm(...names: readonly string[]): Promise<FakeArm
     fake.requests.push(`${request.method} ${path}${decodeURIComponent(url.search)}`);
     let text = '';
     for await (const chunk of request) text += chunk;
+    const list = /^\/(enrollmentGroups|enrollments)\/query$/i.exec(path)?.[1]?.toLowerCase();
+    if (list !== undefined) {
+      const { groups = [], individuals = [] } = fake.enrollments;
+      return { status: 200, body: list === 'enrollments' ? individuals : groups };
+    }
+    if (path === '/subscriptions') return { status: 200, body: answered('subscriptions') };
     if (request.headers.authorization !== TOKEN) return failure(401, 'AuthenticationFailed', 'No token.');
     if (/\/providers\/Microsoft\.Devices$/i.test(path)) return { status: 200, body: fake.provider };
     if (/\/Microsoft\.Resources\/deployments$/i.test(path))
       return { status: 200, body: answered('deployments') };
     if (path.includes('/roleAssignments')) return role(request, path, url, text);
-    if (request.method === 'GET' && isList(path)) return list(path, version);
+    if (request.method === 'GET' && isList(path)) return listOf(path, version);
     const id = path.replace(/\/listkeys$/i, '');
     const found = fake.resource(id);
     if (found === undefined) return failure(404, 'ResourceNotFound', `The Resource '${id}' was not found.`);
@@ -79,7 +88,7 @@ export async function startFakeArm(...names: readonly string[]): Promise<FakeArm
     return write(request, fake.resource(id) ?? found, body, version);
   }
 
-  function list(path: string, version: string): Answer {
+  function listOf(path: string, version: string): Answer {
     const [, scope = '', type = ''] = /^(.*)\/providers\/Microsoft\.Devices\/(\w+)$/i.exec(path) ?? [];
     const value = [...resources.values()]
       .filter(({ id }) => String(id).toLowerCase().startsWith(`${scope.toLowerCase()}/`))
@@ -134,7 +143,7 @@ export async function startFakeArm(...names: readonly string[]): Promise<FakeArm
 
 interface Answer {
   readonly status: number;
-  readonly body: JsonObject;
+  readonly body: JsonValue;
 }
 
 function failure(status: number, code: string, message: string): Answer {
