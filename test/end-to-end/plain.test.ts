@@ -261,7 +261,10 @@ describe('the local stack with local.json', () => {
   }
 
   test('routes messages by their body to an Event Hub, and the others to the built-in endpoint', async () => {
-    const stack = (await (await fetch(`${address}/stack`)).json()) as { readonly idScope: string };
+    const stack = (await (await fetch(`${address}/stack`)).json()) as {
+      readonly idScope: string;
+      readonly settings: { readonly TWIN_EVENTS: string };
+    };
     const hub = (await (await fetch(`${address}/hubs/${HOST}`)).json()) as {
       readonly builtInEndpoint: { readonly eventHubName: string; readonly connectionString: string };
     };
@@ -278,7 +281,7 @@ describe('the local stack with local.json', () => {
     const isTelemetry = (event: ReceivedEventData) =>
       event.systemProperties?.['iothub-message-source'] === 'Telemetry';
     const warm = await firstEvent(
-      connectionString.replace(eventHubName, 'warm-devices'),
+      `${stack.settings.TWIN_EVENTS}EntityPath=warm-devices`,
       '$Default',
       isTelemetry,
     );
