@@ -349,6 +349,22 @@ describe('a hub', () => {
     expect(accepted.failure).toBeUndefined();
   });
 
+  test('is not written if only a preview before the version of this package has a feature of it', async () => {
+    change(MANAGED_DPS, { deviceRegistryNamespace: { resourceId: '/subscriptions/s/namespaces/n' } });
+    arm.shown = (resource, version) => {
+      const { deviceRegistryNamespace: _, ...known } = isObject(resource.properties)
+        ? resource.properties
+        : {};
+      return version === '2026-06-01-preview' ? resource : { ...resource, properties: known };
+    };
+
+    expect((await connect(arm, [MANAGED], ['apply'])).failure).toMatchObject({
+      code: 'BERTH_CONNECT_FEATURE_UNKNOWN',
+      message: expect.stringContaining('properties.deviceRegistryNamespace'),
+    });
+    expect(writes().filter((each) => each.includes('provisioningServices'))).toEqual([]);
+  });
+
   test('ends the run if something else of it is not what it was, and names the place but no value', async () => {
     const put = arm.put;
     arm.put = (resource) => {
