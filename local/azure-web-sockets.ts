@@ -4,7 +4,8 @@ import type { MqttServer } from './mqtt/index.ts';
 
 /**
  * The WebSockets of IoT Hub, DPS and Event Hubs on the HTTPS port (iot-hub-devguide-protocols.md; the SDKs for the
- * subprotocols). The MQTT server and the AMQP server find the service, as for clients of their own ports.
+ * subprotocols). The MQTT server and the AMQP server find the service, as for clients of their own ports. The SDK for C# opens
+ * the WebSockets of DPS without a path.
  */
 export function azureWebSockets(servers: {
   readonly mqtt: Pick<MqttServer, 'accept'>;
@@ -15,5 +16,7 @@ export function azureWebSockets(servers: {
     { path: '/$iothub/websocket', protocol: 'mqtt', accept: mqtt.accept },
     { path: '/$iothub/websocket', protocol: 'AMQPWSB10', accept: amqp.accept },
     { path: '/$servicebus/websocket', protocol: 'AMQPWSB10', accept: amqp.accept },
+    { path: '/', protocol: 'mqtt', accept: mqtt.accept },
+    { path: '/', protocol: 'AMQPWSB10', accept: amqp.accept },
   ];
 }

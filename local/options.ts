@@ -30,7 +30,7 @@ export const DEFAULT_PORTS: Ports = {
   table: 10002,
 };
 
-/** The ports of Azure: HTTPS and WebSocket 443, MQTT 8883. */
+/** The ports of Azure: HTTPS and WebSocket 443, MQTT 8883, AMQP 5671. */
 export const STANDARD_PORTS: Ports = { ...DEFAULT_PORTS, https: 443 };
 
 const FREE_PORTS = Object.fromEntries(
@@ -41,6 +41,8 @@ export interface LocalOptions {
   /** End with an exit code when every device is registered and every twin is reconciled. */
   readonly once: boolean;
   readonly devices: number;
+  /** Simulated IoT Edge devices. With `once`, none run. */
+  readonly edgeDevices: number;
   /** The last line is one JSON object; everything else goes to stderr. */
   readonly json: boolean;
   readonly timeoutMs: number;
@@ -52,15 +54,22 @@ export interface LocalOptions {
   readonly withoutFunctions: boolean;
   /** Start hubs, DPS, Event Hubs and storage alone, without Berth: no functions, no devices, none of its enrollments. */
   readonly plain: boolean;
+  /** With `plain`: the file in place of `local.json`. */
+  readonly configuration: string | undefined;
   /** Use the ports of Azure, so that programs that cannot choose a port reach the stack. */
   readonly standardPorts: boolean;
   /** The host names by which DPS links the hubs. */
   readonly links: LinkNames;
   readonly ports: Ports;
+  /** The ports that the command line names. They come before those of `local.json`. */
+  readonly givenPorts: Partial<Ports>;
 }
 
 /** `both`: the links during a change from one name to the other. */
 export type LinkNames = 'classic' | 'device' | 'both';
+
+/** The Edge devices of the demo. */
+const EDGE_DEVICES = 2;
 
 /** Reads the command line. Ends the process with a message if it is wrong, and for `--help`. */
 export function readOptions(argv: readonly string[]): LocalOptions {
@@ -70,6 +79,11 @@ export function readOptions(argv: readonly string[]): LocalOptions {
     )
     .option('--once', 'end with exit code 0 when every device is registered and its twin in sync', false)
     .option('--devices <n>', 'simulated devices', wholeNumber(1, 5_000), 20)
+    .option(
+      '--edge-devices <n>',
+      'simulated IoT Edge devices (default: 2, and none with --devices or --once)',
+      wholeNumber(0, 50),
+    )
     .option('--json', 'print one JSON object as the last line', false)
     .option('--timeout <s>', 'with --once: seconds until it fails', wholeNumber(1, 86_400), 120)
     .option('--fresh', 'delete hubs, twins, events and storage of earlier runs', false)
@@ -83,10 +97,11 @@ export function readOptions(argv: readonly string[]): LocalOptions {
     .addOption(
       new Option('--plain', 'hubs, DPS, Event Hubs and storage alone, for your own program; without Berth')
         .default(false)
-        .conflicts(['once', 'devices', 'json']),
+        .conflicts(['once', 'devices', 'edgeDevices', 'json']),
     )
+    .option('--config <file>', 'with --plain: hubs, routes, DPS and ports; default: local.json, if it exists')
     .addOption(
-      new Option('--standard-ports', 'use the ports of Azure: https=443, mqtt=8883')
+      new Option('--standard-ports', 'use the ports of Azure: https=443, mqtt=8883, amqps=5671')
         .default(false)
         .conflicts('freePorts'),
     )
@@ -101,6 +116,7 @@ export function readOptions(argv: readonly string[]): LocalOptions {
   const flags = command.opts<{
     once: boolean;
     devices: number;
+    edgeDevices?: number;
     json: boolean;
     timeout: number;
     fresh: boolean;
@@ -108,6 +124,7 @@ export function readOptions(argv: readonly string[]): LocalOptions {
     links: LinkNames;
     withoutFunctions: boolean;
     plain: boolean;
+    config?: string;
     standardPorts: boolean;
     port: Partial<Ports>;
     freePorts: boolean;
@@ -115,15 +132,19 @@ export function readOptions(argv: readonly string[]): LocalOptions {
   return {
     once: flags.once,
     devices: flags.devices,
+    edgeDevices:
+      flags.edgeDevices ?? (command.getOptionValueSource('devices') === 'default' ? EDGE_DEVICES : 0),
     json: flags.json,
     timeoutMs: flags.timeout * 1_000,
     fresh: flags.fresh,
     stateDirectory: flags.state,
     withoutFunctions: flags.withoutFunctions || flags.plain,
     plain: flags.plain,
+    configuration: flags.config,
     standardPorts: flags.standardPorts,
     links: flags.links,
     ports: { ...portsOf(flags), ...flags.port },
+    givenPorts: flags.freePorts || flags.standardPorts ? { ...portsOf(flags), ...flags.port } : flags.port,
   };
 }
 

@@ -1,12 +1,12 @@
 // Writes the deployed package: `node scripts/package.mjs [--out FOLDER]`. The default is package/, with package.zip next
 // to it. The same sources with the same build time give the same bytes.
-import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { build } from 'esbuild';
 import { bundleOptions, FUNCTIONS } from './build/bundle.mjs';
+import { commitAuthor } from './build/commit-author.mjs';
 import { buildConsole } from './build/console.mjs';
 import { writeDeployedPackage } from './build/deployed-package.mjs';
 
@@ -16,7 +16,7 @@ const folder = resolve(values.out);
 const built = new Date().toISOString();
 
 process.chdir(project);
-const author = commitAuthor();
+const author = commitAuthor('.');
 // The bundle always has the path package/, so that the source map does not depend on the output folder.
 const { outputFiles } = await build({
   ...bundleOptions(built, author),
@@ -47,13 +47,3 @@ const written = writeDeployedPackage({
 });
 rmSync(consoleFolder, { recursive: true });
 console.log(`${written}: build ${built}`);
-
-/** The author of the commit. Authors may not approve their own rollouts. Empty if this folder is no git clone. */
-function commitAuthor() {
-  try {
-    const options = { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] };
-    return execFileSync('git', ['log', '-1', '--format=%an <%ae>'], options).trim();
-  } catch {
-    return '';
-  }
-}

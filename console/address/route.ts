@@ -3,6 +3,7 @@ export type Route =
   | { readonly page: 'fleet' }
   | { readonly page: 'devices'; readonly id?: string; readonly filter: Readonly<Record<string, string>> }
   | { readonly page: 'policies' }
+  | { readonly page: 'rollouts' }
   | { readonly page: 'attention'; readonly filter: Readonly<Record<string, string>> }
   | { readonly page: 'queue' }
   | { readonly page: 'dead-letters' }
@@ -10,7 +11,7 @@ export type Route =
   | { readonly page: 'events' }
   | { readonly page: 'not-found'; readonly address: string };
 
-const PLAIN = ['fleet', 'policies', 'queue', 'dead-letters', 'enrollments', 'events'] as const;
+const PLAIN = ['fleet', 'policies', 'rollouts', 'queue', 'dead-letters', 'enrollments', 'events'] as const;
 
 /** The page of a fragment such as `#/devices/sim-0001`; the fleet where there is none. */
 export function routeOf(fragment: string): Route {

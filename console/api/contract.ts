@@ -17,6 +17,9 @@ export type {
 
 export type HubStatus = FleetStatus['hubs'][number];
 export type PolicyStatusRow = FleetStatus['policies'][number];
+/** A rollout in stages. */
+export type StagedRollout = FleetStatus['rollouts'][number];
+export type RolloutStage = StagedRollout['stages'][number];
 export type PauseStatus = NonNullable<FleetStatus['pause']>;
 export type TwinOfDevice = DeviceStatus['twins'][number];
 export type OwnedProperty = TwinOfDevice['paths'][number];

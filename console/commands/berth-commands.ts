@@ -6,6 +6,9 @@ export type ChangeScope =
   | { readonly kind: 'hub'; readonly host: string }
   | { readonly kind: 'policy'; readonly name: string };
 
+/** What can be done with a rollout in stages, besides an approval. */
+export type RolloutAction = 'pause' | 'resume' | 'rollback' | 'rollbackInStages' | 'abort';
+
 /** A change that the console offers, as the `berth` command makes it. */
 export type FleetChange =
   | { readonly kind: 'pause' | 'resume'; readonly scope: ChangeScope; readonly reason: string }
@@ -19,6 +22,13 @@ export type FleetChange =
     }
   | { readonly kind: 'clearHub'; readonly host: string }
   | { readonly kind: 'resync'; readonly host: string; readonly reason: string }
+  | { readonly kind: 'approve'; readonly policy: string; readonly stage: string; readonly reason: string }
+  | {
+      readonly kind: 'rollout';
+      readonly action: RolloutAction;
+      readonly policy: string;
+      readonly reason: string;
+    }
   | { readonly kind: 'replay'; readonly ids: readonly string[] | 'all' }
   | { readonly kind: 'purge'; readonly ids: readonly string[] };
 
@@ -44,6 +54,12 @@ export function argvOf(change: FleetChange): Argv {
       return ['hub', 'clear', change.host];
     case 'resync':
       return ['resync', '--hub', change.host, '--reason', change.reason];
+    case 'approve':
+      return ['rollouts', 'approve', change.policy, '--reason', change.reason];
+    case 'rollout':
+      return change.action === 'rollbackInStages'
+        ? ['rollouts', 'rollback', change.policy, '--in-stages', '--reason', change.reason]
+        : ['rollouts', change.action, change.policy, '--reason', change.reason];
     case 'replay':
       return ['dead-letters', 'replay', ...(change.ids === 'all' ? ['--all'] : change.ids)];
     case 'purge':

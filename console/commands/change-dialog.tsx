@@ -26,9 +26,9 @@ export function ChangeDialog({
   onClose(): void;
 }) {
   const { environment } = useBerth();
-  const [kind, setKind] = useState(choices[0]?.kind);
+  const [index, setIndex] = useState(0);
   const [fields, setFields] = useState<ChangeFields>(EMPTY_FIELDS);
-  const chosen = choices.find((each) => each.kind === kind) ?? choices[0];
+  const chosen = choices[index] ?? choices[0];
   if (chosen === undefined) return null;
   const words = changeWords(chosen);
   const result = filledChange(chosen, fields);
@@ -38,9 +38,9 @@ export function ChangeDialog({
       {choices.length > 1 && (
         <Choice
           label="Change"
-          values={choices.map((each) => ({ value: each.kind, label: changeWords(each).button }))}
-          chosen={chosen.kind}
-          onChange={(value) => setKind(value)}
+          values={choices.map((each, at) => ({ value: String(at), label: changeWords(each).button }))}
+          chosen={String(choices.indexOf(chosen))}
+          onChange={(value) => setIndex(Number(value))}
         />
       )}
       <p class="dialog-text">{words.effect}</p>
@@ -52,7 +52,7 @@ export function ChangeDialog({
           {result.missing}
         </p>
       ) : environment.kind === 'local' ? (
-        <RunLocally key={chosen.kind} argv={argvOf(result.change)} label={words.button} />
+        <RunLocally key={index} argv={argvOf(result.change)} label={words.button} />
       ) : (
         <>
           <p class="note">Run this command in the folder of your fleet file. It signs in as you.</p>

@@ -1,4 +1,4 @@
-import type { ChangeScope, FleetChange } from './berth-commands.ts';
+import type { ChangeScope, FleetChange, RolloutAction } from './berth-commands.ts';
 
 /** A change that the reader has chosen and has not filled in yet. */
 export type ChangeKind =
@@ -6,6 +6,8 @@ export type ChangeKind =
   | { readonly kind: 'setHub'; readonly host: string }
   | { readonly kind: 'clearHub'; readonly host: string }
   | { readonly kind: 'resync'; readonly host: string }
+  | { readonly kind: 'approve'; readonly policy: string; readonly stage: string }
+  | { readonly kind: 'rollout'; readonly action: RolloutAction; readonly policy: string }
   | { readonly kind: 'replay'; readonly ids: readonly string[] | 'all' }
   | { readonly kind: 'purge'; readonly ids: readonly string[] };
 
@@ -69,6 +71,15 @@ export function changeWords(chosen: ChangeKind): ChangeWords {
         button: 'Resync',
         fields: ['reason'],
       };
+    case 'approve':
+      return {
+        title: `Approve stage ${chosen.stage} of ${chosen.policy}`,
+        effect: 'The stage begins within two minutes after the gate of the present stage passes.',
+        button: 'Approve',
+        fields: ['reason'],
+      };
+    case 'rollout':
+      return { ...ROLLOUT_WORDS[chosen.action](chosen.policy), fields: ['reason'] };
     case 'replay':
       return {
         title: chosen.ids === 'all' ? 'Replay all dead letters' : `Replay ${letters(chosen.ids)}`,
@@ -87,6 +98,38 @@ export function changeWords(chosen: ChangeKind): ChangeWords {
   }
 }
 
+const ROLLOUT_WORDS: Readonly<Record<RolloutAction, (policy: string) => Omit<ChangeWords, 'fields'>>> = {
+  pause: (policy) => ({
+    title: `Pause the rollout of ${policy}`,
+    effect: 'Within 30 seconds, no further device gets the content. Devices that have it keep it.',
+    button: 'Pause',
+  }),
+  resume: (policy) => ({
+    title: `Resume the rollout of ${policy}`,
+    effect:
+      'It continues in its present stage within two minutes. If it had failed there, that stage does not fail again, and the next stage needs an approval.',
+    button: 'Resume',
+  }),
+  rollback: (policy) => ({
+    title: `Roll back ${policy}`,
+    effect:
+      'Devices get back the values from before the rollout, all at once, within the budgets of their hubs. No device gets the content until the fleet file has another one.',
+    button: 'Roll back',
+  }),
+  rollbackInStages: (policy) => ({
+    title: `Roll back ${policy} in stages`,
+    effect:
+      'Devices get back the values from before the rollout, stage by stage, without gates. No device gets the content until the fleet file has another one.',
+    button: 'Roll back in stages',
+  }),
+  abort: (policy) => ({
+    title: `Abort the rollout of ${policy}`,
+    effect:
+      'No further device gets the content until the fleet file has another one. Devices that have it keep it.',
+    button: 'Abort',
+  }),
+};
+
 const NO_REASON = { missing: 'Write a reason. It is kept with the change.' } as const;
 
 /** The change, or what is missing. */
@@ -98,6 +141,9 @@ export function filledChange(
   switch (chosen.kind) {
     case 'pause':
     case 'resume':
+      return reason === '' ? NO_REASON : { change: { ...chosen, reason } };
+    case 'approve':
+    case 'rollout':
       return reason === '' ? NO_REASON : { change: { ...chosen, reason } };
     case 'resync':
       return reason === '' ? NO_REASON : { change: { kind: 'resync', host: chosen.host, reason } };

@@ -2,9 +2,10 @@ import { listHref } from '../address/route.ts';
 import { useApi } from '../api/berth.ts';
 import type { FleetStatus, PolicyStatusRow } from '../api/contract.ts';
 import { ChangeButton } from '../commands/change-layer.tsx';
+import { Answered } from '../parts/answered.tsx';
 import { DataTable, type TableColumn } from '../parts/data-table.tsx';
 import { Meter } from '../parts/meter.tsx';
-import { Empty, Loading, PageHead, Section } from '../parts/section.tsx';
+import { Empty, PageHead, Section } from '../parts/section.tsx';
 import { Badge } from '../parts/status-badge.tsx';
 import { Term } from '../parts/term.tsx';
 import { Ago } from '../parts/time.tsx';
@@ -13,8 +14,14 @@ import { lastChange } from '../words/last-change.ts';
 
 /** The policies of the fleet file: how far each has come, and what the twins say. */
 export function PoliciesPage() {
-  const { body: fleet } = useApi<FleetStatus>('fleet');
-  if (fleet === undefined) return <Loading what="the policies" />;
+  return (
+    <Answered answer={useApi<FleetStatus>('fleet')} what="the policies">
+      {(fleet) => <Policies fleet={fleet} />}
+    </Answered>
+  );
+}
+
+function Policies({ fleet }: { readonly fleet: FleetStatus }) {
   const change = lastChange(fleet);
   return (
     <>
@@ -81,9 +88,10 @@ const COLUMNS: readonly TableColumn<PolicyStatusRow>[] = [
     title: 'Rollout',
     explain:
       'The part of the fleet that this content may have reached. Without twins.rollout it is 100 % at once.',
-    cell: ({ name, rollout, pause }) => (
+    cell: ({ name, rollout, stage, pause }) => (
       <div class="stacked">
         <Meter label={`Rollout of ${name}`} part={rollout} text={shareText(rollout)} isGoal />
+        {stage !== undefined && <a href="#/rollouts">stage {stage}</a>}
         {pause !== null && (
           <Badge tone="warn" explain={`By ${pause.author}: ${pause.reason}`}>
             paused

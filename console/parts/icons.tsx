@@ -12,6 +12,7 @@ const SHAPES = {
   fleet: 'M2.5 3h4.5v4.5H2.5zM9 3h4.5v4.5H9zM2.5 9.5h4.5V13H2.5zM9 9.5h4.5V13H9z',
   device: 'M4.5 2h7v12h-7zM7.5 11.7h1',
   policy: 'M3.5 2.5h9v11h-9zM6 6h4M6 8.5h4M6 11h2',
+  rollout: 'M2.5 13V9.5H6V6h3.5V2.5h4M10.8 6.5l2.7-4-4.5 1',
   bell: 'M4 11V7.5a4 4 0 118 0V11l1 1.2H3zM7 14h2',
   queue: 'M2.5 4h11M2.5 8h11M2.5 12h7',
   letter: 'M2.5 4h11v8.5h-11zM2.5 4.5L8 9l5.5-4.5',

@@ -9,6 +9,11 @@ export interface TwinRow {
   readonly moduleId?: string | null | undefined;
 }
 
+/** The key of a row in a list of twins. */
+export function twinRowKey({ hub, deviceId, moduleId }: TwinRow): string {
+  return `${hub} ${deviceId} ${moduleId ?? ''}`;
+}
+
 /** The columns with which each list of twins begins: the device with its module, and the hub. */
 export const TWIN_COLUMNS: readonly TableColumn<TwinRow>[] = [
   {

@@ -10,6 +10,7 @@ import { WorkQueuePage } from '../pages/lists/queue-page.tsx';
 import { EnrollmentsPage } from '../pages/local/enrollments-page.tsx';
 import { EventsPage } from '../pages/local/events-page.tsx';
 import { PoliciesPage } from '../pages/policies-page.tsx';
+import { RolloutsPage } from '../pages/rollouts/rollouts-page.tsx';
 import { Empty, PageHead } from '../parts/section.tsx';
 import { ConnectionNotice, HelpDialog, KeyGate } from './connection.tsx';
 import { KEYS, listenForKeys } from './keyboard.ts';
@@ -61,6 +62,8 @@ function Page({ route }: { readonly route: Route }) {
       return route.id === undefined ? <DevicesPage filter={route.filter} /> : <OneDevicePage id={route.id} />;
     case 'policies':
       return <PoliciesPage />;
+    case 'rollouts':
+      return <RolloutsPage />;
     case 'attention':
       return <AttentionListPage filter={route.filter} />;
     case 'queue':
@@ -91,6 +94,7 @@ const TITLES: Readonly<Record<Route['page'], string>> = {
   fleet: 'Fleet',
   devices: 'Devices',
   policies: 'Policies',
+  rollouts: 'Rollouts',
   attention: 'Attention',
   queue: 'Queue',
   'dead-letters': 'Dead letters',

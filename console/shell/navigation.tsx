@@ -5,6 +5,7 @@ import type { FleetStatus } from '../api/contract.ts';
 import { Icon, type IconName } from '../parts/icons.tsx';
 import { ThemeButton } from '../parts/theme.tsx';
 import { countText } from '../words/format.ts';
+import { needsPerson } from '../words/rollouts.ts';
 import { ConnectionLight, LockButton } from './connection.tsx';
 
 interface Entry {
@@ -82,10 +83,18 @@ function Entries({ route, onChosen }: { readonly route: Route; onChosen(): void 
   const { body: fleet } = useApi<FleetStatus>(useIsOpen() ? 'fleet' : undefined);
   const attention = fleet?.attention.items.length ?? 0;
   const letters = fleet?.deadLetters.count ?? 0;
+  const rollouts = (fleet?.rollouts ?? []).filter(needsPerson).length;
   const entries: readonly Entry[] = [
     { page: 'fleet', href: '#/fleet', label: 'Fleet', icon: 'fleet' },
     { page: 'devices', href: '#/devices', label: 'Devices', icon: 'device' },
     { page: 'policies', href: '#/policies', label: 'Policies', icon: 'policy' },
+    {
+      page: 'rollouts',
+      href: '#/rollouts',
+      label: 'Rollouts',
+      icon: 'rollout',
+      count: rollouts === 0 ? undefined : countText(rollouts),
+    },
     {
       page: 'attention',
       href: '#/attention',

@@ -250,6 +250,38 @@ var alerts = [
     '''
   }
   {
+    key: 'rollout-failed'
+    title: 'A rollout has failed'
+    description: 'Its gate has failed in a stage, so it is paused or goes back: berth rollouts show POLICY (docs/operations.md, A rollout in stages).'
+    severity: 2
+    frequency: 'PT5M'
+    window: 'PT15M'
+    threshold: 0
+    query: '''
+      AppTraces
+      | where Message has "BERTH_ROLLOUT_FAILED"
+      | extend line = parse_json(Message)
+      | extend event = tostring(line.event), code = tostring(line.code)
+      | where event == "hubTrouble" and code == "BERTH_ROLLOUT_FAILED"
+    '''
+  }
+  {
+    key: 'rollout-approval'
+    title: 'A rollout waits for an approval'
+    description: 'No further device gets the content until you approve the next stage: berth rollouts approve POLICY (docs/operations.md, A rollout in stages).'
+    severity: 3
+    frequency: 'PT15M'
+    window: 'PT30M'
+    threshold: 0
+    query: '''
+      AppTraces
+      | where Message has "BERTH_ROLLOUT_NEEDS_APPROVAL"
+      | extend line = parse_json(Message)
+      | extend event = tostring(line.event), code = tostring(line.code)
+      | where event == "hubTrouble" and code == "BERTH_ROLLOUT_NEEDS_APPROVAL"
+    '''
+  }
+  {
     key: 'initial-twin'
     title: 'An initial twin does not fit'
     description: 'A value of a layer is beyond the limits of a twin, and was left out.'

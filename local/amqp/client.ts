@@ -60,6 +60,7 @@ export function serveClient(from: ClientStream, server: ServerOfClient): ServedC
     inbound,
     log,
     close: (error) => connection.close(error),
+    end: () => void setImmediate(end), // rhea writes the frames of this tick first
     drop,
   };
   const claims = createRequestNode(client, putToken);
@@ -152,12 +153,16 @@ export function serveClient(from: ClientStream, server: ServerOfClient): ServedC
     }
   }
 
+  function end(): void {
+    stream.end(() => stream.destroy());
+    const deadline = setTimeout(() => stream.destroy(), CLOSE_TIME_OUT_MS);
+    stream.once('close', () => clearTimeout(deadline));
+  }
+
   return {
     close() {
       endAll();
-      stream.end(() => stream.destroy());
-      const deadline = setTimeout(() => stream.destroy(), CLOSE_TIME_OUT_MS);
-      stream.once('close', () => clearTimeout(deadline));
+      end();
     },
   };
 }

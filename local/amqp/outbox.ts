@@ -1,7 +1,9 @@
 import type { Delivery, EventContext, Sender } from 'rhea';
+import type { AmqpError } from './conditions.ts';
 import { giveBackCredit } from './credit.ts';
 import { STANDARD_MESSAGE_FORMAT } from './encoding.ts';
 import { linkInternals, senderInternals } from './rhea-internals.ts';
+import { answerOutcome } from './settlement.ts';
 
 /** What the client has done with a message. `released`: it wants the message again, now or later. */
 export type Outcome = 'accepted' | 'rejected' | 'released';
@@ -12,10 +14,10 @@ export interface OutboxMessage {
   /** The delivery tag; absent: a number. */
   readonly tag?: Buffer;
   /**
-   * Called once when the client has settled the message, or with `accepted` when it is sent, if the client wants settled
-   * messages. It is not called if the link ends before. Absent: the message is sent settled.
+   * Called once when the client has told what it did with the message, or with `accepted` when it is sent, if the client
+   * wants settled messages. It is not called if the link ends before. Returns the reason why the outcome does not count.
    */
-  readonly settled?: (outcome: Outcome) => void;
+  readonly settled?: (outcome: Outcome) => AmqpError | undefined;
 }
 
 /** Most messages that wait for credit. A client that grants no credit loses the oldest. */
@@ -28,15 +30,20 @@ const UNSETTLED = 0;
 export class Outbox {
   readonly #sender: Sender;
   readonly #waiting: OutboxMessage[] = [];
-  readonly #unsettled = new Map<Delivery, (outcome: Outcome) => void>();
+  readonly #unsettled = new Map<Delivery, NonNullable<OutboxMessage['settled']>>();
+  readonly #onCredit: () => void;
   /** Messages passed to rhea, in the counting of rhea's `delivery_count`. */
   #given = 0;
   #draining = false;
   #scheduled = false;
 
-  /** @param settles whether the client settles messages. If it asks for settled messages, it settles none. */
-  constructor(sender: Sender, settles = false) {
+  /**
+   * @param settles whether the client settles messages. If it asks for settled messages, it settles none.
+   * @param onCredit called when the client grants credit and no message waits.
+   */
+  constructor(sender: Sender, settles = false, onCredit: () => void = () => {}) {
     this.#sender = sender;
+    this.#onCredit = onCredit;
     sender.set_source({ address: sender.source.address });
     if (settles && sender.snd_settle_mode !== SETTLED) {
       linkInternals(sender).local.attach.snd_settle_mode = UNSETTLED;
@@ -85,9 +92,10 @@ export class Outbox {
       const delivery = this.#sender.send(next.message, next.tag, STANDARD_MESSAGE_FORMAT);
       this.#given += 1;
       if (linkInternals(this.#sender).local.attach.snd_settle_mode !== SETTLED) {
-        this.#unsettled.set(delivery, next.settled ?? (() => {}));
+        this.#unsettled.set(delivery, next.settled ?? (() => undefined));
       } else next.settled?.('accepted');
     }
+    if (this.hasCredit) this.#onCredit();
     if (this.#draining && this.#waiting.length === 0 && this.#unwritten() === 0) {
       this.#draining = false;
       this.#given += giveBackCredit(this.#sender);
@@ -97,7 +105,9 @@ export class Outbox {
   #settle(delivery: Delivery, outcome: Outcome): void {
     const settled = this.#unsettled.get(delivery);
     this.#unsettled.delete(delivery);
-    settled?.(outcome);
+    if (settled === undefined) return;
+    const refusal = settled(outcome);
+    answerOutcome(delivery, refusal);
     this.#schedule();
   }
 

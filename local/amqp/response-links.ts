@@ -1,6 +1,7 @@
 import rhea, { type Sender } from 'rhea';
 import { giveBackCredit } from './credit.ts';
 import { decodeSections, STANDARD_MESSAGE_FORMAT } from './encoding.ts';
+import { encodableId } from './message.ts';
 
 /** An answer of `$cbs` or `$management`. */
 export interface NodeResponse {
@@ -90,7 +91,7 @@ export class ResponseLinks {
 function encode(request: NodeRequest, response: NodeResponse): Buffer {
   const { status, description, condition, body } = response;
   return rhea.message.encode({
-    correlation_id: correlationId(request.messageId),
+    correlation_id: encodableId(request.messageId),
     ...(typeof request.replyTo === 'string' ? { to: request.replyTo } : {}),
     application_properties: {
       'status-code': rhea.types.wrap_int(status),
@@ -99,11 +100,4 @@ function encode(request: NodeRequest, response: NodeResponse): Buffer {
     },
     body,
   });
-}
-
-/** Encodes a message id. rhea reads UUIDs and binaries as Buffers, but writes every Buffer as a UUID. */
-function correlationId(messageId: unknown): unknown {
-  return Buffer.isBuffer(messageId) && messageId.length !== 16
-    ? rhea.types.wrap_binary(messageId)
-    : messageId;
 }

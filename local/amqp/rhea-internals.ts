@@ -1,5 +1,5 @@
 import type { Duplex } from 'node:stream';
-import type { Connection, Delivery, Sender } from 'rhea';
+import rhea, { type Connection, type Delivery, type Sender } from 'rhea';
 import type { SaslMechanism } from './sasl.ts';
 
 /** Messages that rhea keeps for one session until they are settled, and frames after which a session waits. */
@@ -62,6 +62,13 @@ interface DeliveryInternals {
   settled: boolean;
 }
 
+/** A message to a client. */
+interface OutgoingInternals {
+  /** Whether the client has settled it. rhea forgets a message when both sides have. */
+  remote_settled: boolean;
+  update(settled: boolean, state: unknown): void;
+}
+
 interface LinkInternals {
   /** The attach frame that is sent in the next tick. */
   readonly local: {
@@ -87,4 +94,18 @@ export function linkInternals(link: object): LinkInternals {
 
 export function deliveryInternals(delivery: Delivery): DeliveryInternals {
   return delivery;
+}
+
+export function outgoingInternals(delivery: Delivery): OutgoingInternals {
+  return delivery as unknown as OutgoingInternals;
+}
+
+interface OutcomeStates {
+  accepted(): { described(): unknown };
+  rejected(fields: { readonly error: object }): { described(): unknown };
+}
+
+/** The states that a disposition frame carries. */
+export function outcomeStates(): OutcomeStates {
+  return rhea.message as unknown as OutcomeStates;
 }

@@ -49,6 +49,11 @@ export interface AmqpClient extends SaslClient {
   readonly log: LocalLog;
   /** Ends the connection, with a close frame that carries the error. */
   close(error: AmqpError): void;
+  /**
+   * Ends the connection when all data is written, without a close frame. Clients then connect again. After a close frame,
+   * the client for JavaScript waits 45 s for answers of its links.
+   */
+  end(): void;
   /** Ends the connection at once, for an error of the stack. */
   drop(reason: string): void;
 }

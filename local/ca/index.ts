@@ -9,6 +9,7 @@ export {
   openAuthority,
 } from './authority.ts';
 export type { KeyedCertificate } from './certificate.ts';
+export { commonName, isValidAt, signerOf } from './chain.ts';
 export {
   type DeviceFiles,
   type OwnCertificates,

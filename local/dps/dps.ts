@@ -5,9 +5,9 @@ import type { HttpService } from '../https/exchange.ts';
 import type { ProvisioningAccess } from '../iot-hub/index.ts';
 import { type LocalLog, silent } from '../log.ts';
 import type { MqttService } from '../mqtt/index.ts';
+import { createRuntimeAmqp } from './amqp/runtime-amqp.ts';
 import { createCertificateApi } from './certificates/certificate-api.ts';
 import { openCertificates } from './certificates/certificate-store.ts';
-import { absentRuntimeAmqp } from './device-api/absent-amqp.ts';
 import { createRuntimeHttps } from './device-api/runtime-https.ts';
 import { createRuntimeMqtt } from './device-api/runtime-mqtt.ts';
 import { describeEnrollment, type Enrollment } from './enrollments/enrollment.ts';
@@ -114,7 +114,7 @@ export function createDps(options: DpsOptions): Dps {
     }),
     management: createCertificateApi(certificates),
     mqtt: createRuntimeMqtt(idScope, attester, service),
-    amqp: absentRuntimeAmqp(),
+    amqp: createRuntimeAmqp(idScope, attester, service),
     registrations: () => [...store.values()],
     enrollments: () => enrolled.values().map(describeEnrollment),
     enrollment: (kind, id) => enrolled.get(kind, id),

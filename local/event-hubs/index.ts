@@ -116,7 +116,8 @@ function openHubs(options: EventHubsOptions, now: () => number): ReadonlyMap<str
   const hubs = new Map<string, EventHub>();
   try {
     for (const hub of options.hubs) {
-      hubs.set(hub.name.toLowerCase(), new EventHub(hub, options.directory, retention, now));
+      const limits = { ...retention, ...hub.retention };
+      hubs.set(hub.name.toLowerCase(), new EventHub(hub, options.directory, limits, now));
     }
   } catch (error) {
     for (const hub of hubs.values()) hub.close();

@@ -7,6 +7,8 @@ export interface EventHubOptions {
   readonly name: string;
   readonly partitionCount: number;
   readonly consumerGroups: readonly string[];
+  /** Limits for each partition of this event hub; default: those of all. */
+  readonly retention?: Partial<Retention> | undefined;
 }
 
 export interface EventHubsOptions {

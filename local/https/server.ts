@@ -9,6 +9,7 @@ import { type OwnAddresses, ownRequestsOnly } from '../foreign-requests.ts';
 import { listen } from '../listen.ts';
 import { type LocalLog, silent } from '../log.ts';
 import { ConnectionDropped, type HttpRequest, type HttpResponse, type HttpService } from './exchange.ts';
+import { type PassThrough, passOn } from './pass-through.ts';
 import { type WebSocketRoute, webSocketUpgrade } from './web-sockets.ts';
 
 /** Larger than the largest request to hubs and DPS: 100 devices with full twins. */
@@ -27,6 +28,8 @@ export interface HttpOptions {
   readonly services: readonly HttpService[];
   /** Absent: plain http. With TLS, a client may send a certificate. */
   readonly certificate?: KeyedCertificate;
+  /** Paths that other servers answer. */
+  readonly passThrough?: readonly PassThrough[];
   /** What a client can open as a WebSocket. A request to upgrade for another path is answered like any other request. */
   readonly webSockets?: readonly WebSocketRoute[];
   /** Ports of the stack's other servers; see `OwnAddresses`. */
@@ -45,10 +48,22 @@ export interface HttpServer {
  * @throws LocalError `BERTH_LOCAL_PORT_TAKEN`
  */
 export async function startHttp(options: HttpOptions): Promise<HttpServer> {
-  const { services, certificate, webSockets = [], ownPorts = () => [], log = silent } = options;
+  const {
+    services,
+    certificate,
+    webSockets = [],
+    passThrough = [],
+    ownPorts = () => [],
+    log = silent,
+  } = options;
   const own: OwnAddresses = { names: services.flatMap(({ names }) => names), ports: ownPorts };
   const onRequest = ownRequestsOnly(own, (incoming: IncomingMessage, outgoing: ServerResponse): void => {
     outgoing.on('error', () => outgoing.destroy());
+    const other = passThrough.find(({ prefix }) => incoming.url?.startsWith(prefix));
+    if (other !== undefined) {
+      passOn(incoming, outgoing, other.port);
+      return;
+    }
     answer(incoming, services, log).then(
       (response) => send(outgoing, response),
       () => outgoing.destroy(), // the client disconnected during its request, or the service gives no answer

@@ -41,7 +41,7 @@ export function webSocketUpgrade(routes: readonly WebSocketRoute[]): WebSocketUp
   const routesAt = (request: IncomingMessage) => {
     const path = decoded(request.url?.split('?')[0] ?? '')
       .toLowerCase()
-      .replace(/\/$/, '');
+      .replace(/(?<=.)\/$/, '');
     return routes.filter((route) => route.path.toLowerCase() === path);
   };
   const routeOf = (request: IncomingMessage, protocol: string) =>

@@ -10,6 +10,7 @@ export type { EventSink, HubEvent } from './hub/event-sink.ts';
 export type { HubSettings } from './hub/hub.ts';
 export type { LocalTier, Shaping } from './hub/throttle.ts';
 export type { Traffic } from './hub/traffic.ts';
+export type { StoredBlob, UploadGrant, UploadStorage } from './hub/uploads.ts';
 export {
   createIotHubs,
   type HubView,
@@ -21,4 +22,11 @@ export { deviceNameOf, isSameHub, readHubName } from './model/host-name.ts';
 export { HubRefusal } from './model/hub-error.ts';
 export type { Authentication } from './model/identity.ts';
 export type { PortableDevice, ProvisioningAccess } from './operations/provisioning-access.ts';
+export {
+  BUILT_IN_ENDPOINT,
+  HUB_ROUTING,
+  type LocalRouting,
+  NEW_HUB_ROUTING,
+} from './routing/hub-routing.ts';
+export { createRouter } from './routing/router.ts';
 export { DEVELOPMENT_SERVICE_KEY } from './service-api/service-authorization.ts';

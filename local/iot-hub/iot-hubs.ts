@@ -1,10 +1,13 @@
+import { X509Certificate } from 'node:crypto';
 import { join } from 'node:path';
 import type { JsonObject } from '../../src/json/json.ts';
 import type { AmqpService } from '../amqp/index.ts';
 import type { HttpResponse, HttpService } from '../https/exchange.ts';
 import { type LocalLog, silent } from '../log.ts';
 import type { MqttService } from '../mqtt/index.ts';
+import { openDeviceLinks } from './amqp/device/device-links.ts';
 import { createHubAmqpService } from './amqp/hub-service.ts';
+import { openServiceLinks } from './amqp/service-links.ts';
 import { keepEvaluating } from './configurations/evaluator.ts';
 import { readDeviceCall, serveDeviceCall } from './device-api/device-https.ts';
 import { readDeviceModulesCall, serveDeviceModulesCall } from './device-api/device-modules.ts';
@@ -16,12 +19,15 @@ import { type EventSink, lostEvent } from './hub/event-sink.ts';
 import { createHub, entryOf, type HubSettings, type LocalHub } from './hub/hub.ts';
 import { DEFAULT_SHAPING, type Shaping } from './hub/throttle.ts';
 import type { Traffic } from './hub/traffic.ts';
+import type { UploadStorage } from './hub/uploads.ts';
 import { keepRunningJobs } from './jobs/job-runner.ts';
 import { builtInPolicies } from './model/access-policy.ts';
 import { type Address, addressOf } from './model/address.ts';
 import { isSameHub, namesOf, readHubName } from './model/host-name.ts';
 import { HubRefusal } from './model/hub-error.ts';
 import { readModuleChoice } from './model/identity.ts';
+import { expireMessages } from './operations/cloud-messages.ts';
+import { keepSendingFeedback } from './operations/feedback.ts';
 import { createIdentity, deleteIdentity } from './operations/identity-operations.ts';
 import { type ProvisioningAccess, provisioningAccess } from './operations/provisioning-access.ts';
 import {
@@ -43,6 +49,10 @@ export interface LocalIotHubsOptions {
   readonly sink: (host: string) => EventSink;
   /** Told of each message and each direct method of a service. */
   readonly onTraffic?: (host: string, traffic: Traffic) => void;
+  /** The storage account for the files of devices; absent: file upload is refused. */
+  readonly uploadStorage?: UploadStorage;
+  /** PEM of the CA certificates that the hubs trust for devices with `certificateAuthority`; default: none. */
+  readonly authorities?: readonly string[];
   /** Base64 key of the policy `iothubowner` on every hub; default: the public development key. */
   readonly serviceKey?: string;
   readonly log?: LocalLog;
@@ -136,6 +146,8 @@ export function createIotHubs(options: LocalIotHubsOptions): IotHubs {
     configurationPeriodMs = 10_000,
   } = options;
   const policies = builtInPolicies(serviceKey);
+  const trusted = (options.authorities ?? []).map((pem) => new X509Certificate(pem));
+  const authorities = () => trusted;
   const hubs = new Map<string, FaultyHub>();
   for (const settings of options.hubs) {
     const key = readHubName(settings.host).hub;
@@ -145,9 +157,20 @@ export function createIotHubs(options: LocalIotHubsOptions): IotHubs {
     );
     const { sink: events, notifies } = faults;
     const observe = (traffic: Traffic) => options.onTraffic?.(settings.host, traffic);
-    const hub = createHub(settings, { file, sink: events, log, now, shaping, notifies, observe });
+    const hub = createHub(settings, {
+      file,
+      sink: events,
+      log,
+      now,
+      shaping,
+      notifies,
+      observe,
+      authorities,
+      uploadStorage: options.uploadStorage,
+    });
     keepEvaluating(hub, configurationPeriodMs);
     keepRunningJobs(hub);
+    keepSendingFeedback(hub, expireMessages);
     hubs.set(key, { hub, faults });
   }
   const hubOf = (host: string): LocalHub | undefined => hubs.get(readHubName(host).hub)?.hub;
@@ -168,7 +191,12 @@ export function createIotHubs(options: LocalIotHubsOptions): IotHubs {
           return refusing(known.hub, () => serveDeviceCall(known.hub, policies, call, request));
         }
         if (ofModules !== undefined && known !== undefined && kind !== 'service') {
-          return refusing(known.hub, () => serveDeviceModulesCall(known.hub, ofModules, request));
+          return refusing(known.hub, async () => {
+            if (known.faults.throttlesModules(ofModules.deviceId)) {
+              throw new HubRefusal('ThrottlingException', 'Request is being throttled');
+            }
+            return serveDeviceModulesCall(known.hub, ofModules, request);
+          });
         }
         if (known !== undefined && kind !== 'device') {
           const { hub, faults } = known;
@@ -186,7 +214,10 @@ export function createIotHubs(options: LocalIotHubsOptions): IotHubs {
       },
     },
     mqtt: createDeviceService(hubOf, policies),
-    amqp: createHubAmqpService({ hubOf, all: [...hubs.values()].map(({ hub }) => hub), policies }, []),
+    amqp: createHubAmqpService({ hubOf, all: [...hubs.values()].map(({ hub }) => hub), policies }, [
+      openDeviceLinks,
+      openServiceLinks,
+    ]),
     views,
     view: (host) => views.find((view) => isSameHub(view.host, host)),
     provisioning(host) {

@@ -8,7 +8,13 @@ import {
 } from 'mqtt-packet';
 import type { ClientStream } from '../client-stream.ts';
 import type { LocalLog } from '../log.ts';
-import { CONNECT_REFUSED, type MqttConnection, type MqttService, type MqttSession } from './service.ts';
+import {
+  CONNECT_REFUSED,
+  type MqttConnection,
+  type MqttMessage,
+  type MqttService,
+  type MqttSession,
+} from './service.ts';
 
 /**
  * Largest accepted packet: a message of 256 KB (IoT Hub's limit, "IoT Hub quotas and throttling") with the longest
@@ -51,6 +57,7 @@ export function serveConnection(client: ClientStream, services: readonly MqttSer
   let lastMessageId = 0;
   let session: MqttSession | undefined;
   let greeted = false;
+  let isClean = false;
   let ended = false;
   let working = false;
   /** The messages to the client while its publish is not acknowledged yet; undefined: they are sent at once. */
@@ -87,7 +94,7 @@ export function serveConnection(client: ClientStream, services: readonly MqttSer
     clearTimeout(silence);
     const closing = session;
     session = undefined;
-    if (closing !== undefined) guarded(() => closing.closed());
+    if (closing !== undefined) guarded(() => closing.closed(isClean));
   });
   parser.on('error', drop);
   parser.on('packet', (packet) => {
@@ -129,6 +136,7 @@ export function serveConnection(client: ClientStream, services: readonly MqttSer
       case 'puback':
         return acknowledged(packet.messageId ?? 0);
       case 'disconnect':
+        isClean = true;
         return end();
       default:
         return drop();
@@ -165,6 +173,7 @@ export function serveConnection(client: ClientStream, services: readonly MqttSer
       userName,
       password: packet.password?.toString(),
       cleanSession: packet.clean ?? false,
+      ...willOf(packet),
       certificates: client.certificates(),
     });
     if ('refused' in answer) return refuse(answer.refused);
@@ -247,6 +256,14 @@ export function serveConnection(client: ClientStream, services: readonly MqttSer
       drop();
     }
   }
+}
+
+function willOf({ will }: IConnectPacket): { will?: MqttMessage } {
+  if (!will) return {};
+  const { topic, payload, retain } = will;
+  return {
+    will: { topic, payload: Buffer.from(payload ?? ''), ...(retain === true && { isRetained: true }) },
+  };
 }
 
 function idOf(packet: Packet): { messageId?: number } {

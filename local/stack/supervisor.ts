@@ -3,16 +3,17 @@ import { join, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Cloud, startCloud } from '../cloud.ts';
 import { readEventStatus } from '../control-api/index.ts';
-import { deviceProfiles } from '../devices/device-profiles.ts';
+import { deviceProfiles, edgeProfiles } from '../devices/device-profiles.ts';
 import { LocalError } from '../errors.ts';
 import { readLocalFleet } from '../fleet-file.ts';
 import type { KeyInput } from '../hotkeys/hotkeys.ts';
 import { functionKeys } from '../keys.ts';
-import { reservePort } from '../listen.ts';
+import { reservePort, untilFree } from '../listen.ts';
 import type { LocalLog } from '../log.ts';
 import { checkLoop, type LoopCheck, type LoopResult } from '../once/closed-loop.ts';
 import { runResync } from '../once/resync-run.ts';
-import type { LocalOptions } from '../options.ts';
+import type { LocalOptions, Ports } from '../options.ts';
+import { berthPlan } from '../plan/berth-plan.ts';
 import type { KeptRunning } from '../processes/kept-running.ts';
 import { FleetProgress } from '../progress.ts';
 import { onState } from '../state/failure.ts';
@@ -41,6 +42,10 @@ export interface SupervisorOptions extends LocalOptions {
   readonly signal: AbortSignal;
   /** Stops the stack, as Ctrl-C does. */
   readonly end: () => void;
+  /** How often the stack was restarted after a crash. */
+  readonly restarts: number;
+  /** Called when hubs, DPS and Event Hubs listen, with their ports. */
+  readonly onUp: (ports: Ports) => void;
   /** Calls its argument when the bundles of the functions have changed. */
   readonly onRebuilt: (listener: () => void) => void;
 }
@@ -82,16 +87,18 @@ export async function supervise(options: SupervisorOptions): Promise<LoopResult 
       ? options.ports.functions
       : await reservePort(options.ports.functions, 'the functions', 'functions');
     const functionsUrl = `http://127.0.0.1:${functionsPort}`;
+    if (options.restarts > 0) await untilFree(options.ports, signal);
     cloud = await startCloud({
       ...options,
-      hubs: fleet.hubs,
+      plan: berthPlan(fleet.hubs),
       functionsPort,
       functionKey: keys.function,
       webhookUrl: `${functionsUrl}/api/allocate?code=${encodeURIComponent(keys.function)}`,
-      processes: () => processList(running, cloud),
+      processes: () => processList(running, cloud, options.restarts),
       onAzuriteReturn: () => renewFunctions(running, options, log),
       log,
     });
+    options.onUp(cloud.ports);
     const controlUrl = `http://127.0.0.1:${cloud.ports.control}`;
     screen.line(
       `${elapsed(startedAt)}  Azurite, Event Hubs, ${fleet.hubs.length} IoT hubs and DPS are up (control API ${controlUrl})`,
@@ -122,7 +129,8 @@ export async function supervise(options: SupervisorOptions): Promise<LoopResult 
       `${elapsed(startedAt)}  the functions run at ${functionsUrl}/api (function key ${keys.function}, master key ${keys.master})`,
     );
 
-    const progress = new FleetProgress(deviceProfiles(options.devices));
+    const edge = options.once ? [] : edgeProfiles(options.edgeDevices);
+    const progress = new FleetProgress([...deviceProfiles(options.devices), ...edge]);
     const feed = new LiveFeed({ progress, cloud, functionsUrl, keys, startedAt, fleet });
     progress.onNews((news, device) => feed.note(news, device));
     const access = {
@@ -161,7 +169,7 @@ export async function supervise(options: SupervisorOptions): Promise<LoopResult 
       }),
       addresses: { functionsUrl, controlUrl, functionKey: keys.function },
       runCommand,
-      processes: () => processList(running, cloud),
+      processes: () => processList(running, cloud, options.restarts),
       restartFunctions,
     });
     return undefined;

@@ -8,7 +8,7 @@ async function main() {
   const { join } = await import('node:path');
   const { parseArgs } = await import('node:util');
   const { build } = await import('esbuild');
-  const { bundleOptions, withPackages } = await import('./bundle.mjs');
+  const { authorToCome, bundleOptions, withPackages } = await import('./bundle.mjs');
   const { buildCommand, PROGRAMS } = await import('./programs.mjs');
   const { buildConsole } = await import('./console.mjs');
   const { projectFiles } = await import('../pack/project-files.mjs');
@@ -28,7 +28,8 @@ async function main() {
 
   const adapt = values.packages ? withPackages : (options) => options;
   // The text of all sources would make a published package larger. Stack traces need only names and lines.
-  const common = { ...bundleOptions(values.built), sourcesContent: !values.packages, outdir };
+  const author = values.packages ? authorToCome(values.built) : '';
+  const common = { ...bundleOptions(values.built, author), sourcesContent: !values.packages, outdir };
   await Promise.all([
     build({ ...common, ...PROGRAMS.functions }),
     build(adapt({ ...common, ...PROGRAMS.local })),

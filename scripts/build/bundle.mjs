@@ -17,6 +17,16 @@ export function bundleOptions(build, author = '') {
   };
 }
 
+/**
+ * What stands for the author in the npm package: the package of a project gets the author of that project's commit
+ * (`scripts/pack/package-project.mjs`). `src/instance/build.ts` takes it for an unknown author.
+ *
+ * @param {string} build as in `bundleOptions`.
+ */
+export function authorToCome(build) {
+  return `berth:author-to-come:${build}`;
+}
+
 /** The functions: everything in one file, without the module that the worker provides. */
 export const FUNCTIONS = {
   entryPoints: { functions: 'src/main.ts' },

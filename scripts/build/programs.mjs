@@ -14,6 +14,7 @@ export const PROGRAMS = {
   local: {
     entryPoints: {
       local: 'local/main.ts',
+      stack: 'local/stack/main.ts',
       'function-host': 'local/function-host/main.ts',
       devices: 'local/devices/main.ts',
       device: 'local/own-device/main.ts',
@@ -25,7 +26,8 @@ export const PROGRAMS = {
 };
 
 /**
- * The `berth` command, which needs node_modules. Its bundle contains its catalog, so that the help loads nothing else.
+ * The `berth` command, which needs node_modules. Its bundle contains its catalog, so that the help loads nothing else: the commands are in a bundle of
+ * their own, `berth-whole.cjs`.
  *
  * @param options those of `bundleOptions`, with the folder as `outdir`
  * @param version what `--version` prints; default: the one of package.json
@@ -43,17 +45,46 @@ export async function buildCommand(options, { version = ownVersion(), adapt = (g
   );
   const json = execFileSync(process.execPath, [catalog], { encoding: 'utf8' });
   rmSync(catalog);
+  const common = {
+    ...options,
+    define: { ...options.define, __BERTH_CATALOG__: json, __BERTH_VERSION__: JSON.stringify(version) },
+    packages: 'external',
+  };
   await build(
     adapt({
-      ...options,
-      define: { ...options.define, __BERTH_CATALOG__: json, __BERTH_VERSION__: JSON.stringify(version) },
-      entryPoints: { berth: 'src/cli/main.ts', 'what-if-worker': 'src/cli/what-if/what-if-worker.ts' },
-      packages: 'external',
+      ...common,
+      entryPoints: { berth: 'src/cli/main.ts' },
+      plugins: [apart('./whole.ts', './berth-whole.cjs')],
       banner: { js: '#!/usr/bin/env node' },
+    }),
+  );
+  await build(
+    adapt({
+      ...common,
+      entryPoints: {
+        'berth-whole': 'src/cli/whole.ts',
+        'what-if-worker': 'src/cli/what-if/what-if-worker.ts',
+      },
     }),
   );
   // So that `dist/berth.cjs` can be run by its name.
   chmodSync(join(options.outdir, 'berth.cjs'), 0o755);
+}
+
+/**
+ * A plugin that leaves a module out of a bundle: the bundle loads another one when it needs the module.
+ *
+ * @param module as the source imports it.
+ * @param bundle next to the bundle.
+ */
+function apart(module, bundle) {
+  return {
+    name: 'apart',
+    setup: ({ onResolve }) =>
+      onResolve({ filter: /.*/ }, ({ path }) =>
+        path === module ? { path: bundle, external: true } : undefined,
+      ),
+  };
 }
 
 const ownVersion = () => JSON.parse(readFileSync('package.json', 'utf8')).version;

@@ -4,6 +4,8 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
+import { authorToCome } from '../build/bundle.mjs';
+import { commitAuthor } from '../build/commit-author.mjs';
 import { writeDeployedPackage } from '../build/deployed-package.mjs';
 
 const { values } = parseArgs({ options: { out: { type: 'string', default: 'package' } } });
@@ -25,17 +27,34 @@ if (!functions.includes(berth.build)) {
   console.error(`functions.cjs does not contain its build time ${berth.build}. Install Berth again: npm ci`);
   process.exit(1);
 }
+const author = commitAuthor(project);
+// JSON is a literal of JavaScript too.
+const ownFunctions = functions
+  .replaceAll(JSON.stringify(authorToCome(berth.build)), () => JSON.stringify(author))
+  .replaceAll(berth.build, built);
 const { name = 'fleet' } = JSON.parse(readFileSync(join(project, 'package.json'), 'utf8'));
 
 const written = writeDeployedPackage({
   folder: resolve(values.out),
   project,
   functions: [
-    { name: 'functions.cjs', contents: functions.replaceAll(berth.build, built) },
+    { name: 'functions.cjs', contents: ownFunctions },
     { name: 'functions.cjs.map', contents: readFileSync(join(__dirname, 'functions.cjs.map')) },
   ],
   openApi: join(__dirname, 'openapi.json'),
   console: join(__dirname, 'console'),
-  manifest: { name, version, private: true, main: 'dist/functions.cjs', engines, berth: { build: built } },
+  manifest: {
+    name,
+    version,
+    private: true,
+    main: 'dist/functions.cjs',
+    engines,
+    berth: { build: built, ...(author === '' ? {} : { author }) },
+  },
 });
+if (author === '') {
+  console.error(
+    'This folder has no git commit, so the package names no author. Rollouts with approvers need one.',
+  );
+}
 console.log(`${written}: build ${built}`);

@@ -95,6 +95,15 @@ const act = { author: z.string(), reason: z.string(), at: time.nullable() };
 const stage = z.strictObject({
   name: z.string(),
   status: z.enum(['done', 'running', 'later']),
+  where: z
+    .string()
+    .nullable()
+    .meta({ description: 'The condition of its devices; null: it holds a share of all devices.' }),
+  share: share.meta({
+    description: 'Of all devices, with the stages before; 0 for a stage with a condition.',
+  }),
+  leastMs: nonNegative.meta({ description: 'Its least time, ms.' }),
+  isApproved: z.boolean().meta({ description: 'It begins only after an approval.' }),
   takePart: nonNegative,
   reached: nonNegative,
   waiting: nonNegative.meta({ description: 'Not written yet.' }),
@@ -118,6 +127,29 @@ const rollout = z.strictObject({
     .strictObject({ stage: z.string(), why: z.string() })
     .nullable()
     .meta({ description: 'The stage that needs an approval.' }),
+  gateWaits: z.string().nullable().meta({
+    description:
+      'Why the present stage is not done yet, by the present counts; null: no stage runs, or its gate passes.',
+  }),
+  approvable: z.string().nullable().meta({ description: 'The stage that an approval would allow now.' }),
+  gate: z
+    .strictObject({
+      inSync: share.meta({ description: 'Least part of the devices that take part and are in sync.' }),
+      rejected: share.meta({
+        description: 'Greatest part of the devices with a result that reject a value or are lost.',
+      }),
+      sample: nonNegative.meta({
+        description: 'Results that it needs, or all devices that take part if they are fewer.',
+      }),
+      deadlineMs: nonNegative.meta({
+        description: 'After this time without a sign of life since its first write, a device is lost.',
+      }),
+    })
+    .meta({ description: 'What a stage must show before the next one begins.' }),
+  onFailure: z.enum(['pause', 'rollback']),
+  approvers: z
+    .array(z.string())
+    .meta({ description: 'The Entra sign-in names that may approve; empty: every operator.' }),
   pause: z.strictObject({ ...act, stage: z.string().optional() }).nullable(),
   end: z.strictObject({ ...act, kind: z.enum(['aborted', 'rolledBack']) }).nullable(),
   approvals: z.array(z.strictObject({ ...act, stage: z.string() })),

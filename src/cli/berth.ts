@@ -4,6 +4,7 @@ import { registerDeadLetters } from './dead-letters/dead-letters.ts';
 import { registerDescribe } from './describe/describe.ts';
 import { registerExplain } from './devices/explain.ts';
 import { registerExport } from './devices/export.ts';
+import { registerEdge } from './edge/edge.ts';
 import { registerEnroll } from './enrollments/enroll.ts';
 import { registerValidate } from './fleet/validate.ts';
 import { registerGet } from './get/get.ts';
@@ -61,6 +62,7 @@ function berthProgram(threads: Threads): Program {
       registerPause(commands);
       registerResume(commands);
       registerRollouts(commands);
+      registerEdge(commands);
       registerResync(commands);
       registerDeadLetters(commands);
       registerConnect(commands);

@@ -1,8 +1,7 @@
-import { BerthError } from '../errors.ts';
 import { systemTime } from '../time/epoch-ms.ts';
 import { type Catalog, programOf } from './shell/catalog.ts';
 import { runProgram } from './shell/command-line.ts';
-import { asksForJson, countWrites, defect, sayError } from './shell/json-mode.ts';
+import { countWrites, sayFailure } from './shell/json-mode.ts';
 
 /**
  * Set by the bundler: the commands without their functions. With it, help, version and wrong flags load nothing of the
@@ -10,27 +9,24 @@ import { asksForJson, countWrites, defect, sayError } from './shell/json-mode.ts
  */
 declare const __BERTH_CATALOG__: Catalog | undefined;
 
-/** The entry of `berth`: runs one command in this process. */
+/**
+ * The entry of `berth`: runs one command in this process. `whole.ts` is a bundle of its own, so that help, version and wrong
+ * flags do not even read the code of the commands. Each bundle has its own classes of errors, and says its own errors.
+ */
 async function main(): Promise<void> {
   endWithReader(process.stdout);
   endWithReader(process.stderr);
   const argv = process.argv.slice(2);
   const out = countWrites(process.stdout);
   const terminal = { out: out.stream, err: process.stderr };
-  const run = async (): Promise<number> => (await import('./whole.ts')).runWhole(terminal, argv);
+  const run = async (): Promise<number> => (await import('./whole.ts')).runWhole(terminal, argv, out.writes);
   const cli = { terminal, env: process.env, now: systemTime };
   const catalog = typeof __BERTH_CATALOG__ === 'object' ? __BERTH_CATALOG__ : undefined;
   try {
     process.exitCode =
       catalog === undefined ? await run() : await runProgram(cli, argv, programOf(catalog, run));
   } catch (error) {
-    // Standard output has one JSON object: the result, or the error if there is no result.
-    const isJson = asksForJson(argv) && out.writes() === 0;
-    if (!(error instanceof BerthError)) console.error(error instanceof Error ? error.stack : error);
-    if (error instanceof BerthError || isJson) {
-      sayError(terminal, error instanceof BerthError ? error : defect(error), isJson);
-    }
-    process.exitCode = 1;
+    process.exitCode = sayFailure(terminal, argv, error, out.writes);
   }
 }
 

@@ -3,7 +3,7 @@ import type { Rollout } from '../fleet/rollout.ts';
 import { leastTime } from '../fleet/rollout.ts';
 import type { HostName } from '../iot-hub/host-name.ts';
 import { ownEntry } from '../json/json.ts';
-import { decideGate, type StageCounts } from '../rollout/gate.ts';
+import { decideGate, type GateDecision, type StageCounts } from '../rollout/gate.ts';
 import type { EpochMs } from '../time/epoch-ms.ts';
 import { type Control, type RolloutState, SELF } from './control.ts';
 import { elapsedSince } from './elapsed.ts';
@@ -122,25 +122,13 @@ interface Running {
 
 function advanceStage(control: Control, running: Running): AdvancedOne {
   const { policy, rollout, state, present, facts, now } = running;
-  const { stages, gate, onFailure } = rollout;
+  const { stages, onFailure } = rollout;
   const stage = stages[present.index];
   if (stage === undefined || facts.countedAt === undefined || facts.countedAt <= present.since)
     return { control };
-  const counts = stages
-    .slice(0, present.index + 1)
-    .map((each) => [each.name, facts.countsOf(policy, each.name)] as const);
-  const counted = counts.filter(([name]) => !state.accepted.includes(name)).map(([, each]) => each);
   const next = stages[present.index + 1];
-  const decision = decideGate({
-    stage,
-    next,
-    own: facts.countsOf(policy, stage.name),
-    all: sumOfCounts(counted),
-    gate,
-    elapsedMs: elapsedSince(control, policy, present.since, undefined, now),
-    isApproved: next !== undefined && isApproved(state, next.name),
-    isAccepted: state.accepted.includes(stage.name),
-  });
+  const decision = presentGate(control, policy, rollout, (name) => facts.countsOf(policy, name), now);
+  if (decision === undefined) return { control };
   const { name } = policy;
   switch (decision.kind) {
     case 'wait': {
@@ -180,6 +168,40 @@ function advanceStage(control: Control, running: Running): AdvancedOne {
       return { control: withRollout(control, policy.hash, begun, now), change };
     }
   }
+}
+
+/**
+ * What the gate of the present stage says of these counts. Undefined: no stage runs.
+ *
+ * @param countsOf the devices of a stage, by its name
+ */
+export function presentGate(
+  control: Control,
+  policy: Policy,
+  rollout: Rollout,
+  countsOf: (stage: string) => StageCounts,
+  now: EpochMs,
+): GateDecision | undefined {
+  const { stages, gate } = rollout;
+  const state = ownEntry(control.rollouts, policy.hash) ?? NOT_BEGUN;
+  const present = presentStage(control, policy, rollout);
+  const stage = present.kind === 'running' ? stages[present.index] : undefined;
+  if (present.kind !== 'running' || stage === undefined) return undefined;
+  const next = stages[present.index + 1];
+  const counted = stages
+    .slice(0, present.index + 1)
+    .filter(({ name }) => !state.accepted.includes(name))
+    .map(({ name }) => countsOf(name));
+  return decideGate({
+    stage,
+    next,
+    own: countsOf(stage.name),
+    all: sumOfCounts(counted),
+    gate,
+    elapsedMs: elapsedSince(control, policy, present.since, undefined, now),
+    isApproved: next !== undefined && isApproved(state, next.name),
+    isAccepted: state.accepted.includes(stage.name),
+  });
 }
 
 /** A rollback in stages needs no gate: each stage begins after the least time of the one before. */

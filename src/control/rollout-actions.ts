@@ -69,6 +69,14 @@ export function stageToApprove(control: Control, policy: RolloutPolicy): string 
   return present.kind === 'running' ? policy.rollout.stages[present.index + 1]?.name : undefined;
 }
 
+/** The stage that an approval would allow now. Undefined: there is nothing to approve. */
+export function approvableStage(control: Control, policy: RolloutPolicy): string | undefined {
+  const state = stateOf(control, policy);
+  if (whyOver(control, policy, state) !== undefined) return undefined;
+  const stage = stageToApprove(control, policy);
+  return state.approvals.some((approval) => approval.stage === stage) ? undefined : stage;
+}
+
 /** The rollout ends. Devices that have the content keep it; no other device gets it until the file holds another content. */
 export function abortRollout(control: Control, policy: RolloutPolicy, by: Act): ActionResult {
   const state = stateOf(control, policy);

@@ -161,18 +161,20 @@ function describeRollouts(
 ): FleetStatus['rollouts'] {
   const counted = new Map([...looked.values()].map((found) => [found.hub.host, found.counted]));
   return rolloutOverviews(fleet, control, counted, now).map(({ content: _, ...overview }) => {
-    const { stage, waitsFor, pause, end, approvals, stages } = overview;
+    const { stage, waitsFor, gateWaits, approvable, pause, end, approvals, stages } = overview;
     return {
       ...overview,
       stage: stage === undefined ? null : { ...stage, since: isoTime(stage.since) },
       waitsFor: waitsFor ?? null,
+      gateWaits: gateWaits ?? null,
+      approvable: approvable ?? null,
       pause: pause === undefined ? null : { ...pause, at: isoTime(pause.at) },
       end:
         end === undefined
           ? null
           : { kind: end.kind, author: end.author, reason: end.reason, at: isoTime(end.at) },
       approvals: approvals.map((approval) => ({ ...approval, at: isoTime(approval.at) })),
-      stages: stages.map((each) => ({ ...each, endsAt: isoTime(each.endsAt) })),
+      stages: stages.map((each) => ({ ...each, where: each.where ?? null, endsAt: isoTime(each.endsAt) })),
     };
   });
 }

@@ -1,11 +1,14 @@
-import type { Fleet, Hub, Twins } from '../fleet/fleet.ts';
+import type { Control } from '../control/control.ts';
+import type { Fleet, Hub, Policy, Twins } from '../fleet/fleet.ts';
 import type { HostName } from '../iot-hub/host-name.ts';
+import { REACHED, type RolloutDevice } from '../rollout/content-choice.ts';
 import type { EpochMs } from '../time/epoch-ms.ts';
 import type { Known } from '../twin/events/apply-event.ts';
 import { redactKept } from '../twin/events/redact.ts';
-import { type Plan, plan } from '../twin/plan/plan.ts';
+import { type Plan, plan, type TwinPlanInput } from '../twin/plan/plan.ts';
 import type { Snapshot, TwinStatus } from '../twin/snapshot/snapshot.ts';
 import type { TwinId } from '../twin/snapshot/twin.ts';
+import { type StageForecast, stageForecast } from './stage-forecast.ts';
 
 /** A fleet file to try on stored twins. */
 export interface TwinTrial {
@@ -16,6 +19,8 @@ export interface TwinTrial {
   readonly hosts: ReadonlySet<HostName>;
   /** Hubs whose events are not trusted: Berth reads their twins before every write. */
   readonly untrusted: ReadonlySet<string>;
+  /** For rollouts that run. Undefined: none has begun. */
+  readonly control?: Control;
   readonly now: EpochMs;
 }
 
@@ -44,6 +49,8 @@ export type TriedTwin =
       readonly before: TwinStatus;
       /** A write needs a read first. */
       readonly readsFirst: boolean;
+      /** When the rollout of each policy reaches the twin. Without policies that reach every twin at once. */
+      readonly forecasts: ReadonlyMap<string, StageForecast>;
     };
 
 /** Plans one twin as if all rollouts were complete and all pauses were over. */
@@ -54,10 +61,17 @@ export function tryTwin(id: TwinId, known: Known, trial: TwinTrial): TriedTwin {
   const why = apartOf(known.snapshot);
   if (why !== undefined) return { kind: 'apart', why };
   const snapshot = withoutSecrets(known.snapshot, trial.fleet.twins);
+  const forecasts = new Map<string, StageForecast>();
+  const reached = (policy: Policy, device: RolloutDevice) => {
+    const forecast = stageForecast(trial.control, policy, device, trial.now);
+    if (forecast !== undefined) forecasts.set(policy.name, forecast);
+    return REACHED;
+  };
   return {
     kind: 'planned',
     snapshot,
-    plan: planFor(snapshot, hub, trial.fleet, trial.now),
+    plan: planFor(snapshot, hub, trial.fleet, trial.now, reached),
+    forecasts,
     before: stateBefore(known.snapshot, trial),
     readsFirst: snapshot.etag === undefined || trial.untrusted.has(id.host),
   };
@@ -77,8 +91,14 @@ function stateBefore(snapshot: Snapshot, { against, now }: TwinTrial): TwinStatu
     : planFor(snapshot, hub, against, now).status;
 }
 
-function planFor(snapshot: Snapshot, hub: Hub, { twins }: Fleet, now: EpochMs): Plan {
-  return plan({ snapshot, hub, twins, holdOf: () => undefined, now });
+function planFor(
+  snapshot: Snapshot,
+  hub: Hub,
+  { twins }: Fleet,
+  now: EpochMs,
+  contentOf: NonNullable<TwinPlanInput['contentOf']> = () => REACHED,
+): Plan {
+  return plan({ snapshot, hub, twins, holdOf: () => undefined, contentOf, now });
 }
 
 /**

@@ -16,6 +16,7 @@ import {
   type FoundPatch,
   type FoundProblem,
   type HubTally,
+  type StageTally,
   statusesOf,
   type TwinTally,
 } from './twin-tally.ts';
@@ -79,6 +80,8 @@ export interface PolicyReport {
   readonly rollout: PolicyRollout | undefined;
   /** The pause of this policy name, which also applies to new content. */
   readonly paused: Pause | undefined;
+  /** The written twins by stage, in the order of the rollout. Empty without stages. */
+  readonly stages: readonly (Readonly<StageTally> & { readonly name: string })[];
   readonly patches: readonly Omit<FoundPatch, 'key'>[];
   readonly problems: readonly Omit<FoundProblem, 'key'>[];
 }
@@ -131,7 +134,7 @@ function policiesOf(tally: TwinTally, trial: TwinTrial, control: Control): reado
   const { policies } = trial.fleet.twins;
   const before = trial.against?.twins.policies ?? policiesInForce(control);
   const reportOf = (name: string, change: PolicyChange, policy: Policy | undefined): PolicyReport => {
-    const { patches = [], problems = [], ...counts } = tally.policies.get(name) ?? {};
+    const { patches = [], problems = [], stages, ...counts } = tally.policies.get(name) ?? {};
     return {
       name,
       change,
@@ -140,6 +143,10 @@ function policiesOf(tally: TwinTally, trial: TwinTrial, control: Control): reado
       ...counts,
       rollout: policy && policyRolloutOf(control, policy, trial.now),
       paused: pauseFor(control, { kind: 'policy', name }),
+      stages: (policy?.rollout?.stages ?? []).flatMap(({ name: stage }) => {
+        const written = stages?.get(stage);
+        return written === undefined ? [] : [{ name: stage, ...written }];
+      }),
       patches: patches.map(({ key: _, ...patch }) => patch),
       problems: problems.map(({ key: _, ...problem }) => problem),
     };

@@ -4,6 +4,7 @@ import type { Plan, PlannedLeaf } from '../twin/plan/plan.ts';
 import { valueAt } from '../twin/snapshot/merge.ts';
 import type { Snapshot, TwinStatus } from '../twin/snapshot/snapshot.ts';
 import { type TwinId, twinKey } from '../twin/snapshot/twin.ts';
+import type { StageForecast } from './stage-forecast.ts';
 import type { Apart, TriedTwin } from './try-twin.ts';
 
 /** The results of the twins of one hub. */
@@ -28,10 +29,20 @@ export interface PolicyTally {
   waiting: number;
   rejected: number;
   contested: number;
+  /** Written twins by the name of their stage, with the earliest time at which one of them is reached. */
+  readonly stages: Map<string, StageTally>;
   /** The first patches, by hub and device. */
   readonly patches: FoundPatch[];
   /** The first rejected or contested properties, by hub and device. */
   readonly problems: FoundProblem[];
+}
+
+/** The written twins of one stage. */
+export interface StageTally {
+  written: number;
+  /** The earliest of their times. */
+  afterMs: number;
+  readonly needsApproval: boolean;
 }
 
 interface Found {
@@ -44,6 +55,8 @@ interface Found {
 
 /** What a policy would write to one twin. */
 export interface FoundPatch extends Found {
+  /** When the rollout of the policy reaches the twin. Absent: at once. */
+  readonly reached?: StageForecast;
   readonly changes: readonly PropertyChange[];
 }
 
@@ -87,7 +100,7 @@ export class TwinTally {
       hub.apart[tried.why] = (hub.apart[tried.why] ?? 0) + 1;
       return;
     }
-    const { plan, before, readsFirst, snapshot } = tried;
+    const { plan, before, readsFirst, snapshot, forecasts } = tried;
     hub.planned += 1;
     if (plan.writes.length > 0) {
       hub.writes += 1;
@@ -97,17 +110,12 @@ export class TwinTally {
     const statuses = `${before}\n${plan.status}`;
     this.statuses.set(statuses, (this.statuses.get(statuses) ?? 0) + 1);
     for (const [name, leaves] of byPolicy(plan.leaves)) {
-      this.#addPolicy(entryOf(this.policies, name, newPolicy), name, leaves, snapshot, plan);
+      const tally = entryOf(this.policies, name, newPolicy);
+      this.#addPolicy(tally, { name, leaves, snapshot, plan, forecast: forecasts.get(name) });
     }
   }
 
-  #addPolicy(
-    tally: PolicyTally,
-    name: string,
-    leaves: readonly PlannedLeaf[],
-    snapshot: Snapshot,
-    plan: Plan,
-  ): void {
+  #addPolicy(tally: PolicyTally, { name, leaves, snapshot, plan, forecast }: PlannedPolicy): void {
     const writes = plan.writes.filter(({ by }) => by === name);
     const written = new Set(writes.map(({ path }) => path.join('.')));
     const isWaiting = ({ path, status, held }: PlannedLeaf) =>
@@ -119,7 +127,9 @@ export class TwinTally {
     tally.rejected += Number(leaves.some(({ status }) => status === 'rejected'));
     tally.contested += Number(leaves.some(({ status }) => status === 'contested'));
     if (writes.length > 0) {
-      this.#keep<Pick<FoundPatch, 'changes'>>(tally.patches, snapshot.id, () => ({
+      if (forecast !== undefined) addStage(tally.stages, forecast);
+      this.#keep<Pick<FoundPatch, 'changes' | 'reached'>>(tally.patches, snapshot.id, () => ({
+        ...(forecast === undefined ? {} : { reached: forecast }),
         changes: writes.map(({ path, value }) => changeOf(path, valueAt(snapshot.desired, path), value)),
       }));
     }
@@ -143,6 +153,22 @@ export class TwinTally {
     });
     if (kept.length > this.#first) kept.pop();
   }
+}
+
+/** One policy in one planned twin. */
+interface PlannedPolicy {
+  readonly name: string;
+  readonly leaves: readonly PlannedLeaf[];
+  readonly snapshot: Snapshot;
+  readonly plan: Plan;
+  readonly forecast: StageForecast | undefined;
+}
+
+function addStage(stages: Map<string, StageTally>, { stage, afterMs, needsApproval }: StageForecast): void {
+  if (stage === undefined) return;
+  const tally = entryOf(stages, stage, () => ({ written: 0, afterMs, needsApproval }));
+  tally.written += 1;
+  tally.afterMs = Math.min(tally.afterMs, afterMs);
 }
 
 /** Splits a key of `TwinTally.statuses`. */
@@ -197,6 +223,7 @@ function newPolicy(): PolicyTally {
     waiting: 0,
     rejected: 0,
     contested: 0,
+    stages: new Map(),
     patches: [],
     problems: [],
   };

@@ -209,6 +209,7 @@ describe('berth', () => {
       'pause',
       'resume',
       'rollouts',
+      'edge',
       'resync',
       'dead-letters',
       'connect',

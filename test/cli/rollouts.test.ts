@@ -82,6 +82,7 @@ describe('berth rollouts', () => {
     );
     expect(out).toMatch(/^lab +running +0 .*\d{4}-\d\d-\d\dT\d\d:\d\dZ$/m);
     expect(out).toMatch(/^all +later +0 /m);
+    expect(out).toMatch(/^Stage lab is not done: the least time of the stage is not over\.$/m);
   });
 
   test('show and list write JSON for programs', async () => {
@@ -89,6 +90,10 @@ describe('berth rollouts', () => {
       policy: 'interval',
       status: 'running',
       gate: { inSync: 0.95 },
+      gateWaits: 'the least time of the stage is not over',
+      approvable: 'all',
+      onFailure: 'pause',
+      approvers: [],
       stages: [{ name: 'lab' }, { name: 'all' }],
     });
     expect(JSON.parse((await run('list', '--json')).out)).toMatchObject({ rollouts: [{}, {}] });
@@ -136,6 +141,75 @@ describe('berth rollouts', () => {
       message: expect.stringContaining(message),
     });
     expect(await state.control.read()).toEqual(before);
+  });
+
+  describe('with several deployments', () => {
+    let other: State;
+    const both = ['--state', 'setting:ONE', '--state', 'setting:TWO'] as const;
+    const run = async (...command: readonly string[]) => {
+      const accounts = { ONE: env.AzureWebJobsStorage, TWO: second };
+      const { cli, out, err } = listen(accounts);
+      const code = await berth(cli, 'rollouts', ...command, ...both);
+      return { code, out: out(), err: err() };
+    };
+    let second: string;
+    beforeAll(async () => {
+      second = await storageAccount();
+      other = openState({ AzureWebJobsStorage: second });
+      await other.revisions.keep(FLEET.revision, TEXT, '2026', {}, 'Bob <bob@contoso.com>');
+      await other.control.update(() =>
+        withPackage(controlSchema.parse({}), '2026', FLEET.twins.policies, plus(NOW, -HOUR), FLEET.revision),
+      );
+    }, 60_000);
+
+    test('list shows the rollouts of each, with the state tables', async () => {
+      const { out } = await run('list');
+
+      expect(out).toMatch(/^state tables +policy +rollout/m);
+      expect(out).toMatch(/^127\.0\.0\.1:\d+ +interval +running +lab +2 h ago/m);
+      expect(out).toMatch(/^127\.0\.0\.1:\d+ +interval +running +lab +(60 min|1 h) ago/m);
+      expect(JSON.parse((await run('show', 'interval', '--json')).out)).toMatchObject({
+        deployments: [{ rollout: { policy: 'interval' } }, { rollout: { policy: 'interval' } }],
+      });
+    });
+
+    test('a change reaches each, and a deployment that refuses does not stop the others', async () => {
+      const paused = await run('pause', 'interval', ...why);
+      expect(paused.code).toBe(0);
+      expect(paused.err.match(/is paused, by /g)).toHaveLength(2);
+      expect((await other.control.read()).rollouts[INTERVAL?.hash ?? '']).toMatchObject({
+        pause: { reason: 'test' },
+      });
+
+      await other.control.update((row) => ({ ...row, rollouts: {} }));
+      const resumed = await run('resume', 'interval', ...why);
+
+      expect(resumed.code).toBe(1);
+      expect(resumed.err).toMatch(/^127\.0\.0\.1:\d+: .* is resumed, by /m);
+      expect(resumed.err).toMatch(/it is not paused\. .*\[BERTH_ROLLOUT_REFUSED\]$/m);
+      expect(resumed.err).toContain('1 of 2 deployments were not changed.');
+      expect((await rollout())?.pause).toBeUndefined();
+    });
+
+    test.each([
+      [['--state', 'setting:NONE'], 'BERTH_SETTING_INVALID', /setting NONE is not set/],
+      [['--state', 'weu'], 'BERTH_ARGUMENT_INVALID', /write https:\/\/ACCOUNT/],
+      [['--state', 'https://a.example', '--state', 'https://a.example'], 'BERTH_ARGUMENT_INVALID', /twice/],
+    ])('refuses %j', async (states, code, message) => {
+      await expect(berth(listen(env).cli, 'rollouts', 'list', ...states)).rejects.toMatchObject({
+        code,
+        message: expect.stringMatching(message),
+      });
+    });
+
+    test('refuses a connection string without repeating its key', async () => {
+      const text = `DefaultEndpointsProtocol=https;AccountName=a;AccountKey=${Buffer.from('secret').toString('base64')}`;
+
+      await expect(berth(listen(env).cli, 'rollouts', 'list', '--state', text)).rejects.toMatchObject({
+        code: 'BERTH_ARGUMENT_INVALID',
+        message: expect.not.stringContaining('AccountKey'),
+      });
+    });
   });
 
   test('the stored revision names the author of the package', async () => {

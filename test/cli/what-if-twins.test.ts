@@ -157,6 +157,36 @@ describe('berth what-if --twins', () => {
     expect((await asked({ fleet, json: true })).text).toBe(text);
   });
 
+  test('says for each device its stage and when it is reached, and how many twins each stage writes', async () => {
+    const rollout = {
+      stages: [
+        { name: 'low', where: 'reported.battery < 50', atLeast: '30m' },
+        { name: 'all', share: 1, approve: true },
+      ],
+    };
+    const fleet = file(fileOf({ name: 'p', desired: { p: 1 }, rollout }));
+
+    const { text } = await asked({ fleet });
+
+    expect(text).toContain('The stages of p, with the twins that each would write. Gates come on top:');
+    expect(cells(text, 'low')).toEqual(['low', '1', 'at once']);
+    expect(cells(text, 'all')).toEqual(['all', '3', 'after 30 min at the earliest, after an approval']);
+    expect(text).toMatch(/ +pump-2 +\S+ +p +\(absent\) -> 1 +stage low, at once\n/);
+    expect(text).toMatch(
+      / +pump-1 +\S+ +p +\(absent\) -> 1 +stage all, after 30 min at the earliest, after an approval\n/,
+    );
+    const [policy] = JSON.parse((await asked({ fleet, json: true })).text).policies;
+    expect(policy).toMatchObject({
+      stages: [
+        { name: 'low', written: 1, afterMs: 0, needsApproval: false },
+        { name: 'all', written: 3, afterMs: 1_800_000, needsApproval: true },
+      ],
+    });
+    expect(policy.patches).toContainEqual(
+      expect.objectContaining({ deviceId: 'pump-2', reached: expect.objectContaining({ stage: 'low' }) }),
+    );
+  });
+
   test('compares with another fleet file', async () => {
     const { text } = await asked({ fleet: file(OLD), against: file(OLD) });
 

@@ -40,6 +40,21 @@ const CHANGES: readonly (readonly [change: FleetChange, posix: string, powershel
     `npx --no berth resync --hub ${HOST} --reason failover`,
   ],
   [
+    { kind: 'approve', policy: 'interval', stage: 'all', reason: 'first stage is fine' },
+    "npx --no berth rollouts approve interval --reason 'first stage is fine'",
+    "npx --no berth rollouts approve interval --reason 'first stage is fine'",
+  ],
+  [
+    { kind: 'rollout', action: 'abort', policy: 'battery saver', reason: 'replaced' },
+    "npx --no berth rollouts abort 'battery saver' --reason replaced",
+    "npx --no berth rollouts abort 'battery saver' --reason replaced",
+  ],
+  [
+    { kind: 'rollout', action: 'rollbackInStages', policy: 'interval', reason: 'hot' },
+    'npx --no berth rollouts rollback interval --in-stages --reason hot',
+    'npx --no berth rollouts rollback interval --in-stages --reason hot',
+  ],
+  [
     { kind: 'replay', ids: 'all' },
     'npx --no berth dead-letters replay --all',
     'npx --no berth dead-letters replay --all',
@@ -113,6 +128,10 @@ describe('the form of a change', () => {
     { kind: 'setHub', host: HOST },
     { kind: 'clearHub', host: HOST },
     { kind: 'resync', host: HOST },
+    { kind: 'approve', policy: 'interval', stage: 'all' },
+    ...(['pause', 'resume', 'rollback', 'rollbackInStages', 'abort'] as const).map(
+      (action) => ({ kind: 'rollout', action, policy: 'interval' }) as const,
+    ),
     { kind: 'replay', ids: 'all' },
     { kind: 'purge', ids: ['a'] },
   ];

@@ -4,7 +4,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import type { Browser, BrowserContext, Page } from 'playwright-core';
 import { FUNCTION_KEYS } from '../../local/keys.ts';
 import { findBrowser, launchBrowser, NO_BROWSER } from './browser.ts';
-import { type RunningStack, startStack } from './running-stack.ts';
+import { type FleetFile, type RunningStack, startStack } from './running-stack.ts';
 
 const DEVICES = 8;
 /** The simulated device that refuses the value of `battery-saver`. */
@@ -28,7 +28,7 @@ let requests: string[] = [];
 
 if (browserFile !== undefined) {
   beforeAll(async () => {
-    [stack, browser] = await Promise.all([startStack(DEVICES), launchBrowser(browserFile)]);
+    [stack, browser] = await Promise.all([startStack(DEVICES, withRollout), launchBrowser(browserFile)]);
     // An event that no hub sends, for the dead letters.
     await fetch(`${stack.control}/events`, {
       method: 'POST',
@@ -63,12 +63,28 @@ if (browserFile !== undefined) {
   afterEach(() => context.close());
 }
 
+/** `battery-saver` in two stages. The first one lasts longer than the tests, and a rejection does not end the rollout. */
+function withRollout({ twins, ...fleet }: FleetFile): FleetFile {
+  const rollout = {
+    gate: { rejected: 0.99 },
+    stages: [
+      { name: 'half', share: 0.5, atLeast: '1h' },
+      { name: 'all', share: 1 },
+    ],
+  };
+  const policies = twins.policies.map((policy) =>
+    policy.name === 'battery-saver' ? { ...policy, rollout } : policy,
+  );
+  return { ...fleet, twins: { ...twins, policies } };
+}
+
 /** The pages, each with something that only data of the running stack shows. */
 const PAGES: readonly (readonly [fragment: string, heading: string, shows: RegExp])[] = [
   ['#/fleet', 'Fleet', /contoso-weu/],
   ['#/devices', 'Devices', /sim-0001/],
   [`#/devices/${PICKY}`, `Device ${PICKY}`, /sendDataInterval/],
   ['#/policies', 'Policies and rollouts', /battery-saver/],
+  ['#/rollouts', 'Rollouts', /the least time of the stage is not over/],
   ['#/attention', 'Attention', /sim-0002|No twin needs you/],
   ['#/queue', 'Queue', /Nothing waits|contoso-/],
   ['#/dead-letters', 'Dead letters', /BERTH_EVENT_INVALID/],
@@ -193,6 +209,45 @@ describeInBrowser('the console on the running local stack', () => {
     await page.getByText('Done', { exact: true }).waitFor();
     await page.keyboard.press('Escape');
     await notice.waitFor({ state: 'detached' });
+  });
+
+  test('a rollout shows its stages and its gate, and buttons approve the next stage, pause and resume', async () => {
+    await open('#/rollouts');
+    const rollout = page.getByRole('region', { name: 'battery-saver' });
+    const stages = rollout.getByRole('table', { name: 'Stages of battery-saver' }).getByRole('row');
+    await stages.filter({ hasText: '50 % of the devices' }).getByText('running').waitFor();
+    await stages.filter({ hasText: 'all devices' }).getByText('later').waitFor();
+    await rollout.getByText('The gate of battery-saver').click();
+    await rollout.getByText(/at least 95 % of these devices are in sync/).waitFor();
+
+    await rollout.getByRole('button', { name: 'Approve stage all of battery-saver' }).click();
+    await page.getByLabel('Reason').fill('looks good');
+    expect(await violations()).toEqual([]);
+    await page.getByRole('button', { name: 'Approve', exact: true }).click();
+    await page.getByText('Done', { exact: true }).waitFor();
+    await page.keyboard.press('Escape');
+    await rollout.getByText(/Stage all was approved .*: looks good/).waitFor();
+    expect(await rollout.getByRole('button', { name: /^Approve/ }).count()).toBe(0);
+
+    await rollout.getByRole('button', { name: 'Change the rollout of battery-saver' }).click();
+    await page.getByLabel('Reason').fill('sensor reads low');
+    await page.getByRole('dialog').locator('[data-run]').click();
+    await page.getByText('Done', { exact: true }).waitFor();
+    await page.keyboard.press('Escape');
+    await rollout.getByText(/Paused by .*: sensor reads low/).waitFor();
+    await page
+      .getByRole('navigation', { name: 'Pages' })
+      .getByRole('link', { name: /Rollouts\s*1/ })
+      .waitFor();
+    expect(await violations()).toEqual([]);
+
+    await rollout.getByRole('button', { name: 'Change the rollout of battery-saver' }).click();
+    await page.getByLabel('Reason').fill('sensor is correct');
+    await page.getByRole('button', { name: 'Resume', exact: true }).and(page.locator('[data-run]')).click();
+    await page.getByText('Done', { exact: true }).waitFor();
+    await page.keyboard.press('Escape');
+    await rollout.getByText(/Paused by/).waitFor({ state: 'detached' });
+    expect(troubles).toEqual([]);
   });
 
   test('a replay of a dead letter that still cannot be read says so, and the letter stays', async () => {

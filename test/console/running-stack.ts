@@ -1,3 +1,5 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Bundles, buildBundles } from '../end-to-end/bundles.ts';
 import { type LocalRun, runLocally } from '../end-to-end/local-run.ts';
@@ -23,9 +25,23 @@ interface FleetCounts {
   readonly twins: Readonly<Record<string, number>>;
 }
 
-/** Starts it on free ports, and waits until the twins of its devices are counted. */
-export async function startStack(devices: number): Promise<RunningStack> {
+/** A fleet file, as far as a test changes it. */
+export interface FleetFile {
+  readonly twins: { readonly policies: readonly { readonly name: string }[] };
+}
+
+/**
+ * Starts it on free ports, and waits until the twins of its devices are counted.
+ *
+ * @param changed makes the fleet file from the one of the repository
+ */
+export async function startStack(
+  devices: number,
+  changed: (fleet: FleetFile) => FleetFile = (fleet) => fleet,
+): Promise<RunningStack> {
   const bundles: Bundles = buildBundles();
+  const file = join(bundles.directory, 'fleet.json');
+  writeFileSync(file, JSON.stringify(changed(JSON.parse(readFileSync(file, 'utf8')) as FleetFile)));
   const run: LocalRun = runLocally(bundles.directory, [
     '--devices',
     String(devices),

@@ -15,6 +15,7 @@ describe('page addresses', () => {
     ['', { page: 'fleet' }],
     ['#/', { page: 'fleet' }],
     ['#/policies', { page: 'policies' }],
+    ['#/rollouts', { page: 'rollouts' }],
     ['#/devices', { page: 'devices', filter: {} }],
     ['#/devices?status=rejected&hub=a', { page: 'devices', filter: { status: 'rejected', hub: 'a' } }],
     ['#/devices/sim-0001', { page: 'devices', id: 'sim-0001', filter: {} }],

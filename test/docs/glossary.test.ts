@@ -28,7 +28,7 @@ const REPLACED: readonly ReplacedWord[] = [
     word: /outcome/i,
     use: 'result',
     except:
-      /^(?:test\/)?local\/(?:amqp|event-hubs\/amqp|iot-hub\/(?:jobs|model\/job))|^test\/local\/event-hubs|workflows/,
+      /^(?:test\/)?local\/(?:(?:event-hubs\/|iot-hub\/|dps\/)?amqp|iot-hub\/(?:jobs|model\/job))|^test\/local\/event-hubs|workflows/,
   },
   { word: /contender/i, use: 'candidate' },
   { word: /\b(?:its|whose|their) turn\b/i, use: 'permit' },

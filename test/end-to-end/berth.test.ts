@@ -68,6 +68,18 @@ const lastReceipt = async (id: string) => {
   return receipts[0];
 };
 
+test('the help loads a small bundle, without the commands and their packages', async () => {
+  const [small, whole] = ['berth.cjs', 'berth-whole.cjs'].map((file) =>
+    readFileSync(join(bundles.directory, file), 'utf8'),
+  );
+
+  expect(small?.length).toBeLessThan(100_000);
+  expect(small).not.toContain('require("zod")');
+  expect(whole).toContain('require("zod")');
+  expect((await berth('--help')).out).toContain('Commands:');
+  expect(await berth('hubs', '--nope')).toMatchObject({ code: 1, err: expect.stringContaining('--nope') });
+});
+
 describe('an operator and devices, against the local stack', () => {
   test('a device that reports latencies goes to a near hub', async () => {
     const { code, out } = await device('near-sea', {

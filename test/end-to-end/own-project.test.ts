@@ -7,7 +7,10 @@ import * as z from 'zod';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
 const run = promisify(execFile);
-const manifestSchema = z.object({ version: z.string(), berth: z.object({ build: z.string() }) });
+const manifestSchema = z.object({
+  version: z.string(),
+  berth: z.object({ build: z.string(), author: z.string().optional() }),
+});
 const lockSchema = z.object({
   packages: z.record(
     z.string(),
@@ -152,6 +155,30 @@ describe('a project in an empty folder', () => {
       false,
     ]);
     expect(existsSync(join(project, 'package.zip'))).toBe(true);
+  });
+
+  test('names the author of the last commit of the project in its package, so that approvers work', async () => {
+    const author = 'Zoë "Z" O\'Neil <zoe@contoso.com>';
+    const git = (...args: readonly string[]) => run('git', args, { cwd: project, env: ENV });
+    await git('init', '--quiet');
+    await git(
+      '-c',
+      'user.name=c',
+      '-c',
+      'user.email=c@x',
+      'commit',
+      '--allow-empty',
+      '-m',
+      'x',
+      '--author',
+      author,
+    );
+    await npm('run', 'package', '--', '--out', 'authored');
+    const functions = own('authored/dist/functions.cjs');
+
+    expect(manifestSchema.parse(json(join(project, 'authored', 'package.json'))).berth.author).toBe(author);
+    expect(functions).toContain(JSON.stringify(author));
+    expect(functions).not.toMatch(/berth:author-to-come:\d/);
   });
 
   test('runs the scripts of the workflows from the installed package, in the folder of the project', async () => {

@@ -137,6 +137,11 @@ describe('the rollout of a fleet file', () => {
       'twins.rollout.stages[0].share is 0: write a number above 0',
     ],
     [
+      'a limit of rejections that nothing exceeds',
+      { stages: [all], gate: { rejected: 1 } },
+      'twins.rollout.gate.rejected is 1: write a number below 1',
+    ],
+    [
       'a condition that is none',
       { stages: [{ name: 'a', where: 'tags.' }, all] },
       'twins.rollout.stages[0].where',

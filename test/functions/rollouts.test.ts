@@ -100,9 +100,14 @@ describe('a rollout in stages', () => {
         status: 'needs approval',
         stage: { name: 'lab' },
         waitsFor: { stage: 'all', why: 'no device takes part in the stage' },
+        gateWaits: null,
+        approvable: 'all',
+        gate: { inSync: 0.95, rejected: 0.05, sample: 20, deadlineMs: 24 * 60 * MINUTE_MS },
+        onFailure: 'pause',
+        approvers: [],
         stages: [
-          { name: 'lab', silent: 1, reached: 1 },
-          { name: 'all', waiting: 1, reached: 0 },
+          { name: 'lab', where: "tags.ring == 'lab'", leastMs: 5 * MINUTE_MS, silent: 1, reached: 1 },
+          { name: 'all', where: null, share: 1, isApproved: false, waiting: 1, reached: 0 },
         ],
       },
     ]);
@@ -111,6 +116,24 @@ describe('a rollout in stages', () => {
     await run(second, 5);
 
     expect(values()).toEqual([60, 60]);
+  });
+
+  test('says what its gate waits for', async () => {
+    const second = await deploy(NEW);
+    await run(second, 2);
+
+    expect((await get(fleetStatus(second))).rollouts).toMatchObject([
+      {
+        status: 'running',
+        stage: { name: 'lab' },
+        gateWaits: 'the least time of the stage is not over',
+        approvable: 'all',
+        stages: [
+          { name: 'lab', status: 'running' },
+          { name: 'all', status: 'later' },
+        ],
+      },
+    ]);
   });
 
   test('is on the page of a device that it has not reached', async () => {

@@ -120,6 +120,13 @@ describe('the log queries', () => {
       );
     });
 
+    test.each([
+      ['rollout-failed', 'BERTH_ROLLOUT_FAILED'],
+      ['rollout-approval', 'BERTH_ROLLOUT_NEEDS_APPROVAL'],
+    ])('%s fires on the line with which resyncFleet logs %s', async (key, code) => {
+      expect((await alertQueries()).get(key)).toContain(`event == "hubTrouble" and code == "${code}"`);
+    });
+
     test('watch every important condition', async () => {
       expect([...(await alertQueries()).keys()]).toEqual(
         expect.arrayContaining([

@@ -48,6 +48,7 @@ beforeAll(async () => {
       settings: { A: 'b' },
     }),
     watchers: new Watchers(),
+    builtInEndpoint: (host) => ({ eventHubName: `events-of-${host}`, connectionString: '' }),
     ownDevice: () => Promise.reject(new Error('not asked for')),
     feed: new EventFeed(),
     runCommand: async () => ({ exitCode: 0, out: '', err: '' }),

@@ -5,8 +5,9 @@ import type { ChartSeries } from '../../charts/chart-props.ts';
 import { type TimeColumns, timeColumns } from '../../charts/series-data.ts';
 import { STATUS_COLORS, STATUS_PATTERNS } from '../../charts/status-style.ts';
 import { TimeChart } from '../../charts/time-chart.tsx';
+import { Answered } from '../../parts/answered.tsx';
 import { Choice } from '../../parts/choice.tsx';
-import { Loading, Section } from '../../parts/section.tsx';
+import { Section } from '../../parts/section.tsx';
 import { countText, figureText } from '../../words/format.ts';
 import { STATUS_WORDS, STATUSES } from '../../words/statuses.ts';
 
@@ -20,7 +21,8 @@ const RANGES = [
 export function FleetCharts() {
   const [range, setRange] = useState<(typeof RANGES)[number]>(RANGES[0]);
   const { clock } = useBerth();
-  const { body, problem } = useApi<Series>(seriesRoute(range, clock.now()));
+  const answer = useApi<Series>(seriesRoute(range, clock.now()));
+  const { body } = answer;
   const columns = useMemo(() => (body === undefined ? undefined : timeColumns(body, clock.now())), [body]);
   return (
     <Section
@@ -35,15 +37,9 @@ export function FleetCharts() {
         />
       }
     >
-      {columns === undefined ? (
-        problem === undefined ? (
-          <Loading what="the counts over time" />
-        ) : (
-          <p class="muted">{problem.message}</p>
-        )
-      ) : (
-        <Charts columns={columns} step={range.step} />
-      )}
+      <Answered answer={answer} what="the counts over time">
+        {() => columns !== undefined && <Charts columns={columns} step={range.step} />}
+      </Answered>
     </Section>
   );
 }

@@ -4,6 +4,7 @@ import { ChangeButton } from '../../commands/change-layer.tsx';
 import { Notice } from '../../parts/notice.tsx';
 import { Ago } from '../../parts/time.tsx';
 import { countText, hubName } from '../../words/format.ts';
+import { needsPerson, rolloutWaits } from '../../words/rollouts.ts';
 
 /** What an operator must know before reading any number: pauses, problems of the package, hubs that are not trusted. */
 export function FleetNotices({ fleet }: { readonly fleet: FleetStatus }) {
@@ -51,6 +52,16 @@ export function FleetNotices({ fleet }: { readonly fleet: FleetStatus }) {
           pause={pause}
           scope={{ kind: 'policy', name }}
         />
+      ))}
+      {fleet.rollouts.filter(needsPerson).map((rollout) => (
+        <Notice
+          key={rollout.policy}
+          tone="warn"
+          title={`The rollout of ${rollout.policy} waits for you.`}
+          action={<a href="#/rollouts">Show the rollout</a>}
+        >
+          {rolloutWaits(rollout)}
+        </Notice>
       ))}
       {fleet.hubs
         .flatMap(({ host, sync }) => (sync?.untrusted ? [{ host, ...sync.untrusted }] : []))

@@ -2,7 +2,8 @@ import { listHref } from '../../address/route.ts';
 import { useApi } from '../../api/berth.ts';
 import type { FleetStatus, QueuePage } from '../../api/contract.ts';
 import { ChangeButton } from '../../commands/change-layer.tsx';
-import { Loading, PageHead, Section } from '../../parts/section.tsx';
+import { Answered } from '../../parts/answered.tsx';
+import { PageHead, Section } from '../../parts/section.tsx';
 import { StatusBadge } from '../../parts/status-badge.tsx';
 import { Term } from '../../parts/term.tsx';
 import { Ago } from '../../parts/time.tsx';
@@ -16,9 +17,15 @@ import { MapSection } from './map-section.tsx';
 
 /** The fleet at a glance: is everything in sync, what changed last, and how each hub stands. */
 export function FleetPage() {
-  const { body: fleet } = useApi<FleetStatus>('fleet');
+  return (
+    <Answered answer={useApi<FleetStatus>('fleet')} what="the fleet">
+      {(fleet) => <FleetAtAGlance fleet={fleet} />}
+    </Answered>
+  );
+}
+
+function FleetAtAGlance({ fleet }: { readonly fleet: FleetStatus }) {
   const { body: queue } = useApi<QueuePage>('queue');
-  if (fleet === undefined) return <Loading what="the fleet" />;
   return (
     <>
       <PageHead

@@ -1,14 +1,15 @@
 import { listHref } from '../../address/route.ts';
 import { useApi, useList } from '../../api/berth.ts';
 import type { AttentionPage, FleetStatus } from '../../api/contract.ts';
-import { DataTable, type TableColumn } from '../../parts/data-table.tsx';
+import { AnsweredTable } from '../../parts/answered.tsx';
+import type { TableColumn } from '../../parts/data-table.tsx';
 import { SelectFilter } from '../../parts/filters.tsx';
 import { routeWith, usePages } from '../../parts/paged.ts';
 import { Pager } from '../../parts/pager.tsx';
-import { Empty, Loading, PageHead, Section } from '../../parts/section.tsx';
+import { Empty, PageHead, Section } from '../../parts/section.tsx';
 import { StatusBadge } from '../../parts/status-badge.tsx';
 import { Ago } from '../../parts/time.tsx';
-import { TWIN_COLUMNS } from '../../parts/twin-columns.tsx';
+import { TWIN_COLUMNS, twinRowKey } from '../../parts/twin-columns.tsx';
 import { hubName } from '../../words/format.ts';
 import { statusWords } from '../../words/statuses.ts';
 
@@ -18,7 +19,7 @@ type Item = AttentionPage['items'][number];
 export function AttentionListPage({ filter }: { readonly filter: Readonly<Record<string, string>> }) {
   const { hub = '' } = filter;
   const pages = usePages(hub);
-  const { body, problem } = useList<AttentionPage>(routeWith('attention', { hub, after: pages.after }));
+  const answer = useList<AttentionPage>(routeWith('attention', { hub, after: pages.after }));
   const { body: fleet } = useApi<FleetStatus>('fleet');
   return (
     <>
@@ -33,28 +34,24 @@ export function AttentionListPage({ filter }: { readonly filter: Readonly<Record
         />
       </div>
       <Section title="Twins" flush>
-        {body === undefined ? (
-          problem === undefined ? (
-            <Loading what="the list" />
-          ) : (
-            <Empty title={problem.message} />
-          )
-        ) : body.items.length === 0 ? (
-          <Empty title="No twin needs you.">
-            Berth corrects what drifts. Twins appear here if they are rejected, contested, suspended, unknown,
-            or drifted without being held.
-          </Empty>
-        ) : (
-          <DataTable label="Twins that need a person" rows={body.items} columns={COLUMNS} keyOf={keyOf} />
-        )}
-        <Pager pages={pages} next={body?.next} />
+        <AnsweredTable
+          answer={answer}
+          what="the list"
+          rowsOf={({ items }) => items}
+          empty={
+            <Empty title="No twin needs you.">
+              Berth corrects what drifts. Twins appear here if they are rejected, contested, suspended,
+              unknown, or drifted without being held.
+            </Empty>
+          }
+          label="Twins that need a person"
+          columns={COLUMNS}
+          keyOf={twinRowKey}
+        />
+        <Pager pages={pages} next={answer.body?.next} />
       </Section>
     </>
   );
-}
-
-function keyOf({ hub, deviceId, moduleId }: Item): string {
-  return `${hub} ${deviceId} ${moduleId ?? ''}`;
 }
 
 const COLUMNS: readonly TableColumn<Item>[] = [

@@ -3,9 +3,10 @@ import { deviceHref } from '../../address/route.ts';
 import { useApi } from '../../api/berth.ts';
 import type { DeadLetterAnswer, DeadLetterList } from '../../api/contract.ts';
 import { ChangeButton } from '../../commands/change-layer.tsx';
-import { DataTable, type TableColumn } from '../../parts/data-table.tsx';
+import { Answered, AnsweredTable } from '../../parts/answered.tsx';
+import type { TableColumn } from '../../parts/data-table.tsx';
 import { Dialog } from '../../parts/dialog.tsx';
-import { Empty, Loading, PageHead, Section } from '../../parts/section.tsx';
+import { Empty, PageHead, Section } from '../../parts/section.tsx';
 import { Term } from '../../parts/term.tsx';
 import { Ago } from '../../parts/time.tsx';
 import { countedText, countText } from '../../words/format.ts';
@@ -14,7 +15,8 @@ type Letter = DeadLetterList['letters'][number];
 
 /** Events that Berth could not read, with the reason. They can be replayed after the cause is gone. */
 export function DeadLettersPage() {
-  const { body, problem } = useApi<DeadLetterList>('dead-letters');
+  const answer = useApi<DeadLetterList>('dead-letters');
+  const { body } = answer;
   const [shown, setShown] = useState<string | undefined>(undefined);
   const columns: readonly TableColumn<Letter>[] = [
     ...COLUMNS,
@@ -56,17 +58,15 @@ export function DeadLettersPage() {
         }
       />
       <Section title="Events" flush>
-        {body === undefined ? (
-          problem === undefined ? (
-            <Loading what="the dead letters" />
-          ) : (
-            <Empty title={problem.message} />
-          )
-        ) : letters.length === 0 ? (
-          <Empty title="No dead letters.">Every event of the last seven days could be read.</Empty>
-        ) : (
-          <DataTable label="Dead letters" rows={letters} columns={columns} keyOf={({ id }) => id} />
-        )}
+        <AnsweredTable
+          answer={answer}
+          what="the dead letters"
+          rowsOf={(list) => list.letters}
+          empty={<Empty title="No dead letters.">Every event of the last seven days could be read.</Empty>}
+          label="Dead letters"
+          columns={columns}
+          keyOf={({ id }) => id}
+        />
         {body !== undefined && body.more + body.onlyCounted > 0 && (
           <p class="section-foot muted">
             {body.more > 0 &&
@@ -116,33 +116,29 @@ const COLUMNS: readonly TableColumn<Letter>[] = [
 ];
 
 function LetterDialog({ id, onClose }: { readonly id: string; onClose(): void }) {
-  const { body, problem } = useApi<DeadLetterAnswer>(`dead-letters/${id}`);
+  const answer = useApi<DeadLetterAnswer>(`dead-letters/${id}`);
   return (
     <Dialog title="Dead letter" onClose={onClose}>
       <p class="mono muted">{id}</p>
-      {body === undefined ? (
-        problem === undefined ? (
-          <Loading what="its contents" />
-        ) : (
-          <p>{problem.message}</p>
-        )
-      ) : (
-        <>
-          <p class="dialog-text">
-            The event {body.reason}. <code>{body.code}</code>
-          </p>
-          <h3>
-            <Term explain="Values under twins.redact were replaced before the event was stored.">Body</Term>,{' '}
-            {countText(body.body.bytes)} bytes
-            {body.cut.includes('body') && ', the beginning only'}
-          </h3>
-          <pre class="code-block">{body.body.text ?? `${body.body.base64 ?? ''} (base64)`}</pre>
-          <h3>Properties</h3>
-          <pre class="code-block">
-            {JSON.stringify({ ...body.properties, ...body.systemProperties }, undefined, 2)}
-          </pre>
-        </>
-      )}
+      <Answered answer={answer} what="its contents">
+        {(letter) => (
+          <>
+            <p class="dialog-text">
+              The event {letter.reason}. <code>{letter.code}</code>
+            </p>
+            <h3>
+              <Term explain="Values under twins.redact were replaced before the event was stored.">Body</Term>
+              , {countText(letter.body.bytes)} bytes
+              {letter.cut.includes('body') && ', the beginning only'}
+            </h3>
+            <pre class="code-block">{letter.body.text ?? `${letter.body.base64 ?? ''} (base64)`}</pre>
+            <h3>Properties</h3>
+            <pre class="code-block">
+              {JSON.stringify({ ...letter.properties, ...letter.systemProperties }, undefined, 2)}
+            </pre>
+          </>
+        )}
+      </Answered>
     </Dialog>
   );
 }

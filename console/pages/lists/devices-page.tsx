@@ -1,13 +1,14 @@
 import { listHref } from '../../address/route.ts';
 import { useApi, useList } from '../../api/berth.ts';
 import type { DevicePage, FleetStatus } from '../../api/contract.ts';
-import { DataTable, type TableColumn } from '../../parts/data-table.tsx';
+import { AnsweredTable } from '../../parts/answered.tsx';
+import type { TableColumn } from '../../parts/data-table.tsx';
 import { SelectFilter, TextFilter } from '../../parts/filters.tsx';
 import { routeWith, usePages } from '../../parts/paged.ts';
 import { Pager } from '../../parts/pager.tsx';
-import { Empty, Loading, PageHead, Section } from '../../parts/section.tsx';
+import { Empty, PageHead, Section } from '../../parts/section.tsx';
 import { StatusBadge } from '../../parts/status-badge.tsx';
-import { TWIN_COLUMNS } from '../../parts/twin-columns.tsx';
+import { TWIN_COLUMNS, twinRowKey } from '../../parts/twin-columns.tsx';
 import { hubName } from '../../words/format.ts';
 import { policyStatusWords, STATUS_WORDS, STATUSES } from '../../words/statuses.ts';
 
@@ -18,7 +19,7 @@ type Filter = Readonly<Record<string, string>>;
 export function DevicesPage({ filter }: { readonly filter: Filter }) {
   const { hub = '', status = '', policy = '', prefix = '' } = filter;
   const pages = usePages(JSON.stringify(filter));
-  const { body, problem } = useList<DevicePage>(
+  const answer = useList<DevicePage>(
     routeWith('devices', { hub, status, policy, prefix, after: pages.after }),
   );
   const { body: fleet } = useApi<FleetStatus>('fleet');
@@ -58,29 +59,25 @@ export function DevicesPage({ filter }: { readonly filter: Filter }) {
         />
       </div>
       <Section title="Twins" flush>
-        {body === undefined ? (
-          problem === undefined ? (
-            <Loading what="the devices" />
-          ) : (
-            <Empty title={problem.message} />
-          )
-        ) : body.items.length === 0 ? (
-          <Empty title="No twin matches.">
-            {Object.values(filter).some(Boolean)
-              ? 'Remove a filter to see more.'
-              : 'Devices appear when they register through DPS or report for the first time.'}
-          </Empty>
-        ) : (
-          <DataTable label="Twins" rows={body.items} columns={COLUMNS} keyOf={keyOf} />
-        )}
-        <Pager pages={pages} next={body?.next} />
+        <AnsweredTable
+          answer={answer}
+          what="the devices"
+          rowsOf={({ items }) => items}
+          empty={
+            <Empty title="No twin matches.">
+              {Object.values(filter).some(Boolean)
+                ? 'Remove a filter to see more.'
+                : 'Devices appear when they register through DPS or report for the first time.'}
+            </Empty>
+          }
+          label="Twins"
+          columns={COLUMNS}
+          keyOf={twinRowKey}
+        />
+        <Pager pages={pages} next={answer.body?.next} />
       </Section>
     </>
   );
-}
-
-function keyOf({ hub, deviceId, moduleId }: DeviceRow): string {
-  return `${hub} ${deviceId} ${moduleId ?? ''}`;
 }
 
 const COLUMNS: readonly TableColumn<DeviceRow>[] = [

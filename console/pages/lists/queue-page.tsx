@@ -1,46 +1,43 @@
 import { useList } from '../../api/berth.ts';
 import type { QueuePage as Queue } from '../../api/contract.ts';
-import { DataTable, type TableColumn } from '../../parts/data-table.tsx';
+import { AnsweredTable } from '../../parts/answered.tsx';
+import type { TableColumn } from '../../parts/data-table.tsx';
 import { routeWith, usePages } from '../../parts/paged.ts';
 import { Pager } from '../../parts/pager.tsx';
-import { Empty, Loading, PageHead, Section } from '../../parts/section.tsx';
+import { Empty, PageHead, Section } from '../../parts/section.tsx';
 import { Badge } from '../../parts/status-badge.tsx';
 import { Term } from '../../parts/term.tsx';
 import { Ago, At } from '../../parts/time.tsx';
-import { TWIN_COLUMNS } from '../../parts/twin-columns.tsx';
+import { TWIN_COLUMNS, twinRowKey } from '../../parts/twin-columns.tsx';
 
 type Item = Queue['items'][number];
 
 /** The work queue: which twins Berth reconciles again, when and why. */
 export function WorkQueuePage() {
   const pages = usePages('');
-  const { body, problem } = useList<Queue>(routeWith('queue', { after: pages.after }));
+  const answer = useList<Queue>(routeWith('queue', { after: pages.after }));
   return (
     <>
       <PageHead title="Queue" lead="Twins that Berth reconciles again, the most urgent first." />
       <Section title="Work items" flush>
-        {body === undefined ? (
-          problem === undefined ? (
-            <Loading what="the queue" />
-          ) : (
-            <Empty title={problem.message} />
-          )
-        ) : body.items.length === 0 ? (
-          <Empty title="Nothing waits.">
-            Berth works on events at once. Twins appear here if a correction waits for an answer, a time, a
-            budget or a pause.
-          </Empty>
-        ) : (
-          <DataTable label="Work items" rows={body.items} columns={COLUMNS} keyOf={keyOf} />
-        )}
-        <Pager pages={pages} next={body?.next} />
+        <AnsweredTable
+          answer={answer}
+          what="the queue"
+          rowsOf={({ items }) => items}
+          empty={
+            <Empty title="Nothing waits.">
+              Berth works on events at once. Twins appear here if a correction waits for an answer, a time, a
+              budget or a pause.
+            </Empty>
+          }
+          label="Work items"
+          columns={COLUMNS}
+          keyOf={twinRowKey}
+        />
+        <Pager pages={pages} next={answer.body?.next} />
       </Section>
     </>
   );
-}
-
-function keyOf({ hub, deviceId, moduleId }: Item): string {
-  return `${hub} ${deviceId} ${moduleId ?? ''}`;
 }
 
 const PRIORITIES: Readonly<Record<Item['priority'], string>> = {

@@ -1,7 +1,8 @@
 import { deviceHref } from '../../address/route.ts';
 import { useControl } from '../../api/berth.ts';
-import { DataTable, type TableColumn } from '../../parts/data-table.tsx';
-import { Empty, Loading, PageHead, Section } from '../../parts/section.tsx';
+import { AnsweredTable } from '../../parts/answered.tsx';
+import type { TableColumn } from '../../parts/data-table.tsx';
+import { Empty, PageHead, Section } from '../../parts/section.tsx';
 import { Badge } from '../../parts/status-badge.tsx';
 import { Ago } from '../../parts/time.tsx';
 import { countText, hubName } from '../../words/format.ts';
@@ -14,8 +15,8 @@ import {
 
 /** Local only: the enrollments through which devices registered, and their registrations. */
 export function EnrollmentsPage() {
-  const { body, problem } = useControl<readonly ShownRegistration[]>('registrations');
-  const { body: enrollments } = useControl<readonly ShownEnrollment[]>('enrollments');
+  const registrations = useControl<readonly ShownRegistration[]>('registrations');
+  const enrollments = useControl<readonly ShownEnrollment[]>('enrollments');
   return (
     <>
       <PageHead
@@ -27,41 +28,35 @@ export function EnrollmentsPage() {
         note="The command berth enroll changes them by a file: docs/enrollments.md."
         flush
       >
-        {enrollments === undefined ? (
-          <Loading what="the enrollments" />
-        ) : enrollments.length === 0 ? (
-          <Empty title="DPS has no enrollment.">
-            Create them from enrollments.json: <code>npx --no berth enroll apply</code>
-          </Empty>
-        ) : (
-          <DataTable
-            label="Enrollments"
-            rows={enrollmentRows(enrollments, body ?? [])}
-            columns={ENROLLMENTS}
-            keyOf={({ id }) => id}
-          />
-        )}
+        <AnsweredTable
+          answer={enrollments}
+          what="the enrollments"
+          rowsOf={(all) => enrollmentRows(all, registrations.body ?? [])}
+          empty={
+            <Empty title="DPS has no enrollment.">
+              Create them from enrollments.json: <code>npx --no berth enroll apply</code>
+            </Empty>
+          }
+          label="Enrollments"
+          columns={ENROLLMENTS}
+          keyOf={({ id }) => id}
+        />
       </Section>
       <Section title="Registrations" flush>
-        {body === undefined ? (
-          problem === undefined ? (
-            <Loading what="the registrations" />
-          ) : (
-            <Empty title={problem.message} />
-          )
-        ) : body.length === 0 ? (
-          <Empty title="No device has registered yet.">
-            Simulated devices register seconds after <code>npm start</code>. Register one of your own:{' '}
-            <code>npm run device -- my-device</code>
-          </Empty>
-        ) : (
-          <DataTable
-            label="Registrations"
-            rows={body}
-            columns={REGISTRATIONS}
-            keyOf={({ registrationId }) => registrationId}
-          />
-        )}
+        <AnsweredTable
+          answer={registrations}
+          what="the registrations"
+          rowsOf={(all) => all}
+          empty={
+            <Empty title="No device has registered yet.">
+              Simulated devices register seconds after <code>npm start</code>. Register one of your own:{' '}
+              <code>npm run device -- my-device</code>
+            </Empty>
+          }
+          label="Registrations"
+          columns={REGISTRATIONS}
+          keyOf={({ registrationId }) => registrationId}
+        />
       </Section>
     </>
   );

@@ -1,11 +1,12 @@
 import { createHmac, randomBytes, X509Certificate } from 'node:crypto';
+import { commonName, isValidAt, signerOf } from '../../ca/index.ts';
 import type { Authentication } from '../../iot-hub/index.ts';
 import {
   isSignedBy,
   parseSharedAccessSignature,
   resourcesOf,
 } from '../../iot-hub/service-api/shared-access-signature.ts';
-import { commonName, thumbprint } from '../certificates/certificate-info.ts';
+import { thumbprint } from '../certificates/certificate-info.ts';
 import { type Attestation, isEnabled, isGroup, type StoredEnrollment } from '../enrollments/enrollment.ts';
 import { readTpm, type TpmChallenges, type TpmKeysOfDevice, type TpmOfDevice } from './tpm-challenges.ts';
 
@@ -45,8 +46,6 @@ export type AttestationResult =
   | 'tpmKeyUnknown'
   | undefined;
 
-/** Longest chain between the certificate of a device and the certificate of its group. */
-const MAX_CHAIN = 10;
 /** Length of the keys that DPS makes for devices with a TPM. It is an assumption. */
 const TPM_HUB_KEY_BYTES = 32;
 
@@ -179,7 +178,7 @@ function byCertificate(
 ): AttestedDevice | undefined {
   const { attestation } = enrollment;
   const [leaf, ...rest] = certificates;
-  if (attestation.type !== 'x509' || leaf === undefined || !isValid(leaf, now)) return undefined;
+  if (attestation.type !== 'x509' || leaf === undefined || !isValidAt(leaf, now)) return undefined;
   if (!sameId(commonName(leaf) ?? '', registrationId)) return undefined;
   const trusted = certificatesOf(attestation, authority).map((pem) => new X509Certificate(pem));
   const signer = isGroup(enrollment) ? signerOf(leaf, rest, trusted, now) : undefined;
@@ -200,37 +199,6 @@ function certificatesOf(
 ): readonly string[] {
   if ('certificates' in attestation) return attestation.certificates;
   return attestation.caReferences.flatMap((name) => authority(name) ?? []);
-}
-
-/**
- * Follows the certificates of the device from the leaf to a certificate that the group trusts, and returns the
- * latter; undefined if there is none.
- */
-function signerOf(
-  leaf: X509Certificate,
-  sent: readonly X509Certificate[],
-  trusted: readonly X509Certificate[],
-  now: number,
-): X509Certificate | undefined {
-  let child = leaf;
-  for (let step = 0; step < MAX_CHAIN; step += 1) {
-    const issued = (parent: X509Certificate) =>
-      parent.ca && isValid(parent, now) && isIssuedBy(child, parent);
-    const signer = trusted.find(issued);
-    if (signer !== undefined) return signer;
-    const next = sent.find(issued);
-    if (next === undefined) return undefined;
-    child = next;
-  }
-  return undefined;
-}
-
-function isIssuedBy(child: X509Certificate, parent: X509Certificate): boolean {
-  return child.checkIssued(parent) && child.verify(parent.publicKey);
-}
-
-function isValid(certificate: X509Certificate, now: number): boolean {
-  return Date.parse(certificate.validFrom) <= now && now < Date.parse(certificate.validTo);
 }
 
 function sameId(left: string, right: string): boolean {

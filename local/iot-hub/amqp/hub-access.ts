@@ -1,7 +1,11 @@
 import { type AmqpError, amqpError, unauthorized } from '../../amqp/conditions.ts';
 import type { Claim, NodeResponse } from '../../amqp/index.ts';
 import { notHere } from '../../errors.ts';
-import { authenticateDevice, type PresentedProof } from '../device-api/device-authentication.ts';
+import {
+  authenticateDevice,
+  type DeviceEvidence,
+  type PresentedProof,
+} from '../device-api/device-authentication.ts';
 import { isDeviceDisabled, type LocalHub } from '../hub/hub.ts';
 import type { AccessPolicy, AccessRight } from '../model/access-policy.ts';
 import { type Address, addressKey, addressOf } from '../model/address.ts';
@@ -119,13 +123,19 @@ export class HubAccess {
     }
   }
 
-  /** Checks the user name and password of SASL PLAIN. */
-  login(name: LoginName, password: string, host: string | undefined): boolean {
+  /** Checks the user name and password of SASL PLAIN. A device waits until its hub permits one more connection. */
+  async login(name: LoginName, password: string, host: string | undefined): Promise<boolean> {
     const hub =
       this.#hubs.hubOf(name.hub) ?? this.#hubs.all.find((each) => each.name === name.hub.split('.')[0]);
     if (hub === undefined) return false;
     const called = host !== undefined && this.#hubs.hubOf(host) === hub ? host : hub.host;
     if (name.kind === 'policy') return this.#grantPolicy(hub, called, password);
+    try {
+      await hub.admit('connections');
+    } catch (error) {
+      if (error instanceof HubRefusal) return false;
+      throw error;
+    }
     return this.#grantDevice(hub, called, name.address, password);
   }
 
@@ -166,22 +176,16 @@ export class HubAccess {
     if (certificates.length === 0) return undefined;
     const named = host === undefined ? undefined : this.#hubs.hubOf(host);
     for (const hub of named === undefined ? this.#hubs.all : [named]) {
-      const entry = hub.store.get(address);
-      if (entry === undefined) continue;
-      const presented = { password: undefined, certificates };
-      const device = hub.store.get({ deviceId: address.deviceId })?.identity;
-      const proof = authenticateDevice(hub.host, entry.identity, presented, [], hub.now(), device);
+      const evidence = { host: hub.host, password: undefined, certificates };
+      const proof = authenticateDevice(hub, address, evidence, []);
       if (proof !== undefined) return { ...proof, hub };
     }
     return undefined;
   }
 
   #grantDevice(hub: LocalHub, host: string, address: Address, text: string): boolean {
-    const entry = isDeviceDisabled(hub, address) ? undefined : hub.store.get(address);
-    const presented = { password: text, certificates: [] };
-    const device = hub.store.get({ deviceId: address.deviceId })?.identity;
-    const proof =
-      entry && authenticateDevice(host, entry.identity, presented, this.#hubs.policies, hub.now(), device);
+    const evidence = { host, password: text, certificates: [] };
+    const proof = authenticateDevice(hub, address, evidence, this.#hubs.policies);
     if (proof === undefined) return false;
     this.#devices.set(addressKey(address), { ...proof, hub });
     return true;
@@ -197,7 +201,7 @@ export class HubAccess {
   }
 }
 
-type LeafFirst = Parameters<typeof authenticateDevice>[2]['certificates'];
+type LeafFirst = DeviceEvidence['certificates'];
 
 /** A device or module that may use its links, and until when. */
 export type DeviceAccess = DeviceProof;
@@ -232,7 +236,8 @@ const CONDITIONS: Readonly<Partial<Record<HubRefusal['refusal'], string>>> = {
   IotHubFailingOver: 'com.microsoft:timeout',
 };
 
-function hubNotFound(host: string): AmqpError {
+/** The refusal of a client that calls an unknown hub, or of a device that calls a name for services. */
+export function hubNotFound(host: string): AmqpError {
   return amqpError('com.microsoft:iot-hub-not-found-error', `Unknown hub ${host}.`);
 }
 

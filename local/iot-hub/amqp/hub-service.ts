@@ -57,11 +57,11 @@ export function createHubAmqpService(hubs: Hubs, parts: readonly OpenHubLinks[])
   return {
     name: 'IoT Hub',
     serves: (host) => HOST.test(host) || hubs.hubOf(host) !== undefined,
-    checkPlain({ userName, password, host }) {
+    async checkPlain({ userName, password, host }) {
       const name = parseLoginName(userName);
       if (name === undefined) return undefined;
       const access = new HubAccess(hubs);
-      return access.login(name, password, host)
+      return (await access.login(name, password, host))
         ? { connect: (client) => connect(client, access) }
         : 'refused';
     },

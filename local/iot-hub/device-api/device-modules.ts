@@ -1,6 +1,6 @@
 import { isObject, type JsonObject, ownMember } from '../../../src/json/json.ts';
 import { type HttpRequest, type HttpResponse, pathSegments } from '../../https/exchange.ts';
-import { isDeviceDisabled, type LocalHub } from '../hub/hub.ts';
+import type { LocalHub } from '../hub/hub.ts';
 import { checkApiVersion } from '../model/api-version.ts';
 import { HubRefusal } from '../model/hub-error.ts';
 import { readModuleChoice } from '../model/identity.ts';
@@ -89,9 +89,8 @@ function authorize(
   { deviceId }: DeviceModulesCall,
   { host, headers, certificates }: HttpRequest,
 ): void {
-  const device = isDeviceDisabled(hub, { deviceId }) ? undefined : hub.store.get({ deviceId });
-  const presented = { password: headers.authorization, certificates };
-  const proof = device && authenticateDevice(host, device.identity, presented, [], hub.now());
+  const evidence = { host, password: headers.authorization, certificates };
+  const proof = authenticateDevice(hub, { deviceId }, evidence, []);
   if (proof === undefined) throw new HubRefusal('IotHubUnauthorizedAccess', 'Unauthorized');
 }
 

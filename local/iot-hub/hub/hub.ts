@@ -1,8 +1,10 @@
+import type { X509Certificate } from 'node:crypto';
 import { setMaxListeners } from 'node:events';
 import { setTimeout as wait } from 'node:timers/promises';
 import type { LocalLog } from '../../log.ts';
 import type { Address } from '../model/address.ts';
 import { isEdgeAgent } from '../model/edge.ts';
+import type { FeedbackRecord } from '../model/feedback.ts';
 import { HubRefusal } from '../model/hub-error.ts';
 import { createClock, type Ticks } from '../model/instant.ts';
 import { type ConfigurationStore, openConfigurations } from './configuration-store.ts';
@@ -16,6 +18,7 @@ import { createMessageLocks, type MessageLocks } from './message-locks.ts';
 import { createMethodCalls, type MethodCalls } from './method-calls.ts';
 import { type PastTwins, rememberTwins } from './past-twins.ts';
 import { createQuota, type DailyQuota } from './quota.ts';
+import { openServiceQueue, type ServiceQueue } from './service-queue.ts';
 import {
   createShaper,
   type LocalTier,
@@ -25,6 +28,7 @@ import {
   throttleRate,
 } from './throttle.ts';
 import type { Traffic } from './traffic.ts';
+import { createUploads, type UploadStorage, type Uploads } from './uploads.ts';
 
 export interface HubSettings {
   /** The real host name, such as `contoso-weu.azure-devices.net`. It is not case-sensitive. */
@@ -41,6 +45,10 @@ export interface HubContext {
   /** Milliseconds since the epoch. */
   readonly now: () => number;
   readonly shaping: Shaping;
+  /** The storage account for the files of devices; default: none. */
+  readonly uploadStorage?: UploadStorage | undefined;
+  /** The CA certificates that sign certificates of devices; default: none. */
+  readonly authorities?: (() => readonly X509Certificate[]) | undefined;
   /** Whether a connected device gets the notification of a change; default: always. */
   readonly notifies?: (address: Address) => boolean;
   /** Told of each message and each direct method of a service. */
@@ -56,6 +64,11 @@ export interface LocalHub {
   readonly store: DeviceStore;
   readonly configurations: ConfigurationStore;
   readonly jobs: JobStore;
+  /** The ends of messages that are not yet in `feedback`. They are not stored. */
+  readonly pendingFeedback: FeedbackRecord[];
+  /** Batches of feedback for services. */
+  readonly feedback: ServiceQueue;
+  readonly fileNotifications: ServiceQueue;
   /** Recent states of its twins. */
   readonly past: PastTwins;
   readonly connections: Connections;
@@ -65,6 +78,9 @@ export interface LocalHub {
   readonly counters: HubCounters;
   readonly quota: DailyQuota;
   readonly log: LocalLog;
+  readonly uploads: Uploads;
+  /** The CA certificates that sign certificates of devices. */
+  authorities(): readonly X509Certificate[];
   now(): number;
   /** The time of a change. It is later than the time of every earlier change. */
   tick(): Ticks;
@@ -122,12 +138,17 @@ export function createHub(settings: HubSettings, context: HubContext): LocalHub 
     past,
     configurations: openConfigurations(besideDevices(file, 'configurations')),
     jobs: openJobs(besideDevices(file, 'jobs')),
+    pendingFeedback: [],
+    feedback: openServiceQueue(besideDevices(file, 'feedback'), now),
+    fileNotifications: openServiceQueue(besideDevices(file, 'file-notifications'), now),
     connections: createConnections(),
     methods: createMethodCalls(),
     messageLocks: createMessageLocks(now),
     counters: createCounters(),
     quota,
     log,
+    uploads: createUploads(context.uploadStorage, now),
+    authorities: context.authorities ?? (() => []),
     now,
     tick,
     origin: (address, at) => ({ hubName: name, address, at }),
@@ -159,6 +180,8 @@ export function createHub(settings: HubSettings, context: HubContext): LocalHub 
       this.store.close();
       this.configurations.close();
       this.jobs.close();
+      this.feedback.close();
+      this.fileNotifications.close();
     },
   };
 }

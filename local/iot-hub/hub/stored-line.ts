@@ -18,6 +18,7 @@ const authentication = z.union([
       secondaryThumbprint: z.string().nullable(),
     }),
   }),
+  z.looseObject({ type: z.literal('certificateAuthority') }),
   z.looseObject({ type: z.literal('none') }),
 ]);
 

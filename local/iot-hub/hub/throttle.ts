@@ -10,8 +10,10 @@ export type ThrottledOperation =
   | 'applies'
   | 'configurations'
   | 'jobs'
+  | 'cloudMessages'
   | 'jobDeviceOperations'
   | 'connections'
+  | 'uploads'
   | 'sends';
 
 const MINUTE = 60;
@@ -28,7 +30,9 @@ export function throttleRate(operation: ThrottledOperation, tier: LocalTier, uni
     case 'queries':
       return ((large ? 1000 : 20) * units) / MINUTE;
     case 'identityOperations':
+    case 'uploads': // initiations of file uploads
     case 'jobs':
+    case 'cloudMessages':
       return ((large ? 5000 : 100) * units) / MINUTE;
     case 'applies': // not in the table; the limit of configurations
     case 'configurations': // the same in all tiers

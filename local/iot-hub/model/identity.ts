@@ -16,6 +16,8 @@ export type Authentication =
         readonly secondaryThumbprint: string | null;
       };
     }
+  /** A certificate whose chain ends at a CA certificate of the hub, with the id as common name. */
+  | { readonly type: 'certificateAuthority' }
   /** A module that the hub made for IoT Edge, until its device sets its keys. */
   | { readonly type: 'none' };
 
@@ -180,7 +182,8 @@ function readAuthentication(authentication: JsonObject): Authentication {
       },
     };
   }
-  throw invalid('authentication type must be sas or selfSigned');
+  if (type === 'certificateAuthority') return { type };
+  throw invalid('authentication type must be sas, selfSigned or certificateAuthority');
 }
 
 function readKey(keys: JsonObject, name: string): string {

@@ -9,7 +9,7 @@ import { readIdentityChoice, readModuleChoice } from '../model/identity.ts';
 import { parseRequestJson } from '../model/json.ts';
 import { applyConfigurationContent } from '../operations/apply-configuration.ts';
 import { readBulk, runBulk } from '../operations/bulk-operation.ts';
-import { enqueueCloudMessage, purgeMessages } from '../operations/cloud-messages.ts';
+import { purgeMessages, sendCloudMessage } from '../operations/cloud-messages.ts';
 import { identityDocument } from '../operations/device-document.ts';
 import { invokeMethod } from '../operations/direct-method.ts';
 import {
@@ -24,9 +24,11 @@ import { parseQuery } from '../query/parse-query.ts';
 import type { Query } from '../query/syntax.ts';
 import { readCloudMessage } from './cloud-message-request.ts';
 import { CONFIGURATION_OPERATIONS } from './configuration-routes.ts';
+import { DIGITAL_TWIN_OPERATIONS } from './digital-twin-routes.ts';
 import { JOB_OPERATIONS } from './job-routes.ts';
 import { headerOf, readObject, type Serve, type ServiceOperation } from './operation.ts';
 import { authorizeService } from './service-authorization.ts';
+import { SERVICE_QUEUE_OPERATIONS } from './service-queue-routes.ts';
 
 /** Most devices in the answer of GET `/devices` (identity registry REST API). */
 const MAX_LISTED = 1000;
@@ -34,7 +36,9 @@ const MAX_LISTED = 1000;
 /** The operations by method and path. `{id}` can also be `{id}/modules/{moduleId}`. */
 const OPERATIONS: ReadonlyMap<string, ServiceOperation> = new Map<string, ServiceOperation>([
   ...CONFIGURATION_OPERATIONS,
+  ...DIGITAL_TWIN_OPERATIONS,
   ...JOB_OPERATIONS,
+  ...SERVICE_QUEUE_OPERATIONS,
   ['GET /twins/{id}', { serve: getTwin, right: 'ServiceConnect' }],
   ['PATCH /twins/{id}', { serve: writeTwin(patchTwinOf), right: 'ServiceConnect' }],
   ['PUT /twins/{id}', { serve: writeTwin(replaceTwinOf), right: 'ServiceConnect' }],
@@ -83,15 +87,21 @@ function refusalOf(hub: LocalHub, error: unknown): HubRefusal {
   return new HubRefusal('ServerError', 'The hub failed.');
 }
 
+/** How many segments of a path are its collection, by its first segment; absent: one. */
+const FIXED_SEGMENTS: Readonly<Record<string, number>> = { jobs: 2, messages: 3 };
+
 function route(request: HttpRequest): { operation: ServiceOperation; address: Address } {
   const segments = pathSegments(request.path);
   if (segments === undefined)
     throw new HubRefusal('ArgumentInvalid', 'The encoding of the path is not valid.');
-  // The paths of jobs begin with two fixed segments.
-  const fixedLength = segments[0] === 'jobs' ? 2 : 1;
-  const collection = segments.slice(0, fixedLength).join('/');
+  const fixedLength = FIXED_SEGMENTS[segments[0] ?? ''] ?? 1;
+  const named = segments.slice(0, fixedLength).join('/');
+  // The SDKs write `serviceBound` in two cases.
+  const collection = segments[0] === 'messages' ? named.toLowerCase() : named;
   const [deviceId, sub, moduleId, ...below] = segments.slice(fixedLength);
-  const fixed = OPERATIONS.get(`${request.method} /${segments.join('/').replace(/\/$/, '')}`);
+  const isWhole = segments.length === fixedLength;
+  const path = isWhole ? collection : segments.join('/').replace(/\/$/, '');
+  const fixed = OPERATIONS.get(`${request.method} /${path}`);
   if (fixed !== undefined) return { operation: fixed, address: { deviceId: '' } };
   const isModule = sub === 'modules' && moduleId !== undefined && moduleId !== '';
   const rest = isModule ? below : segments.slice(fixedLength + 1);
@@ -100,7 +110,9 @@ function route(request: HttpRequest): { operation: ServiceOperation; address: Ad
   const [action, ...more] = isMessage ? ['messages/devicebound'] : rest;
   const operation = OPERATIONS.get(`${request.method} /${collection}/{id}${action ? `/${action}` : ''}`);
   const isOfDevice = action === 'modules' || action === 'applyConfigurationContent'; // a module has neither
-  if (operation === undefined || !deviceId || more.length > 0 || (isModule && isOfDevice)) {
+  // The operations on digital twins read the names of components and commands themselves.
+  const isTooLong = more.length > 0 && collection !== 'digitaltwins';
+  if (operation === undefined || !deviceId || isTooLong || (isModule && isOfDevice)) {
     throw new HubRefusal(
       'InvalidOperation',
       `The local hub does not support ${request.method} ${request.path}.`,
@@ -138,7 +150,7 @@ async function postMethod(hub: LocalHub, request: HttpRequest, address: Address)
 }
 
 async function postMessage(hub: LocalHub, request: HttpRequest, address: Address): Promise<HttpResponse> {
-  enqueueCloudMessage(hub, address, readCloudMessage(request));
+  await sendCloudMessage(hub, address, readCloudMessage(request));
   return { status: 204 };
 }
 

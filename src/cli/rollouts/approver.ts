@@ -1,3 +1,9 @@
+import type { Control } from '../../control/control.ts';
+import { BerthError } from '../../errors.ts';
+import { ownEntry } from '../../json/json.ts';
+import type { State } from '../shell/state.ts';
+import type { PolicyInRollout } from './rollout-state.ts';
+
 /** What decides whether an operator may approve. */
 export interface ApprovalFacts {
   /** The Entra sign-in name; undefined: an account key opens the state tables. */
@@ -27,6 +33,31 @@ export function whyNotApprover({ signIn, packageAuthor, approvers }: ApprovalFac
     return `${signIn} is the author of the package. Another approver must approve.`;
   }
   return undefined;
+}
+
+/**
+ * @param author of the approval.
+ * @throws BerthError `BERTH_APPROVAL_REFUSED` if the operator may not approve
+ */
+export async function checkApprover(
+  { isSignedIn, revisions }: State,
+  { name, hash: content, rollout }: PolicyInRollout,
+  author: string,
+  row: Control,
+): Promise<void> {
+  const revision = ownEntry(row.seen, content)?.revision;
+  const stored = revision === undefined ? undefined : await revisions.get(revision);
+  const refusal = whyNotApprover({
+    signIn: isSignedIn ? author : undefined,
+    packageAuthor: stored?.author,
+    approvers: rollout.approvers,
+  });
+  if (refusal !== undefined) {
+    throw new BerthError(
+      'BERTH_APPROVAL_REFUSED',
+      `The rollout of the policy "${name}" was not approved: ${refusal}`,
+    );
+  }
 }
 
 function emailIn(author: string): string {

@@ -1,105 +1,92 @@
 import type { Act, Control } from '../../control/control.ts';
-import {
-  type ActionResult,
-  abortRollout,
-  pauseRollout,
-  type RolloutPolicy,
-  resumeRollout,
-  rollBack,
-} from '../../control/rollout-actions.ts';
+import type { ActionResult, RolloutPolicy } from '../../control/rollout-actions.ts';
+import { BerthError } from '../../errors.ts';
 import type { Cli } from '../shell/cli.ts';
 import type { CommandGroup } from '../shell/command-line.ts';
 import { reason, requiredText, toggle } from '../shell/inputs.ts';
-import { fleetInForce, openState } from '../shell/state.ts';
+import { fleetInForce, type State } from '../shell/state.ts';
 import { tell } from '../shell/terminal.ts';
-import { changeRollout, policyInRollout } from './rollout-state.ts';
+import { DEPLOYMENTS, deploymentsOf } from './deployments.ts';
+import { changeRollout, type PolicyInRollout, policyInRollout } from './rollout-state.ts';
 
-const INPUTS = {
-  '<policy>': requiredText('name of the policy'),
-  '--reason <text>': reason('the reason, stored with the change'),
-};
-const BACK_INPUTS = {
-  ...INPUTS,
-  '--in-stages': toggle('in the stages of the rollout, without gates. Default: all devices at once'),
-};
+/** A change of a rollout by an operator, and the words of its command. */
+export interface RolloutAct {
+  readonly name: string;
+  readonly description: string;
+  /** A reason, for the example of the help. */
+  readonly exampleReason: string;
+  /** The help of `--in-stages`. Undefined: the command does not have it. */
+  readonly inStages?: string;
+  /** @throws BerthError if the operator may not make the change */
+  readonly check?: (state: State, policy: PolicyInRollout, author: string, row: Control) => Promise<void>;
+  readonly change: (row: Control, policy: RolloutPolicy, by: Act, inStages: boolean) => ActionResult;
+  /** `The rollout of the policy x is paused`, from the row before the change. */
+  readonly done: (policy: PolicyInRollout, before: Control) => string;
+  /** What happens then, in sentences. */
+  readonly effect: string;
+}
 
-/** `berth rollouts pause`: no further device is reached. */
-export function registerPauseRollout(rollouts: CommandGroup): void {
+interface ActOptions {
+  readonly policy: string;
+  readonly reason: string;
+  readonly state: readonly string[];
+  readonly inStages?: boolean;
+}
+
+/** Adds the command of a change. All of them take a policy, a reason, and the deployments. */
+export function registerAct(rollouts: CommandGroup, act: RolloutAct): void {
   rollouts.command({
-    name: 'pause',
-    description: 'reach no further device until "berth rollouts resume"',
-    example: 'berth rollouts pause battery-saver --reason "sensor reads low"',
-    inputs: INPUTS,
-    run: (cli, { policy, reason: why }) =>
-      act(cli, policy, why, pauseRollout, {
-        done: 'is paused',
-        effect:
-          'Within 30 seconds, no further device gets the content. Devices that have it keep it, and Berth still corrects their changes.',
-      }),
+    name: act.name,
+    description: act.description,
+    example: `berth rollouts ${act.name} battery-saver --reason "${act.exampleReason}"`,
+    inputs: {
+      '<policy>': requiredText('name of the policy'),
+      '--reason <text>': reason('the reason, stored with the change'),
+      ...(act.inStages === undefined ? {} : { '--in-stages': toggle(act.inStages) }),
+      ...DEPLOYMENTS,
+    },
+    run: (cli, options) => runAct(cli, act, options),
   });
 }
 
-/** `berth rollouts resume`: the rollout continues. */
-export function registerResumeRollout(rollouts: CommandGroup): void {
-  rollouts.command({
-    name: 'resume',
-    description: 'continue a paused rollout, also one that has failed',
-    example: 'berth rollouts resume battery-saver --reason "sensors corrected"',
-    inputs: INPUTS,
-    run: (cli, { policy, reason: why }) =>
-      act(cli, policy, why, resumeRollout, {
-        done: 'is resumed',
-        effect:
-          'It continues in its present stage within two minutes. If it had failed there, that stage does not fail again, and the next stage needs an approval.',
-      }),
-  });
+/** One deployment after the other. A deployment that refuses does not stop the others. */
+async function runAct(cli: Cli, act: RolloutAct, options: ActOptions): Promise<number> {
+  const deployments = deploymentsOf(options.state, cli.env);
+  const [first, ...others] = deployments;
+  if (first !== undefined && others.length === 0) {
+    tell(cli.terminal, await actOn(first.state, act, options, cli));
+    tell(cli.terminal, act.effect);
+    tell(cli.terminal, `State: ${first.state.place}.`);
+    return 0;
+  }
+  let failed = 0;
+  for (const { state } of deployments) {
+    try {
+      tell(cli.terminal, `${state.place}: ${await actOn(state, act, options, cli)}`);
+    } catch (error) {
+      if (!(error instanceof BerthError)) throw error;
+      failed += 1;
+      tell(cli.terminal, `${state.place}: ${error.message} [${error.code}]`);
+    }
+  }
+  if (failed < deployments.length) tell(cli.terminal, act.effect);
+  if (failed > 0) tell(cli.terminal, `${failed} of ${deployments.length} deployments were not changed.`);
+  return failed > 0 ? 1 : 0;
 }
 
-/** `berth rollouts abort`: the rollout ends, and devices keep what they have. */
-export function registerAbort(rollouts: CommandGroup): void {
-  rollouts.command({
-    name: 'abort',
-    description: 'end a rollout; devices keep what they have',
-    example: 'berth rollouts abort battery-saver --reason "replaced by another policy"',
-    inputs: INPUTS,
-    run: (cli, { policy, reason: why }) =>
-      act(cli, policy, why, abortRollout, {
-        done: 'is aborted',
-        effect:
-          'No further device gets the content until the fleet file has another one. Devices that have it keep it. To give back the earlier values, run "berth rollouts rollback".',
-      }),
-  });
-}
-
-/** `berth rollouts rollback`: devices get back the values from before the rollout. */
-export function registerRollback(rollouts: CommandGroup): void {
-  rollouts.command({
-    name: 'rollback',
-    description: 'give back the values from before a rollout',
-    example: 'berth rollouts rollback battery-saver --reason "devices run hot"',
-    inputs: BACK_INPUTS,
-    run: (cli, { policy, reason: why, inStages }) =>
-      act(cli, policy, why, (control, of, by) => rollBack(control, of, by, inStages), {
-        done: 'is rolled back',
-        effect:
-          'Devices get back the values from before the rollout, within the budgets of their hubs. Values that another writer has changed since stay, and are listed as contested. No device gets the content until the fleet file has another one.',
-      }),
-  });
-}
-
-async function act(
-  { terminal, env, now }: Cli,
-  name: string,
-  why: string,
-  change: (control: Control, policy: RolloutPolicy, by: Act) => ActionResult,
-  { done, effect }: { readonly done: string; readonly effect: string },
-): Promise<number> {
-  const state = openState(env);
+/** What was done, in a sentence. */
+async function actOn(
+  state: State,
+  act: RolloutAct,
+  { policy: name, reason: why, inStages = false }: ActOptions,
+  { now }: Cli,
+): Promise<string> {
   const policy = policyInRollout(await fleetInForce(state), name);
-  const by: Act = { author: await state.author(), reason: why, at: now() };
-  await changeRollout(state, name, (control) => change(control, policy, by));
-  tell(terminal, `The rollout of the policy ${name} ${done}, by ${by.author}: ${why}.`);
-  tell(terminal, effect);
-  tell(terminal, `State: ${state.place}.`);
-  return 0;
+  const author = await state.author();
+  const before = await state.control.read();
+  await act.check?.(state, policy, author, before);
+  const done = act.done(policy, before);
+  const by: Act = { author, reason: why, at: now() };
+  await changeRollout(state, name, (row) => act.change(row, policy, by, inStages));
+  return `${done}, by ${author}: ${why}.`;
 }

@@ -4,7 +4,7 @@ import type { Cli } from '../shell/cli.ts';
 import type { CommandGroup } from '../shell/command-line.ts';
 import { type Given, JSON_OUTPUT } from '../shell/inputs.ts';
 import { printable } from '../shell/printable.ts';
-import { fleetInForce, openState } from '../shell/state.ts';
+import { fleetInForce } from '../shell/state.ts';
 import {
   count,
   moment,
@@ -16,7 +16,10 @@ import {
   span,
   tell,
 } from '../shell/terminal.ts';
+import { DEPLOYMENTS, deploymentsOf } from './deployments.ts';
 import { overviewsOf } from './rollout-state.ts';
+
+const INPUTS = { ...DEPLOYMENTS, ...JSON_OUTPUT };
 
 /** `berth rollouts list`: every rollout in stages of the fleet file in force. */
 export function registerListRollouts(rollouts: CommandGroup): void {
@@ -24,30 +27,39 @@ export function registerListRollouts(rollouts: CommandGroup): void {
     name: 'list',
     description: 'show every rollout in stages',
     example: 'berth rollouts list',
-    inputs: JSON_OUTPUT,
+    inputs: INPUTS,
     run: listRollouts,
   });
 }
 
 async function listRollouts(
   { terminal, env, now }: Cli,
-  { json }: Given<typeof JSON_OUTPUT>,
+  { state: states, json }: Given<typeof INPUTS>,
 ): Promise<number> {
-  const state = openState(env);
-  const fleet = await fleetInForce(state);
-  const overviews = await overviewsOf(state, fleet, await state.control.read(), env, now());
-  tell(terminal, `State: ${state.place}. Fleet file: revision ${shortRevision(fleet.revision)}.`);
+  const deployments = await Promise.all(
+    deploymentsOf(states, env).map(async (deployment) => {
+      const { state } = deployment;
+      const fleet = await fleetInForce(state);
+      const rollouts = await overviewsOf(deployment, fleet, await state.control.read(), now());
+      return { place: state.place, revision: fleet.revision, rollouts };
+    }),
+  );
+  for (const { place, revision } of deployments)
+    tell(terminal, `State: ${place}. Fleet file: revision ${shortRevision(revision)}.`);
   if (json) {
-    sayJson(terminal, { revision: fleet.revision, rollouts: overviews });
+    const [{ place: _, ...only } = { place: '' }] = deployments;
+    sayJson(terminal, states.length === 0 ? only : { deployments });
     return 0;
   }
-  if (overviews.length === 0) {
+  if (deployments.every(({ rollouts }) => rollouts.length === 0)) {
     say(terminal, 'The fleet file has no rollouts in stages.');
     return 0;
   }
+  const hasSeveral = deployments.length > 1;
   sayTable(
     terminal,
     [
+      ...(hasSeveral ? ['state tables'] : []),
       'policy',
       'rollout',
       'stage',
@@ -58,7 +70,9 @@ async function listRollouts(
       right('lost'),
       'note',
     ],
-    overviews.map((overview) => row(overview, now())),
+    deployments.flatMap(({ place, rollouts }) =>
+      rollouts.map((overview) => [...(hasSeveral ? [place] : []), ...row(overview, now())]),
+    ),
   );
   return 0;
 }

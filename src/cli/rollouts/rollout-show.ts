@@ -3,12 +3,13 @@ import type { Cli } from '../shell/cli.ts';
 import type { CommandGroup } from '../shell/command-line.ts';
 import { type Given, JSON_OUTPUT, requiredText } from '../shell/inputs.ts';
 import { printable } from '../shell/printable.ts';
-import { fleetInForce, openState } from '../shell/state.ts';
-import { count, moment, right, say, sayJson, sayTable, tell } from '../shell/terminal.ts';
+import { fleetInForce } from '../shell/state.ts';
+import { count, moment, right, say, sayJson, sayTable, type Terminal, tell } from '../shell/terminal.ts';
+import { DEPLOYMENTS, deploymentsOf } from './deployments.ts';
 import { noteOf } from './rollout-list.ts';
 import { overviewsOf, policyInRollout } from './rollout-state.ts';
 
-const INPUTS = { '<policy>': requiredText('name of the policy'), ...JSON_OUTPUT };
+const INPUTS = { '<policy>': requiredText('name of the policy'), ...DEPLOYMENTS, ...JSON_OUTPUT };
 
 /** `berth rollouts show`: the stages of one rollout. */
 export function registerShowRollout(rollouts: CommandGroup): void {
@@ -23,36 +24,43 @@ export function registerShowRollout(rollouts: CommandGroup): void {
 
 async function showRollout(
   { terminal, env, now }: Cli,
-  { policy: name, json }: Given<typeof INPUTS>,
+  { policy, state: states, json }: Given<typeof INPUTS>,
 ): Promise<number> {
-  const state = openState(env);
-  const fleet = await fleetInForce(state);
-  const policy = policyInRollout(fleet, name);
-  const overviews = await overviewsOf(state, fleet, await state.control.read(), env, now());
-  const overview = overviews.find((each) => each.policy === name);
-  tell(terminal, `State: ${state.place}. Each deployment has its own rollout.`);
-  if (overview === undefined) {
-    say(terminal, `The policy ${name} has no stages. "berth policies" shows its rollout.`);
-    return 0;
+  const shown = [];
+  for (const deployment of deploymentsOf(states, env)) {
+    const { state } = deployment;
+    const fleet = await fleetInForce(state);
+    policyInRollout(fleet, policy);
+    const overviews = await overviewsOf(deployment, fleet, await state.control.read(), now());
+    const overview = overviews.find((each) => each.policy === policy);
+    tell(terminal, `State: ${state.place}. Each deployment has its own rollout.`);
+    shown.push({ place: state.place, rollout: overview ?? null });
+    if (json) continue;
+    if (overview === undefined)
+      say(terminal, `The policy ${policy} has no stages. "berth policies" shows its rollout.`);
+    else sayRollout(terminal, overview, states);
   }
-  if (json) {
-    const { gate, onFailure, approvers } = policy.rollout;
-    sayJson(terminal, { ...overview, gate, onFailure, approvers });
-    return 0;
-  }
-  const note = noteOf(overview);
-  say(terminal, `${name}: ${overview.status}${note === '' ? '' : ` (${note})`}`);
-  sayStages(terminal, overview);
-  for (const { stage, author, at, reason } of overview.approvals) {
-    say(terminal, `Stage ${stage} was approved ${moment(at)} by ${printable(author)}: ${printable(reason)}.`);
-  }
-  if (overview.waitsFor !== undefined) {
-    say(terminal, `To begin stage ${overview.waitsFor.stage}: berth rollouts approve ${name} --reason TEXT`);
-  }
+  if (json) sayJson(terminal, states.length === 0 ? (shown[0]?.rollout ?? null) : { deployments: shown });
   return 0;
 }
 
-function sayStages(terminal: Cli['terminal'], { stages }: RolloutOverview): void {
+function sayRollout(terminal: Terminal, overview: RolloutOverview, states: readonly string[]): void {
+  const { policy, status, stage: present, gateWaits, waitsFor } = overview;
+  const note = noteOf(overview);
+  say(terminal, `${policy}: ${status}${note === '' ? '' : ` (${note})`}`);
+  sayStages(terminal, overview);
+  if (gateWaits !== undefined && present !== undefined)
+    say(terminal, `Stage ${present.name} is not done: ${gateWaits}.`);
+  for (const { stage, author, at, reason } of overview.approvals) {
+    say(terminal, `Stage ${stage} was approved ${moment(at)} by ${printable(author)}: ${printable(reason)}.`);
+  }
+  if (waitsFor !== undefined) {
+    const where = states.length === 0 ? '' : ' --state URI';
+    say(terminal, `To begin stage ${waitsFor.stage}: berth rollouts approve ${policy} --reason TEXT${where}`);
+  }
+}
+
+function sayStages(terminal: Terminal, { stages }: RolloutOverview): void {
   sayTable(
     terminal,
     [

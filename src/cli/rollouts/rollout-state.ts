@@ -2,11 +2,11 @@ import type { Control } from '../../control/control.ts';
 import type { ActionResult, RolloutPolicy } from '../../control/rollout-actions.ts';
 import { BerthError } from '../../errors.ts';
 import { type Fleet, hostsOf, type Policy } from '../../fleet/fleet.ts';
-import { type Environment, stamp } from '../../settings/settings.ts';
 import { type RolloutOverview, rolloutOverviews } from '../../sync/resync/rollout-overview.ts';
 import type { EpochMs } from '../../time/epoch-ms.ts';
 import { knownPolicy } from '../shell/known.ts';
 import type { State } from '../shell/state.ts';
+import type { Deployment } from './deployments.ts';
 
 /** A policy of the fleet file in force that has a rollout. */
 export type PolicyInRollout = Policy & RolloutPolicy;
@@ -44,13 +44,12 @@ export async function changeRollout(
 
 /** The rollouts in stages, with the counts of the hubs of this deployment. */
 export async function overviewsOf(
-  state: State,
+  { state, stamp }: Deployment,
   fleet: Fleet,
   control: Control,
-  env: Environment,
   now: EpochMs,
 ): Promise<readonly RolloutOverview[]> {
-  const hosts = hostsOf(fleet, stamp(env));
+  const hosts = hostsOf(fleet, stamp);
   const counted = await Promise.all(
     hosts.map(async (host) => [host, await state.twins.counts(host)] as const),
   );

@@ -1,11 +1,6 @@
 import type { CommandGroup } from '../shell/command-line.ts';
-import {
-  registerAbort,
-  registerPauseRollout,
-  registerResumeRollout,
-  registerRollback,
-} from './rollout-act.ts';
-import { registerApprove } from './rollout-approve.ts';
+import { registerAct } from './rollout-act.ts';
+import { ROLLOUT_ACTS } from './rollout-acts.ts';
 import { registerListRollouts } from './rollout-list.ts';
 import { registerShowRollout } from './rollout-show.ts';
 
@@ -17,9 +12,5 @@ export function registerRollouts(berth: CommandGroup): void {
   );
   registerListRollouts(rollouts);
   registerShowRollout(rollouts);
-  registerPauseRollout(rollouts);
-  registerResumeRollout(rollouts);
-  registerApprove(rollouts);
-  registerAbort(rollouts);
-  registerRollback(rollouts);
+  for (const act of ROLLOUT_ACTS) registerAct(rollouts, act);
 }

@@ -25,8 +25,28 @@ export function sayError(terminal: Terminal, error: BerthError, isJson: boolean)
   }
 }
 
+/**
+ * Writes the error with which a command has ended, and returns its exit code. The standard output has one JSON object: the
+ * result, or the error if there is no result.
+ *
+ * @param writes how often the command has written to the standard output
+ */
+export function sayFailure(
+  terminal: Terminal,
+  argv: readonly string[],
+  error: unknown,
+  writes: () => number,
+): number {
+  const isJson = asksForJson(argv) && writes() === 0;
+  if (!(error instanceof BerthError)) console.error(error instanceof Error ? error.stack : error);
+  if (error instanceof BerthError || isJson) {
+    sayError(terminal, error instanceof BerthError ? error : defect(error), isJson);
+  }
+  return 1;
+}
+
 /** For an error that is a bug in Berth. */
-export function defect(error: unknown): BerthError {
+function defect(error: unknown): BerthError {
   const what = error instanceof Error ? error.message : String(error);
   return new BerthError('BERTH_DEFECT', `The command failed: ${what}`);
 }

@@ -1,4 +1,5 @@
 import type { EpochMs } from '../../time/epoch-ms.ts';
+import type { StageForecast } from '../../what-if/stage-forecast.ts';
 import type { Apart } from '../../what-if/try-twin.ts';
 import type { HubWrites, PolicyReport, TwinReport } from '../../what-if/twin-report.ts';
 import { pauseReason } from '../../what-if/twin-report.ts';
@@ -22,7 +23,10 @@ export function sayTwinReport(terminal: Terminal, report: TwinReport, compared: 
   sayWrites(terminal, report);
   if (policies.length > 0) sayPolicies(terminal, policies, now);
   sayStatuses(terminal, report.statuses);
-  for (const policy of policies) sayPatches(terminal, policy);
+  for (const policy of policies) {
+    sayStages(terminal, policy);
+    sayPatches(terminal, policy);
+  }
   sayProblems(terminal, policies);
   sayWarnings(terminal, warnings);
 }
@@ -175,19 +179,59 @@ function sayStatuses(terminal: Terminal, { unchanged, changed }: TwinReport['sta
 
 function sayPatches(terminal: Terminal, { name, written, patches }: PolicyReport): void {
   if (patches.length === 0) return;
+  const isRolledOut = patches.some(({ reached }) => reached?.stage !== undefined);
   saySection(
     terminal,
-    ['  device', 'hub', 'path', 'before -> after'],
+    ['  device', 'hub', 'path', 'before -> after', ...(isRolledOut ? ['reached'] : [])],
     patches.flatMap((patch) => {
       const more = patch.changes.length - MOST_CHANGES;
       return [
         ...patch.changes
           .slice(0, MOST_CHANGES)
-          .map((change) => [`  ${twinText(patch)}`, patch.hub, change.path, changeText(change)]),
-        ...(more > 0 ? [[`  ${twinText(patch)}`, patch.hub, `and ${more} more`, '']] : []),
+          .map((change) => [
+            `  ${twinText(patch)}`,
+            patch.hub,
+            change.path,
+            changeText(change),
+            ...(isRolledOut ? [reachedText(patch.reached)] : []),
+          ]),
+        ...(more > 0
+          ? [[`  ${twinText(patch)}`, patch.hub, `and ${more} more`, '', ...(isRolledOut ? [''] : [])]]
+          : []),
       ];
     }),
     `${name} would write to ${plural(written, 'twin')}${written > patches.length ? ', such as' : ''}:`,
+  );
+}
+
+/** `stage tenth, after 2 h at the earliest, and an approval` */
+function reachedText(reached: StageForecast | undefined): string {
+  if (reached === undefined) return 'at once';
+  const { stage, afterMs, needsApproval, hasWindow } = reached;
+  return [
+    ...(stage === undefined ? [] : [`stage ${printable(stage)}`]),
+    earliestText(afterMs),
+    ...(needsApproval ? ['after an approval'] : []),
+    ...(hasWindow ? ['in its maintenance window'] : []),
+  ].join(', ');
+}
+
+function earliestText(afterMs: number): string {
+  return afterMs === 0 ? 'at once' : `after ${durationText(afterMs / 3_600_000)} at the earliest`;
+}
+
+/** How many twins each stage would write, and when it reaches the first of them. */
+function sayStages(terminal: Terminal, { name, stages }: PolicyReport): void {
+  if (stages.length === 0) return;
+  saySection(
+    terminal,
+    ['  stage', right('twins'), 'reached'],
+    stages.map(({ name: stage, written, afterMs, needsApproval }) => [
+      `  ${printable(stage)}`,
+      count(written),
+      `${earliestText(afterMs)}${needsApproval ? ', after an approval' : ''}`,
+    ]),
+    `The stages of ${name}, with the twins that each would write. Gates come on top:`,
   );
 }
 

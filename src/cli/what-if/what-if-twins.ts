@@ -34,6 +34,7 @@ export async function whatIfTwins({ terminal, env, now }: Cli, options: TwinsQue
     against,
     hosts: new Set(hosts),
     untrusted: new Set(Object.keys(control.untrusted)),
+    control,
     now: now(),
   };
 

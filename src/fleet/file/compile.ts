@@ -22,6 +22,7 @@ import type { Rollout } from '../rollout.ts';
 import type { FleetFile, HubFile, LayerFile, PolicyFile, RuleFile } from '../schema.ts';
 import { compileRollout } from './compile-rollout.ts';
 import { compileEdge } from './edge/compile-edge.ts';
+import { reportedReads } from './reported-reads.ts';
 
 /**
  * Default of `cooldown` if a policy depends on `reported`, so that reports that change quickly do not cause
@@ -171,14 +172,16 @@ function compileTwins(
   rollout: Rollout | undefined,
 ): Twins {
   const policies = file.policies.map((policy) => compilePolicy(policy, rollout));
+  const scope = expression(file.scope, 'twin');
   return {
-    scope: expression(file.scope, 'twin'),
+    scope,
     redact,
     layers,
     resendsInitial: file.resendInitial,
     policies,
     components: new Map(Object.entries(models).map(([id, names]) => [id, new Set(names)])),
     trackedPaths: distinct(policies.flatMap((policy) => policy.leaves.map((leaf) => leaf.path))),
+    reportedReads: reportedReads({ scope, policies }),
     previous: new Map(),
     fight: {
       writes: file.fight.writes,

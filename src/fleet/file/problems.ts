@@ -96,7 +96,7 @@ function remedy(issue: z.core.$ZodIssue, value: unknown, text: string): string {
     case 'too_big':
       return issue.origin === 'array' || issue.origin === 'string'
         ? `is too long: at most ${issue.maximum}`
-        : `is ${text}: write a number of at most ${issue.maximum}`;
+        : `is ${text}: write a number ${issue.inclusive === false ? 'below' : 'of at most'} ${issue.maximum}`;
     case 'invalid_key':
       return issue.issues[0]?.message ?? 'has a name that is not allowed';
     case 'invalid_union':

@@ -1,9 +1,11 @@
+import { presentGate } from '../../control/advance.ts';
 import type { Control, RolloutState } from '../../control/control.ts';
 import { elapsedSince } from '../../control/elapsed.ts';
 import { presentStage } from '../../control/present-stage.ts';
+import { approvableStage } from '../../control/rollout-actions.ts';
 import { stageCountsOf } from '../../control/stage-counts.ts';
 import type { Fleet, Policy } from '../../fleet/fleet.ts';
-import { leastTime, type Rollout } from '../../fleet/rollout.ts';
+import { leastTime, type Rollout, type RolloutGate } from '../../fleet/rollout.ts';
 import type { HostName } from '../../iot-hub/host-name.ts';
 import { ownEntry } from '../../json/json.ts';
 import { type StageCounts, takingPart } from '../../rollout/gate.ts';
@@ -30,6 +32,14 @@ export type RolloutStatus =
 export interface StageOverview extends StageCounts {
   readonly name: string;
   readonly status: 'done' | 'running' | 'later';
+  /** The condition of its devices, as the file has it. Undefined: the stage holds a share of all devices. */
+  readonly where: string | undefined;
+  /** Of all devices, from 0 to 1, with the stages before. 0 for a stage with a condition. */
+  readonly share: number;
+  /** Its least time. */
+  readonly leastMs: number;
+  /** It begins only after an approval. */
+  readonly isApproved: boolean;
   /** Devices that showed life before their first write, or are not written yet. */
   readonly takePart: number;
   /** Devices that got the content. */
@@ -46,6 +56,13 @@ export interface RolloutOverview {
   /** The present stage, and since when. */
   readonly stage: { readonly name: string; readonly since: EpochMs } | undefined;
   readonly waitsFor: RolloutState['waitsFor'];
+  /** Why the present stage is not done yet, by the present counts. Undefined: no stage runs, or its gate passes. */
+  readonly gateWaits: string | undefined;
+  /** The stage that an approval would allow now. */
+  readonly approvable: string | undefined;
+  readonly gate: RolloutGate;
+  readonly onFailure: Rollout['onFailure'];
+  readonly approvers: readonly string[];
   readonly pause: RolloutState['pause'];
   readonly end: RolloutState['end'];
   readonly approvals: RolloutState['approvals'];
@@ -85,22 +102,37 @@ function overviewOf(
       endsAt = plus(now, Math.max(0, leastTime(stage) - elapsed));
     } else if (endsAt !== undefined) endsAt = plus(endsAt, leastTime(stage));
     const counts = countsOf(policy, stage.name, counted);
+    const { where, share, isApproved } = stage;
     const { pending, inSync, rejected, contested, lost, silent } = counts;
     return {
       name: stage.name,
       status: isDone ? 'done' : isRunning ? 'running' : 'later',
+      where: where?.source,
+      share,
+      leastMs: leastTime(stage),
+      isApproved,
       takePart: takingPart(counts),
       reached: pending + inSync + rejected + contested + lost + silent,
       ...counts,
       endsAt: isDone ? undefined : endsAt,
     };
   });
+  const status = statusOf(state, present.kind);
+  const gate =
+    status === 'running'
+      ? presentGate(control, policy, rollout, (stage) => countsOf(policy, stage, counted), now)
+      : undefined;
   return {
     policy: policy.name,
     content: policy.hash,
-    status: statusOf(state, present.kind),
+    status,
     stage: running && { name: running.name, since: running.since },
     waitsFor: state?.waitsFor,
+    gateWaits: gate === undefined || gate.kind === 'pass' ? undefined : gate.why,
+    approvable: approvableStage(control, { ...policy, rollout }),
+    gate: rollout.gate,
+    onFailure: rollout.onFailure,
+    approvers: rollout.approvers,
     pause: state?.pause,
     end: state?.end,
     approvals: state?.approvals ?? [],

@@ -59,7 +59,10 @@ function echoService(name: string, host: string, taken: string[]) {
                 for (const text of ['1', '2', '3'])
                   outbox.send({
                     message: rhea.message.encode(data(text)),
-                    settled: (outcome) => outcomes.push(outcome),
+                    settled: (outcome) => {
+                      outcomes.push(outcome);
+                      return undefined;
+                    },
                   });
                 return undefined;
               },

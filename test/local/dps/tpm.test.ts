@@ -1,7 +1,9 @@
+import { createHmac } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { Client } from 'azure-iot-device';
 import { Mqtt } from 'azure-iot-device-mqtt';
-import { endorsementKeyOf, registerWithTpm } from '../../../local/devices/tpm-device.ts';
+import type { RegistrationResult } from 'azure-iot-provisioning-device';
+import { createTpmSecurity, endorsementKeyOf, registerWithTpm } from '../../../local/devices/tpm-device.ts';
 import type { Enrollment } from '../../../local/dps/index.ts';
 import { createSimulatedTpm, generateTpmKeys } from '../../../local/tpm/index.ts';
 import { testKey, WEU } from '../iot-hub/local-hubs.ts';
@@ -127,6 +129,41 @@ describe('a device with a TPM', () => {
     ]);
     expect(webhook.requests[0].deviceRuntimeContext).not.toHaveProperty('symmetricKey');
     await webhook.close();
+  });
+});
+
+describe.each(['amqp', 'amqp-ws'] as const)('a device with a TPM over %s', (over) => {
+  const registering = (dps: LocalDps, device: ReturnType<typeof createSimulatedTpm>, id = 'tpm-1') =>
+    dps.register(id, { over, security: createTpmSecurity(id, device) });
+
+  test('registers, and its hub gets the key that its TPM has opened', async () => {
+    const dps = await start(enrolled());
+    const device = createSimulatedTpm(keys);
+
+    const result = (await registering(dps, device)) as unknown as {
+      readonly registrationState: RegistrationResult;
+    };
+
+    expect(result.registrationState).toMatchObject({ assignedHub: WEU, deviceId: 'tpm-1' });
+    const hubKey = dps.hubs.provisioning(WEU)?.read('tpm-1')?.authentication as {
+      readonly symmetricKey: { readonly primaryKey: string };
+    };
+    const text = Buffer.from('data');
+    expect(device.sign(text)).toEqual(
+      createHmac('sha256', Buffer.from(hubKey.symmetricKey.primaryKey, 'base64')).update(text).digest(),
+    );
+  });
+
+  test.each([
+    ['has another endorsement key', 'tpm-1', other, '401002'],
+    ['is not enrolled', 'tpm-2', keys, '404201'],
+  ])('is refused with a code if it %s', async (_, id, used, code) => {
+    const dps = await start(enrolled());
+
+    await expect(registering(dps, createSimulatedTpm(used), id)).rejects.toMatchObject({
+      description: expect.stringContaining(code),
+    });
+    expect(dps.dps.registrations()).toEqual([]);
   });
 });
 

@@ -1,12 +1,21 @@
+import { X509Certificate } from 'node:crypto';
 import { request } from 'node:http';
 import { Agent, type AgentOptions } from 'node:https';
 import { connect, createServer, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { SharedAccessSignature } from 'azure-iot-common';
-import { Client, ModuleClient, type Twin } from 'azure-iot-device';
+import { type AuthenticationProvider, SharedAccessSignature } from 'azure-iot-common';
+import {
+  Client,
+  ModuleClient,
+  SharedAccessKeyAuthenticationProvider,
+  type Twin,
+  X509AuthenticationProvider,
+} from 'azure-iot-device';
 import { Amqp, AmqpWs } from 'azure-iot-device-amqp';
 import { Mqtt, MqttWs } from 'azure-iot-device-mqtt';
-import { Registry } from 'azure-iothub';
+import { Registry, Client as ServiceClient } from 'azure-iothub';
+import { Amqp as ServiceAmqp } from 'azure-iothub/dist/amqp.js';
+import { AmqpWs as ServiceAmqpWs } from 'azure-iothub/dist/amqp_ws.js';
 import { type AmqpServer, startAmqp } from '../../../local/amqp/index.ts';
 import { azureWebSockets } from '../../../local/azure-web-sockets.ts';
 import { type CertificateAuthority, type KeyedCertificate, openAuthority } from '../../../local/ca/index.ts';
@@ -18,6 +27,7 @@ import {
   type IotHubs,
   type LocalIotHubsOptions,
 } from '../../../local/iot-hub/index.ts';
+import { builtInPolicies } from '../../../local/iot-hub/model/access-policy.ts';
 import { listen } from '../../../local/listen.ts';
 import { type MqttServer, startMqtt } from '../../../local/mqtt/index.ts';
 
@@ -46,6 +56,8 @@ export interface LocalHubs {
     readonly mqtt: number;
     readonly amqps: number;
   };
+  /** The port of MQTT whose connections `dropConnections` cuts. */
+  readonly relayedMqtt: number;
   readonly log: string[];
   registry(host: string, key?: string): Registry;
   /** @param proof the key of the device, or its certificate. */
@@ -62,11 +74,20 @@ export interface LocalHubs {
     proof: string | KeyedCertificate,
     transport?: TransportName,
   ): Promise<ModuleClient>;
+  /** A service client over AMQP, as the policy `service` unless another one is named. It is closed with the hubs. */
+  service(host: string, options?: ServiceOptions): ServiceClient;
   /** A raw call of the service API over plain http, as `IOT_ENDPOINT` makes it. */
   call(method: string, path: string, options?: CallOptions): Promise<Answer>;
   /** Cuts all connections of devices, as a failing network does. */
   dropConnections(): void;
   close(): Promise<void>;
+}
+
+export interface ServiceOptions {
+  readonly policy?: string;
+  /** Default: the key of the policy `service`. */
+  readonly key?: string;
+  readonly isWebSocket?: boolean;
 }
 
 export interface CallOptions {
@@ -108,6 +129,7 @@ export async function startLocalHubs(options: Partial<LocalIotHubsOptions> = {})
       events.push({ ...event, host, body, raw: event.body });
     },
     log,
+    authorities: [authority.root],
     ...options,
   });
   const certificate = authority.server;
@@ -124,11 +146,10 @@ export async function startLocalHubs(options: Partial<LocalIotHubsOptions> = {})
   };
   const agents: Agent[] = [];
   const clients: (Client | ModuleClient)[] = [];
-  const shown = (proof: string | KeyedCertificate) =>
-    typeof proof === 'string' ? `SharedAccessKey=${proof}` : 'x509=true';
+  const services: ServiceClient[] = [];
   const gateway = (transport: TransportName) => {
     const isWebSocket = transport === 'MqttWs' || transport === 'AmqpWs';
-    return `GatewayHostName=localhost${isWebSocket ? '' : `:${relays[transport].port}`}`;
+    return isWebSocket ? 'localhost' : `localhost:${relays[transport].port}`;
   };
   const prepare = async (
     client: Client | ModuleClient,
@@ -154,6 +175,7 @@ export async function startLocalHubs(options: Partial<LocalIotHubsOptions> = {})
     events,
     log: lines,
     ports: { https: https.port, http: http.port, mqtt: mqtt.port, amqps: amqp.port },
+    relayedMqtt: relays.Mqtt.port,
     registry(host, key = DEVELOPMENT_SERVICE_KEY) {
       const registry = Registry.fromConnectionString(
         `HostName=${host};SharedAccessKeyName=iothubowner;SharedAccessKey=${key}`,
@@ -165,19 +187,29 @@ export async function startLocalHubs(options: Partial<LocalIotHubsOptions> = {})
       return registry;
     },
     async device(host, deviceId, proof, transport = 'Mqtt') {
-      const client = Client.fromConnectionString(
-        `HostName=${host};DeviceId=${deviceId};${shown(proof)};${gateway(transport)}`,
+      const client = Client.fromAuthenticationProvider(
+        providerOf({ host, deviceId, gatewayHostName: gateway(transport) }, proof),
         TRANSPORTS[transport],
       );
       await prepare(client, proof, transport);
       return client;
     },
     async module(host, deviceId, moduleId, proof, transport = 'Mqtt') {
-      const client = ModuleClient.fromConnectionString(
-        `HostName=${host};DeviceId=${deviceId};ModuleId=${moduleId};${shown(proof)};${gateway(transport)}`,
+      const client = ModuleClient.fromAuthenticationProvider(
+        providerOf({ host, deviceId, moduleId, gatewayHostName: gateway(transport) }, proof),
         TRANSPORTS[transport],
       );
       await prepare(client, proof, transport);
+      return client;
+    },
+    service(host, { policy = 'service', key, isWebSocket = false } = {}) {
+      const secret = key ?? builtInPolicies().find(({ keyName }) => keyName === policy)?.key;
+      const client = ServiceClient.fromConnectionString(
+        `HostName=${host};SharedAccessKeyName=${policy};SharedAccessKey=${secret}`,
+        isWebSocket ? ServiceAmqpWs : ServiceAmqp,
+      );
+      redirect(client, { host, isWebSocket, ca: authority.root, amqp: amqp.port, https: https.port });
+      services.push(client);
       return client;
     },
     call: (method, path, options = {}) => callService(http.port, method, path, options),
@@ -185,13 +217,56 @@ export async function startLocalHubs(options: Partial<LocalIotHubsOptions> = {})
       for (const relay of Object.values(relays)) relay.drop();
     },
     async close() {
-      await Promise.all(clients.map((client) => client.close().catch(() => {})));
+      await Promise.all([...clients, ...services].map((client) => client.close().catch(() => {})));
       for (const agent of agents) agent.destroy();
       for (const relay of Object.values(relays)) await relay.close();
       await Promise.all(servers.map((server) => server.close()));
       hubs.close();
     },
   };
+}
+
+/** Makes a service client connect to a local port. The SDK has no option for this. */
+function redirect(
+  client: ServiceClient,
+  {
+    host,
+    isWebSocket,
+    ca,
+    amqp,
+    https,
+  }: { host: string; isWebSocket: boolean; ca: string; amqp: number; https: number },
+): void {
+  // biome-ignore lint/suspicious/noExplicitAny: the transport is private
+  const transport = (client as any)._transport;
+  const connect = transport._amqp.connect.bind(transport._amqp);
+  transport._amqp.connect = (config: object, done: unknown) =>
+    connect(
+      isWebSocket
+        ? { ...config, uri: `wss://localhost:${https}/$iothub/websocket`, sslOptions: { ca } }
+        : {
+            ...config,
+            sslOptions: { ca },
+            policyOverride: { host: 'localhost', port: amqp, hostname: host, servername: host },
+          },
+      done,
+    );
+}
+
+interface Caller {
+  readonly host: string;
+  readonly deviceId: string;
+  readonly moduleId?: string;
+  readonly gatewayHostName: string;
+}
+
+function providerOf(caller: Caller, proof: string | KeyedCertificate): AuthenticationProvider {
+  if (typeof proof !== 'string') return new X509AuthenticationProvider(caller);
+  const { host, deviceId, moduleId, gatewayHostName } = caller;
+  const module = moduleId === undefined ? '' : `;ModuleId=${moduleId}`;
+  return SharedAccessKeyAuthenticationProvider.fromConnectionString(
+    `HostName=${host};DeviceId=${deviceId}${module};SharedAccessKey=${proof};GatewayHostName=${gatewayHostName}`,
+  );
 }
 
 /** Connects to another port than the one that the client asks for. */
@@ -308,4 +383,9 @@ export function report(twin: Twin, patch: object): Promise<void> {
 /** A symmetric key for tests: 32 bytes of one value. */
 export function testKey(byte: number): string {
   return Buffer.alloc(32, byte).toString('base64');
+}
+
+/** The SHA-1 thumbprint of the first certificate in a PEM, as identities hold it. */
+export function thumbprintOf(pem: string): string {
+  return new X509Certificate(pem).fingerprint.replaceAll(':', '');
 }

@@ -1,10 +1,9 @@
-import { X509Certificate } from 'node:crypto';
 import { once } from 'node:events';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { NoRetry } from 'azure-iot-common';
 import { Message } from 'azure-iot-device';
 import WebSocket from 'ws';
-import { type LocalHubs, report, startLocalHubs, testKey, until, WEU } from './local-hubs.ts';
+import { type LocalHubs, report, startLocalHubs, testKey, thumbprintOf, until, WEU } from './local-hubs.ts';
 
 const KEY = testKey(1);
 const MODULE_KEY = testKey(3);
@@ -121,7 +120,3 @@ describe('MQTT over WebSocket, through azure-iot-device', () => {
     );
   });
 });
-
-function thumbprintOf(pem: string): string {
-  return new X509Certificate(pem).fingerprint.replaceAll(':', '');
-}

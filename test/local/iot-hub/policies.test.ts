@@ -126,9 +126,7 @@ describe('what is not in the local hub', () => {
 
   test.each([
     ['POST', '/jobs/create'],
-    ['GET', '/digitaltwins/dev-1'],
-    ['POST', '/devices/dev-1/files'],
-    ['GET', '/messages/serviceBound/feedback'],
+    ['POST', '/twins/dev-1/streams/shell'],
     ['GET', '/$iothub/websocket'],
   ])('%s %s is answered so, without a look at the token', async (method, path) => {
     const answer = await local.call(method, path, { headers: { authorization: 'wrong' }, version: null });

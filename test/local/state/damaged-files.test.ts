@@ -9,6 +9,7 @@ import { openRegistrations } from '../../../local/dps/registration/registration.
 import { openConfigurations } from '../../../local/iot-hub/hub/configuration-store.ts';
 import { openDeviceStore } from '../../../local/iot-hub/hub/device-store.ts';
 import { openJobs } from '../../../local/iot-hub/hub/job-store.ts';
+import { openServiceQueue } from '../../../local/iot-hub/hub/service-queue.ts';
 import { temporaryFolder } from '../../support/temporary-folder.ts';
 
 let directory: string;
@@ -49,6 +50,11 @@ const JOURNALS: readonly (readonly [string, (file: string) => { close(): void },
       { device: { deviceId: 'd', jobId: 'j', status: 'lost' } },
       { remove: 1 },
     ],
+  ],
+  [
+    'hub.feedback.jsonl',
+    (file) => openServiceQueue(file, Date.now),
+    [{ put: { id: 'm', body: {} } }, { put: { id: 'm', body: '[]', enqueuedAt: 1, deliveryCount: -1 } }],
   ],
   [
     'registrations.jsonl',

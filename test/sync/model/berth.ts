@@ -32,11 +32,14 @@ interface Instance {
   readonly gate: WriteGate;
   readonly pauses: HubPauses;
   readonly shares: Map<string, HubBudget>;
+  /** How far its clock is ahead, or behind if it is negative, ms. */
+  readonly skewMs: number;
 }
 
 /** Berth, as instances that come, go and overlap, on the pure parts and on virtual time. */
 export class Berth {
   readonly #simulation: Simulation;
+  readonly #mostSkewMs: number;
   readonly #task: Task = { name: 'berth', isDead: false };
   /** How far each partition has been worked on. */
   readonly checkpoints: number[] = Array.from({ length: PARTITIONS }, () => 0);
@@ -50,8 +53,10 @@ export class Berth {
   /** What went wrong that never should. */
   readonly defects: string[] = [];
 
-  constructor(simulation: Simulation) {
+  /** @param mostSkewMs how far the clock of an instance may be from the true time. */
+  constructor(simulation: Simulation, mostSkewMs = 0) {
     this.#simulation = simulation;
+    this.#mostSkewMs = mostSkewMs;
     this.deploy(simulation.fleet);
     for (let partition = 0; partition < PARTITIONS; partition += 1) void this.#consume(partition);
     void this.#keepResyncing();
@@ -68,17 +73,23 @@ export class Berth {
     const { store, scheduler, random } = this.#simulation;
     this.#builds += 1;
     const build = `2026-11-23T00:00:${String(this.#builds).padStart(2, '0')}Z`;
-    const open = (): Instance => ({
-      fleet,
-      build,
-      memory: new RecordMemory(),
-      gate: new WriteGate(store.controlSeenBy(this.#task), build, () => scheduler.now),
-      pauses: new HubPauses(() => random.next()),
-      shares: new Map(),
-    });
+    const open = (): Instance => {
+      const skewMs = this.#mostSkewMs === 0 ? 0 : random.between(-this.#mostSkewMs, this.#mostSkewMs);
+      return {
+        fleet,
+        build,
+        memory: new RecordMemory(),
+        gate: new WriteGate(store.controlSeenBy(this.#task), build, () => plus(scheduler.now, skewMs)),
+        pauses: new HubPauses(() => random.next()),
+        shares: new Map(),
+        skewMs,
+      };
+    };
     const old = this.#instances.slice(0, random.between(0, 1));
-    this.#instances = [...old, open(), open()];
-    store.control = withPackage(store.control, build, fleet.twins.policies, scheduler.now, fleet.revision);
+    const first = open();
+    this.#instances = [...old, first, open()];
+    const since = plus(scheduler.now, first.skewMs);
+    store.control = withPackage(store.control, build, fleet.twins.policies, since, fleet.revision);
   }
 
   /** Only the newest package is left. */
@@ -108,7 +119,7 @@ export class Berth {
     const { random } = this.#simulation;
     const instance = random.pick(this.#instances);
     const task: Task = { name: `batch of ${partition}`, isDead: false };
-    const until = plus(this.#simulation.scheduler.now, BATCH_MS);
+    const until = plus(this.#nowOf(instance), BATCH_MS);
     const budget = this.#share(instance, `${partition}/${PARTITIONS}`, SYNC_PART / PARTITIONS);
     const work = async (): Promise<boolean> => {
       const context = this.#context(instance, task, budget, until);
@@ -154,9 +165,9 @@ export class Berth {
   }
 
   async #resync(instance: Instance, task: Task): Promise<boolean> {
-    const { store, scheduler } = this.#simulation;
-    const until = plus(scheduler.now, RESYNC_MS);
-    const mayGoOn = () => scheduler.now < until;
+    const { store } = this.#simulation;
+    const until = plus(this.#nowOf(instance), RESYNC_MS);
+    const mayGoOn = () => this.#nowOf(instance) < until;
     const shared = this.#context(instance, task, this.#share(instance, 'resync', RESYNC_PART), until);
     try {
       if ((await instance.gate.current()).isOutdated) return true;
@@ -199,7 +210,7 @@ export class Berth {
     const { store, scheduler, hub } = this.#simulation;
     const { gate, memory, pauses } = instance;
     const fleet = this.#simulation.withPrevious(instance.fleet);
-    const now = () => scheduler.now;
+    const now = () => this.#nowOf(instance);
     const watched = watchHubs(hub.portFor(task), { pauses, count: () => {}, now });
     return {
       fleet,
@@ -209,7 +220,8 @@ export class Berth {
       gate,
       redaction: NO_REDACTION,
       now,
-      hubNow: now,
+      // The hub's own clock is right.
+      hubNow: () => scheduler.now,
       count: () => {},
       warn: () => {},
     };
@@ -224,11 +236,15 @@ export class Berth {
       part,
       counts: store.countsSeenBy(this.#task),
       pauses: instance.pauses,
-      now: () => scheduler.now,
+      now: () => this.#nowOf(instance),
       wait: (ms) => scheduler.pause(ms, this.#task),
     });
     instance.shares.set(share, opened);
     return opened;
+  }
+
+  #nowOf({ skewMs }: Instance): EpochMs {
+    return plus(this.#simulation.scheduler.now, skewMs);
   }
 
   #expectOutage(error: unknown): void {

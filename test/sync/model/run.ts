@@ -13,17 +13,16 @@ import {
   parseInstant,
 } from '../../../src/time/instant.ts';
 import { adoptTwin } from '../../../src/twin/events/apply-event.ts';
-import { isTargetedModule } from '../../../src/twin/events/event.ts';
+import { modulesFollowed } from '../../../src/twin/events/event.ts';
 import { plan } from '../../../src/twin/plan/plan.ts';
 import { valueAt } from '../../../src/twin/snapshot/merge.ts';
 import { type Snapshot, unreadSnapshot } from '../../../src/twin/snapshot/snapshot.ts';
 import { twinKey } from '../../../src/twin/snapshot/twin.ts';
 import { Berth } from './berth.ts';
-import { NO_EVENT_FAULTS } from './event-log.ts';
-import { NO_CALL_FAULTS } from './model-hub.ts';
 import { hubAndDay } from './model-store.ts';
 import { Random } from './random.ts';
 import { type Behaviour, type Device, HOST, Simulation, START, VALUES } from './simulation.ts';
+import { beginTrouble, endTrouble, rateFrom } from './trouble.ts';
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
@@ -68,18 +67,11 @@ interface Paused {
 /** The eventful part. */
 async function live(simulation: Simulation, berth: Berth, random: Random): Promise<readonly Paused[]> {
   const { scheduler, log, hub, store } = simulation;
-  const rate = (most: number) => (random.chance(0.5) ? 0 : random.next() * most);
-  log.faults = {
-    duplicate: rate(0.2),
-    replay: rate(0.1),
-    coalesce: rate(0.3),
-    drop: random.chance(0.25) ? 0.15 : 0,
-  };
-  hub.faults = { error: rate(0.2), throttle: rate(0.2), timeout: rate(0.1) };
-  store.lostAnswers = rate(0.05);
-  berth.crashRate = rate(0.1);
-  berth.overlapRate = rate(0.3);
-  simulation.deafness = rate(0.4);
+  beginTrouble(simulation, berth, random, {
+    calls: { error: 0.2, throttle: 0.2, timeout: 0.1 },
+    drops: { events: 0.15, fleets: 0.25 },
+  });
+  simulation.deafness = rateFrom(random)(0.4);
   const pauses: Paused[] = [];
   for (let round = random.between(3, 8); round > 0; round -= 1) {
     await scheduler.runUntil(plus(scheduler.now, random.between(10_000, 3 * MINUTE)));
@@ -134,15 +126,7 @@ async function pauseAWhile(simulation: Simulation, random: Random): Promise<Paus
 /** No more faults and no more changes: everything that is to happen happens. */
 async function comeToRest(simulation: Simulation, berth: Berth): Promise<void> {
   const { scheduler, log, hub, store } = simulation;
-  simulation.isCalm = true;
-  log.faults = NO_EVENT_FAULTS;
-  hub.faults = NO_CALL_FAULTS;
-  hub.downUntil = 0;
-  store.awayUntil = 0;
-  store.lostAnswers = 0;
-  berth.crashRate = 0;
-  berth.overlapRate = 0;
-  berth.retireOld();
+  endTrouble(simulation, berth);
   // Of twins that have changed in the last half hour the audit does not trust what it finds.
   await scheduler.runUntil(plus(scheduler.now, 45 * MINUTE));
   if (log.dropped > 0) {
@@ -301,7 +285,7 @@ function checkAgainstFirstLook(simulation: Simulation, device: Device): readonly
   const twin = hub.twin(device.id);
   const known = store.known(device.id);
   const { moduleId } = device.id;
-  if (moduleId !== undefined && !isTargetedModule(moduleId, fleet.twins.policies)) return [];
+  if (moduleId !== undefined && !modulesFollowed(fleet).has(moduleId)) return [];
   if (twin === undefined || known.kind !== 'snapshot') return [];
   const now = scheduler.now;
   const first = adoptTwin(unreadSnapshot(device.id, NEVER, ''), twin, NEVER, fleet.twins.trackedPaths);
@@ -356,7 +340,7 @@ function checkTwin(simulation: Simulation, device: Device): readonly string[] {
   const twin = hub.twin(device.id);
   const known = store.known(device.id);
   const { moduleId } = device.id;
-  if (moduleId !== undefined && !isTargetedModule(moduleId, fleet.twins.policies)) return [];
+  if (moduleId !== undefined && !modulesFollowed(fleet).has(moduleId)) return [];
   if (twin === undefined) {
     return known.kind === 'snapshot' ? [`${name} was deleted, and Berth does not know`] : [];
   }
