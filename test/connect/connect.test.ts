@@ -175,12 +175,25 @@ dps-berth-abc (DPS)
     });
   });
 
+  test('says before the first deployment that nothing is deployed, and does not prevent it; drift fails', async () => {
+    const other = { AZURE_RESOURCE_GROUP: 'rg-other' };
+    const { code, out } = await connect(arm, [MANAGED], ['plan'], other);
+
+    expect(code).toBe(0);
+    expect(out).toContain(
+      'Nothing is deployed yet. No successful deployment of the subscription has the output',
+    );
+    expect((await connect(arm, [MANAGED], ['plan', '--fail-on-changes'], other)).failure).toMatchObject({
+      code: 'BERTH_CONNECTIONS_UNKNOWN',
+    });
+  });
+
   test('names the settings that it needs, and a resource group without a deployment', async () => {
     const unset = await connect(arm, [MANAGED], ['plan'], { AZURE_RESOURCE_GROUP: '' });
     expect(unset.failure).toMatchObject({
       message: expect.stringContaining('AZURE_RESOURCE_GROUP is not set'),
     });
-    const wrong = await connect(arm, [MANAGED], ['plan'], { AZURE_RESOURCE_GROUP: 'rg-other' });
+    const wrong = await connect(arm, [MANAGED], ['apply'], { AZURE_RESOURCE_GROUP: 'rg-other' });
     expect(wrong.failure).toMatchObject({
       code: 'BERTH_CONNECTIONS_UNKNOWN',
       message: expect.stringContaining('"rg-other"'),
