@@ -1,9 +1,13 @@
+import { controlSchema } from '../src/control/control.ts';
 import { parseFleet } from '../src/fleet/file/parse.ts';
 import type { JsonObject } from '../src/json/json.ts';
+import { firstStep, workOn } from '../src/sync/reconcile/protocol.ts';
+import { gateOf } from '../src/sync/reconcile/write-gate.ts';
 import { epochMs } from '../src/time/epoch-ms.ts';
 import { applyEvent, type Known } from '../src/twin/events/apply-event.ts';
 import { decodeEvent, type EventContext, type RawEvent } from '../src/twin/events/event.ts';
-import { type Plan, plan } from '../src/twin/plan/plan.ts';
+import { staysInSync } from '../src/twin/plan/stays-in-sync.ts';
+import type { Snapshot } from '../src/twin/snapshot/snapshot.ts';
 import { pumpFleet, pumpTwin } from './pump.ts';
 
 /*
@@ -71,25 +75,42 @@ function reportOf(change: number): Raw {
 export interface ConvergedTwin {
   /** The body of the next report, for the comparison with JSON.parse. */
   nextBody(): Buffer;
-  /** Processes the next report, from bytes to plan. */
-  take(): Plan;
+  /** Processes the next report as the reconciler does, from bytes to the snapshot to store. */
+  take(): Snapshot;
 }
 
-/** @param policies number of policies of the fleet, at least six. */
-export function convergedTwin(policies: number): ConvergedTwin {
+/**
+ * @param policies number of policies of the fleet, at least six
+ * @param isPlanned every report costs a plan, as a report does that a policy may depend on
+ */
+export function convergedTwin(policies: number, isPlanned = false): ConvergedTwin {
   const parsed = parseFleet(JSON.stringify(pumpFleet(policies, 'S1')));
   if (!parsed.ok) throw new Error(JSON.stringify(parsed.problems));
   const { fleet } = parsed;
+  const { twins, revision } = fleet;
   const [hub] = fleet.hubs;
   if (hub === undefined) throw new Error('no hub');
   const context: EventContext = { hubNamed: () => hub.host, isTargeted: () => false };
+  const gate = gateOf(controlSchema.parse({}), '');
+  const now = epochMs(Date.UTC(2026, 10, 23, 13));
   const events = Array.from({ length: REPORTS }, (_, index) => reportOf(index + 1));
-  const apply = (known: Known, raw: RawEvent): Known => {
+  const reconcile = (before: Known, raw: RawEvent): Known & { kind: 'snapshot' } => {
     const decoded = decodeEvent(raw, context);
     if (decoded.kind !== 'twin') throw new Error(decoded.kind);
-    return applyEvent(known, decoded.event, fleet.twins.trackedPaths);
+    const { event } = decoded;
+    const known = applyEvent(before, event, twins.trackedPaths);
+    if (known.kind !== 'snapshot' || known.snapshot.unread !== undefined) throw new Error('not merged');
+    const after = known.snapshot;
+    const isStillInSync =
+      !isPlanned &&
+      before.kind === 'snapshot' &&
+      staysInSync({ before: before.snapshot, after, events: [event], hub, twins, revision });
+    const start = { hub, priority: 'drift', gate, now, staysInSync: isStillInSync } as const;
+    const { step } = firstStep(workOn(after, start), { fleet, now });
+    if (step.kind !== 'settle') throw new Error(step.kind);
+    return { kind: 'snapshot', snapshot: step.snapshot };
   };
-  const created = apply(
+  const created = reconcile(
     { kind: 'nothing' },
     eventOf('createDeviceIdentity', `${time(0)}+00:00`, createdTwin(policies)),
   );
@@ -110,18 +131,10 @@ export function convergedTwin(policies: number): ConvergedTwin {
     nextBody: () => nextEvent().body,
     take() {
       const event = nextEvent();
-      known = apply(known, event);
-      if (known.kind !== 'snapshot' || known.snapshot.unread !== undefined) throw new Error('not merged');
-      const planned = plan({
-        snapshot: known.snapshot,
-        hub,
-        twins: fleet.twins,
-        holdOf: () => undefined,
-        now: epochMs(Date.UTC(2026, 10, 23, 13)),
-      });
-      known = { kind: 'snapshot', snapshot: { ...known.snapshot, paths: planned.paths } };
-      if (planned.status !== 'inSync') throw new Error(`${planned.status}: ${planned.why}`);
-      return planned;
+      known = reconcile(known, event);
+      const { status, why } = known.snapshot.lastReconcile;
+      if (status !== 'inSync') throw new Error(`${status}: ${why}`);
+      return known.snapshot;
     },
   };
 }

@@ -3,7 +3,7 @@
 // Sources: "Naming rules and restrictions for Azure resources", "Use tags to organize your Azure resources", "Azure
 // subscription and service limits", and Microsoft's azd samples for the regions of Flex Consumption.
 
-import { fleetHub, stampSettings, tagSet } from 'types.bicep'
+import { azurePlace, existingDpsPlace, fleetHub, stampSettings, tagSet } from 'types.bicep'
 
 var lowerLetters = 'abcdefghijklmnopqrstuvwxyz'
 var digits = '0123456789'
@@ -62,7 +62,7 @@ func shortNameOf(host string) string => toLower(split(host, '.')[0])
 
 @export()
 @description('What is wrong with the hubs.')
-func hubProblems(hubs fleetHub[], tags tagSet) string[] =>
+func hubProblems(hubs fleetHub[], tags tagSet, subscriptionId string) string[] =>
   concat(
     length(hubs) > 50
       ? [
@@ -75,14 +75,19 @@ func hubProblems(hubs fleetHub[], tags tagSet) string[] =>
       name => 'The hub ${name} is in hubs more than once: write each hub once, under one of its names.'
     ),
     flatten(map(hubs, hub => sizeProblems(hub))),
-    length(filter(hubs, hub => hub.tier == 'F1')) > 1
-      ? [
-          'The hubs ${join(map(filter(hubs, hub => hub.tier == 'F1'), hub => hub.host), ' and ')} are of the tier F1, and a subscription has one free hub: give all but one the tier S1.'
-        ]
-      : [],
-    flatten(map(hubs, hub => tagProblems('The label', 'of the hub ${hub.host}', hub.?labels ?? {}))),
     flatten(map(
-      hubs,
+      items(groupBy(filter(hubs, hub => hub.tier == 'F1'), hub => toLower(hub.?azure.?subscription ?? subscriptionId))),
+      group =>
+        length(group.value) > 1
+          ? [
+              'The hubs ${join(map(group.value, hub => hub.host), ' and ')} are of the tier F1, and a subscription has one free hub: give all but one the tier S1, or correct hubs[].azure.'
+            ]
+          : []
+    )),
+    flatten(map(hubs, hub => placeProblems('The hub ${hub.host}', 'hubs[].azure', hub.?azure))),
+    flatten(map(managed(hubs), hub => tagProblems('The label', 'of the hub ${hub.host}', hub.?labels ?? {}))),
+    flatten(map(
+      managed(hubs),
       hub =>
         length(items(hub.?labels ?? {})) + length(items(tags)) > 49
           ? [
@@ -90,8 +95,47 @@ func hubProblems(hubs fleetHub[], tags tagSet) string[] =>
             ]
           : []
     )),
-    flatten(map(hubs, hub => sharedTagProblems(hub.host, hub.?labels ?? {}, tags)))
+    flatten(map(managed(hubs), hub => sharedTagProblems(hub.host, hub.?labels ?? {}, tags)))
   )
+
+// Labels become tags of hubs that the templates create.
+func managed(hubs fleetHub[]) fleetHub[] => filter(hubs, hub => hub.?azure == null)
+
+func isGuid(text string) bool =>
+  length(text) == 36 && length(split(text, '-')) == 5 && isMadeOf(toLower(text), '${digits}abcdef-')
+
+func placeProblems(what string, where string, place azurePlace?) string[] =>
+  concat(
+    place == null || isGuid(place.?subscription ?? '')
+      ? []
+      : [
+          '${what} is in the subscription "${place.?subscription ?? ''}": write its id in ${where}; `az account show --query id` prints yours.'
+        ],
+    place == null || (isMadeOf(toLower(place.?resourceGroup ?? ''), '${lowerLetters}${digits}-_.()') && !empty(place.?resourceGroup ?? '') && !endsWith(
+        place.?resourceGroup ?? '',
+        '.'
+      ))
+      ? []
+      : ['${what} is in the resource group "${place.?resourceGroup ?? ''}": write its name in ${where}.']
+  )
+
+@export()
+@description('What is wrong with the place of a DPS that exists already.')
+func dpsProblems(dps existingDpsPlace?) string[] =>
+  dps == null
+    ? []
+    : concat(
+        placeProblems('The DPS ${dps.?name ?? ''}', '`existingDps`', {
+          subscription: dps.?subscription ?? ''
+          resourceGroup: dps.?resourceGroup ?? ''
+        }),
+        length(dps.?name ?? '') >= 3 && length(dps.?name ?? '') <= 64 && isMadeOf(
+            toLower(dps.?name ?? ''),
+            '${lowerLetters}${digits}-'
+          )
+          ? []
+          : ['"${dps.?name ?? ''}" is not a name of a DPS: write it in `existingDps` without a domain.']
+      )
 
 func nameProblems(host string) string[] =>
   concat(

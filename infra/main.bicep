@@ -9,6 +9,7 @@ targetScope = 'subscription'
 import {
   allocatorProblems
   commonTagProblems
+  dpsProblems
   environmentNameProblems
   hubProblems
   linkProblems
@@ -19,7 +20,7 @@ import {
   warningsOf
 } from 'checks.bicep'
 import { roles } from 'roles.bicep'
-import { fleetHub, stampOutput, stampSettings, tagSet } from 'types.bicep'
+import { connectionsOutput, existingDpsPlace, fleetHub, stampOutput, stampSettings, tagSet } from 'types.bicep'
 
 @minLength(1)
 @maxLength(40)
@@ -68,8 +69,11 @@ param environmentName string
 param location string
 
 @minLength(1)
-@description('The hubs of the fleet file, as it has them: the one list that DPS, routes, roles, quota alerts and stamps are made from.')
+@description('The hubs of the fleet file, as it has them: the one list that roles, quota alerts and stamps are made from. Those with `azure` exist already.')
 param hubs fleetHub[]
+
+@description('A DPS that exists already. Without it, the templates create one.')
+param existingDps existingDpsPlace?
 
 @minLength(1)
 @description('Where twin sync runs. Several where twins must stay in a geography; hubs[].stamp then says which is whose.')
@@ -176,13 +180,17 @@ var allHubs = map(hubs, hub => {
   units: hub.?units ?? 1
   stamp: hub.?stamp ?? ''
   labels: hub.?labels ?? {}
+  isExisting: hub.?azure != null
+  subscription: hub.?azure.?subscription ?? subscription().subscriptionId
+  resourceGroup: hub.?azure.?resourceGroup ?? 'rg-${environmentName}'
 })
 var hasStamps = !empty(filter(allHubs, hub => !empty(hub.stamp)))
 
 var hasAllocators = !empty(allocatorLocations)
 var problems = concat(
   environmentNameProblems(environmentName),
-  hubProblems(hubs, tags),
+  hubProblems(hubs, tags, subscription().subscriptionId),
+  dpsProblems(existingDps),
   stampProblems(hubs, stamps),
   allocatorProblems(allocatorLocations),
   isPrivate ? rangeProblems(namedRanges(stamps, allocatorLocations, allocatorAddressPrefixes)) : [],
@@ -293,25 +301,53 @@ module dpsIdentity 'modules/identity.bicep' = if (linkAuthentication == 'identit
   }
 }
 
-module dps 'modules/dps.bicep' = {
+module linkRoles 'modules/link-role.bicep' = [
+  for hub in allHubs: if (linkAuthentication == 'identity') {
+    scope: resourceGroup(hub.subscription, hub.resourceGroup)
+    name: 'berth-link-role-${hub.name}'
+    params: {
+      hubName: hub.name
+      principalId: dpsIdentity!.outputs.principalId
+      roleId: empty(linkRoleId) ? roles.iotHubDataContributor : linkRoleId
+    }
+    dependsOn: [
+      stampDeployments
+    ]
+  }
+]
+
+module dps 'modules/dps.bicep' = if (existingDps == null) {
   scope: group
   name: 'dps'
   params: {
     name: 'dps-berth-${token}'
     location: location
     tags: allTags
-    hubs: allHubs
     linkIdentityId: linkAuthentication == 'identity' ? dpsIdentity!.outputs.id : ''
-    linkPrincipalId: linkAuthentication == 'identity' ? dpsIdentity!.outputs.principalId : ''
-    linkAuthentication: linkAuthentication
-    linkRoleId: empty(linkRoleId) ? roles.iotHubDataContributor : linkRoleId
     enableDataResidency: enableDataResidency
     disableLocalAuth: disableDpsLocalAuth
   }
-  // Hubs must be there before they are linked.
-  dependsOn: [
-    stampDeployments
-  ]
+}
+
+module foundDps 'modules/existing-dps.bicep' = if (existingDps != null) {
+  scope: resourceGroup(existingDps.?subscription ?? subscription().subscriptionId, existingDps.?resourceGroup ?? 'none')
+  name: 'berth-dps'
+  params: {
+    name: existingDps.?name ?? 'none'
+  }
+}
+
+// Only a module takes a list of outputs of modules inside of an object.
+module connections 'modules/connections.bicep' = {
+  scope: group
+  name: 'connections'
+  params: {
+    networkAccess: networkAccess
+    dpsId: existingDps == null ? dps!.outputs.id : foundDps!.outputs.id
+    linkAuthentication: linkAuthentication
+    linkIdentityId: linkAuthentication == 'identity' ? dpsIdentity!.outputs.id : ''
+    stamps: [for (stamp, index) in stamps: stampDeployments[index].outputs.connection]
+  }
 }
 
 @description('Azure region.')
@@ -330,10 +366,10 @@ output SERVICE_API_NAME string = stampDeployments[0].outputs.functionAppName
 output BERTH_WEBHOOK_URL string = 'https://${hasAllocators ? frontDoor!.outputs.hostName : stampDeployments[0].outputs.functionAppHostName}/api/allocate'
 
 @description('Name of the Device Provisioning Service.')
-output DPS_NAME string = dps.outputs.name
+output DPS_NAME string = existingDps.?name ?? 'dps-berth-${token}'
 
 @description('ID scope, which devices are given.')
-output DPS_ID_SCOPE string = dps.outputs.idScope
+output DPS_ID_SCOPE string = existingDps == null ? dps!.outputs.idScope : foundDps!.outputs.idScope
 
 @description('State tables of the first stamp: the environment variable that the berth command reads.')
 output BERTH_STATE__tableServiceUri string = stampDeployments[0].outputs.stateTableUri
@@ -352,3 +388,6 @@ output ALLOCATOR_APPS string[] = [for (region, index) in allocatorLocations: all
 
 @description('What Azure accepts and may still cause trouble. Read it after each deployment.')
 output WARNINGS string[] = warningsOf(hubs, disableLocalAuth)
+
+@description('What `berth connect` connects hubs and DPS with.')
+output BERTH_CONNECTIONS connectionsOutput = connections.outputs.connections

@@ -28,12 +28,38 @@ type fleetHub = {
   @description('Labels, such as residency. They become tags of the hub.')
   labels: tagSet?
 
+  @description('Where the hub is, if it exists already. The templates then create and change nothing of it but roles.')
+  azure: azurePlace?
+
   @description('Most devices. Only for a warning: one DPS keeps a million registrations.')
   capacity: int?
 
   // Whatever else Berth reads, such as a weight.
   #disable-next-line no-explicit-any
   *: any
+}
+
+@export()
+@description('A resource group that exists already.')
+type azurePlace = {
+  @description('Id of the subscription.')
+  subscription: string
+
+  @description('Name of the resource group.')
+  resourceGroup: string
+}
+
+@export()
+@description('A Device Provisioning Service that exists already.')
+type existingDpsPlace = {
+  @description('Name of the service.')
+  name: string
+
+  @description('Id of its subscription.')
+  subscription: string
+
+  @description('Its resource group.')
+  resourceGroup: string
 }
 
 @export()
@@ -56,6 +82,15 @@ type hubSettings = {
 
   @description('Labels.')
   labels: tagSet
+
+  @description('Whether the hub exists already, so that the templates do not create it.')
+  isExisting: bool
+
+  @description('Subscription of the hub.')
+  subscription: string
+
+  @description('Resource group of the hub.')
+  resourceGroup: string
 }
 
 @export()
@@ -92,4 +127,51 @@ type stampOutput = {
 
   @description('Address of its state tables.')
   stateTableUri: string
+}
+
+@export()
+@description('What `berth connect` needs to know of a stamp.')
+type stampConnection = {
+  @description('Name of the stamp; empty: the fleet has no stamps.')
+  name: string
+
+  @description('Resource id of the Event Hub.')
+  eventHubId: string
+
+  @description('sb://NAME.servicebus.windows.net')
+  endpointUri: string
+
+  @description('Name of the Event Hub.')
+  eventHubName: string
+
+  @description('Resource id of the identity with which hubs send where networkAccess is public.')
+  routingIdentityId: string
+}
+
+@export()
+@description('What `berth connect` connects hubs and DPS with.')
+type connectionsOutput = {
+  @description('Subscription of the deployment.')
+  subscription: string
+
+  @description('Resource group of the deployment.')
+  resourceGroup: string
+
+  @description('public or private.')
+  networkAccess: string
+
+  @description('The Device Provisioning Service.')
+  dps: {
+    @description('Resource id.')
+    id: string
+
+    @description('keys or identity.')
+    linkAuthentication: string
+
+    @description('Resource id of the identity with which DPS signs in; empty: it uses keys.')
+    linkIdentityId: string
+  }
+
+  @description('The stamps.')
+  stamps: stampConnection[]
 }

@@ -1,7 +1,9 @@
 import { join } from 'node:path';
-import type { Fleet } from '../src/fleet/fleet.ts';
+import { startAmqp } from './amqp/index.ts';
+import { azureWebSockets } from './azure-web-sockets.ts';
 import { type Azurite, startAzurite } from './azurite/index.ts';
-import { type CertificateAuthority, openAuthority } from './ca/index.ts';
+import { createUploadStorage } from './azurite/upload-storage.ts';
+import { type CertificateAuthority, openAuthority, openOwnCertificates } from './ca/index.ts';
 import {
   type ControlApi,
   type ControlOptions,
@@ -11,15 +13,31 @@ import {
   startControlApi,
 } from './control-api/index.ts';
 import { createDps, type Dps } from './dps/index.ts';
-import { DPS_HOST, ID_SCOPE, localEnrollments } from './enrollments.ts';
+import {
+  berthTerms,
+  DPS_HOST,
+  FLEET_GROUP,
+  ID_SCOPE,
+  localEnrollments,
+  PLAIN_GROUP,
+  PLAIN_TERMS,
+} from './enrollments.ts';
 import { type EventHubs, startEventHubs } from './event-hubs/index.ts';
 import { pagePorts } from './foreign-requests.ts';
 import { createRevocationListService, startHttp } from './https/index.ts';
-import { createIotHubs, deviceNameOf, type HubEvent, type IotHubs } from './iot-hub/index.ts';
+import {
+  createIotHubs,
+  deviceNameOf,
+  type HubEvent,
+  type HubSettings,
+  type IotHubs,
+} from './iot-hub/index.ts';
 import { reservePort } from './listen.ts';
 import type { LocalLog } from './log.ts';
+import { Watchers } from './monitor/watchers.ts';
 import { startMqtt } from './mqtt/index.ts';
 import type { LinkNames, Ports } from './options.ts';
+import { credentialsOf } from './own-device/credentials.ts';
 
 /** The Event Hub and consumer group that `local.settings.json` names. */
 export const EVENT_HUB = 'twin-events';
@@ -27,7 +45,7 @@ export const CONSUMER_GROUP = 'berth';
 const PARTITIONS = 4;
 
 export interface CloudOptions {
-  readonly fleet: Fleet;
+  readonly hubs: readonly HubSettings[];
   /** The project's folder, where the `berth` command runs. */
   readonly appDirectory: string;
   readonly ports: Ports;
@@ -38,8 +56,8 @@ export interface CloudOptions {
   readonly bundles: string;
   /** The key that the control API sends to the functions. */
   readonly functionKey: string;
-  /** URL at which DPS calls `allocateDevice`, with the function key as `?code=`. */
-  readonly webhookUrl: string;
+  /** URL at which DPS calls `allocateDevice`, with the function key as `?code=`; undefined: the stack runs without Berth. */
+  readonly webhookUrl: string | undefined;
   /** The host names by which DPS links the hubs. */
   readonly links: LinkNames;
   readonly processes: () => readonly ProcessStatus[];
@@ -70,7 +88,7 @@ export interface Cloud {
  * @throws LocalError `BERTH_LOCAL_PORT_TAKEN` and the errors of the parts.
  */
 export async function startCloud(options: CloudOptions): Promise<Cloud> {
-  const { fleet, ports, stateDirectory, log } = options;
+  const { ports, stateDirectory, webhookUrl, log } = options;
   const state = (name: string) => join(stateDirectory, name);
   const closers: (() => Promise<void> | void)[] = [];
   const close = async (): Promise<void> => {
@@ -94,19 +112,6 @@ export async function startCloud(options: CloudOptions): Promise<Cloud> {
     });
     closers.push(() => eventHubs.close());
 
-    const feed = new EventFeed();
-    const hubs = createIotHubs({
-      hubs: fleet.hubs,
-      directory: state('hubs'),
-      sink: (host) => (event) => {
-        const { partitionKey: placementKey, ...unkeyed } = event;
-        if (isRouted(event)) eventHubs.append(EVENT_HUB, { ...unkeyed, placementKey });
-        feed.takeEvent(host, event);
-      },
-      log,
-    });
-    closers.push(() => hubs.close());
-
     // The certificates name the port of the revocation list, so the port must be known before its server starts.
     const restPort = await reservePort(ports.rest, 'the service REST API', 'rest');
     const authority = await openAuthority({
@@ -114,11 +119,35 @@ export async function startCloud(options: CloudOptions): Promise<Cloud> {
       revocationListAt: `http://localhost:${restPort}`,
       log,
     });
+
+    const feed = new EventFeed();
+    const watchers = new Watchers();
+    const hubs = createIotHubs({
+      hubs: options.hubs,
+      directory: state('hubs'),
+      sink: (host) => (event) => {
+        const { partitionKey: placementKey, ...unkeyed } = event;
+        if (isRouted(event)) eventHubs.append(EVENT_HUB, { ...unkeyed, placementKey });
+        feed.takeEvent(host, event);
+        watchers.takeEvent(host, event);
+      },
+      onTraffic: (host, traffic) => watchers.takeTraffic(host, traffic),
+      authorities: [authority.root],
+      uploadStorage: createUploadStorage({
+        connectionString: azurite.connectionString,
+        hostName: () => `localhost:${bound.https}/${azurite.account}`,
+      }),
+      log,
+    });
+    closers.push(() => hubs.close());
+
+    const certificates = openOwnCertificates(authority, state('ca'));
+    const terms = webhookUrl === undefined ? PLAIN_TERMS : berthTerms(webhookUrl);
     const dps = createDps({
       idScope: ID_SCOPE,
       serviceHost: DPS_HOST,
-      enrollments: localEnrollments(options.webhookUrl, authority.root),
-      linkedHubs: fleet.hubs.flatMap(({ host }) => linksOf(host, options.links)),
+      enrollments: webhookUrl === undefined ? [] : localEnrollments(terms, authority.root),
+      linkedHubs: options.hubs.flatMap(({ host }) => linksOf(host, options.links)),
       hub: hubs.provisioning,
       directory: state('dps'),
       onRegistration: (registration) => feed.takeRegistration(registration),
@@ -131,7 +160,27 @@ export async function startCloud(options: CloudOptions): Promise<Cloud> {
     let bound: Ports = { ...ports, ...azurite.ports, amqp: eventHubs.port, functions: options.functionsPort };
     const ownPorts = () => pagePorts(bound);
     const services = [dps.https, dps.service, dps.management, hubs.https];
-    const https = await startHttp({ port: ports.https, certificate, services, ownPorts, log });
+    const mqtt = await startMqtt({ port: ports.mqtt, certificate, services: [hubs.mqtt, dps.mqtt], log });
+    closers.push(() => mqtt.close());
+    const amqps = await startAmqp({
+      port: ports.amqps,
+      certificate,
+      services: [hubs.amqp, dps.amqp, eventHubs.amqp],
+      log,
+    });
+    closers.push(() => amqps.close());
+    const webSockets = azureWebSockets({ mqtt, amqp: amqps });
+    // Devices upload their files over https, which Azurite does not have.
+    const passThrough = [{ prefix: `/${azurite.account}/`, port: azurite.ports.blob }];
+    const https = await startHttp({
+      port: ports.https,
+      certificate,
+      services,
+      webSockets,
+      passThrough,
+      ownPorts,
+      log,
+    });
     closers.push(() => https.close());
     const rest = await startHttp({
       port: restPort,
@@ -145,8 +194,6 @@ export async function startCloud(options: CloudOptions): Promise<Cloud> {
       log,
     });
     closers.push(() => rest.close());
-    const mqtt = await startMqtt({ port: ports.mqtt, certificate, services: [hubs.mqtt, dps.mqtt], log });
-    closers.push(() => mqtt.close());
 
     const settings = {
       AzureWebJobsStorage: azurite.connectionString,
@@ -155,7 +202,7 @@ export async function startCloud(options: CloudOptions): Promise<Cloud> {
       TWIN_EVENTS_CONSUMER_GROUP: CONSUMER_GROUP,
       IOT_ENDPOINT: `http://127.0.0.1:${rest.port}`,
     };
-    bound = { ...bound, https: https.port, rest: rest.port, mqtt: mqtt.port };
+    bound = { ...bound, https: https.port, rest: rest.port, mqtt: mqtt.port, amqps: amqps.port };
     const control: ControlOptions = {
       hubs,
       dps,
@@ -168,9 +215,20 @@ export async function startCloud(options: CloudOptions): Promise<Cloud> {
         ports: bound,
         idScope: ID_SCOPE,
         root: authority.root,
+        plain: webhookUrl === undefined,
+        certificates: certificates.trust,
         settings,
       }),
+      ownDevice: (request) =>
+        credentialsOf(request, {
+          dps,
+          idScope: ID_SCOPE,
+          certificates,
+          terms,
+          prefix: webhookUrl === undefined ? PLAIN_GROUP : FLEET_GROUP,
+        }),
       feed,
+      watchers,
       functionKey: options.functionKey,
       runCommand: commandRunner({
         file: join(options.bundles, 'berth.cjs'),

@@ -19,7 +19,8 @@ const MAX_TRIES = 20;
  * it listens on 127.0.0.1 only. When the server closes, both end.
  *
  * @param name the port as `--port` takes it, if the operator can choose it.
- * @throws LocalError `BERTH_LOCAL_PORT_TAKEN` if another program listens on the port.
+ * @throws LocalError `BERTH_LOCAL_PORT_TAKEN` if another program listens on the port, `BERTH_LOCAL_PORT_REFUSED` if the
+ *   operating system does not allow it.
  */
 export async function listen(
   server: Server,
@@ -74,12 +75,27 @@ function listenOn(server: Server, port: number, host: string): Promise<number> {
 }
 
 function failureOf(error: unknown, port: number, what: string, name: keyof Ports | undefined): unknown {
+  if (codeOf(error) === 'EACCES') {
+    const need = `Port ${port} for ${what} needs a right that you do not have: ${rightFor(port, process.platform)}`;
+    return new LocalError('BERTH_LOCAL_PORT_REFUSED', need, { cause: error });
+  }
   if (codeOf(error) !== 'EADDRINUSE') return error;
   return new LocalError(
     'BERTH_LOCAL_PORT_TAKEN',
     `Port ${port} for ${what} is in use by another program.${remedy(port, name)}`,
     { cause: error },
   );
+}
+
+/** How to get the right to listen on a port, as the end of a sentence. */
+export function rightFor(port: number, platform: NodeJS.Platform): string {
+  if (platform === 'linux') {
+    return `run "sudo sysctl -w net.ipv4.ip_unprivileged_port_start=${port}" once, or use another port with --port.`;
+  }
+  if (platform === 'win32') {
+    return 'run "net stop http" as an administrator, or use another port with --port.';
+  }
+  return 'run the command with sudo, or use another port with --port.';
 }
 
 function codeOf(error: unknown): string | undefined {

@@ -1,6 +1,7 @@
 import { LocalError } from './errors.ts';
 import { readOptions } from './options.ts';
-import { supervise } from './stack/supervisor.ts';
+import { runPlain } from './stack/plain.ts';
+import { type SupervisorOptions, supervise } from './stack/supervisor.ts';
 import { openScreen } from './view/screen.ts';
 
 /** `npm start` and `npm run local`: see `--help`. */
@@ -17,7 +18,7 @@ async function main(): Promise<number> {
     });
   }
   try {
-    const result = await supervise({
+    const run: SupervisorOptions = {
       ...options,
       appDirectory: process.cwd(),
       bundles: __dirname,
@@ -27,7 +28,12 @@ async function main(): Promise<number> {
       end: () => ending.abort(),
       // `npm run dev` sends this message.
       onRebuilt: (listener) => process.on('message', (message) => message === 'rebuilt' && listener()),
-    });
+    };
+    if (options.plain) {
+      await runPlain(run);
+      return 0;
+    }
+    const result = await supervise(run);
     if (result === undefined) return options.once ? 130 : 0;
     if (options.json) console.log(JSON.stringify(result));
     else screen.line(summary(result));

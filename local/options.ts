@@ -7,7 +7,10 @@ export interface Ports {
   readonly rest: number;
   readonly https: number;
   readonly mqtt: number;
+  /** Event Hubs over plain AMQP. */
   readonly amqp: number;
+  /** AMQP over TLS: IoT hubs, DPS and Event Hubs. */
+  readonly amqps: number;
   readonly blob: number;
   readonly queue: number;
   readonly table: number;
@@ -21,10 +24,14 @@ export const DEFAULT_PORTS: Ports = {
   https: 7443,
   mqtt: 8883,
   amqp: 5672,
+  amqps: 5671,
   blob: 10000,
   queue: 10001,
   table: 10002,
 };
+
+/** The ports of Azure: HTTPS and WebSocket 443, MQTT 8883. */
+export const STANDARD_PORTS: Ports = { ...DEFAULT_PORTS, https: 443 };
 
 const FREE_PORTS = Object.fromEntries(
   Object.keys(DEFAULT_PORTS).map((name) => [name, 0]),
@@ -34,6 +41,8 @@ export interface LocalOptions {
   /** End with an exit code when every device is registered and every twin is reconciled. */
   readonly once: boolean;
   readonly devices: number;
+  /** Simulated IoT Edge devices. With `once`, none run. */
+  readonly edgeDevices: number;
   /** The last line is one JSON object; everything else goes to stderr. */
   readonly json: boolean;
   readonly timeoutMs: number;
@@ -43,6 +52,10 @@ export interface LocalOptions {
   readonly stateDirectory: string;
   /** Start everything except the function host. Azure Functions Core Tools run the app. */
   readonly withoutFunctions: boolean;
+  /** Start hubs, DPS, Event Hubs and storage alone, without Berth: no functions, no devices, none of its enrollments. */
+  readonly plain: boolean;
+  /** Use the ports of Azure, so that programs that cannot choose a port reach the stack. */
+  readonly standardPorts: boolean;
   /** The host names by which DPS links the hubs. */
   readonly links: LinkNames;
   readonly ports: Ports;
@@ -50,6 +63,9 @@ export interface LocalOptions {
 
 /** `both`: the links during a change from one name to the other. */
 export type LinkNames = 'classic' | 'device' | 'both';
+
+/** The Edge devices of the demo. */
+const EDGE_DEVICES = 2;
 
 /** Reads the command line. Ends the process with a message if it is wrong, and for `--help`. */
 export function readOptions(argv: readonly string[]): LocalOptions {
@@ -59,6 +75,11 @@ export function readOptions(argv: readonly string[]): LocalOptions {
     )
     .option('--once', 'end with exit code 0 when every device is registered and its twin in sync', false)
     .option('--devices <n>', 'simulated devices', wholeNumber(1, 5_000), 20)
+    .option(
+      '--edge-devices <n>',
+      'simulated IoT Edge devices (default: 2, and none with --devices or --once)',
+      wholeNumber(0, 50),
+    )
     .option('--json', 'print one JSON object as the last line', false)
     .option('--timeout <s>', 'with --once: seconds until it fails', wholeNumber(1, 86_400), 120)
     .option('--fresh', 'delete hubs, twins, events and storage of earlier runs', false)
@@ -70,6 +91,16 @@ export function readOptions(argv: readonly string[]): LocalOptions {
     )
     .addOption(new Option('--without-functions', 'run the functions with `func start`').default(false))
     .addOption(
+      new Option('--plain', 'hubs, DPS, Event Hubs and storage alone, for your own program; without Berth')
+        .default(false)
+        .conflicts(['once', 'devices', 'edgeDevices', 'json']),
+    )
+    .addOption(
+      new Option('--standard-ports', 'use the ports of Azure: https=443, mqtt=8883')
+        .default(false)
+        .conflicts('freePorts'),
+    )
+    .addOption(
       new Option('--port <name=number>', `change a port: ${portList()}; 0 selects a free one`)
         .argParser(portArgument)
         .default({}, 'as listed'),
@@ -80,26 +111,38 @@ export function readOptions(argv: readonly string[]): LocalOptions {
   const flags = command.opts<{
     once: boolean;
     devices: number;
+    edgeDevices?: number;
     json: boolean;
     timeout: number;
     fresh: boolean;
     state: string;
     links: LinkNames;
     withoutFunctions: boolean;
+    plain: boolean;
+    standardPorts: boolean;
     port: Partial<Ports>;
     freePorts: boolean;
   }>();
   return {
     once: flags.once,
     devices: flags.devices,
+    edgeDevices:
+      flags.edgeDevices ?? (command.getOptionValueSource('devices') === 'default' ? EDGE_DEVICES : 0),
     json: flags.json,
     timeoutMs: flags.timeout * 1_000,
     fresh: flags.fresh,
     stateDirectory: flags.state,
-    withoutFunctions: flags.withoutFunctions,
+    withoutFunctions: flags.withoutFunctions || flags.plain,
+    plain: flags.plain,
+    standardPorts: flags.standardPorts,
     links: flags.links,
-    ports: { ...(flags.freePorts ? FREE_PORTS : DEFAULT_PORTS), ...flags.port },
+    ports: { ...portsOf(flags), ...flags.port },
   };
+}
+
+function portsOf(flags: { readonly freePorts: boolean; readonly standardPorts: boolean }): Ports {
+  if (flags.freePorts) return FREE_PORTS;
+  return flags.standardPorts ? STANDARD_PORTS : DEFAULT_PORTS;
 }
 
 function wholeNumber(least: number, most: number): (text: string) => number {

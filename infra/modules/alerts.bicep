@@ -373,7 +373,7 @@ resource quotaAlerts 'Microsoft.Insights/metricAlerts@2018-03-01' = [
       severity: 2
       enabled: true
       scopes: [
-        resourceId('Microsoft.Devices/IotHubs', hub.name)
+        resourceId(hub.subscription, hub.resourceGroup, 'Microsoft.Devices/IotHubs', hub.name)
       ]
       evaluationFrequency: 'PT15M'
       windowSize: 'PT1H'

@@ -1,8 +1,7 @@
-// An IoT hub whose twin changes and device lifecycle events go, unfiltered, to the Event Hub of its stamp.
-//
-// Deploying replaces the routes of the hub: routes and endpoints that were made by hand are removed.
+// An IoT hub. It is created once, and no later deployment writes it: a write replaces everything that it does not list, such
+// as routes, IP filters and file upload that others have set. `berth connect` makes every later change: Berth's endpoint and
+// routes, tier and units.
 
-import { roles } from '../roles.bicep'
 import { hubSettings, tagSet } from '../types.bicep'
 
 @description('The hub.')
@@ -20,25 +19,17 @@ param eventHubName string
 @description('Resource id of the identity that the hub sends with.')
 param routingIdentityId string
 
-@description('Principal id of the Function App that reads and writes the twins.')
-param appPrincipalId string
-
-@allowed(['public', 'private'])
-@description('private: the Event Hub has a firewall, which only the hub\'s own identity gets through.')
-param networkAccess string
-
 @description('Keep customer data in the region.')
 param enableDataResidency bool
 
 @description('Turn off the shared access policies of the hub, with which tools and links by key sign in.')
 param disableLocalAuth bool
 
-var endpointName = 'twin-events'
-
 // Azure takes minTlsVersion only when a hub is created, and only in these regions of the public cloud (Microsoft,
 // iot-hub-tls-support).
 var minTlsRegions = ['eastus', 'southcentralus', 'westus2']
 
+@onlyIfNotExists()
 resource iotHub 'Microsoft.Devices/IotHubs@2023-06-30' = {
   name: hub.name
   location: hub.region
@@ -47,8 +38,8 @@ resource iotHub 'Microsoft.Devices/IotHubs@2023-06-30' = {
     name: any(hub.tier)
     capacity: hub.units
   }
-  // A role must be there before an endpoint that needs it. The shared identity has its role already; the hub's own
-  // identity exists only once the hub does, so endpoints use it from the second deployment on (networkAccess: private).
+  // Where networkAccess is public, the endpoint signs in with the shared identity, whose role is there already. Where it is
+  // private, the endpoint signs in with the hub's own identity.
   identity: {
     type: 'SystemAssigned, UserAssigned'
     userAssignedIdentities: {
@@ -70,45 +61,7 @@ resource iotHub 'Microsoft.Devices/IotHubs@2023-06-30' = {
     disableLocalAuth: disableLocalAuth
     publicNetworkAccess: 'Enabled'
     routing: {
-      endpoints: {
-        eventHubs: [
-          {
-            name: endpointName
-            authenticationType: 'identityBased'
-            identity: networkAccess == 'private'
-              ? null
-              : {
-                  userAssignedIdentity: routingIdentityId
-                }
-            endpointUri: 'sb://${namespaceName}.servicebus.windows.net'
-            entityPath: eventHubName
-            subscriptionId: subscription().subscriptionId
-            resourceGroup: resourceGroup().name
-          }
-        ]
-      }
-      // No conditions: a route that leaves events out makes gaps, and every gap costs a read.
-      routes: [
-        {
-          name: 'twin-changes'
-          source: 'TwinChangeEvents'
-          condition: 'true'
-          endpointNames: [
-            endpointName
-          ]
-          isEnabled: true
-        }
-        {
-          name: 'device-lifecycle'
-          source: 'DeviceLifecycleEvents'
-          condition: 'true'
-          endpointNames: [
-            endpointName
-          ]
-          isEnabled: true
-        }
-      ]
-      // Telemetry goes on to the built-in endpoint; without this the first route would stop it.
+      // Telemetry goes to the built-in endpoint; without this the first route would stop it.
       fallbackRoute: {
         name: '$fallback'
         source: 'DeviceMessages'
@@ -130,25 +83,5 @@ module ownSenderRole 'sender-role.bicep' = {
     principalId: iotHub.identity.principalId
     namespaceName: namespaceName
     eventHubName: eventHubName
-  }
-}
-
-resource twinContributorRole 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
-  scope: iotHub
-  name: guid(iotHub.id, appPrincipalId, roles.iotHubTwinContributor)
-  properties: {
-    roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', roles.iotHubTwinContributor)
-    principalId: appPrincipalId
-    principalType: 'ServicePrincipal'
-  }
-}
-
-resource dataReaderRole 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
-  scope: iotHub
-  name: guid(iotHub.id, appPrincipalId, roles.iotHubDataReader)
-  properties: {
-    roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', roles.iotHubDataReader)
-    principalId: appPrincipalId
-    principalType: 'ServicePrincipal'
   }
 }

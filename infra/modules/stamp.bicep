@@ -1,6 +1,6 @@
 // A stamp: the Function App with everything that it keeps and reads, and the hubs that it reconciles.
 
-import { hubSettings, stampSettings, tagSet } from '../types.bicep'
+import { hubSettings, stampConnection, stampSettings, tagSet } from '../types.bicep'
 
 @description('The stamp.')
 param stamp stampSettings
@@ -260,7 +260,7 @@ module functionApp 'function-app.bicep' = {
 
 @batchSize(5)
 module iotHubs 'hub.bicep' = [
-  for hub in hubs: {
+  for hub in filter(hubs, hub => !hub.isExisting): {
     name: 'hub-${hub.name}'
     params: {
       hub: hub
@@ -268,11 +268,23 @@ module iotHubs 'hub.bicep' = [
       namespaceName: events.outputs.name
       eventHubName: eventHubName
       routingIdentityId: routingIdentity.outputs.id
-      appPrincipalId: appIdentity.outputs.principalId
-      networkAccess: networkAccess
       enableDataResidency: enableDataResidency
       disableLocalAuth: disableLocalAuth
     }
+  }
+]
+
+module hubRoles 'hub-roles.bicep' = [
+  for hub in hubs: {
+    scope: resourceGroup(hub.subscription, hub.resourceGroup)
+    name: 'berth-roles-${hub.name}'
+    params: {
+      hubName: hub.name
+      appPrincipalId: appIdentity.outputs.principalId
+    }
+    dependsOn: [
+      iotHubs
+    ]
   }
 ]
 
@@ -321,3 +333,12 @@ output applicationInsightsConnectionString string = monitoring.outputs.connectio
 
 @description('Name of the network; empty where networkAccess is public.')
 output networkName string = isPrivate ? network!.outputs.name : ''
+
+@description('What hubs are connected with.')
+output connection stampConnection = {
+  name: stampName
+  eventHubId: resourceId('Microsoft.EventHub/namespaces/eventhubs', 'evhns-berth-${suffix}', eventHubName)
+  endpointUri: 'sb://${events.outputs.hostName}'
+  eventHubName: eventHubName
+  routingIdentityId: routingIdentity.outputs.id
+}

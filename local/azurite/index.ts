@@ -38,6 +38,8 @@ export interface Azurite {
   readonly process: KeptRunning;
   /** The ports in use. */
   readonly ports: Ports;
+  /** The name of the account, the first part of each path. */
+  readonly account: string;
   /** For every storage client. Holds the well-known development key only. */
   readonly connectionString: string;
 }
@@ -73,6 +75,7 @@ export async function startAzurite(options: AzuriteOptions): Promise<Azurite> {
       log: options.log,
     }),
     ports,
+    account: ACCOUNT,
     connectionString: `DefaultEndpointsProtocol=http;AccountName=${ACCOUNT};AccountKey=${KEY};${endpoints.join(';')};`,
   };
 }

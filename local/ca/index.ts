@@ -9,4 +9,11 @@ export {
   openAuthority,
 } from './authority.ts';
 export type { KeyedCertificate } from './certificate.ts';
+export { commonName, isValidAt, signerOf } from './chain.ts';
+export {
+  type DeviceFiles,
+  type OwnCertificates,
+  openOwnCertificates,
+  type TrustFiles,
+} from './own-certificates.ts';
 export { peerCertificates } from './peer-certificates.ts';

@@ -5,6 +5,7 @@ import { FUNCTION_KEYS } from '../keys.ts';
 import { listen } from '../listen.ts';
 import { asRaw, failedAnswer, type RawAnswer } from './answers.ts';
 import { passOn } from './functions-proxy.ts';
+import { isMonitorRequest, streamWatched } from './monitor-stream.ts';
 import type { ControlRequest } from './request.ts';
 import { type ControlOptions, events, isOwnRoute, route } from './routes.ts';
 
@@ -35,6 +36,7 @@ export async function startControlApi(port: number, options: ControlOptions): Pr
   };
   const server = createServer(
     ownRequestsOnly(own, (request, response) => {
+      if (isMonitorRequest(request)) return streamWatched(request, response, options);
       answer(request, options)
         .catch((error: unknown) =>
           asRaw(

@@ -1,14 +1,18 @@
 import * as z from 'zod';
 import { isObject, type JsonObject } from '../../src/json/json.ts';
+import type { TrustFiles } from '../ca/index.ts';
 import type { Dps } from '../dps/index.ts';
 import type { EventHubs } from '../event-hubs/index.ts';
 import { HubRefusal, type HubView, type IotHubs, type Writer } from '../iot-hub/index.ts';
+import type { Watchers } from '../monitor/watchers.ts';
 import type { Ports } from '../options.ts';
+import type { OwnDevice, OwnDeviceRequest } from '../own-device/credentials.ts';
 import { type ControlAnswer, failedAnswer, methodNotAllowed, ok } from './answers.ts';
 import { commandRoute, type RunCommand } from './commands.ts';
 import { type EventStatus, eventStatus } from './event-counters.ts';
 import type { EventFeed } from './event-feed.ts';
 import { faultRoute } from './fault-routes.ts';
+import { ownDeviceRoute } from './own-device-route.ts';
 import type { ControlRequest } from './request.ts';
 import { unknownHub, unknownRoute, unusableBody } from './usage.ts';
 
@@ -34,8 +38,12 @@ export interface ControlOptions {
   readonly processes: () => readonly ProcessStatus[];
   /** Addresses and keys of the stack, for its clients. */
   readonly stack: () => Stack;
+  /** Gives a device of the user what it needs to register, and makes the enrollment that it needs. */
+  readonly ownDevice: (request: OwnDeviceRequest) => Promise<OwnDevice>;
   /** What happened lately. */
   readonly feed: EventFeed;
+  /** Those who watch the hubs: `GET /monitor`. */
+  readonly watchers: Watchers;
   /** Runs a `berth` command against the local stack. */
   readonly runCommand: RunCommand;
   /** Where the built console is. */
@@ -48,6 +56,10 @@ export interface Stack {
   readonly idScope: string;
   /** PEM of the root that issued the certificates of the local servers. */
   readonly root: string;
+  /** The stack runs without Berth. */
+  readonly plain: boolean;
+  /** Files with the root, for programs that read it from a file. */
+  readonly certificates: TrustFiles;
   /** App settings for the functions and for the `berth` command. */
   readonly settings: Readonly<Record<string, string>>;
 }
@@ -69,7 +81,9 @@ export async function route(request: ControlRequest, options: ControlOptions): P
   if (resource === 'events' && rest.length === 0 && method === 'POST')
     return appendEvent(request.body, options);
   if (resource === 'faults' && rest.length === 0) return faultRoute(request, options.hubs, options.feed);
+  if (resource === 'devices' && rest.length === 0) return ownDeviceRoute(request, options.ownDevice);
   if (resource === 'hubs') return hubRoute(rest, request, options.hubs);
+  if (resource === 'monitor' && rest.length === 0) return methodNotAllowed(request, 'GET');
   return unknownRoute(method, request.path, OWN_ROUTES);
 }
 
@@ -80,8 +94,10 @@ const OWN_ROUTES = [
   'enrollments',
   'events',
   'faults',
+  'devices',
   'hubs',
   'commands',
+  'monitor',
 ];
 
 /** Whether a path is one of these routes, and not that of a file of the console. */

@@ -14,6 +14,8 @@ export interface DeviceProfile {
   readonly battery: 'full' | 'low';
   /** Whether the device rejects long intervals. */
   readonly rejectsLongIntervals: boolean;
+  /** Whether it is an IoT Edge device: the simulated runtime runs beside it. */
+  readonly isEdge?: boolean;
 }
 
 /** The nearest Azure region, or round trips that the device has measured, in milliseconds by region. */
@@ -66,6 +68,20 @@ export function deviceProfiles(devices: number): readonly DeviceProfile[] {
     proof: index % 10 === 5 ? 'certificate' : 'key',
     battery: index % 3 === 0 || index === REJECTING ? 'low' : 'full',
     rejectsLongIntervals: index === REJECTING,
+  }));
+}
+
+/** The profiles of the simulated Edge devices. They behave as other devices, and the runtime of IoT Edge runs on them. */
+export function edgeProfiles(devices: number): readonly DeviceProfile[] {
+  return Array.from({ length: devices }, (_, index) => ({
+    deviceId: `edge-${String(index + 1).padStart(4, '0')}`,
+    ...(index % 2 === 0 ? AMSTERDAM : NEW_YORK),
+    model: 'gateway-1',
+    registersOver: 'mqtt',
+    proof: 'key',
+    battery: 'full',
+    rejectsLongIntervals: false,
+    isEdge: true,
   }));
 }
 

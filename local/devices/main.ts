@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { openBatteries } from './batteries.ts';
 import { SimulatedDevice } from './device.ts';
+import { EdgeCompanion } from './edge-companion.ts';
 import type { DeviceNews, StartDevices } from './messages.ts';
 
 /** The process of the simulated devices. Its parent sends the configuration, and it ends when the parent ends. */
@@ -28,7 +29,20 @@ async function run({ devices, ...stack }: StartDevices): Promise<void> {
   await Promise.all(
     devices.map(async ({ profile, proof }, index) => {
       await delay((index * 1_000) / STARTS_PER_SECOND, undefined, { signal: ending.signal }).catch(() => {});
-      await new SimulatedDevice({ profile, proof, stack, batteries, publish, signal: ending.signal }).run();
+      const runtime = profile.isEdge === true ? new EdgeCompanion(profile.deviceId, proof, stack) : undefined;
+      const tell = (news: DeviceNews) => {
+        if (news.type === 'registered') void runtime?.moveTo(news.hub);
+        publish(news);
+      };
+      await new SimulatedDevice({
+        profile,
+        proof,
+        stack,
+        batteries,
+        publish: tell,
+        signal: ending.signal,
+      }).run();
+      await runtime?.stop();
     }),
   );
   batteries.close();

@@ -14,6 +14,8 @@ export interface StartDevices {
   readonly ca: string;
   readonly httpsPort: number;
   readonly mqttPort: number;
+  /** The control API, which knows the faults of Edge devices. */
+  readonly controlUrl: string;
   /** File that stores the batteries. */
   readonly batteries: string;
   /** True: batteries change all the time, and devices register again; false: each device reports twice. */

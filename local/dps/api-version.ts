@@ -11,6 +11,7 @@ export const RUNTIME_API_VERSIONS: readonly string[] = [
   '2021-06-01',
   '2021-10-01',
   '2025-07-01-preview',
+  '2026-04-01',
   '2026-07-01-preview',
   '2026-08-31',
   '2026-11-01',
@@ -30,6 +31,11 @@ export const SERVICE_API_VERSIONS: readonly string[] = [
   '2021-06-01',
   '2021-10-01',
   '2025-07-01-preview',
+  '2026-04-01',
+  '2026-07-01-preview',
+  '2026-11-01',
+  '2026-11-02-preview',
+  '2026-11-15-preview',
 ];
 
 /** The published versions of certificates in Azure Resource Manager (Microsoft.Devices/provisioningServices). */

@@ -1,21 +1,24 @@
 import { setMaxListeners } from 'node:events';
 import type { JsonObject } from '../../src/json/json.ts';
+import type { AmqpService } from '../amqp/index.ts';
 import type { HttpService } from '../https/exchange.ts';
 import type { ProvisioningAccess } from '../iot-hub/index.ts';
 import { type LocalLog, silent } from '../log.ts';
 import type { MqttService } from '../mqtt/index.ts';
+import { createRuntimeAmqp } from './amqp/runtime-amqp.ts';
 import { createCertificateApi } from './certificates/certificate-api.ts';
 import { openCertificates } from './certificates/certificate-store.ts';
 import { createRuntimeHttps } from './device-api/runtime-https.ts';
 import { createRuntimeMqtt } from './device-api/runtime-mqtt.ts';
 import { describeEnrollment, type Enrollment } from './enrollments/enrollment.ts';
 import { checkEnrollments } from './enrollments/enrollment-check.ts';
-import { openEnrollments } from './enrollments/enrollment-store.ts';
+import { openEnrollments, type StoredEnrollmentKind } from './enrollments/enrollment-store.ts';
 import type { DpsLinkedHub } from './enrollments/linked-hub.ts';
 import { createAttester } from './registration/attester.ts';
 import { createRegistrar } from './registration/registrar.ts';
 import { openRegistrations, type Registration } from './registration/registration.ts';
 import { createRegistrationService } from './registration/registration-service.ts';
+import { createTpmChallenges } from './registration/tpm-challenges.ts';
 import { createWebhookCall, RETRY_WAITS_MS, type WebhookCall } from './registration/webhook.ts';
 import { createServiceApi } from './service-api/service-api.ts';
 
@@ -54,10 +57,15 @@ export interface Dps {
   /** The part of Azure Resource Manager for the CA certificates of DPS. */
   readonly management: HttpService;
   readonly mqtt: MqttService;
+  readonly amqp: AmqpService;
   /** All registrations, for the control API. They contain no keys. */
   registrations(): readonly Registration[];
   /** All enrollments as DPS shows them: without keys, and the query of a webhook's URL masked. */
   enrollments(): readonly JsonObject[];
+  /** An enrollment with its keys; undefined if there is none. Ids are not case-sensitive. */
+  enrollment(kind: StoredEnrollmentKind, id: string): Enrollment | undefined;
+  /** Creates an enrollment, as the service API does. It is stored. */
+  enroll(enrollment: Enrollment): void;
   /** Cancels the running registrations and closes the journal. Close the servers first. */
   close(): void;
 }
@@ -93,7 +101,7 @@ export function createDps(options: DpsOptions): Dps {
   const service = createRegistrationService({ store, registrar, retryAfter, log, now });
   const certificates = openCertificates(directory, now);
   const enrolled = openEnrollments(directory, enrollments, now);
-  const attester = createAttester(idScope, enrolled, certificates, now);
+  const attester = createAttester(idScope, enrolled, certificates, createTpmChallenges(now), now);
 
   return {
     https: createRuntimeHttps(idScope, serviceHost, attester, service),
@@ -106,8 +114,14 @@ export function createDps(options: DpsOptions): Dps {
     }),
     management: createCertificateApi(certificates),
     mqtt: createRuntimeMqtt(idScope, attester, service),
+    amqp: createRuntimeAmqp(idScope, attester, service),
     registrations: () => [...store.values()],
     enrollments: () => enrolled.values().map(describeEnrollment),
+    enrollment: (kind, id) => enrolled.get(kind, id),
+    enroll(enrollment) {
+      checkEnrollments([enrollment], linkedHubs);
+      enrolled.put(enrollment);
+    },
     close() {
       closing.abort();
       store.close();

@@ -15,7 +15,7 @@ const pem = z.string().refine(isCertificate);
 const registration = z.looseObject({
   registrationId: id,
   enrollmentId: z.string(),
-  attestation: z.enum(['symmetricKey', 'x509']),
+  attestation: z.enum(['symmetricKey', 'x509', 'tpm']),
   status: z.enum(['assigned', 'failed', 'disabled']),
   substatus: z.string().optional(),
   assignment: z.looseObject({ host: id, deviceId: id }).optional(),
@@ -54,7 +54,12 @@ const terms = {
   lastUpdatedDateTimeUtc: time,
 };
 const group = z.looseObject({ ...terms, enrollmentGroupId: id });
-const individual = z.looseObject({ ...terms, registrationId: id, deviceId: z.string().optional() });
+const individual = z.looseObject({
+  ...terms,
+  registrationId: id,
+  deviceId: z.string().optional(),
+  optionalDeviceInformation: object.optional(),
+});
 
 const certificate = z.looseObject({
   name: id,

@@ -1,13 +1,4 @@
-import { randomUUID } from 'node:crypto';
-import { notHere } from '../errors.ts';
-
-/**
- * An AMQP error with the text of Event Hubs. SDKs choose their exception by `condition`, and some by the description.
- */
-export interface AmqpError {
-  readonly condition: string;
-  readonly description: string;
-}
+import { type AmqpError, amqpError } from '../amqp/index.ts';
 
 interface Named {
   readonly name: string;
@@ -18,12 +9,12 @@ interface Named {
  * The .NET SDK distinguishes a missing entity from a broken connection by this text (azure-sdk-for-net, AmqpError.cs).
  */
 export function entityNotFound(entity: string): AmqpError {
-  return failure('amqp:not-found', `The messaging entity '${entity}' could not be found.`);
+  return amqpError('amqp:not-found', `The messaging entity '${entity}' could not be found.`);
 }
 
 /** Azure/azure-sdk-for-python#11708. */
 export function partitionOutOfRange(partitionCount: number): AmqpError {
-  return failure(
+  return amqpError(
     'com.microsoft:argument-out-of-range',
     `The specified partition is invalid for an EventHub partition sender or receiver. It should be between 0 and ${partitionCount - 1}.`,
   );
@@ -32,7 +23,7 @@ export function partitionOutOfRange(partitionCount: number): AmqpError {
 /** Azure/azure-event-hubs-python#13 (offset), nicolgit/azure-firewall-mon#21 (sequence number). */
 export function positionBeyondEnd(by: 'offset' | 'sequenceNumber', value: number, last: number): AmqpError {
   const what = by === 'offset' ? 'offset' : 'sequence number';
-  return failure(
+  return amqpError(
     'com.microsoft:argument-error',
     `The supplied ${what} '${value}' is invalid. The last ${what} in the system is '${last}'`,
   );
@@ -40,7 +31,7 @@ export function positionBeyondEnd(by: 'offset' | 'sequenceNumber', value: number
 
 /** Azure/azure-sdk-for-net#49318, Azure/azure-sdk-for-js#6706. */
 export function invalidFilter(filter: string): AmqpError {
-  return failure(
+  return amqpError(
     'amqp:not-allowed',
     `The filter '${filter}' is not a valid amqp filter for EventHub entities`,
   );
@@ -49,19 +40,19 @@ export function invalidFilter(filter: string): AmqpError {
 export const stolen = {
   /** Azure/azure-sdk-for-java#12483. */
   byNewcomer: (current: Named, name: string, epoch: number): AmqpError =>
-    failure(
+    amqpError(
       'amqp:link:stolen',
       `New receiver '${name}' with higher epoch of '${epoch}' is created hence current receiver '${current.name}' with epoch '${current.epoch ?? ''}' is getting disconnected. If you are recreating the receiver, make sure a higher epoch is used.`,
     ),
   /** Azure/azure-sdk-for-java#26583. */
   byHigherEpoch: (name: string, epoch: number, holder: Named): AmqpError =>
-    failure(
+    amqpError(
       'amqp:link:stolen',
       `Receiver '${holder.name}' with a higher epoch '${holder.epoch}' already exists. Receiver '${name}' with epoch ${epoch} cannot be created. Make sure you are creating receiver with increasing epoch value to ensure connectivity, or ensure all old epoch receivers are closed or disconnected.`,
     ),
   /** Azure/azure-event-hubs-go#181. */
   byHolder: (holder: Named): AmqpError =>
-    failure(
+    amqpError(
       'amqp:link:stolen',
       `At least one receiver for the endpoint is created with epoch of '${holder.epoch}', and so non-epoch receiver is not allowed. Either reconnect with a higher epoch, or make sure all epoch receivers are closed or disconnected.`,
     ),
@@ -69,51 +60,8 @@ export const stolen = {
 
 /** Azure/azure-sdk-for-java#38117, MicrosoftDocs/azure-docs#24985. */
 export function tooManyReaders(connected: readonly Named[], limit: number): AmqpError {
-  return failure(
+  return amqpError(
     'amqp:resource-limit-exceeded',
     `Exceeded the maximum number of allowed receivers per partition in a consumer group which is ${limit}. List of connected receivers - ${connected.map(({ name }) => name).join(', ')}.`,
   );
-}
-
-/** Azure/azure-event-hubs-python#106: a rejected delivery, not a closed link. */
-export function messageTooLarge(deliveryId: number, size: number, limit: number): AmqpError {
-  return failure(
-    'amqp:link:message-size-exceeded',
-    `The received message (delivery-id:${deliveryId}, size:${size} bytes) exceeds the limit (${limit} bytes) currently allowed on the link.`,
-  );
-}
-
-export function undecodable(reason: string): AmqpError {
-  return failure('amqp:decode-error', reason);
-}
-
-/** The client has no token, or one that does not count. */
-export function unauthorized(reason: string): AmqpError {
-  return failure('amqp:unauthorized-access', reason);
-}
-
-/** Not in Azure: IoT Hub has AMQP, the local hub does not. */
-export function notInLocalHub(): AmqpError {
-  return failure(
-    'amqp:not-implemented',
-    notHere('AMQP of IoT Hub and DPS is not in the local hub. Use MQTT.'),
-  );
-}
-
-export function notAllowed(reason: string): AmqpError {
-  return failure('amqp:not-allowed', reason);
-}
-
-export function internalError(): AmqpError {
-  return failure(
-    'amqp:internal-error',
-    'The service was unable to process the request; please retry the operation.',
-  );
-}
-
-function failure(condition: string, text: string): AmqpError {
-  return {
-    condition,
-    description: `${text} TrackingId:${randomUUID()}, Timestamp:${new Date().toISOString()}`,
-  };
 }

@@ -1,15 +1,14 @@
-import { createServer } from 'node:net';
-import rhea from 'rhea';
-import { LocalError } from '../errors.ts';
-import { listen } from '../listen.ts';
+import { createAbsentService } from '../amqp/absent-service.ts';
+import { STANDARD_MESSAGE_FORMAT } from '../amqp/encoding.ts';
+import { type AmqpServer, type AmqpService, startAmqp } from '../amqp/index.ts';
+import { LocalError, notHere } from '../errors.ts';
 import { silent } from '../log.ts';
 import { ACCESS_KEY } from './access-key.ts';
-import { Client } from './amqp/client.ts';
-import { acceptConnection, offerMechanisms } from './amqp/connection.ts';
+import { IOT_HOSTS, isOfIotHub } from './amqp/entity-address.ts';
 import { MAX_MESSAGE_SIZE } from './amqp/producer-link.ts';
+import { createEventHubsService } from './amqp/session.ts';
 import type { AppendedPosition, EventToAppend } from './event.ts';
 import { EventHub, type PartitionCounters } from './event-hub.ts';
-import { STANDARD_MESSAGE_FORMAT } from './message/encoding.ts';
 import { encodeEvent, readProducedEvents } from './message/event-message.ts';
 import { checkHubs, DEFAULT_RETENTION, type EventHubsOptions } from './options.ts';
 
@@ -18,9 +17,20 @@ export type { ConsumerGroupCounters, PartitionCounters, ReaderCounters } from '.
 export type { EventHubOptions, EventHubsOptions } from './options.ts';
 export type { Retention } from './partition.ts';
 
+/** Tells clients of IoT Hub and DPS on the port of plain AMQP which port they need. */
+const IOT_OVER_PLAIN_AMQP = createAbsentService({
+  name: 'IoT Hub and DPS',
+  hosts: IOT_HOSTS,
+  knows: isOfIotHub,
+  reason: notHere('AMQP of IoT Hub and DPS without TLS is not in the local hub. Use the port amqps (5671).'),
+});
+
 /** A running local Azure Event Hubs namespace. */
 export interface EventHubs {
+  /** The port of plain AMQP. */
   readonly port: number;
+  /** The namespace, for a server that serves several services over TLS or WebSockets. */
+  readonly amqp: AmqpService;
   /** Connection string for Azure's SDKs. Its key is the public key of Microsoft's emulator. */
   connectionString(hub?: string): string;
   /**
@@ -56,24 +66,19 @@ export async function startEventHubs(options: EventHubsOptions): Promise<EventHu
   const hubs = openHubs(options, now);
   const findHub = (name: string) => hubs.get(name.toLowerCase());
 
-  const container = rhea.create_container({});
-  offerMechanisms(container);
-  const clients = new Set<Client>();
-  const server = createServer((socket) => {
-    const client = new Client(acceptConnection(container, socket, log), socket, { findHub, log, now });
-    clients.add(client);
-    socket.once('close', () => clients.delete(client));
-  });
-  let port: number;
+  const amqp = createEventHubsService({ findHub, now });
+  let server: AmqpServer;
   try {
-    port = await listen(server, options.port, 'Event Hubs', 'amqp');
+    server = await startAmqp({
+      name: 'Event Hubs',
+      port: options.port,
+      services: [amqp, IOT_OVER_PLAIN_AMQP],
+      log,
+    });
   } catch (error) {
     for (const hub of hubs.values()) hub.close();
     throw error;
   }
-  server.on('error', (error) =>
-    log.error(`Event Hubs: a connection could not be accepted. ${error.message}`),
-  );
   let closing: Promise<void> | undefined;
 
   const hubNamed = (name: string): EventHub => {
@@ -83,8 +88,9 @@ export async function startEventHubs(options: EventHubsOptions): Promise<EventHu
   };
 
   return {
-    port,
-    connectionString: (hub) => connectionString(port, hub),
+    port: server.port,
+    amqp,
+    connectionString: (hub) => connectionString(server.port, hub),
     append(name, event) {
       if (closing !== undefined) {
         throw new LocalError(
@@ -96,12 +102,8 @@ export async function startEventHubs(options: EventHubsOptions): Promise<EventHu
     },
     partitions: (name) => hubNamed(name).counters(),
     close() {
-      closing ??= new Promise((resolve) => {
-        server.close(() => {
-          for (const hub of hubs.values()) hub.close();
-          resolve();
-        });
-        for (const client of clients) client.close();
+      closing ??= server.close().then(() => {
+        for (const hub of hubs.values()) hub.close();
       });
       return closing;
     },

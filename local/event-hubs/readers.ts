@@ -1,4 +1,5 @@
-import { type AmqpError, stolen, tooManyReaders } from './conditions.ts';
+import type { AmqpError } from '../amqp/index.ts';
+import { stolen, tooManyReaders } from './conditions.ts';
 
 /** Readers without an epoch on one partition of one consumer group (azure-docs, event-hubs-quotas). */
 export const MAX_READERS = 5;

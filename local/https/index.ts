@@ -5,3 +5,4 @@
 export type { HttpRequest, HttpResponse, HttpService } from './exchange.ts';
 export { createRevocationListService } from './revocation-list.ts';
 export { type HttpOptions, type HttpServer, startHttp } from './server.ts';
+export type { WebSocketRoute } from './web-sockets.ts';

@@ -1,16 +1,25 @@
 import { constants } from 'node:crypto';
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { createServer, type IncomingMessage, type Server, ServerResponse } from 'node:http';
 import { createServer as createSecureServer } from 'node:https';
+import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import { TLSSocket } from 'node:tls';
 import { type KeyedCertificate, peerCertificates } from '../ca/index.ts';
 import { type OwnAddresses, ownRequestsOnly } from '../foreign-requests.ts';
 import { listen } from '../listen.ts';
 import { type LocalLog, silent } from '../log.ts';
 import { ConnectionDropped, type HttpRequest, type HttpResponse, type HttpService } from './exchange.ts';
+import { type PassThrough, passOn } from './pass-through.ts';
+import { type WebSocketRoute, webSocketUpgrade } from './web-sockets.ts';
 
 /** Larger than the largest request to hubs and DPS: 100 devices with full twins. */
 const MAX_BODY_BYTES = 8 * 1024 * 1024;
 const REQUEST_TIMEOUT_MS = 60_000;
+/**
+ * How long an idle connection stays open. After Node's default of 5 seconds, a client on a busy machine would often send
+ * its next request to a connection that closes.
+ */
+const KEEP_ALIVE_MS = 60_000;
 
 export interface HttpOptions {
   /** 0 selects a free port. */
@@ -19,6 +28,10 @@ export interface HttpOptions {
   readonly services: readonly HttpService[];
   /** Absent: plain http. With TLS, a client may send a certificate. */
   readonly certificate?: KeyedCertificate;
+  /** Paths that other servers answer. */
+  readonly passThrough?: readonly PassThrough[];
+  /** What a client can open as a WebSocket. A request to upgrade for another path is answered like any other request. */
+  readonly webSockets?: readonly WebSocketRoute[];
   /** Ports of the stack's other servers; see `OwnAddresses`. */
   readonly ownPorts?: OwnAddresses['ports'];
   readonly log?: LocalLog;
@@ -35,10 +48,22 @@ export interface HttpServer {
  * @throws LocalError `BERTH_LOCAL_PORT_TAKEN`
  */
 export async function startHttp(options: HttpOptions): Promise<HttpServer> {
-  const { services, certificate, ownPorts = () => [], log = silent } = options;
+  const {
+    services,
+    certificate,
+    webSockets = [],
+    passThrough = [],
+    ownPorts = () => [],
+    log = silent,
+  } = options;
   const own: OwnAddresses = { names: services.flatMap(({ names }) => names), ports: ownPorts };
   const onRequest = ownRequestsOnly(own, (incoming: IncomingMessage, outgoing: ServerResponse): void => {
     outgoing.on('error', () => outgoing.destroy());
+    const other = passThrough.find(({ prefix }) => incoming.url?.startsWith(prefix));
+    if (other !== undefined) {
+      passOn(incoming, outgoing, other.port);
+      return;
+    }
     answer(incoming, services, log).then(
       (response) => send(outgoing, response),
       () => outgoing.destroy(), // the client disconnected during its request, or the service gives no answer
@@ -57,7 +82,22 @@ export async function startHttp(options: HttpOptions): Promise<HttpServer> {
         onRequest,
       )
     : createServer(onRequest);
+  const upgrade = webSocketUpgrade(webSockets);
+  const onUpgrade = (incoming: IncomingMessage, socket: Duplex, head: Buffer): void => {
+    const outgoing = new ServerResponse(incoming);
+    outgoing.shouldKeepAlive = false;
+    outgoing.assignSocket(socket as Socket);
+    outgoing.once('finish', () => socket.end());
+    ownRequestsOnly(own, (request, response) => {
+      if (upgrade.claims(request)) {
+        response.detachSocket(socket as Socket);
+        upgrade.accept(request, socket, head);
+      } else onRequest(request, response);
+    })(incoming, outgoing);
+  };
+  server.on('upgrade', onUpgrade);
   server.requestTimeout = REQUEST_TIMEOUT_MS;
+  server.keepAliveTimeout = KEEP_ALIVE_MS;
   const what = certificate ? 'HTTPS of the IoT hubs and DPS' : 'the service REST API';
   const port = await listen(server, options.port, what, certificate ? 'https' : 'rest');
   server.on('error', (error) => log.error(`HTTP: ${error.message}`));

@@ -9,6 +9,8 @@ export type { HubCounters } from './hub/counters.ts';
 export type { EventSink, HubEvent } from './hub/event-sink.ts';
 export type { HubSettings } from './hub/hub.ts';
 export type { LocalTier, Shaping } from './hub/throttle.ts';
+export type { Traffic } from './hub/traffic.ts';
+export type { StoredBlob, UploadGrant, UploadStorage } from './hub/uploads.ts';
 export {
   createIotHubs,
   type HubView,

@@ -1,9 +1,16 @@
+import { X509Certificate } from 'node:crypto';
 import { join } from 'node:path';
 import type { JsonObject } from '../../src/json/json.ts';
+import type { AmqpService } from '../amqp/index.ts';
 import type { HttpResponse, HttpService } from '../https/exchange.ts';
 import { type LocalLog, silent } from '../log.ts';
 import type { MqttService } from '../mqtt/index.ts';
+import { openDeviceLinks } from './amqp/device/device-links.ts';
+import { createHubAmqpService } from './amqp/hub-service.ts';
+import { openServiceLinks } from './amqp/service-links.ts';
+import { keepEvaluating } from './configurations/evaluator.ts';
 import { readDeviceCall, serveDeviceCall } from './device-api/device-https.ts';
+import { readDeviceModulesCall, serveDeviceModulesCall } from './device-api/device-modules.ts';
 import { createDeviceService } from './device-api/device-service.ts';
 import type { FaultSettings } from './faults/faults.ts';
 import { createHubFaults, type FaultStatus, type HubFaults } from './faults/hub-faults.ts';
@@ -11,14 +18,25 @@ import type { HubCounters } from './hub/counters.ts';
 import { type EventSink, lostEvent } from './hub/event-sink.ts';
 import { createHub, entryOf, type HubSettings, type LocalHub } from './hub/hub.ts';
 import { DEFAULT_SHAPING, type Shaping } from './hub/throttle.ts';
+import type { Traffic } from './hub/traffic.ts';
+import type { UploadStorage } from './hub/uploads.ts';
+import { keepRunningJobs } from './jobs/job-runner.ts';
 import { builtInPolicies } from './model/access-policy.ts';
 import { type Address, addressOf } from './model/address.ts';
 import { isSameHub, namesOf, readHubName } from './model/host-name.ts';
 import { HubRefusal } from './model/hub-error.ts';
 import { readModuleChoice } from './model/identity.ts';
+import { expireMessages } from './operations/cloud-messages.ts';
+import { keepSendingFeedback } from './operations/feedback.ts';
 import { createIdentity, deleteIdentity } from './operations/identity-operations.ts';
 import { type ProvisioningAccess, provisioningAccess } from './operations/provisioning-access.ts';
-import { editAsConfiguration, editAsPortal, patchTwinOf, serviceTwin } from './operations/twin-operations.ts';
+import {
+  checkNotReserved,
+  editAsConfiguration,
+  editAsPortal,
+  patchTwinOf,
+  serviceTwin,
+} from './operations/twin-operations.ts';
 import { absentRoute } from './service-api/absent-routes.ts';
 import { refusalResponse, serveServiceCall } from './service-api/service-api.ts';
 import { DEVELOPMENT_SERVICE_KEY } from './service-api/service-authorization.ts';
@@ -29,11 +47,22 @@ export interface LocalIotHubsOptions {
   readonly directory?: string;
   /** The sink for the events of a hub. */
   readonly sink: (host: string) => EventSink;
+  /** Told of each message and each direct method of a service. */
+  readonly onTraffic?: (host: string, traffic: Traffic) => void;
+  /** The storage account for the files of devices; absent: file upload is refused. */
+  readonly uploadStorage?: UploadStorage;
+  /** PEM of the CA certificates that the hubs trust for devices with `certificateAuthority`; default: none. */
+  readonly authorities?: readonly string[];
   /** Base64 key of the policy `iothubowner` on every hub; default: the public development key. */
   readonly serviceKey?: string;
   readonly log?: LocalLog;
   /** Milliseconds since the epoch; default `Date.now`. */
   readonly now?: () => number;
+  /**
+   * How often configurations are evaluated, in milliseconds of the clock. Default: ten seconds. Azure evaluates them every
+   * five minutes.
+   */
+  readonly configurationPeriodMs?: number;
   /** How bursts are handled; default: as in Azure. */
   readonly shaping?: Shaping;
 }
@@ -96,6 +125,8 @@ export interface IotHubs {
   readonly https: HttpService;
   /** The device API of all hubs. */
   readonly mqtt: MqttService;
+  /** The APIs of all hubs over AMQP. */
+  readonly amqp: AmqpService;
   readonly views: readonly HubView[];
   view(host: string): HubView | undefined;
   /** The access of DPS to a hub, by the host name of its link; undefined for an unknown host. */
@@ -112,8 +143,11 @@ export function createIotHubs(options: LocalIotHubsOptions): IotHubs {
     log = silent,
     now = Date.now,
     shaping = DEFAULT_SHAPING,
+    configurationPeriodMs = 10_000,
   } = options;
   const policies = builtInPolicies(serviceKey);
+  const trusted = (options.authorities ?? []).map((pem) => new X509Certificate(pem));
+  const authorities = () => trusted;
   const hubs = new Map<string, FaultyHub>();
   for (const settings of options.hubs) {
     const key = readHubName(settings.host).hub;
@@ -122,7 +156,21 @@ export function createIotHubs(options: LocalIotHubsOptions): IotHubs {
       log.error(lostEvent(settings.host, error)),
     );
     const { sink: events, notifies } = faults;
-    const hub = createHub(settings, { file, sink: events, log, now, shaping, notifies });
+    const observe = (traffic: Traffic) => options.onTraffic?.(settings.host, traffic);
+    const hub = createHub(settings, {
+      file,
+      sink: events,
+      log,
+      now,
+      shaping,
+      notifies,
+      observe,
+      authorities,
+      uploadStorage: options.uploadStorage,
+    });
+    keepEvaluating(hub, configurationPeriodMs);
+    keepRunningJobs(hub);
+    keepSendingFeedback(hub, expireMessages);
     hubs.set(key, { hub, faults });
   }
   const hubOf = (host: string): LocalHub | undefined => hubs.get(readHubName(host).hub)?.hub;
@@ -136,10 +184,19 @@ export function createIotHubs(options: LocalIotHubsOptions): IotHubs {
         const { hub: name, kind } = readHubName(request.host);
         const known = hubs.get(name);
         const call = readDeviceCall(request);
+        const ofModules = readDeviceModulesCall(request);
         const absent = call === undefined ? absentRoute(request) : undefined;
         if (absent !== undefined) return refusalResponse(absent, false, now());
         if (call !== undefined && known !== undefined && kind !== 'service') {
           return refusing(known.hub, () => serveDeviceCall(known.hub, policies, call, request));
+        }
+        if (ofModules !== undefined && known !== undefined && kind !== 'service') {
+          return refusing(known.hub, async () => {
+            if (known.faults.throttlesModules(ofModules.deviceId)) {
+              throw new HubRefusal('ThrottlingException', 'Request is being throttled');
+            }
+            return serveDeviceModulesCall(known.hub, ofModules, request);
+          });
         }
         if (known !== undefined && kind !== 'device') {
           const { hub, faults } = known;
@@ -157,6 +214,10 @@ export function createIotHubs(options: LocalIotHubsOptions): IotHubs {
       },
     },
     mqtt: createDeviceService(hubOf, policies),
+    amqp: createHubAmqpService({ hubOf, all: [...hubs.values()].map(({ hub }) => hub), policies }, [
+      openDeviceLinks,
+      openServiceLinks,
+    ]),
     views,
     view: (host) => views.find((view) => isSameHub(view.host, host)),
     provisioning(host) {
@@ -220,7 +281,11 @@ function viewOf({ hub, faults }: FaultyHub): HubView {
       hub.counters.controlWrites += 1;
       return twin;
     },
-    remove: (deviceId, moduleId) => deleteIdentity(hub, addressOf(deviceId, moduleId), undefined),
+    remove(deviceId, moduleId) {
+      const address = addressOf(deviceId, moduleId);
+      if (moduleId !== undefined) checkNotReserved(hub, address);
+      deleteIdentity(hub, address, undefined);
+    },
     get faults() {
       return faults.status(hub);
     },

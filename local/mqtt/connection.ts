@@ -1,4 +1,3 @@
-import type { TLSSocket } from 'node:tls';
 import {
   parser as createParser,
   generate,
@@ -7,9 +6,15 @@ import {
   type ISubscription,
   type Packet,
 } from 'mqtt-packet';
-import { peerCertificates } from '../ca/peer-certificates.ts';
+import type { ClientStream } from '../client-stream.ts';
 import type { LocalLog } from '../log.ts';
-import { CONNECT_REFUSED, type MqttConnection, type MqttService, type MqttSession } from './service.ts';
+import {
+  CONNECT_REFUSED,
+  type MqttConnection,
+  type MqttMessage,
+  type MqttService,
+  type MqttSession,
+} from './service.ts';
 
 /**
  * Largest accepted packet: a message of 256 KB (IoT Hub's limit, "IoT Hub quotas and throttling") with the longest
@@ -34,14 +39,15 @@ const MAX_MESSAGE_ID = 65_535;
  */
 const MAX_INBOX = 64;
 const MAX_UNREAD_BYTES = 4 * 1024 * 1024;
-/** Time for a client to read the last packet before its socket is destroyed. */
+/** Time for a client to read the last packet before its stream is destroyed. */
 const LINGER_MS = 1_000;
 
 /**
- * Serves MQTT 3.1.1 to one client until its socket closes. It handles one packet after the other, so that the
+ * Serves MQTT 3.1.1 to one client until its stream closes. It handles one packet after the other, so that the
  * messages of a device keep their order. Only pings are answered at once. It never throws, for any input.
  */
-export function serveConnection(socket: TLSSocket, services: readonly MqttService[], log: LocalLog): void {
+export function serveConnection(client: ClientStream, services: readonly MqttService[], log: LocalLog): void {
+  const { stream } = client;
   const parser = createParser({ protocolVersion: 4 });
   const inbox: Packet[] = [];
   /** The subscriptions with their QoS. */
@@ -51,6 +57,7 @@ export function serveConnection(socket: TLSSocket, services: readonly MqttServic
   let lastMessageId = 0;
   let session: MqttSession | undefined;
   let greeted = false;
+  let isClean = false;
   let ended = false;
   let working = false;
   /** The messages to the client while its publish is not acknowledged yet; undefined: they are sent at once. */
@@ -72,7 +79,7 @@ export function serveConnection(socket: TLSSocket, services: readonly MqttServic
     close: end,
   };
 
-  socket.on('data', (chunk) => {
+  stream.on('data', (chunk) => {
     if (ended) return;
     silence.refresh();
     try {
@@ -81,19 +88,19 @@ export function serveConnection(socket: TLSSocket, services: readonly MqttServic
       drop(); // no input is known on which the parser throws, but an error here would end the whole local stack
     }
   });
-  socket.on('error', drop);
-  socket.on('close', () => {
+  stream.on('error', drop);
+  stream.on('close', () => {
     ended = true;
     clearTimeout(silence);
     const closing = session;
     session = undefined;
-    if (closing !== undefined) guarded(() => closing.closed());
+    if (closing !== undefined) guarded(() => closing.closed(isClean));
   });
   parser.on('error', drop);
   parser.on('packet', (packet) => {
     if (packet.cmd === 'pingreq' && greeted) return send({ cmd: 'pingresp' });
     inbox.push({ ...packet }); // a copy, because the parser reuses its object
-    if (inbox.length >= MAX_INBOX) socket.pause();
+    if (inbox.length >= MAX_INBOX) stream.pause();
     void work();
   });
 
@@ -107,7 +114,7 @@ export function serveConnection(socket: TLSSocket, services: readonly MqttServic
         log.warn(`An MQTT client was dropped: ${error instanceof Error ? error.message : 'unknown reason'}`);
         drop();
       }
-      if (socket.isPaused() && inbox.length < MAX_INBOX / 2) socket.resume();
+      if (stream.isPaused() && inbox.length < MAX_INBOX / 2) stream.resume();
     }
     working = false;
   }
@@ -129,6 +136,7 @@ export function serveConnection(socket: TLSSocket, services: readonly MqttServic
       case 'puback':
         return acknowledged(packet.messageId ?? 0);
       case 'disconnect':
+        isClean = true;
         return end();
       default:
         return drop();
@@ -165,7 +173,8 @@ export function serveConnection(socket: TLSSocket, services: readonly MqttServic
       userName,
       password: packet.password?.toString(),
       cleanSession: packet.clean ?? false,
-      certificates: peerCertificates(socket),
+      ...willOf(packet),
+      certificates: client.certificates(),
     });
     if ('refused' in answer) return refuse(answer.refused);
     if (ended) return;
@@ -204,7 +213,7 @@ export function serveConnection(socket: TLSSocket, services: readonly MqttServic
     clearTimeout(silence);
     const limit = keepAliveSeconds === 0 ? MAX_SILENCE_MS : keepAliveSeconds * 1000 * KEEP_ALIVE_FACTOR;
     silence = setTimeout(
-      () => (socket.isPaused() ? silence.refresh() : drop()),
+      () => (stream.isPaused() ? silence.refresh() : drop()),
       Math.min(limit, MAX_SILENCE_MS),
     );
   }
@@ -217,8 +226,8 @@ export function serveConnection(socket: TLSSocket, services: readonly MqttServic
   function send(packet: Packet): void {
     if (ended) return;
     guarded(() => {
-      socket.write(generate(packet));
-      if (socket.writableLength > MAX_UNREAD_BYTES) drop();
+      stream.write(generate(packet));
+      if (stream.writableLength > MAX_UNREAD_BYTES) drop();
     });
   }
 
@@ -227,16 +236,16 @@ export function serveConnection(socket: TLSSocket, services: readonly MqttServic
     if (ended) return;
     ended = true;
     inbox.length = 0;
-    socket.resume();
-    socket.end();
-    const linger = setTimeout(() => socket.destroy(), LINGER_MS);
-    socket.once('close', () => clearTimeout(linger));
+    stream.resume();
+    stream.end();
+    const linger = setTimeout(() => stream.destroy(), LINGER_MS);
+    stream.once('close', () => clearTimeout(linger));
   }
 
   function drop(): void {
     ended = true;
     inbox.length = 0;
-    socket.destroy();
+    stream.destroy();
   }
 
   function guarded(effect: () => void): void {
@@ -247,6 +256,14 @@ export function serveConnection(socket: TLSSocket, services: readonly MqttServic
       drop();
     }
   }
+}
+
+function willOf({ will }: IConnectPacket): { will?: MqttMessage } {
+  if (!will) return {};
+  const { topic, payload, retain } = will;
+  return {
+    will: { topic, payload: Buffer.from(payload ?? ''), ...(retain === true && { isRetained: true }) },
+  };
 }
 
 function idOf(packet: Packet): { messageId?: number } {

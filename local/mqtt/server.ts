@@ -1,6 +1,8 @@
 import { constants } from 'node:crypto';
-import { createServer, type TLSSocket } from 'node:tls';
+import type { Duplex } from 'node:stream';
+import { createServer } from 'node:tls';
 import type { KeyedCertificate } from '../ca/index.ts';
+import { type ClientStream, clientOfTls } from '../client-stream.ts';
 import { listen } from '../listen.ts';
 import { type LocalLog, silent } from '../log.ts';
 import { serveConnection } from './connection.ts';
@@ -19,6 +21,8 @@ export interface MqttOptions {
 
 export interface MqttServer {
   readonly port: number;
+  /** Serves a client that is connected in another way, such as by a WebSocket. */
+  accept(client: ClientStream): void;
   /** Drops every client and stops listening. Resolves when all sessions are closed. */
   close(): Promise<void>;
 }
@@ -31,7 +35,13 @@ export interface MqttServer {
  */
 export async function startMqtt(options: MqttOptions): Promise<MqttServer> {
   const { certificate, services, log = silent } = options;
-  const sockets = new Set<TLSSocket>();
+  const streams = new Set<Duplex>();
+  const accept = (client: ClientStream): void => {
+    const { stream } = client;
+    streams.add(stream);
+    stream.once('close', () => streams.delete(stream));
+    serveConnection(client, services, log);
+  };
   const server = createServer(
     {
       cert: certificate.certificate,
@@ -42,11 +52,7 @@ export async function startMqtt(options: MqttOptions): Promise<MqttServer> {
       rejectUnauthorized: false, // most devices have no certificate; the services check the others
       secureOptions: constants.SSL_OP_NO_TICKET, // a resumed session would not contain the whole chain
     },
-    (socket) => {
-      sockets.add(socket);
-      socket.once('close', () => sockets.delete(socket));
-      serveConnection(socket, services, log);
-    },
+    (socket) => accept(clientOfTls(socket)),
   );
   server.on('tlsClientError', (_error, socket) => socket.destroy());
   const port = await listen(server, options.port, 'MQTT', 'mqtt');
@@ -54,10 +60,11 @@ export async function startMqtt(options: MqttOptions): Promise<MqttServer> {
 
   return {
     port,
+    accept,
     async close() {
       const stopped = new Promise((resolve) => server.close(resolve));
-      const closed = [...sockets].map((socket) => new Promise((resolve) => socket.once('close', resolve)));
-      for (const socket of sockets) socket.destroy();
+      const closed = [...streams].map((stream) => new Promise((resolve) => stream.once('close', resolve)));
+      for (const stream of streams) stream.destroy();
       await Promise.all([stopped, ...closed]);
     },
   };

@@ -9,6 +9,8 @@ export interface MqttConnect {
    * False: the client gets the subscriptions of its last connection, and the next connection gets those of this one.
    */
   readonly cleanSession: boolean;
+  /** The Will message; absent: none. The service checks its topic. */
+  readonly will?: MqttMessage;
   /** The certificates of the client, leaf first; empty if none. */
   readonly certificates: readonly X509Certificate[];
 }
@@ -60,8 +62,12 @@ export interface MqttSession {
    * that the service publishes until then are sent after the acknowledgement.
    */
   received(message: MqttMessage): void | Promise<void>;
-  /** Called once when the connection has ended, and only after `opened`. */
-  closed(): void;
+  /**
+   * Called once when the connection has ended, and only after `opened`.
+   *
+   * @param isClean whether the client has disconnected by DISCONNECT. Otherwise its Will message counts (MQTT 3.1.1, 3.1.2.5).
+   */
+  closed(isClean: boolean): void;
 }
 
 /**

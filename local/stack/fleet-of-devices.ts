@@ -1,5 +1,4 @@
 import { join } from 'node:path';
-import type { CertificateAuthority } from '../ca/index.ts';
 import type { Cloud } from '../cloud.ts';
 import { openBatteries } from '../devices/batteries.ts';
 import type { DeviceProfile } from '../devices/device-profiles.ts';
@@ -33,12 +32,13 @@ export async function runDevices(options: DevicesOptions): Promise<KeptRunning> 
   const start: StartDevices = {
     type: 'start',
     devices: await Promise.all(
-      profiles.map(async (profile) => ({ profile, proof: await proofOf(profile, cloud.authority) })),
+      profiles.map(async (profile) => ({ profile, proof: await proofOf(profile, cloud) })),
     ),
     idScope: ID_SCOPE,
     ca: cloud.authority.root,
     httpsPort: cloud.ports.https,
     mqttPort: cloud.ports.mqtt,
+    controlUrl: `http://127.0.0.1:${cloud.ports.control}`,
     batteries: join(stateDirectory, 'batteries.jsonl'),
     lively,
   };
@@ -63,7 +63,12 @@ export async function runDevices(options: DevicesOptions): Promise<KeptRunning> 
   });
 }
 
-async function proofOf(profile: DeviceProfile, authority: CertificateAuthority): Promise<DeviceProof> {
+async function proofOf(profile: DeviceProfile, { authority, control }: Cloud): Promise<DeviceProof> {
+  if (profile.isEdge === true) {
+    // The enrollment group of the user's own Edge devices.
+    const request = { registrationId: profile.deviceId, proof: 'key', group: undefined, edge: true } as const;
+    return { kind: 'key', key: (await control.ownDevice(request)).key ?? '' };
+  }
   if (profile.proof === 'key') return { kind: 'key', key: deriveDeviceKey(GROUP_KEY, profile.deviceId) };
   const { certificate, key } = await authority.issueDevice(profile.deviceId);
   return { kind: 'certificate', certificate, key };

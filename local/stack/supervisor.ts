@@ -2,8 +2,8 @@ import { mkdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Cloud, startCloud } from '../cloud.ts';
-import { type ProcessStatus, readEventStatus } from '../control-api/index.ts';
-import { deviceProfiles } from '../devices/device-profiles.ts';
+import { readEventStatus } from '../control-api/index.ts';
+import { deviceProfiles, edgeProfiles } from '../devices/device-profiles.ts';
 import { LocalError } from '../errors.ts';
 import { readLocalFleet } from '../fleet-file.ts';
 import type { KeyInput } from '../hotkeys/hotkeys.ts';
@@ -24,7 +24,10 @@ import { estimatedEffect } from '../watch/fleet-change.ts';
 import { FleetWatch } from '../watch/fleet-watch.ts';
 import { runDevices } from './fleet-of-devices.ts';
 import { FUNCTION_HOST, runFunctionApp, waitForFunctions } from './function-app.ts';
+import { standardNames } from './hosts-lines.ts';
 import { showLive } from './live.ts';
+import { elapsed, keptLine, logTo } from './output.ts';
+import { processList } from './process-list.ts';
 
 export interface SupervisorOptions extends LocalOptions {
   /** Folder of the project, with host.json, package.json and fleet.json. */
@@ -81,11 +84,11 @@ export async function supervise(options: SupervisorOptions): Promise<LoopResult 
     const functionsUrl = `http://127.0.0.1:${functionsPort}`;
     cloud = await startCloud({
       ...options,
-      fleet,
+      hubs: fleet.hubs,
       functionsPort,
       functionKey: keys.function,
       webhookUrl: `${functionsUrl}/api/allocate?code=${encodeURIComponent(keys.function)}`,
-      processes: () => processes(running, cloud),
+      processes: () => processList(running, cloud),
       onAzuriteReturn: () => renewFunctions(running, options, log),
       log,
     });
@@ -93,6 +96,7 @@ export async function supervise(options: SupervisorOptions): Promise<LoopResult 
     screen.line(
       `${elapsed(startedAt)}  Azurite, Event Hubs, ${fleet.hubs.length} IoT hubs and DPS are up (control API ${controlUrl})`,
     );
+    if (options.standardPorts) for (const line of await standardNames(cloud.names)) screen.line(line);
     const eventsBefore = (await readEventStatus(cloud.control)).events;
 
     if (options.withoutFunctions) {
@@ -118,7 +122,8 @@ export async function supervise(options: SupervisorOptions): Promise<LoopResult 
       `${elapsed(startedAt)}  the functions run at ${functionsUrl}/api (function key ${keys.function}, master key ${keys.master})`,
     );
 
-    const progress = new FleetProgress(deviceProfiles(options.devices));
+    const edge = options.once ? [] : edgeProfiles(options.edgeDevices);
+    const progress = new FleetProgress([...deviceProfiles(options.devices), ...edge]);
     const feed = new LiveFeed({ progress, cloud, functionsUrl, keys, startedAt, fleet });
     progress.onNews((news, device) => feed.note(news, device));
     const access = {
@@ -157,7 +162,7 @@ export async function supervise(options: SupervisorOptions): Promise<LoopResult 
       }),
       addresses: { functionsUrl, controlUrl, functionKey: keys.function },
       runCommand,
-      processes: () => processes(running, cloud),
+      processes: () => processList(running, cloud),
       restartFunctions,
     });
     return undefined;
@@ -200,19 +205,6 @@ async function untilClosed(
   return undefined;
 }
 
-function processes(running: readonly KeptRunning[], cloud: Cloud | undefined): readonly ProcessStatus[] {
-  const azurite = cloud === undefined ? [] : [cloud.azurite.process];
-  return [
-    { name: 'supervisor', pid: process.pid, running: true, restarts: 0 },
-    ...[...azurite, ...running].map(({ name, pid, isRunning, restarts }) => ({
-      name,
-      pid: pid ?? null,
-      running: isRunning,
-      restarts,
-    })),
-  ];
-}
-
 /** Restarts the functions: their memory may not agree with tables that Azurite lost. Azure loses no tables. */
 function renewFunctions(
   running: readonly KeptRunning[],
@@ -221,21 +213,4 @@ function renewFunctions(
 ): void {
   if (withoutFunctions) log.warn('Azurite restarted and lost its last writes. Restart the functions.');
   void running.find(({ name }) => name === FUNCTION_HOST)?.renew(STOP_MS);
-}
-
-function keptLine(directory: string, paths: readonly string[]): string {
-  const names = paths.slice(0, 3).join(', ') + (paths.length > 3 ? `, and ${paths.length - 3} more` : '');
-  return `Kept in ${directory}, because Berth did not make it: ${names}`;
-}
-
-function logTo(screen: Screen): LocalLog {
-  return {
-    info: () => {},
-    warn: (message) => screen.line(message),
-    error: (message) => screen.line(message),
-  };
-}
-
-function elapsed(startedAt: number): string {
-  return `${((Date.now() - startedAt) / 1_000).toFixed(1).padStart(5)} s`;
 }

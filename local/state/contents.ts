@@ -19,7 +19,8 @@ const FILES: readonly RegExp[] = [
   // Azurite's databases (its library LokiJS writes `~` first) and the content of blobs and messages.
   /^azurite\/__azurite_db_(blob|blob_extent|queue|queue_extent|table)__\.json~?$/,
   /^azurite\/__(blob|queue)storage__\/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/,
-  /^ca\/(root|server)\.(pem|key)(\.next)?$/,
+  /^ca\/(root|server|(group|device)-[a-z0-9._%-]+)\.(pem|key)(\.next)?$/i,
+  /^ca\/bundle\.pem$/,
   /^dps\/(registrations|enrollments|certificates)\.jsonl(\.next)?$/,
   /^event-hubs\/[a-z0-9._-]+\/\d+\.jsonl(\.next)?$/,
   /^hubs\/[a-z0-9-]+(\.[a-z0-9-]+)+\.jsonl(\.next)?$/,

@@ -34,6 +34,7 @@ export function projectFiles(root, { name, version, engines }) {
       start: `node ${home}/dist/local.cjs`,
       local: `node ${home}/dist/local.cjs --without-functions`,
       device: `node ${home}/dist/device.cjs`,
+      monitor: `node ${home}/dist/monitor.cjs`,
       check: [
         'berth validate --strict',
         'berth enroll validate',
@@ -51,7 +52,11 @@ export function projectFiles(root, { name, version, engines }) {
     'enrollments.json': json(enrollments),
     'host.json': read('host.json'),
     'local.settings.json': read('local.settings.json'),
-    'azure.yaml': read('azure.yaml'),
+    // The installed command is built already.
+    'azure.yaml': swap('azure.yaml', read('azure.yaml'), [
+      ['npm run build && ', ''],
+      ['if ($?) { npm run build }; ', ''],
+    ]),
     ...Object.fromEntries(INFRA.map((file) => [`infra/${file}`, infra(file)])),
     ...Object.fromEntries(FLEETS.map((file) => [`infra/${file}`, withSchema(`infra/${file}`, '..')])),
     ...projectWorkflows(read, home),

@@ -1,8 +1,10 @@
 import { registerCompletion } from './completion/completion.ts';
+import { registerConnect } from './connect/connect.ts';
 import { registerDeadLetters } from './dead-letters/dead-letters.ts';
 import { registerDescribe } from './describe/describe.ts';
 import { registerExplain } from './devices/explain.ts';
 import { registerExport } from './devices/export.ts';
+import { registerEdge } from './edge/edge.ts';
 import { registerEnroll } from './enrollments/enroll.ts';
 import { registerValidate } from './fleet/validate.ts';
 import { registerGet } from './get/get.ts';
@@ -60,8 +62,10 @@ function berthProgram(threads: Threads): Program {
       registerPause(commands);
       registerResume(commands);
       registerRollouts(commands);
+      registerEdge(commands);
       registerResync(commands);
       registerDeadLetters(commands);
+      registerConnect(commands);
       registerEnroll(commands);
       registerValidate(commands);
       registerExplain(commands);

@@ -14,6 +14,7 @@ const REMEMBERED_MS = 7 * DAY_MS;
  * The control row after a package with this build time has started with these policies. Only the newest package changes it.
  *
  * @param policies undefined: the package has no valid fleet file, so the stored policies stay.
+ * @param followed the modules whose twins the package stores. Default: those that the policies target.
  */
 export function withPackage(
   control: Control,
@@ -21,11 +22,12 @@ export function withPackage(
   policies: readonly PackagedPolicy[] | undefined,
   now: EpochMs,
   revision?: string,
+  followed: Iterable<string> = (policies ?? []).flatMap(({ module }) => module ?? []),
 ): Control {
   if (build < control.newestBuild) return control;
   const began = policies === undefined ? control : withContents(control, policies, now, revision);
   if (began.seen === control.seen && build === control.newestBuild) return control;
-  const modules = policies === undefined ? control.modules : modulesTargeted(control.modules, policies, now);
+  const modules = policies === undefined ? control.modules : modulesSince(control.modules, followed, now);
   return { ...began, newestBuild: build, modules, changedAt: now };
 }
 
@@ -62,13 +64,12 @@ function isStaged(rollout: PackagedPolicy['rollout']): boolean {
   return rollout !== undefined && !rollout.isShort;
 }
 
-function modulesTargeted(
+function modulesSince(
   before: Control['modules'],
-  policies: readonly Pick<Policy, 'module'>[],
+  followed: Iterable<string>,
   now: EpochMs,
 ): Control['modules'] {
-  const names = new Set(policies.flatMap(({ module }) => module ?? []));
-  return Object.fromEntries([...names].map((name) => [name, ownEntry(before, name) ?? now]));
+  return Object.fromEntries([...new Set(followed)].map((name) => [name, ownEntry(before, name) ?? now]));
 }
 
 type Seen = Control['seen'];

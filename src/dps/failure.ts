@@ -1,4 +1,4 @@
-import { isObject, jsonOrUndefined } from '../json/json.ts';
+import { saidIn } from '../rest/error-body.ts';
 import { type Refusal, type RestFailure, troubleText, unexpectedAnswer } from '../rest/failure.ts';
 import { DpsError, type DpsErrorCode } from './port.ts';
 
@@ -25,7 +25,7 @@ export function unexpectedDpsAnswer(host: string, method: string): DpsError {
 }
 
 function refusedBy({ host, method, status, body }: Refusal): DpsError {
-  const said = saidIn(body);
+  const said = saidIn(body, SECRETS);
   const message = `${host} answered ${method} with ${status}${said === '' ? '' : `: ${said}`}.`;
   return new DpsError(codeOf(status), message, status);
 }
@@ -50,7 +50,6 @@ function codeOf(status: number): DpsErrorCode {
   }
 }
 
-const LONGEST = 300;
 /**
  * Texts that may be secrets: the query of a URL, tokens, and base64 long enough for a key. Messages must not
  * contain them.
@@ -61,23 +60,3 @@ const SECRETS = [
   /Bearer\s+\S+/gi,
   /[A-Za-z0-9+/_-]{22,}={0,2}/g,
 ];
-
-/** Code and message of an error body: `{errorCode, message}` of DPS, `{error: {code, message}}` of ARM. */
-function saidIn(body: string): string {
-  const json = jsonOrUndefined(body);
-  const inner = isObject(json) && isObject(json.error) ? json.error : json;
-  if (!isObject(inner)) return '';
-  const code = inner.errorCode ?? inner.code;
-  const message = typeof inner.message === 'string' ? inner.message : '';
-  const masked = SECRETS.reduce((text, secret) => text.replace(secret, '****'), message);
-  return (
-    [typeof code === 'number' || typeof code === 'string' ? String(code) : '', masked]
-      .filter((part) => part !== '')
-      .join(' ')
-      .replace(/\s+/g, ' ')
-      // The text is shown on a terminal.
-      .replace(/[\p{Cc}\p{Cf}]/gu, '')
-      .replace(/\.$/, '')
-      .slice(0, LONGEST)
-  );
-}

@@ -1,6 +1,7 @@
 import type { HostName } from '../iot-hub/host-name.ts';
 import type { Tier } from '../iot-hub/throttles.ts';
 import type { Acknowledgement, Comparison } from './comparison.ts';
+import type { Edge } from './edge/edge.ts';
 import type { Expression } from './expressions/expression.ts';
 import type { Template } from './expressions/template.ts';
 import type { HubState } from './hub-state.ts';
@@ -23,6 +24,8 @@ export interface Fleet {
   readonly hubByHost: ReadonlyMap<HostName, Hub>;
   readonly allocation: AllocationOptions;
   readonly twins: Twins;
+  /** What runs on IoT Edge devices. Undefined: Berth leaves them alone. */
+  readonly edge: Edge | undefined;
 }
 
 /**
@@ -104,6 +107,8 @@ export interface Twins {
   readonly components: ReadonlyMap<string, ReadonlySet<string>>;
   /** Every path that a policy may own. Snapshots contain the history of these paths. */
   readonly trackedPaths: readonly (readonly string[])[];
+  /** What the scope and the policies read of reported properties, by the targeted module; `undefined`: of devices. */
+  readonly reportedReads: ReadonlyMap<string | undefined, ReportedReads>;
   /**
    * Contents of earlier fleet files that devices keep until a rollout reaches them, by hash. `previousContents` fills it
    * from the stored revisions; a parsed file has none.
@@ -114,6 +119,22 @@ export interface Twins {
    * then does not write it for `pauseMs`.
    */
   readonly fight: { readonly writes: number; readonly withinMs: number; readonly pauseMs: number };
+}
+
+/** What depends on the reported properties of a twin. All paths are below `reported`. */
+export interface ReportedReads {
+  /** By the first key of the path. */
+  readonly byKey: ReadonlyMap<string, ReadsOfKey>;
+  /** What reads the reported properties as a whole. */
+  readonly whole: ReadsOfKey;
+}
+
+export interface ReadsOfKey {
+  readonly conditions: readonly { readonly when: Expression; readonly path: readonly string[] }[];
+  /** Paths that the expressions of wanted values read. */
+  readonly values: readonly (readonly string[])[];
+  /** Properties that a policy may own. `isStrict`: each change below the first key may be about the property. */
+  readonly leaves: readonly { readonly path: readonly string[]; readonly isStrict: boolean }[];
 }
 
 export interface Layer {

@@ -4,6 +4,7 @@ import { TIERS } from '../iot-hub/throttles.ts';
 import { twinProblems } from '../iot-hub/twin-limits.ts';
 import { isObject, type JsonObject } from '../json/json.ts';
 import { ACKNOWLEDGEMENTS, COMPARISONS } from './comparison.ts';
+import { edge } from './edge/edge-schema.ts';
 import type { ExpressionScope } from './expressions/expression.ts';
 import { compileTemplate, type TemplateProblem } from './expressions/template.ts';
 import { HUB_STATES } from './hub-state.ts';
@@ -78,6 +79,24 @@ const hub = z.strictObject({
     .default({})
     .describe('Labels that rules can require, such as {"residency": "eu"}'),
   stamp: name.optional().describe('Name of the deployment that reconciles this hub'),
+  azure: z
+    .strictObject({
+      subscription: z
+        .string()
+        .regex(
+          /^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$/,
+          'write the id of the subscription: "az account show --query id" prints it',
+        )
+        .describe('Id of the subscription of the hub'),
+      resourceGroup: z
+        .string()
+        .regex(/^[\w().-]{0,89}[\w()-]$/, 'write the name of the resource group of the hub')
+        .describe('Resource group of the hub'),
+    })
+    .optional()
+    .describe(
+      'Where the hub is, if it exists already. Berth then never creates or resizes it. Default: the templates in infra/ create the hub.',
+    ),
   budget: z
     .strictObject({ rate: share.default(0.5), daily: share.default(0.2) })
     .default({ rate: 0.5, daily: 0.2 })
@@ -320,6 +339,7 @@ export const fleetFileSchema = z.strictObject({
   hubs: z.array(hub).min(1, 'write at least one hub').max(500),
   allocation: allocation.prefault({}),
   twins: twins.prefault({}),
+  edge: edge.optional().describe('What runs on IoT Edge devices. Default: Berth leaves them alone.'),
 });
 
 /** The file with defaults filled in. Durations are still texts. */
@@ -329,10 +349,17 @@ export type RuleFile = FleetFile['allocation']['rules'][number];
 export type LayerFile = FleetFile['twins']['initial'][number];
 export type PolicyFile = FleetFile['twins']['policies'][number];
 
+/** The numbered parts of `createOptions` are a pattern, which zod cannot express next to named fields. */
+function closeContainers({ jsonSchema }: { readonly jsonSchema: z.core.JSONSchema.BaseSchema }): void {
+  if (jsonSchema.properties?.createOptions === undefined) return;
+  jsonSchema.additionalProperties = false;
+  jsonSchema.patternProperties = { '^createOptions[0-9]{2}$': { type: 'string' } };
+}
+
 /** The JSON schema for editors, as `fleet.schema.json` holds it. */
 export function fleetJsonSchema(): object {
   return {
     title: 'Berth fleet file',
-    ...z.toJSONSchema(fleetFileSchema, { io: 'input', target: 'draft-7' }),
+    ...z.toJSONSchema(fleetFileSchema, { io: 'input', target: 'draft-7', override: closeContainers }),
   };
 }

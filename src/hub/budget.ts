@@ -1,6 +1,7 @@
 import type { Hub } from '../fleet/fleet.ts';
 import type { HostName } from '../iot-hub/host-name.ts';
 import {
+  appliesPerMinute,
   identityOperationsPerMinute,
   messageBytes,
   messagesPerDay,
@@ -15,7 +16,7 @@ import type { HubPauses } from './hub-pauses.ts';
 import { TokenBucket } from './token-bucket.ts';
 
 /** The kinds of calls that a hub limits. */
-export type HubOperation = 'read' | 'write' | 'identity' | 'query';
+export type HubOperation = 'read' | 'write' | 'identity' | 'query' | 'apply';
 
 /** The operation of a permit. `statistics` asks for the number of devices and is an identity operation. */
 export type PermittedOperation = HubOperation | 'statistics';
@@ -43,6 +44,11 @@ export interface HubBudget {
    * @throws BerthError `BERTH_STORE_UNAVAILABLE` if the messages of the day cannot be counted.
    */
   permit(hub: Hub, operation: PermittedOperation, until: EpochMs): Promise<Permit | NoPermit>;
+  /**
+   * Waits for the permit to apply one manifest. The device then makes identity operations, which allocation needs too: they
+   * count against the same budget.
+   */
+  permitApply(hub: Hub, identityOperations: number, until: EpochMs): Promise<Permit | NoPermit>;
 }
 
 /**
@@ -56,7 +62,7 @@ export const RESYNC_PART = 0.3;
  * How many messages of the daily quota an operation costs. A correction costs three: the update, the notification of the
  * device, and its answer. A query page counts by its size (iot-hub-devguide-pricing). The identity registry is free.
  */
-export const MESSAGES = { read: 1, write: 3, identity: 0 } as const;
+export const MESSAGES = { read: 1, write: 3, identity: 0, apply: 0 } as const;
 
 /** The size of a page of a hundred twins without their contents. */
 const QUERY_PAGE_BYTES = 16 * 1024;
@@ -100,6 +106,17 @@ export class BudgetShare implements HubBudget {
     const pausedMeanwhile = this.#paused(hub, until);
     if (pausedMeanwhile !== undefined) return pausedMeanwhile;
     return (await day.take(messagesOf(hub, operation), now())) ? GRANTED : spent(now());
+  }
+
+  async permitApply(hub: Hub, identityOperations: number, until: EpochMs): Promise<Permit | NoPermit> {
+    if (identityOperations > 0) {
+      // Before the permit of the apply itself, which would be lost.
+      const identity = await this.permit(hub, 'identity', until);
+      if (identity.kind === 'noPermit') return { ...identity, why: IDENTITY_WHY };
+    }
+    const permitted = await this.permit(hub, 'apply', until);
+    if (permitted.kind === 'granted') this.#bucket(hub, 'identity').owe(Math.max(0, identityOperations - 1));
+    return permitted;
   }
 
   /**
@@ -149,6 +166,8 @@ export function dailyLimit(hub: Pick<Hub, 'tier' | 'units' | 'budget'>, part: nu
   return Math.floor(messagesPerDay(hub) * hub.budget.daily * part);
 }
 
+const IDENTITY_WHY = 'the budget of identity operations is used up, which the device needs for its modules';
+
 const GRANTED: Permit = { kind: 'granted' };
 
 function later(at: EpochMs, why: string, isQuota = false): NoPermit {
@@ -170,10 +189,13 @@ function rateOf(hub: Pick<Hub, 'tier' | 'units'>, operation: HubOperation): numb
       return identityOperationsPerMinute(hub) / 60;
     case 'query':
       return queriesPerMinute(hub) / 60;
+    case 'apply':
+      return appliesPerMinute(hub) / 60;
   }
 }
 
 /** A budget without permits, for a partition whose part is not known. */
 export function noBudget(why: string, retryMs: number, now: () => EpochMs): HubBudget {
-  return { permit: async () => later(plus(now(), retryMs), why) };
+  const refuse = async () => later(plus(now(), retryMs), why);
+  return { permit: refuse, permitApply: refuse };
 }

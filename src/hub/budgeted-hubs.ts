@@ -1,10 +1,18 @@
-import type { Fleet } from '../fleet/fleet.ts';
+import type { Fleet, Hub } from '../fleet/fleet.ts';
 import type { HostName } from '../iot-hub/host-name.ts';
 import type { JsonObject } from '../json/json.ts';
 import { type EpochMs, plus } from '../time/epoch-ms.ts';
 import type { Twin, TwinId } from '../twin/snapshot/twin.ts';
-import type { HubBudget, NoPermit, PermittedOperation } from './budget.ts';
-import type { ActivityPage, ActivityQuestion, HubPort, IdentityStatus, TwinKind, TwinPage } from './port.ts';
+import type { HubBudget, NoPermit, Permit, PermittedOperation } from './budget.ts';
+import type {
+  ActivityPage,
+  ActivityQuestion,
+  DeviceId,
+  HubPort,
+  IdentityStatus,
+  TwinKind,
+  TwinPage,
+} from './port.ts';
 
 /** The hub's answer, or no permit. Without a permit no call was made. */
 export type Permitted<Result> = { readonly kind: 'answered'; readonly answer: Result } | NoPermit;
@@ -41,6 +49,10 @@ export interface BudgetedHubPort {
    * @throws Error if the permit is used up or comes from another port: a defect.
    */
   patchDesired(permit: WritePermit, patch: JsonObject, etag: string): Promise<Twin>;
+  /** As `permitWrite`, for one apply to an IoT Edge device. */
+  permitApply(id: DeviceId, identityOperations: number): Promise<WritePermit | NoPermit>;
+  /** Applies a manifest to the device of the permit, and uses up the permit. @throws Error as `patchDesired` */
+  applyManifest(permit: WritePermit, content: JsonObject): Promise<void>;
   identityStatus(id: TwinId): Promise<Permitted<IdentityStatus>>;
   countDevices(host: HostName): Promise<Permitted<number>>;
   listTwins(host: HostName, of: TwinKind, continuation: string | undefined): Promise<Permitted<TwinPage>>;
@@ -69,7 +81,10 @@ const UNKNOWN_HUB_MS = 60_000;
  */
 export function budgetHubs(hubs: HubPort, { fleet, budget, until, now }: BudgetOptions): BudgetedHubPort {
   const unused = new WeakSet<WritePermit>();
-  const permit = async (host: HostName, operation: PermittedOperation): Promise<NoPermit | undefined> => {
+  const permit = async (
+    host: HostName,
+    ask: (hub: Hub) => Promise<Permit | NoPermit>,
+  ): Promise<NoPermit | undefined> => {
     if (now() > until)
       return { kind: 'noPermit', at: now(), why: 'the batch ran out of time', isQuota: false };
     const hub = fleet.hubByHost.get(host);
@@ -77,29 +92,44 @@ export function budgetHubs(hubs: HubPort, { fleet, budget, until, now }: BudgetO
       const why = `the fleet file does not list ${host}`;
       return { kind: 'noPermit', at: plus(now(), UNKNOWN_HUB_MS), why, isQuota: false };
     }
-    const permitted = await budget.permit(hub, operation, until);
+    const permitted = await ask(hub);
     return permitted.kind === 'noPermit' ? permitted : undefined;
+  };
+  const grant = (id: TwinId): WritePermit => {
+    const granted = new SingleWrite(id);
+    unused.add(granted);
+    return granted;
+  };
+  const use = (granted: WritePermit): void => {
+    if (unused.delete(granted)) return;
+    throw new Error('A write permit allows one write, through the port that granted it.');
   };
   const call = async <Result>(
     host: HostName,
     operation: PermittedOperation,
     ask: () => Promise<Result>,
   ): Promise<Permitted<Result>> =>
-    (await permit(host, operation)) ?? { kind: 'answered', answer: await ask() };
+    (await permit(host, (hub) => budget.permit(hub, operation, until))) ?? {
+      kind: 'answered',
+      answer: await ask(),
+    };
   return {
     readTwin: (id) => call(id.host, 'read', () => hubs.readTwin(id)),
     async permitWrite(id) {
-      const refusal = await permit(id.host, 'write');
-      if (refusal !== undefined) return refusal;
-      const granted = new SingleWrite(id);
-      unused.add(granted);
-      return granted;
+      const refusal = await permit(id.host, (hub) => budget.permit(hub, 'write', until));
+      return refusal ?? grant(id);
     },
     async patchDesired(granted, patch, etag) {
-      if (!unused.delete(granted)) {
-        throw new Error('A write permit allows one write, through the port that granted it.');
-      }
+      use(granted);
       return hubs.patchDesired(granted.id, patch, etag);
+    },
+    async permitApply({ host, deviceId }, identityOperations) {
+      const refusal = await permit(host, (hub) => budget.permitApply(hub, identityOperations, until));
+      return refusal ?? grant({ host, deviceId, moduleId: undefined });
+    },
+    async applyManifest(granted, content) {
+      use(granted);
+      return hubs.applyManifest(granted.id, content);
     },
     identityStatus: (id) => call(id.host, 'identity', () => hubs.identityStatus(id)),
     countDevices: (host) => call(host, 'statistics', () => hubs.countDevices(host)),

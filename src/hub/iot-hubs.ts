@@ -70,6 +70,10 @@ export function openIotHubs(options: IotHubsOptions): HubPort & { close(): Promi
           : await hub.updateModuleTwin(deviceId, moduleId, patch, etag);
       return toTwin(host, 'PATCH', httpResponse);
     },
+    async applyManifest({ host, deviceId }, content) {
+      const hub = await registry(host);
+      await hub.applyConfigurationContentOnDevice(deviceId, content as Content);
+    },
     async identityStatus({ host, deviceId, moduleId }) {
       const hub = await registry(host);
       try {
@@ -121,6 +125,8 @@ function toTwin(host: HostName, method: string, response: unknown): Twin {
   if (twin === undefined) throw unexpectedHubAnswer(host, method);
   return twin;
 }
+
+type Content = Parameters<Registry['applyConfigurationContentOnDevice']>[1];
 
 /** A page as the SDK returns it: the rows, and the answer of the transport. */
 interface QueryResult {

@@ -23,6 +23,13 @@ export interface HubPort {
    */
   patchDesired(id: TwinId, patch: JsonObject, etag: string): Promise<Twin>;
   /**
+   * Applies a whole manifest to an IoT Edge device (`applyConfigurationContent`). The hub replaces the desired properties of
+   * each module that the content names. Costs one apply, and two identity operations of the device for each touched module.
+   *
+   * @param content holds credentials: nothing may store or log it
+   */
+  applyManifest(id: DeviceId, content: JsonObject): Promise<void>;
+  /**
    * Asks the identity registry, because a hub also answers 404 for the twin of a disabled device. Costs one identity
    * operation, or two for a module.
    */
@@ -44,6 +51,9 @@ export interface HubPort {
    */
   readActivity(host: HostName, question: ActivityQuestion): Promise<ActivityPage>;
 }
+
+/** Names a device of a hub. */
+export type DeviceId = Pick<TwinId, 'host' | 'deviceId'>;
 
 /** The status of a device or module in the identity registry. */
 export type IdentityStatus = 'enabled' | 'disabled' | 'missing';

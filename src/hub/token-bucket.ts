@@ -16,6 +16,11 @@ export class TokenBucket {
     this.#at = now;
   }
 
+  /** Takes operations that will be made soon, by others. Later ones wait until the bucket is above zero again. */
+  owe(operations: number): void {
+    this.#level -= operations;
+  }
+
   /**
    * Takes one operation and returns how long to wait before it, ms. Undefined: the wait would be longer than `longestMs`,
    * and nothing was taken.

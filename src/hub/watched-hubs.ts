@@ -41,6 +41,7 @@ export function watchHubs(hubs: HubPort, { pauses, count, now, clock }: WatchOpt
   return {
     readTwin: (id) => watch(id.host, 'reads', () => hubs.readTwin(id)),
     patchDesired: (id, patch, etag) => watch(id.host, 'writes', () => hubs.patchDesired(id, patch, etag)),
+    applyManifest: (id, content) => watch(id.host, 'writes', () => hubs.applyManifest(id, content)),
     identityStatus: (id) => watch(id.host, undefined, () => hubs.identityStatus(id)),
     countDevices: (host) => watch(host, undefined, () => hubs.countDevices(host)),
     listTwins: (host, of, continuation) =>

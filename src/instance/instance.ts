@@ -29,6 +29,7 @@ import { openTables, type Tables } from '../store/tables/tables.ts';
 import { WriteGate } from '../sync/reconcile/write-gate.ts';
 import { DAY_MS, dayOf } from '../time/day.ts';
 import { type EpochMs, plus, systemTime } from '../time/epoch-ms.ts';
+import { modulesFollowed } from '../twin/events/event.ts';
 import { NO_REDACTION, type Redaction } from '../twin/events/redact.ts';
 import { ConditionsCache, REFRESH_EVERY_MS } from './conditions-cache.ts';
 import { FleetInForce } from './fleet-in-force.ts';
@@ -182,6 +183,9 @@ export class Instance {
     return hostsOf(fleet, stamp(this.#options.env));
   }
 
+  /** The value of an app setting that a manifest of IoT Edge names. */
+  readonly setting = (name: string): string | undefined => this.#options.env[name];
+
   /** A lease for work that only one instance may do at a time. */
   lease(name: string): Lease {
     return new Lease(this.#openedTables().state, name, randomUUID());
@@ -190,9 +194,10 @@ export class Instance {
   /** The redacted paths, and the key of their hashes. @throws BerthError `BERTH_STORE_UNAVAILABLE` */
   async redaction(fleet: Fleet): Promise<Redaction> {
     const paths = fleet.twins.redact;
-    if (paths.length === 0) return NO_REDACTION;
+    const hidesRuntime = fleet.edge !== undefined;
+    if (paths.length === 0 && !hidesRuntime) return NO_REDACTION;
     this.#redactionKey ??= await this.stores.redactionKey.get();
-    return { paths, key: this.#redactionKey };
+    return { paths, key: this.#redactionKey, hidesRuntime };
   }
 
   /**
@@ -281,7 +286,14 @@ export class Instance {
       const fleet = this.fleet.known;
       const policies = fleet?.twins.policies;
       await this.stores.control.update((control) =>
-        withPackage(control, this.#options.build, policies, this.now(), fleet?.revision),
+        withPackage(
+          control,
+          this.#options.build,
+          policies,
+          this.now(),
+          fleet?.revision,
+          fleet === undefined ? undefined : modulesFollowed(fleet),
+        ),
       );
       this.#isAnnounced = policies !== undefined;
     } catch {

@@ -66,6 +66,14 @@ export function twinReadsPerSecond({ tier, units }: HubSize): number {
   }
 }
 
+/**
+ * Manifests that a service may apply to IoT Edge devices in a minute. No row of the throttle table names the call, so Berth
+ * uses the one for configurations.
+ */
+export function appliesPerMinute({ units }: HubSize): number {
+  return 20 * units;
+}
+
 /** Query pages in a minute. */
 export function queriesPerMinute({ tier, units }: HubSize): number {
   return (tier === 'S3' ? 1_000 : 20) * units;

@@ -24,7 +24,12 @@ const REPLACED: readonly ReplacedWord[] = [
   { word: /\bfighting\b/i, use: 'contested' },
   { word: /\b[Rr]amp(?:s|ed|[A-Z]\w*)?\b/, use: 'rollout (of a policy), gradual move (of devices)' },
   { word: /stranger/i, use: 'unknown hub' },
-  { word: /outcome/i, use: 'result', except: /^local\/event-hubs\/amqp|^test\/local\/event-hubs|workflows/ },
+  {
+    word: /outcome/i,
+    use: 'result',
+    except:
+      /^(?:test\/)?local\/(?:(?:event-hubs\/|iot-hub\/|dps\/)?amqp|iot-hub\/(?:jobs|model\/job))|^test\/local\/event-hubs|workflows/,
+  },
   { word: /contender/i, use: 'candidate' },
   { word: /\b(?:its|whose|their) turn\b/i, use: 'permit' },
   { word: /\btold again\b/i, use: 'written again' },

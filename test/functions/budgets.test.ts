@@ -63,9 +63,13 @@ describe('the daily message quota of a hub', () => {
 
     app.pass(midnight - app.now + 1_000);
     const before = app.calls.length;
-    await app.resync(instance);
+    // Waits advance the clock while other calls are on their way, so the time of one run may end before its last twin.
+    for (let run = 0; run < 3; run += 1) {
+      await app.resync(instance);
+      app.pass(60_000);
+    }
 
-    // Of reads the audit may make some beside.
+    // The audit may read twins at the same time.
     const order = app.calls
       .slice(before)
       .flatMap((call) => /^PATCH \/twins\/(\w+)-/.exec(call)?.[1] ?? [])
@@ -135,16 +139,15 @@ describe('the operations per second of a hub', () => {
     await app.deliver(instance);
 
     expect(names.map((name) => app.interval(name))).toEqual(names.map(() => 5));
-    // Timers may be a little early.
     for (const [index, at] of times.entries())
-      expect(at - from).toBeGreaterThanOrEqual(((index + 1) / perSecond) * 1_000 - 50);
+      expect(at - from).toBeGreaterThanOrEqual(((index + 1) / perSecond) * 1_000 - 1);
   });
 
   test('do not delay work items while an audit waits for a permit', async () => {
     await open({ hubs: [{ tier: 'S1', units: 1 }] });
     const names = named('pump', 20);
     for (const name of names) app.create(name);
-    // Nobody may write for this partition, so all of it is due.
+    // No instance may write for this partition, so all its twins become work items.
     await app.deliver(app.instance(), app.take(), 'unknown');
     app.pass(61_000);
 

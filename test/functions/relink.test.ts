@@ -95,6 +95,7 @@ describe('the webhook behind a DPS', () => {
             lastUpdatedDateTimeUtc: '',
           },
           authentication: { type: 'sas', symmetricKey: { primaryKey: KEY, secondaryKey: KEY } },
+          proof: { type: 'symmetricKey' },
         },
         undefined,
       );

@@ -33,12 +33,19 @@ const budgeted = ({ now = T0, until = plus(T0, 1_000) } = {}) =>
         order.push(`permit to ${operation} at ${host} by ${end - T0}`);
         return answer;
       },
+      permitApply: async ({ host }, identityOperations, end) => {
+        order.push(`permit to apply with ${identityOperations} at ${host} by ${end - T0}`);
+        return answer;
+      },
     },
     until,
     now: () => now,
   });
 
-type Called = Exclude<keyof BudgetedHubPort, 'permitWrite' | 'patchDesired'>;
+type Called = Exclude<
+  keyof BudgetedHubPort,
+  'permitWrite' | 'patchDesired' | 'permitApply' | 'applyManifest'
+>;
 /** Every call but the write, whose permit comes before it. A call that is new must be added here. */
 const CALLS: {
   readonly [Name in Called]: readonly [
@@ -90,7 +97,8 @@ describe.each(Object.entries(CALLS))('%s', (_, [operation, sent, call]) => {
 
   test('makes no call where the messages of the day cannot be counted', async () => {
     const away = new BerthError('BERTH_STORE_UNAVAILABLE', 'away');
-    const budget: HubBudget = { permit: () => Promise.reject(away) };
+    const reject = () => Promise.reject(away);
+    const budget: HubBudget = { permit: reject, permitApply: reject };
     hubs = budgetHubs(hub, { fleet: FLEET, budget, until: T0, now: () => T0 });
 
     await expect(call(ID)).rejects.toBe(away);
@@ -102,6 +110,24 @@ test('a failure of the hub comes through as it is', async () => {
   hub.failures.push({ code: 'BERTH_HUB_THROTTLED' });
 
   await expect(hubs.readTwin(ID)).rejects.toMatchObject({ code: 'BERTH_HUB_THROTTLED' });
+});
+
+describe('an apply', () => {
+  test('has a permit that counts the identity operations of the device, for one call', async () => {
+    const permit = await hubs.permitApply(ID, 6);
+    if (permit.kind === 'noPermit') throw new Error(permit.why);
+    await hubs.applyManifest(permit, {});
+
+    expect(order).toEqual([`permit to apply with 6 at ${ID.host} by 1000`, 'APPLY']);
+    await expect(hubs.applyManifest(permit, {})).rejects.toThrow('one write');
+  });
+
+  test('without a permit makes no call', async () => {
+    answer = NONE;
+
+    expect(await hubs.permitApply(ID, 6)).toEqual(NONE);
+    expect(order).toEqual([`permit to apply with 6 at ${ID.host} by 1000`]);
+  });
 });
 
 describe('a write', () => {

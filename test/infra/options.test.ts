@@ -12,33 +12,13 @@ describeBicep('the options', () => {
   const all = async (parameters: Parameters, type: string): Promise<readonly Resource[]> =>
     (await snapshotOf(parameters)).predictedResources.filter((resource) => resource.type === type);
 
-  test('links by key use the API version that has always had them', async () => {
-    const [dps] = await all(PLAIN, 'Microsoft.Devices/provisioningServices');
+  test('links by identity give DPS an identity, and links by key give it none', async () => {
+    const [plain] = await all(PLAIN, 'Microsoft.Devices/provisioningServices');
+    const [byIdentity] = await all(BY_IDENTITY, 'Microsoft.Devices/provisioningServices');
 
-    expect(dps).toMatchObject({ apiVersion: '2022-12-12' });
-    expect(at(dps?.properties, 'iotHubs')).toEqual([
-      {
-        location: 'westeurope',
-        connectionString: expect.stringMatching(
-          /IotHubs\/contoso-weu', .*\.hostName, 'iothubowner', .*listKeys\(/,
-        ),
-      },
-    ]);
-  });
-
-  test('links by identity use the first API version that has them, and no key', async () => {
-    const [dps] = await all(BY_IDENTITY, 'Microsoft.Devices/provisioningServices');
-
-    expect(dps).toMatchObject({ apiVersion: '2026-08-31' });
-    expect(at(dps?.properties, 'iotHubs')).toEqual(
-      ['contoso-weu', 'contoso-neu', 'contoso-eus'].map((name) => ({
-        location: expect.stringMatching(/westeurope|eastus/),
-        hostName: expect.stringContaining(`IotHubs/${name}'`),
-        authenticationType: 'UserAssigned',
-        selectedUserAssignedIdentityResourceId: expect.stringContaining('id-berth-link-dps-'),
-      })),
-    );
-    expect(JSON.stringify(dps)).not.toContain('listKeys');
+    expect(plain?.identity ?? null).toBeNull();
+    expect(byIdentity?.identity).toMatchObject({ type: 'UserAssigned' });
+    expect(JSON.stringify([plain, byIdentity])).not.toContain('listKeys');
   });
 
   test('another role for links by identity is assigned instead of the documented one', async () => {

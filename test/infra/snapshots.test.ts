@@ -1,4 +1,5 @@
 import { beforeAll, expect, test } from '@jest/globals';
+import { readConnections } from '../../src/connect/connections.ts';
 import { describeBicep, type Json, type Snapshot, snapshotOf, snapshotOfFile } from './bicep.ts';
 import { EDGE_FLEETS } from './fleets.ts';
 import { at, isExpression, lastPart, settingsOf, valuesAt } from './resource.ts';
@@ -114,42 +115,34 @@ describeBicep.each(Object.entries(DEPLOYMENTS))('what would be created of %s', (
     }
   });
 
-  test('links DPS with exactly the hubs that are created, each with its region', () => {
-    const [dps] = all('Microsoft.Devices/provisioningServices');
-    const links = at(dps?.properties, 'iotHubs') as readonly { readonly [key: string]: string }[];
-    const linked = links.map(({ location, connectionString, hostName }) => ({
-      name: /IotHubs\/([^'/]+)/.exec(connectionString ?? hostName ?? '')?.[1],
-      location,
-    }));
-
-    expect(linked).toHaveLength(all('Microsoft.Devices/IotHubs').length);
-    expect(linked).toEqual(
-      expect.arrayContaining(
-        all('Microsoft.Devices/IotHubs').map(({ name, location }) => ({ name, location })),
-      ),
-    );
-  });
-
-  test('routes all twin and lifecycle events of every hub to an Event Hub that is created, and keeps telemetry', () => {
-    const eventHubs = all('Microsoft.EventHub/namespaces/eventhubs').map(({ name }) => name);
+  test('creates DPS without links and hubs without routes, which keep telemetry at the built-in endpoint', () => {
+    expect(valuesAt(all('Microsoft.Devices/provisioningServices'), 'iotHubs')).toEqual([undefined]);
     for (const { properties } of all('Microsoft.Devices/IotHubs')) {
-      const [endpoint] = at(properties, 'routing', 'endpoints', 'eventHubs') as readonly Endpoint[];
-      const routes = at(properties, 'routing', 'routes') as readonly Route[];
-      const namespace = /^sb:\/\/([^.]+)\.servicebus/.exec(endpoint?.endpointUri ?? '')?.[1];
-
-      expect(eventHubs).toContain(`${namespace}/${endpoint?.entityPath}`);
-      expect(endpoint?.authenticationType).toBe('identityBased');
-      expect(routes.map(({ source, condition, isEnabled }) => [source, condition, isEnabled])).toEqual([
-        ['TwinChangeEvents', 'true', true],
-        ['DeviceLifecycleEvents', 'true', true],
-      ]);
-      expect(routes.flatMap(({ endpointNames }) => endpointNames)).toEqual([endpoint?.name, endpoint?.name]);
-      expect(at(properties, 'routing', 'fallbackRoute')).toMatchObject({
-        source: 'DeviceMessages',
-        endpointNames: ['events'],
-        isEnabled: true,
+      expect(at(properties, 'routing')).toEqual({
+        fallbackRoute: {
+          name: '$fallback',
+          source: 'DeviceMessages',
+          condition: 'true',
+          endpointNames: ['events'],
+          isEnabled: true,
+        },
       });
     }
+  });
+
+  test('tells berth connect of an Event Hub, an identity and a DPS that are created', () => {
+    const connections = readConnections(JSON.stringify(snapshot.outputs.BERTH_CONNECTIONS));
+    const ids = snapshot.predictedResources.map(({ id }) => id);
+
+    expect(ids).toContain(connections.dps.id);
+    if (connections.dps.linkIdentityId !== '') expect(ids).toContain(connections.dps.linkIdentityId);
+    for (const stamp of connections.stamps) {
+      expect(ids).toContain(stamp.eventHubId);
+      expect(ids).toContain(stamp.routingIdentityId);
+    }
+    expect(connections.stamps.map(({ eventHubId }) => eventHubId)).toHaveLength(
+      all('Microsoft.EventHub/namespaces').length,
+    );
   });
 
   test('keeps the webhook public, because DPS cannot call a private endpoint', () => {
@@ -201,17 +194,3 @@ describeBicep.each(Object.entries(DEPLOYMENTS))('what would be created of %s', (
     }
   });
 });
-
-interface Endpoint {
-  readonly name: string;
-  readonly endpointUri: string;
-  readonly entityPath: string;
-  readonly authenticationType: string;
-}
-
-interface Route {
-  readonly source: string;
-  readonly condition: string;
-  readonly isEnabled: boolean;
-  readonly endpointNames: readonly string[];
-}

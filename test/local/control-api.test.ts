@@ -6,6 +6,7 @@ import { type ControlApi, EventFeed, startControlApi } from '../../local/control
 import { createDps, type Dps } from '../../local/dps/index.ts';
 import { type EventHubs, startEventHubs } from '../../local/event-hubs/index.ts';
 import { createIotHubs, type IotHubs } from '../../local/iot-hub/index.ts';
+import { Watchers } from '../../local/monitor/watchers.ts';
 import { DEFAULT_PORTS } from '../../local/options.ts';
 import { storageAccount } from '../support/storage-account.ts';
 
@@ -38,7 +39,16 @@ beforeAll(async () => {
     hub: hubs.provisioning,
   });
   api = await startControlApi(0, {
-    stack: () => ({ ports: DEFAULT_PORTS, idScope: '0ne0', root: 'PEM', settings: { A: 'b' } }),
+    stack: () => ({
+      ports: DEFAULT_PORTS,
+      idScope: '0ne0',
+      root: 'PEM',
+      plain: false,
+      certificates: { root: 'root.pem', bundle: 'bundle.pem' },
+      settings: { A: 'b' },
+    }),
+    watchers: new Watchers(),
+    ownDevice: () => Promise.reject(new Error('not asked for')),
     feed: new EventFeed(),
     runCommand: async () => ({ exitCode: 0, out: '', err: '' }),
     consoleFolder: 'no console',

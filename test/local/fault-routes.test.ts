@@ -2,6 +2,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/gl
 import { type ControlApi, EventFeed, startControlApi } from '../../local/control-api/index.ts';
 import { createDps, type Dps } from '../../local/dps/index.ts';
 import { type EventHubs, startEventHubs } from '../../local/event-hubs/index.ts';
+import { Watchers } from '../../local/monitor/watchers.ts';
 import { DEFAULT_PORTS } from '../../local/options.ts';
 import { EUS, type LocalHubs, startLocalHubs, until, WEU } from './iot-hub/local-hubs.ts';
 import { NO_FAULTS } from './iot-hub/no-faults.ts';
@@ -33,7 +34,16 @@ describe('/faults of the control API', () => {
       consumerGroups: [],
       storage: '',
       processes: () => [],
-      stack: () => ({ ports: DEFAULT_PORTS, idScope: '', root: '', settings: {} }),
+      stack: () => ({
+        ports: DEFAULT_PORTS,
+        idScope: '',
+        root: '',
+        plain: false,
+        certificates: { root: 'root.pem', bundle: 'bundle.pem' },
+        settings: {},
+      }),
+      watchers: new Watchers(),
+      ownDevice: () => Promise.reject(new Error('not asked for')),
       feed: new EventFeed(),
       runCommand: async () => ({ exitCode: 0, out: '', err: '' }),
       consoleFolder: 'no console',

@@ -9,6 +9,7 @@ import { startHttp } from '../../local/https/index.ts';
 import { createIotHubs } from '../../local/iot-hub/index.ts';
 import { listen } from '../../local/listen.ts';
 import { silent } from '../../local/log.ts';
+import { Watchers } from '../../local/monitor/watchers.ts';
 import { DEFAULT_PORTS } from '../../local/options.ts';
 
 const HUB = 'weu.azure-devices.net';
@@ -192,7 +193,16 @@ beforeAll(async () => {
     consumerGroups: [],
     storage: '',
     processes: () => [],
-    stack: () => ({ ports: DEFAULT_PORTS, idScope: '0ne0', root: '', settings: {} }),
+    stack: () => ({
+      ports: DEFAULT_PORTS,
+      idScope: '0ne0',
+      root: '',
+      plain: false,
+      certificates: { root: 'root.pem', bundle: 'bundle.pem' },
+      settings: {},
+    }),
+    watchers: new Watchers(),
+    ownDevice: () => Promise.reject(new Error('not asked for')),
     feed: new EventFeed(),
     runCommand: async () => ({ exitCode: 0, out: '', err: '' }),
     consoleFolder: 'no console',

@@ -3,7 +3,7 @@ import { NO_CONDITIONS } from '../../src/allocation/conditions.ts';
 import { decide } from '../../src/allocation/decision/decide.ts';
 import { receiptOf } from '../../src/allocation/receipt/receipt.ts';
 import { hostName } from '../../src/iot-hub/host-name.ts';
-import type { DocumentFormat } from '../../src/json/document-format.ts';
+import { type DocumentFormat, presentFormat } from '../../src/json/document-format.ts';
 import { RECEIPT_FORMAT, ReceiptStore } from '../../src/store/receipts/receipt-store.ts';
 import { ConditionsStore } from '../../src/store/state/conditions-store.ts';
 import { ControlStore } from '../../src/store/state/control.ts';
@@ -16,6 +16,7 @@ import { StoredDocuments } from '../../src/store/tables/stored-documents.ts';
 import { openTables, type Tables } from '../../src/store/tables/tables.ts';
 import { TwinStore } from '../../src/store/twins/twin-store.ts';
 import { plus } from '../../src/time/epoch-ms.ts';
+import { SNAPSHOT_FORMAT } from '../../src/twin/snapshot/stored-snapshot.ts';
 import { fleetOf, requestOf } from '../allocation/requests.ts';
 import { storageAccount } from '../support/storage-account.ts';
 import { ID, snapshotOf, T0 } from '../twin/twins.ts';
@@ -96,7 +97,7 @@ describe('rows of this package', () => {
     await new ConditionsStore(tables.state).recordCount(ID.host, 1, T0);
 
     expect(saved).not.toBe('conflict');
-    expect(await formatOf('twins', partitionOf(ID), snapshotKey(ID))).toBe(2);
+    expect(await formatOf('twins', partitionOf(ID), snapshotKey(ID))).toBe(presentFormat(SNAPSHOT_FORMAT));
     expect(await formatOf('state', 'control', 'control')).toBe(2);
     expect(await formatOf('state', 'progress', 'x')).toBe(1);
     expect(await formatOf('state', 'revisions', 'r')).toBe(3);
@@ -222,7 +223,10 @@ describe('rows of a newer package', () => {
 
   test('end a scan of all twins and a scan of all receipts with a coded error', async () => {
     const refused = { code: 'BERTH_FORMAT_NEWER' };
-    await tables.twins.put('newer.azure-devices.net|00', 's|d', { format: 3, status: 'inSync' });
+    await tables.twins.put('newer.azure-devices.net|00', 's|d', {
+      format: presentFormat(SNAPSHOT_FORMAT) + 1,
+      status: 'inSync',
+    });
     await tables.receipts.put('newer', '0', { format: 2, at: new Date(T0) });
 
     const through = async (rows: AsyncIterable<unknown>) => {

@@ -1,5 +1,5 @@
 import { jest } from '@jest/globals';
-import { type EpochMs, plus, systemTime } from '../../src/time/epoch-ms.ts';
+import { type EpochMs, laterOf, plus, systemTime } from '../../src/time/epoch-ms.ts';
 
 interface Sleeper {
   readonly at: EpochMs;
@@ -10,39 +10,27 @@ interface Sleeper {
 const REAL_MS = 2;
 
 /**
- * A clock that runs with the real one and that tests can move. Waits by this clock take almost no real time: it advances
- * to the time of the next waiter. So hours of throttling take milliseconds, in the same order.
+ * A clock that stands still until a test moves it, so that no result depends on the speed of the machine. Waits by this
+ * clock take almost no real time: it advances to the time of the next waiter. So hours of throttling take milliseconds, in
+ * the same order.
  */
 export class TestClock {
-  #passed = 0;
-  #stoppedAt: EpochMs | undefined;
+  #now = systemTime();
   #sleepers: readonly Sleeper[] = [];
   #isGoingOn = false;
 
-  readonly now = (): EpochMs => this.#stoppedAt ?? plus(systemTime(), this.#passed);
+  readonly now = (): EpochMs => this.#now;
 
-  /** Resolves when the clock has advanced by `ms`. While the clock is stopped, it resolves soon. */
+  /** Resolves when the clock has advanced by `ms`. */
   readonly wait = (ms: number): Promise<void> =>
     new Promise((wake) => {
-      this.#sleep({ at: plus(this.now(), ms), wake });
+      this.#sleep({ at: plus(this.#now, ms), wake });
       void this.#goOn();
     });
 
   /** Advances the clock. */
   pass(ms: number): void {
-    this.#passed += ms;
-    if (this.#stoppedAt !== undefined) this.#stoppedAt = plus(this.#stoppedAt, ms);
-    this.#wakeUntil(this.now());
-  }
-
-  /** Stops the clock and returns its time. */
-  stop(): EpochMs {
-    this.#stoppedAt = this.now();
-    return this.#stoppedAt;
-  }
-
-  start(): void {
-    this.#stoppedAt = undefined;
+    this.#advanceTo(plus(this.#now, ms));
   }
 
   #sleep(sleeper: Sleeper): void {
@@ -56,13 +44,13 @@ export class TestClock {
       await realTime(REAL_MS);
       const [first] = this.#sleepers;
       if (first === undefined) break;
-      if (this.#stoppedAt === undefined) this.#passed += Math.max(0, first.at - this.now());
-      this.#wakeUntil(first.at);
+      this.#advanceTo(laterOf(this.#now, first.at));
     }
     this.#isGoingOn = false;
   }
 
-  #wakeUntil(now: EpochMs): void {
+  #advanceTo(now: EpochMs): void {
+    this.#now = now;
     const awake = this.#sleepers.filter(({ at }) => at <= now);
     this.#sleepers = this.#sleepers.filter(({ at }) => at > now);
     for (const { wake } of awake) wake();

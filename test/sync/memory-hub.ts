@@ -104,6 +104,11 @@ export class MemoryHub implements HubPort {
     return { ...this.twin(), readAt: instantOf(this.#now()) };
   }
 
+  /** Only counted: the tests of IoT Edge have their own hub. */
+  async applyManifest(): Promise<void> {
+    await this.#receive('APPLY');
+  }
+
   async identityStatus(): Promise<'enabled' | 'disabled' | 'missing'> {
     this.calls.push('identity');
     return this.status;

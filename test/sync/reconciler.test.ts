@@ -432,6 +432,7 @@ describe('without a permit', () => {
   /** Permits for all operations but these. */
   const without = (...missing: readonly PermittedOperation[]): HubBudget => ({
     permit: async (_, operation) => (missing.includes(operation) ? NONE : { kind: 'granted' }),
+    permitApply: async () => (missing.includes('apply') ? NONE : { kind: 'granted' }),
   });
 
   test('for a write, reconciling stores no intent and requeues the twin at the time of the next permit', async () => {

@@ -13,7 +13,10 @@ import { OPEN_GATE } from '../support/open-gate.ts';
 import { ID } from '../twin/twins.ts';
 
 /** A budget that grants every permit at once. */
-export const FREE: HubBudget = { permit: async () => ({ kind: 'granted' }) };
+export const FREE: HubBudget = {
+  permit: async () => ({ kind: 'granted' }),
+  permitApply: async () => ({ kind: 'granted' }),
+};
 
 /** What a test says of its context; the rest stands for a fleet without limits, pauses or redaction. */
 export interface ContextParts

@@ -130,6 +130,33 @@ describe('infra.sh', () => {
   });
 });
 
+describe('connect.sh', () => {
+  const env = { AZURE_SUBSCRIPTION_ID: 's' };
+
+  test('writes the plan into a report, and fails with it', async () => {
+    expect((await script('connect.sh', ['plan', 'report/a.md'], env)).code).toBe(0);
+    expect(read('report/a.md')).toContain('### Hubs and DPS\n');
+    expect((await script('connect.sh', ['plan'], { ...env, FAILS: 'connect' })).code).toBe(1);
+  });
+
+  test('fails for drift, and gives options to apply', async () => {
+    await script('connect.sh', ['drift'], env);
+    await script('connect.sh', ['apply', '--unlink', 'old.azure-devices.net'], env);
+
+    expect(calls()).toEqual([
+      'berth connect plan --fail-on-changes',
+      'berth connect apply --unlink old.azure-devices.net',
+    ]);
+  });
+
+  test('names a missing setting, and lists its commands', async () => {
+    expect((await script('connect.sh', ['plan'])).err).toBe(
+      'AZURE_SUBSCRIPTION_ID is not set. docs/deploy.md describes it.\n',
+    );
+    expect((await script('connect.sh', [])).err).toContain('connect.sh apply');
+  });
+});
+
 describe('the scripts for the reports of a pull request', () => {
   test('fleet-report.sh validates the fleet file, and compares it if it changed', async () => {
     expect((await script('fleet-report.sh', ['base/fleet.json', 'report/1.md'])).code).toBe(0);

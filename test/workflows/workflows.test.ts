@@ -66,6 +66,17 @@ describe('the deployment of main', () => {
     expect(jobs.deploy?.if).toContain("(needs.plan.result == 'success' || needs.plan.result == 'skipped')");
   });
 
+  test('connects hubs and DPS after the infrastructure, and only with a plan of both', () => {
+    expect(indexOf('connect.sh apply')).toBe(indexOf('infra.sh apply') + 1);
+    expect(jobs.deploy?.steps[indexOf('connect.sh apply') - 1]?.if).toContain(
+      "needs.plan.result == 'success'",
+    );
+    for (const job of [jobs.plan, jobs.preview])
+      expect(job?.steps.flatMap(({ run }) => run ?? [])).toContainEqual(
+        expect.stringMatching(/^bash scripts\/deploy\/connect\.sh plan /),
+      );
+  });
+
   test('writes enrollments only after the apps answer', () => {
     expect(indexOf('infra.sh apply')).toBeGreaterThan(0);
     expect(indexOf('release.sh packages/new.zip')).toBeGreaterThan(indexOf('infra.sh apply'));
@@ -82,10 +93,14 @@ describe('the check for drift', () => {
     expect(read('drift.yml')).not.toContain('vars.AZURE_CLIENT_ID');
   });
 
-  test('looks at the infrastructure and at the enrollments, and changes neither', () => {
+  test('looks at the infrastructure, at hubs and DPS, and at the enrollments, and changes nothing', () => {
     const scripts = jobs.drift?.steps.flatMap(({ run }) => run?.match(/scripts\/deploy\/\S+ \S+/) ?? []);
 
-    expect(scripts).toEqual(['scripts/deploy/infra.sh drift', 'scripts/deploy/enrollments.sh drift']);
+    expect(scripts).toEqual([
+      'scripts/deploy/infra.sh drift',
+      'scripts/deploy/connect.sh drift',
+      'scripts/deploy/enrollments.sh drift',
+    ]);
   });
 });
 

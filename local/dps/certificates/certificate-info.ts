@@ -20,13 +20,6 @@ export function thumbprint(fingerprint: string): string {
   return fingerprint.replaceAll(':', '');
 }
 
-/** The common name of a certificate's subject; undefined if it has none or several. */
-export function commonName(certificate: X509Certificate): string | undefined {
-  const { subject } = certificate.toLegacyObject();
-  const name: unknown = (subject as unknown as Record<string, unknown> | undefined)?.CN;
-  return typeof name === 'string' ? name : undefined;
-}
-
 /** A certificate as PEM, from PEM or from base64 of DER; undefined if the text is not a certificate. */
 export function pemOf(text: string): string | undefined {
   const bytes = text.includes('-----BEGIN') ? text : Buffer.from(text, 'base64');

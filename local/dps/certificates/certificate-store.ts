@@ -1,9 +1,9 @@
 import { randomBytes, X509Certificate } from 'node:crypto';
 import { join } from 'node:path';
+import { commonName } from '../../ca/index.ts';
 import { createClock, formatDateTimeUtc } from '../../iot-hub/model/instant.ts';
 import { openJournal } from '../../journal.ts';
 import { type Deleted, readStoredCertificate } from '../stored-records.ts';
-import { commonName } from './certificate-info.ts';
 
 /** A CA certificate that was uploaded to DPS. When it is verified, groups can refer to it by name. */
 export interface StoredCertificate {

@@ -1,9 +1,12 @@
 import { randomUUID } from 'node:crypto';
+import { ownMember } from '../../../src/json/json.ts';
 import { notHere } from '../../errors.ts';
 import { type HttpRequest, type HttpResponse, type HttpService, pathSegments } from '../../https/exchange.ts';
+import { parseRequestJson } from '../../iot-hub/model/json.ts';
 import { problemOfVersion, RUNTIME_API_VERSIONS } from '../api-version.ts';
-import { type Attester, refusalText } from '../registration/attester.ts';
+import { type Attester, type Challenge, refusalText } from '../registration/attester.ts';
 import type { RegistrationService, RuntimeAnswer } from '../registration/registration-service.ts';
+import type { TpmKeysOfDevice } from '../registration/tpm-challenges.ts';
 import { MAX_MESSAGE_BYTES } from '../registration/webhook.ts';
 
 /** The host name to which the devices of every DPS connect (concepts-service.md). */
@@ -37,7 +40,10 @@ export function createRuntimeHttps(
       path.toLowerCase().startsWith(prefix),
     async answer(request) {
       const answer = isWebSocketPath(request.path)
-        ? service.refuse('notInLocalDps', notHere('MQTT and AMQP over WebSocket are not in the local DPS.'))
+        ? service.refuse(
+            'notInLocalDps',
+            notHere('WebSockets without TLS are not in the local DPS. Use the port https (7443).'),
+          )
         : respond(request);
       const location = `https://${serviceHost}${request.path}`;
       const code = answer.body.errorCode;
@@ -64,14 +70,14 @@ export function createRuntimeHttps(
     }
     const action = route(request.method, segments.length, verb);
     if (action === undefined) return service.refuse('notFound', 'The resource does not exist.');
-    const device = attester({
-      scope,
-      registrationId,
-      evidence: { token: request.headers.authorization, certificates: request.certificates },
-    });
+    const token = request.headers.authorization;
+    const tpm = token === undefined ? tpmIn(request.body) : undefined;
+    const evidence = { token, certificates: request.certificates, tpm };
+    const device = attester({ scope, registrationId, evidence });
     if (typeof device === 'string') return service.refuse(device, refusalText(device));
     const problem = problemOfVersion(request.query, RUNTIME_API_VERSIONS);
     if (problem !== undefined) return service.refuse('invalidArgument', problem);
+    if ('challenge' in device) return challengeAnswer(device);
     switch (action) {
       case 'register':
         return service.register(device, request.body);
@@ -81,6 +87,28 @@ export function createRuntimeHttps(
         return service.lookUp(device);
     }
   }
+}
+
+/** The public keys in the body of a device with a TPM; undefined if it has no endorsement key. */
+function tpmIn(bytes: Buffer): TpmKeysOfDevice | undefined {
+  const tpm = ownMember(parseRequestJson(bytes), 'tpm');
+  const [endorsementKey, storageRootKey] = ['endorsementKey', 'storageRootKey'].map((name) => {
+    const text = ownMember(tpm, name);
+    return typeof text === 'string' && text !== '' ? Buffer.from(text, 'base64') : undefined;
+  });
+  return endorsementKey && { endorsementKey, storageRootKey };
+}
+
+/** The form of a challenge: `TpmChallenge` of azure-iot-sdk-csharp, and what azure-iot-provisioning-device-http reads. */
+function challengeAnswer({ challenge }: Challenge): RuntimeAnswer {
+  return {
+    status: 401,
+    body: {
+      message: 'Authorization required',
+      authenticationKey: challenge.toString('base64'),
+      keyName: 'registration',
+    },
+  };
 }
 
 function route(

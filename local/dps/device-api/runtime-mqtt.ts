@@ -34,9 +34,15 @@ export function createRuntimeMqtt(
         return { refused: CONNECT_REFUSED.identifier };
       const evidence = { token: password, certificates };
       // As in Azure, a device with a wrong key connects, and learns the reason from the answer to its first request.
-      return openSession(attester({ scope, registrationId, evidence }), service);
+      const device = attester({ scope, registrationId, evidence });
+      return openSession(isForMqtt(device) ? device : 'unauthorized', service);
     },
   };
+}
+
+/** A device with a TPM cannot register over MQTT (iot-dps-mqtt-support.md). */
+function isForMqtt(device: ReturnType<Attester>): device is AttestedDevice | DpsRefusal {
+  return typeof device === 'string' || !('challenge' in device || device.proof.type === 'tpm');
 }
 
 function openSession(device: AttestedDevice | DpsRefusal, service: RegistrationService): MqttSession {

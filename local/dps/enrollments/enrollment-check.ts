@@ -1,12 +1,15 @@
 import { X509Certificate } from 'node:crypto';
 import { LocalError } from '../../errors.ts';
 import { readHubName } from '../../iot-hub/index.ts';
+import { isDeviceOrModuleId } from '../../iot-hub/model/identity.ts';
 import { type Enrollment, enrollmentId, isGroup } from './enrollment.ts';
 import { readInitialTwin } from './initial-twin.ts';
 import type { DpsLinkedHub } from './linked-hub.ts';
+import { isRegistrationId } from './registration-id.ts';
 
 /* Limits of DPS: azure-docs includes/iot-dps-limits.md; length of keys: concepts-symmetric-key-attestation.md. */
 export const MAX_GROUPS_PER_ATTESTATION = 100;
+export const MAX_INDIVIDUAL_ENROLLMENTS = 1_000_000;
 const MAX_LINKED_HUBS = 50;
 const MIN_KEY_BYTES = 16;
 const MAX_KEY_BYTES = 64;
@@ -44,7 +47,16 @@ export function checkEnrollments(
 }
 
 /** The reason why DPS would refuse an enrollment; undefined if DPS accepts it. */
-export function problemOf({ attestation, allocationPolicy, ...terms }: Enrollment): string | undefined {
+export function problemOf(enrollment: Enrollment): string | undefined {
+  const { attestation, allocationPolicy, ...terms } = enrollment;
+  const id = enrollmentId(enrollment);
+  if (!isRegistrationId(id)) {
+    return `its id ${JSON.stringify(id.slice(0, 140))} is not 1 to 128 letters, digits and - . _ : with a letter, digit or dash at the end`;
+  }
+  const deviceId = isGroup(enrollment) ? undefined : enrollment.deviceId;
+  if (deviceId !== undefined && !isDeviceOrModuleId(deviceId)) {
+    return `its deviceId ${JSON.stringify(deviceId.slice(0, 140))} is not a device id of IoT Hub`;
+  }
   if (attestation.type === 'symmetricKey') {
     const keys = [attestation.primaryKey, attestation.secondaryKey];
     if (!keys.every(isKey)) return `a key is not base64 of ${MIN_KEY_BYTES} to ${MAX_KEY_BYTES} bytes`;

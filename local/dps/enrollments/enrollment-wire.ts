@@ -43,6 +43,8 @@ const enrollment = z.looseObject({
   iotHubs: z.array(z.string()).nullish(),
   iotHubHostName: text,
   customAllocationDefinition: z.looseObject({ webhookUrl: z.url(), apiVersion: z.string() }).nullish(),
+  optionalDeviceInformation: z.record(z.string(), z.json()).nullish(),
+  credentialPolicyName: text,
 });
 
 /** DPS makes keys of 64 random bytes. */
@@ -65,6 +67,10 @@ export function readEnrollment(
   const named = kind === 'group' ? sent.enrollmentGroupId : sent.registrationId;
   if (named && named.toLowerCase() !== id.toLowerCase())
     return { problem: 'The id in the body differs from the id in the path.' };
+  if (sent.credentialPolicyName)
+    return {
+      problem: 'credentialPolicyName: certificates of Azure Device Registry are not in the local DPS.',
+    };
   const proof = readAttestation(kind, sent.attestation, before?.attestation);
   if (typeof proof === 'string') return { problem: proof };
   const { iotHubHostName } = sent;
@@ -84,7 +90,14 @@ export function readEnrollment(
   const read: Enrollment =
     kind === 'group'
       ? { enrollmentGroupId: id, ...terms }
-      : { registrationId: id, ...(sent.deviceId && { deviceId: sent.deviceId }), ...terms };
+      : {
+          registrationId: id,
+          ...(sent.deviceId && { deviceId: sent.deviceId }),
+          ...(sent.optionalDeviceInformation && {
+            optionalDeviceInformation: sent.optionalDeviceInformation as JsonObject,
+          }),
+          ...terms,
+        };
   const problem = problemOf(read);
   return problem === undefined ? { enrollment: read } : { problem };
 }

@@ -4,8 +4,8 @@ import { describeCertificate } from '../certificates/certificate-info.ts';
 
 /**
  * How devices prove their identity. Keys are base64. `certificates` are PEM: of the device itself, or of the CA of a
- * group. `caReferences` are the names of CA certificates that were uploaded to DPS and verified. Devices with a TPM
- * can be enrolled, but cannot register.
+ * group. `caReferences` are the names of CA certificates that were uploaded to DPS and verified. The public keys of a TPM
+ * are `TPM2B_PUBLIC`; without a storage root key, DPS takes the one that the device sends.
  */
 export type Attestation =
   | { readonly type: 'symmetricKey'; readonly primaryKey: string; readonly secondaryKey: string }
@@ -48,6 +48,8 @@ export interface IndividualEnrollment extends EnrollmentTerms {
   readonly registrationId: string;
   /** Default: the registration id. */
   readonly deviceId?: string;
+  /** Notes of the operator. DPS only stores them. */
+  readonly optionalDeviceInformation?: JsonObject;
 }
 
 export interface EnrollmentGroup extends EnrollmentTerms {
@@ -91,6 +93,9 @@ export function describeEnrollment(enrollment: StoredEnrollment): JsonObject {
     : {
         registrationId: enrollment.registrationId,
         ...(enrollment.deviceId !== undefined && { deviceId: enrollment.deviceId }),
+        ...(enrollment.optionalDeviceInformation && {
+          optionalDeviceInformation: enrollment.optionalDeviceInformation,
+        }),
       };
   return {
     ...identity,

@@ -43,9 +43,18 @@ export function allocationRequest(input: AllocationInput): JsonObject {
  * The content of `x509` in Azure is not known. This is the content of DPS's registration records, with the
  * certificate.
  */
-function describeProof({ certificate }: AttestedDevice): JsonObject {
-  if (certificate === undefined) return { symmetricKey: {} };
-  const { leaf, signer } = certificate;
+function describeProof({ proof }: AttestedDevice): JsonObject {
+  if (proof.type === 'symmetricKey') return { symmetricKey: {} };
+  if (proof.type === 'tpm') {
+    const { endorsement, storageRoot } = proof.tpm;
+    return {
+      tpm: {
+        endorsementKey: endorsement.bytes.toString('base64'),
+        storageRootKey: storageRoot.bytes.toString('base64'),
+      },
+    };
+  }
+  const { leaf, signer } = proof;
   return {
     x509: {
       clientCertificate: leaf.raw.toString('base64'),

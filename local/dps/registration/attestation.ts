@@ -1,12 +1,14 @@
-import { createHmac, X509Certificate } from 'node:crypto';
+import { createHmac, randomBytes, X509Certificate } from 'node:crypto';
+import { commonName, isValidAt, signerOf } from '../../ca/index.ts';
 import type { Authentication } from '../../iot-hub/index.ts';
 import {
   isSignedBy,
   parseSharedAccessSignature,
   resourcesOf,
 } from '../../iot-hub/service-api/shared-access-signature.ts';
-import { commonName, thumbprint } from '../certificates/certificate-info.ts';
+import { thumbprint } from '../certificates/certificate-info.ts';
 import { type Attestation, isEnabled, isGroup, type StoredEnrollment } from '../enrollments/enrollment.ts';
+import { readTpm, type TpmChallenges, type TpmKeysOfDevice, type TpmOfDevice } from './tpm-challenges.ts';
 
 /** What a device sends to prove its identity. */
 export interface Evidence {
@@ -14,26 +16,43 @@ export interface Evidence {
   readonly token: string | undefined;
   /** Leaf first. TLS has proved that the device holds the key of the leaf. */
   readonly certificates: readonly X509Certificate[];
+  /** The public keys of the TPM of a device that asks for a challenge; absent for others. */
+  readonly tpm?: TpmKeysOfDevice | undefined;
 }
+
+/** How a device proved its identity. */
+export type Proof =
+  | { readonly type: 'symmetricKey' }
+  /** The certificate of the device and, for groups, the certificate of the group that signed its chain. */
+  | { readonly type: 'x509'; readonly leaf: X509Certificate; readonly signer: X509Certificate | undefined }
+  | { readonly type: 'tpm'; readonly tpm: TpmOfDevice };
 
 /** A device with a proved identity, and its enrollment. */
 export interface AttestedDevice {
   readonly registrationId: string;
   readonly enrollment: StoredEnrollment;
-  /** How the device authenticates with its hub: by the same key, or by the same certificate. */
+  /** How the device authenticates with its hub: by the same key or certificate. For a TPM, DPS makes the key. */
   readonly authentication: Authentication;
-  /**
-   * For X.509: the certificate of the device and, for groups, the certificate of the group that signed its chain.
-   */
-  readonly certificate?: { readonly leaf: X509Certificate; readonly signer: X509Certificate | undefined };
+  readonly proof: Proof;
 }
 
-/** Longest chain between the certificate of a device and the certificate of its group. */
-const MAX_CHAIN = 10;
+/** What DPS finds out about a device that wants to register. */
+export type AttestationResult =
+  | AttestedDevice
+  /** The device has a TPM and must first open this key, which only its TPM can open. */
+  | { readonly challenge: Buffer }
+  /** `notEnrolled`: a device with a TPM has no individual enrollment. `tpmKeyUnknown`: it has no RSA keys. */
+  | 'notEnrolled'
+  | 'tpmKeyUnknown'
+  | undefined;
+
+/** Length of the keys that DPS makes for devices with a TPM. It is an assumption. */
+const TPM_HUB_KEY_BYTES = 32;
 
 /**
  * Finds the enrollment of a device: its individual enrollment or, if it has none, a group. Disabled groups are
- * ignored. A disabled individual enrollment is found, so that DPS can answer its device that it is disabled.
+ * ignored. A disabled individual enrollment is found, so that DPS can answer its device that it is disabled. Only an
+ * individual enrollment can attest by TPM.
  */
 export function attest(
   enrollments: readonly StoredEnrollment[],
@@ -43,9 +62,10 @@ export function attest(
     readonly now: number;
     /** The verified CA certificate (PEM) of a name; undefined if there is none. */
     readonly authority: (name: string) => string | undefined;
+    readonly challenges: TpmChallenges;
   },
   evidence: Evidence,
-): AttestedDevice | 'tpm' | undefined {
+): AttestationResult {
   const { registrationId } = claim;
   const individual = enrollments.find(
     (enrollment) => !isGroup(enrollment) && sameId(enrollment.registrationId, registrationId),
@@ -53,7 +73,8 @@ export function attest(
   const candidates = individual
     ? [individual]
     : enrollments.filter((enrollment) => isGroup(enrollment) && isEnabled(enrollment));
-  if (individual?.attestation.type === 'tpm') return 'tpm';
+  if (individual?.attestation.type === 'tpm') return byTpm(individual, claim, evidence);
+  if (evidence.tpm !== undefined) return individual === undefined ? 'notEnrolled' : undefined;
   for (const enrollment of candidates) {
     const proof = enrollment.attestation.type === 'x509' ? byCertificate : byKey;
     const attested = proof(enrollment, claim, evidence);
@@ -77,11 +98,8 @@ type Claim = Parameters<typeof attest>[1];
 function byKey(enrollment: StoredEnrollment, claim: Claim, { token }: Evidence): AttestedDevice | undefined {
   const { attestation } = enrollment;
   if (attestation.type !== 'symmetricKey' || token === undefined) return undefined;
-  const signature = parseSharedAccessSignature(token);
-  const resource = `${claim.idScope}/registrations/${claim.registrationId}`;
-  if (signature === undefined || !resourcesOf(signature).some((signed) => sameId(signed, resource)))
-    return undefined;
-
+  const signature = signatureFor(token, claim);
+  if (signature === undefined) return undefined;
   const { registrationId } = claim;
   const { primaryKey, secondaryKey } = attestation;
   const spellings = new Set([registrationId, registrationId.toLowerCase()]);
@@ -96,7 +114,61 @@ function byKey(enrollment: StoredEnrollment, claim: Claim, { token }: Evidence):
     registrationId,
     enrollment,
     authentication: { type: 'sas', symmetricKey: { primaryKey: used[0], secondaryKey: used[1] } },
+    proof: { type: 'symmetricKey' },
   };
+}
+
+/**
+ * A device with a TPM first asks without a token, and gets a challenge if its endorsement key is enrolled. Then it sends a
+ * token that is signed with the key of the challenge (concepts-tpm-attestation.md).
+ */
+function byTpm(
+  enrollment: StoredEnrollment,
+  claim: Claim,
+  { token, tpm: sent }: Evidence,
+): AttestationResult {
+  const { attestation } = enrollment;
+  if (attestation.type !== 'tpm') return undefined;
+  const enrolled = {
+    endorsementKey: Buffer.from(attestation.endorsementKey, 'base64'),
+    storageRootKey:
+      attestation.storageRootKey === undefined
+        ? undefined
+        : Buffer.from(attestation.storageRootKey, 'base64'),
+  };
+  const isEnrolled = ({ endorsementKey, storageRootKey }: TpmKeysOfDevice) =>
+    endorsementKey.equals(enrolled.endorsementKey) &&
+    (enrolled.storageRootKey === undefined || storageRootKey?.equals(enrolled.storageRootKey) !== false);
+  if (token === undefined) {
+    if (sent === undefined || !isEnrolled(sent)) return undefined;
+    const tpm = readTpm({ ...sent, storageRootKey: sent.storageRootKey ?? enrolled.storageRootKey });
+    return tpm === undefined
+      ? 'tpmKeyUnknown'
+      : { challenge: claim.challenges.issue(claim.registrationId, tpm) };
+  }
+  const signature = signatureFor(token, claim);
+  if (signature === undefined) return undefined;
+  const answered = claim.challenges
+    .valid(claim.registrationId)
+    .find(({ key }) => isSignedBy(signature, [key], claim.now));
+  if (answered === undefined) return undefined;
+  const { endorsement, storageRoot } = answered.tpm;
+  if (!isEnrolled({ endorsementKey: endorsement.bytes, storageRootKey: storageRoot.bytes })) return undefined;
+  const newKey = () => randomBytes(TPM_HUB_KEY_BYTES).toString('base64');
+  return {
+    registrationId: claim.registrationId,
+    enrollment,
+    authentication: { type: 'sas', symmetricKey: { primaryKey: newKey(), secondaryKey: newKey() } },
+    proof: { type: 'tpm', tpm: answered.tpm },
+  };
+}
+
+/** The signature of a token for this registration; undefined if it is not a token, or one for something else. */
+function signatureFor(token: string, { idScope, registrationId }: Claim) {
+  const signature = parseSharedAccessSignature(token);
+  const resource = `${idScope}/registrations/${registrationId}`;
+  const isFor = signature && resourcesOf(signature).some((signed) => sameId(signed, resource));
+  return isFor ? signature : undefined;
 }
 
 function byCertificate(
@@ -106,7 +178,7 @@ function byCertificate(
 ): AttestedDevice | undefined {
   const { attestation } = enrollment;
   const [leaf, ...rest] = certificates;
-  if (attestation.type !== 'x509' || leaf === undefined || !isValid(leaf, now)) return undefined;
+  if (attestation.type !== 'x509' || leaf === undefined || !isValidAt(leaf, now)) return undefined;
   if (!sameId(commonName(leaf) ?? '', registrationId)) return undefined;
   const trusted = certificatesOf(attestation, authority).map((pem) => new X509Certificate(pem));
   const signer = isGroup(enrollment) ? signerOf(leaf, rest, trusted, now) : undefined;
@@ -117,7 +189,7 @@ function byCertificate(
     registrationId,
     enrollment,
     authentication: { type: 'selfSigned', x509Thumbprint: { primaryThumbprint, secondaryThumbprint: null } },
-    certificate: { leaf, signer },
+    proof: { type: 'x509', leaf, signer },
   };
 }
 
@@ -127,37 +199,6 @@ function certificatesOf(
 ): readonly string[] {
   if ('certificates' in attestation) return attestation.certificates;
   return attestation.caReferences.flatMap((name) => authority(name) ?? []);
-}
-
-/**
- * Follows the certificates of the device from the leaf to a certificate that the group trusts, and returns the
- * latter; undefined if there is none.
- */
-function signerOf(
-  leaf: X509Certificate,
-  sent: readonly X509Certificate[],
-  trusted: readonly X509Certificate[],
-  now: number,
-): X509Certificate | undefined {
-  let child = leaf;
-  for (let step = 0; step < MAX_CHAIN; step += 1) {
-    const issued = (parent: X509Certificate) =>
-      parent.ca && isValid(parent, now) && isIssuedBy(child, parent);
-    const signer = trusted.find(issued);
-    if (signer !== undefined) return signer;
-    const next = sent.find(issued);
-    if (next === undefined) return undefined;
-    child = next;
-  }
-  return undefined;
-}
-
-function isIssuedBy(child: X509Certificate, parent: X509Certificate): boolean {
-  return child.checkIssued(parent) && child.verify(parent.publicKey);
-}
-
-function isValid(certificate: X509Certificate, now: number): boolean {
-  return Date.parse(certificate.validFrom) <= now && now < Date.parse(certificate.validTo);
 }
 
 function sameId(left: string, right: string): boolean {

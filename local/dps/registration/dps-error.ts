@@ -18,8 +18,9 @@ export const DPS_REFUSALS = {
   tooManyRequests: { status: 429, code: 429001 },
   /** Not in Azure: the local DPS does not have this feature. */
   notInLocalDps: { status: 501, code: 501000 },
-  /** Not in Azure: only the local DPS does not support TPMs. */
-  tpmUnknown: { status: 400, code: 400004 },
+  /** A device with a TPM has no enrollment (404201 in the e2e tests of azure-iot-sdk-csharp). */
+  notEnrolled: { status: 404, code: 404201 },
+  tpmKeyUnknown: { status: 400, code: 400004 },
 } as const;
 
 export type DpsRefusal = keyof typeof DPS_REFUSALS;

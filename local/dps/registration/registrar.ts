@@ -166,7 +166,7 @@ export function createRegistrar(context: RegistrarContext): Registrar {
   }
 
   function keep(
-    { registrationId, enrollment, authentication }: AttestedDevice,
+    { registrationId, enrollment, proof }: AttestedDevice,
     result: Pick<Registration, 'status' | 'assignment' | 'substatus' | 'payload' | 'failure'>,
   ): Registration {
     const before = store.get(registrationId);
@@ -174,7 +174,7 @@ export function createRegistrar(context: RegistrarContext): Registrar {
     const registration: Registration = {
       registrationId: before?.registrationId ?? registrationId,
       enrollmentId: enrollmentId(enrollment),
-      attestation: authentication.type === 'sas' ? 'symmetricKey' : 'x509',
+      attestation: proof.type,
       ...(before?.assignment && { assignment: before.assignment }),
       etag: newRegistrationEtag(),
       createdDateTimeUtc: before?.createdDateTimeUtc ?? time,

@@ -3,6 +3,7 @@ import { isObject, type JsonObject, type JsonValue, ownMember } from '../../../s
 import { createShaper } from '../../iot-hub/hub/throttle.ts';
 import { parseRequestJson } from '../../iot-hub/model/json.ts';
 import type { LocalLog } from '../../log.ts';
+import { protectIdentityKey } from '../../tpm/index.ts';
 import { enrollmentId, isGroup } from '../enrollments/enrollment.ts';
 import type { AttestedDevice } from './attestation.ts';
 import { DPS_REFUSALS, type DpsRefusal, refusalBody } from './dps-error.ts';
@@ -70,10 +71,8 @@ export function createRegistrationService(context: {
       const registrationState = { registrationId, status: 'assigning' };
       return { status: 202, retryAfter, body: { operationId: id, status: 'assigning', registrationState } };
     }
-    return {
-      status: 200,
-      body: { operationId: id, status: result.status, registrationState: stateOf(device, result) },
-    };
+    const state = { ...stateOf(device, result), ...hubKeyFor(device, result) };
+    return { status: 200, body: { operationId: id, status: result.status, registrationState: state } };
   };
 
   const start = (device: AttestedDevice, payload: JsonValue | undefined): Operation => {
@@ -127,6 +126,16 @@ function accepted({ id }: Operation, retryAfter: number): RuntimeAnswer {
   return { status: 202, retryAfter, body: { operationId: id, status: 'assigning' } };
 }
 
+/** For a device with a TPM: the key for its hub, which only this TPM can open. */
+function hubKeyFor({ proof, authentication }: AttestedDevice, { status }: Registration): JsonObject {
+  if (proof.type !== 'tpm' || authentication.type !== 'sas' || status !== 'assigned') return {};
+  const key = Buffer.from(authentication.symmetricKey.primaryKey, 'base64');
+  const { endorsement, storageRoot } = proof.tpm;
+  return {
+    tpm: { authenticationKey: protectIdentityKey(endorsement, storageRoot, key).toString('base64') },
+  };
+}
+
 function stateOf({ enrollment }: AttestedDevice, registration: Registration): JsonObject {
   return describeRegistration(registration, isGroup(enrollment) ? enrollmentId(enrollment) : undefined);
 }
@@ -137,7 +146,7 @@ function readBody(bytes: Buffer): JsonValue | undefined {
 }
 
 function problemOf(
-  { registrationId }: AttestedDevice,
+  { registrationId, proof }: AttestedDevice,
   body: JsonValue | undefined,
 ): readonly [DpsRefusal, string] | undefined {
   if (!isObject(body)) return ['invalidArgument', 'The body is not a JSON object.'];
@@ -148,7 +157,10 @@ function problemOf(
   const payload = ownMember(body, 'payload') ?? undefined;
   if (payload !== undefined && !isObject(payload))
     return ['invalidPayload', 'payload must be a JSON object, not text, a number, a boolean or a list.'];
-  return ownMember(body, 'tpm') === undefined
+  return (ownMember(body, 'tpm') ?? undefined) === undefined || proof.type === 'tpm'
     ? undefined
-    : ['tpmUnknown', 'TPM attestation is not in the local DPS.'];
+    : [
+        'invalidArgument',
+        'The body has keys of a TPM, but the enrollment of the device does not attest by TPM.',
+      ];
 }

@@ -12,7 +12,7 @@ export interface Registration {
   /** In the spelling of the first registration. Ids are not case-sensitive. */
   readonly registrationId: string;
   readonly enrollmentId: string;
-  readonly attestation: 'symmetricKey' | 'x509';
+  readonly attestation: 'symmetricKey' | 'x509' | 'tpm';
   /** The state of the last attempt. */
   readonly status: 'assigned' | 'failed' | 'disabled';
   readonly substatus?: Substatus;
@@ -85,13 +85,16 @@ export function newRegistrationEtag(): string {
   return Buffer.from(`"${randomUUID()}"`).toString('base64');
 }
 
-/** The registration in the form for the device, `registrationState`. */
+/** The registration in the form for the device, `registrationState` (`DeviceRegistrationResult`). */
 export function describeRegistration(registration: Registration, groupId: string | undefined): JsonObject {
-  const { assignment, failure, payload, status, substatus, attestation } = registration;
+  const through = groupId === undefined ? {} : { enrollmentGroupId: groupId };
+  return { [registration.attestation]: through, ...describeRecord(registration) };
+}
+
+/** The registration in the form for operators (`DeviceRegistrationState` of the service API). */
+export function describeRecord(registration: Registration): JsonObject {
+  const { assignment, failure, payload, status, substatus } = registration;
   return {
-    ...(attestation === 'x509'
-      ? { x509: { ...(groupId !== undefined && { enrollmentGroupId: groupId }) } }
-      : { symmetricKey: { ...(groupId !== undefined && { enrollmentGroupId: groupId }) } }),
     registrationId: registration.registrationId,
     createdDateTimeUtc: registration.createdDateTimeUtc,
     ...(status === 'assigned' &&

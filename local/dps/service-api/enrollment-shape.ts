@@ -14,6 +14,9 @@ export interface EnrollmentShape {
 const POLICIES_SINCE = '2018-09-01-preview';
 /** The version that moved the keys to `…/attestationmechanism`. Before it, every answer has them. */
 const NO_KEYS_SINCE = '2018-11-01';
+const INFORMATION = 'optionalDeviceInformation';
+/** The first published version with notes of the operator. */
+const INFORMATION_SINCE = '2021-10-01';
 const POLICY_FIELDS = [
   'reprovisionPolicy',
   'allocationPolicy',
@@ -29,9 +32,11 @@ export function shapeOf(version: string): EnrollmentShape {
   // A preview comes before its version.
   const hasPolicies = version >= POLICIES_SINCE || version === POLICIES_SINCE.replace('-preview', '');
   const hasKeys = version < NO_KEYS_SINCE;
+  const hasInformation = version >= INFORMATION_SINCE;
   return {
     describe(enrollment) {
-      const described = describeEnrollment(enrollment);
+      const whole = describeEnrollment(enrollment);
+      const described = hasInformation ? whole : withoutKeys(whole, INFORMATION);
       return {
         ...(hasPolicies ? described : earlyForm(described, enrollment)),
         ...(hasKeys && {
@@ -40,10 +45,9 @@ export function shapeOf(version: string): EnrollmentShape {
       };
     },
     complete(body, before) {
-      if (hasPolicies || before === undefined || !isObject(body)) return body;
-      const kept = POLICY_FIELDS.flatMap((name) =>
-        before[name] === undefined ? [] : [[name, before[name]]],
-      );
+      if (before === undefined || !isObject(body)) return body;
+      const unknown = [...(hasPolicies ? [] : POLICY_FIELDS), ...(hasInformation ? [] : [INFORMATION])];
+      const kept = Object.entries(before).filter(([name]) => unknown.some((each) => each === name));
       return { ...(Object.fromEntries(kept) as JsonObject), ...body };
     },
   };

@@ -1,6 +1,5 @@
 /** The entity in the address of a link. The paths are those of Azure's SDKs and are not case-sensitive. */
 export type EntityAddress =
-  | { readonly kind: 'claims' }
   | { readonly kind: 'management' }
   /** `hub`: a producer. The service chooses the partition. */
   | { readonly kind: 'hub'; readonly hub: string }
@@ -24,7 +23,6 @@ export function parseEntityAddress(address: unknown): EntityAddress {
   const [first, ...rest] = segments(address);
   if (first === undefined) return UNKNOWN;
   if (rest.length === 0) {
-    if (first.toLowerCase() === '$cbs') return { kind: 'claims' };
     if (first.toLowerCase() === '$management') return { kind: 'management' };
     return { kind: 'hub', hub: first };
   }
@@ -45,13 +43,14 @@ export function hubOfAudience(audience: string): string | undefined {
   return segments(audience)[0];
 }
 
-/** The names of IoT hubs and of DPS, and their addresses: devices, cloud-to-device messages, feedback, registrations. */
+/** The host names of IoT hubs and of DPS. */
+export const IOT_HOSTS = /\.azure-devices(?:-provisioning)?\.(?:net|cn|us)$/;
+/** The same in an audience, and their addresses: devices, cloud-to-device messages, feedback, registrations. */
 const IOT_HOST = /^[a-z0-9.-]+\.azure-devices(?:-provisioning)?\.(?:net|cn|us)(?:$|[:/])/i;
 const IOT_PATH = /^(?:devices\/|messages\/(?:devicebound|servicebound|events)|[^/]+\/registrations\/)/i;
 
-/** Whether a host name, an address of a link or the audience of a token means an IoT hub or DPS, not Event Hubs. */
-export function isOfIotHub(text: unknown): boolean {
-  if (typeof text !== 'string') return false;
+/** Whether the address of a link or the audience of a token means an IoT hub or DPS, not Event Hubs. */
+export function isOfIotHub(text: string): boolean {
   const bare = decode(text).replace(/^[a-z][a-z0-9+.-]*:\/\//i, '');
   return IOT_HOST.test(bare) || IOT_PATH.test(segments(text).join('/'));
 }

@@ -1,15 +1,10 @@
 import rhea from 'rhea';
-import {
-  type AmqpError,
-  entityNotFound,
-  notAllowed,
-  partitionOutOfRange,
-  unauthorized,
-} from '../conditions.ts';
+import { notImplemented, unauthorized } from '../../amqp/conditions.ts';
+import type { AmqpError, NodeRequest, NodeResponse } from '../../amqp/index.ts';
+import { entityNotFound, partitionOutOfRange } from '../conditions.ts';
 import type { EventHub } from '../event-hub.ts';
 import type { Partition } from '../partition.ts';
 import type { Access } from './access.ts';
-import type { NodeRequest, NodeResponse } from './response-links.ts';
 
 const HUB = 'com.microsoft:eventhub';
 const PARTITION = 'com.microsoft:partition';
@@ -29,10 +24,7 @@ export function answerManagement(
 ): NodeResponse {
   const { operation, type, name, partition: partitionId } = request.properties;
   if (operation !== 'READ' || (type !== HUB && type !== PARTITION)) {
-    return failed(501, {
-      ...notAllowed('Only READ of an event hub or a partition is supported.'),
-      condition: 'amqp:not-implemented',
-    });
+    return failed(501, notImplemented('Only READ of an event hub or a partition is supported.'));
   }
   const hub = typeof name === 'string' ? findHub(name) : undefined;
   if (hub === undefined) return failed(404, entityNotFound(String(name)));

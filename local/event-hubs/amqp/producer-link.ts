@@ -1,13 +1,13 @@
 import type { Delivery, Receiver } from 'rhea';
+import { type AmqpError, internalError, messageTooLarge, undecodable } from '../../amqp/conditions.ts';
+import { MalformedMessageError } from '../../amqp/encoding.ts';
+import type { InboundTransfer } from '../../amqp/inbound-transfer.ts';
+import { linkInternals } from '../../amqp/rhea-internals.ts';
+import { forget, reject } from '../../amqp/settlement.ts';
 import type { LocalLog } from '../../log.ts';
-import { type AmqpError, internalError, messageTooLarge, undecodable } from '../conditions.ts';
 import type { EventHub } from '../event-hub.ts';
-import { MalformedMessageError } from '../message/encoding.ts';
 import { readProducedEvents } from '../message/event-message.ts';
 import type { Partition } from '../partition.ts';
-import type { InboundTransfer } from './inbound-transfer.ts';
-import { linkInternals } from './rhea-internals.ts';
-import { forget, reject } from './settlement.ts';
 
 /** Bytes of one message or batch, in the standard tier (azure-docs, event-hubs-quotas). */
 export const MAX_MESSAGE_SIZE = 1_048_576;

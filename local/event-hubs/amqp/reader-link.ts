@@ -1,23 +1,23 @@
-import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import type { Sender } from 'rhea';
+import { type AmqpError, internalError } from '../../amqp/conditions.ts';
+import { giveBackCredit } from '../../amqp/credit.ts';
+import { STANDARD_MESSAGE_FORMAT } from '../../amqp/encoding.ts';
+import { senderInternals } from '../../amqp/rhea-internals.ts';
 import type { LocalLog } from '../../log.ts';
-import { type AmqpError, internalError } from '../conditions.ts';
-import { STANDARD_MESSAGE_FORMAT } from '../message/encoding.ts';
 import { encodeRuntimeMetrics } from '../message/event-message.ts';
 import type { Partition } from '../partition.ts';
 import type { Reader } from '../readers.ts';
-import { giveBackCredit } from './credit.ts';
-import { senderInternals } from './rhea-internals.ts';
 
 /** Most events that are sent in one pass. Then other connections can send. */
 const MAX_EVENTS_PER_PASS = 500;
 const MAX_BYTES_A_TURN = 1024 * 1024;
-/** Most bytes that wait in the socket of a slow client. Nothing more is sent until the client has read them. */
+/** Most bytes that wait in the stream of a slow client. Nothing more is sent until the client has read them. */
 const MAX_WAITING_BYTES = 4 * 1024 * 1024;
 
 export interface ReaderLinkOptions {
   readonly sender: Sender;
-  readonly socket: Socket;
+  readonly stream: Duplex;
   readonly partition: Partition;
   readonly name: string;
   readonly epoch: number | undefined;
@@ -96,20 +96,20 @@ export class ReaderLink implements Reader {
   }
 
   #send(): void {
-    const { sender, socket, partition } = this.#options;
-    if (socket.destroyed || !sender.is_open()) return;
-    if (socket.writableLength > MAX_WAITING_BYTES) {
+    const { sender, stream, partition } = this.#options;
+    if (stream.destroyed || !sender.is_open()) return;
+    if (stream.writableLength > MAX_WAITING_BYTES) {
       // It stays scheduled until `drain`, so that it adds only one listener.
       this.#scheduled = true;
-      socket.once('drain', () => {
+      stream.once('drain', () => {
         this.#scheduled = false;
         this.#schedule();
       });
       return;
     }
-    // All frames of one pass go to the socket in one write.
-    socket.cork();
-    setImmediate(() => socket.uncork());
+    // All frames of one pass go to the stream in one write.
+    stream.cork();
+    setImmediate(() => stream.uncork());
     const sent = this.#sendTurn(sender, partition);
     if (sent) this.#schedule();
     else if (this.#draining && this.#unwritten() === 0) {

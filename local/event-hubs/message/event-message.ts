@@ -1,6 +1,4 @@
 import rhea from 'rhea';
-import type { EventPlace, EventToAppend, ProducedEvent, StoredEvent } from '../event.ts';
-import { encodeAnnotation, encodeAnnotations } from './annotations.ts';
 import {
   decodeSections,
   decodeText,
@@ -8,7 +6,9 @@ import {
   readBinary,
   readMap,
   SECTION,
-} from './encoding.ts';
+} from '../../amqp/encoding.ts';
+import type { EventPlace, EventToAppend, ProducedEvent, StoredEvent } from '../event.ts';
+import { encodeAnnotation, encodeAnnotations } from './annotations.ts';
 
 /**
  * `message-format` of a batch: an envelope with one data section for each event, which contains the whole encoded

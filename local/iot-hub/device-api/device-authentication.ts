@@ -1,6 +1,9 @@
-import type { MqttConnect } from '../../mqtt/index.ts';
+import type { X509Certificate } from 'node:crypto';
+import { commonName, isValidAt, signerOf } from '../../ca/index.ts';
+import { isDeviceDisabled, type LocalHub } from '../hub/hub.ts';
 import type { AccessPolicy } from '../model/access-policy.ts';
-import { type Address, addressOf, addressPath } from '../model/address.ts';
+import { type Address, addressKey, addressOf, addressPath } from '../model/address.ts';
+import { isSystemModule } from '../model/edge.ts';
 import type { Identity } from '../model/identity.ts';
 import {
   covers,
@@ -53,36 +56,78 @@ export interface PresentedProof {
   readonly expires: number | undefined;
 }
 
+/** What a caller shows for its identity. */
+export interface DeviceEvidence {
+  /** The host name that the caller uses. Its token must be for this host name. */
+  readonly host: string;
+  /** A token; undefined for none. */
+  readonly password: string | undefined;
+  /** The certificates of the caller, leaf first. TLS has verified that it holds the key of the leaf. */
+  readonly certificates: readonly X509Certificate[];
+}
+
 /**
  * Checks the identity of a device or module. It needs a token that one of its keys has signed, a token of a policy with
- * `DeviceConnect`, or a certificate with a known thumbprint. TLS has verified that the client holds the key of the
- * certificate.
+ * `DeviceConnect`, a certificate with a known thumbprint, or one that a CA of the hub has signed. The two modules of the Edge
+ * runtime can also use the credentials of their device. A disabled device, and its modules, have no proof.
  *
- * @param host the host name that the client uses. Its token must be for this host name.
+ * @param policies the policies whose tokens count.
  */
 export function authenticateDevice(
-  host: string,
-  identity: Identity,
-  { password, certificates }: Pick<MqttConnect, 'password' | 'certificates'>,
+  hub: LocalHub,
+  address: Address,
+  evidence: DeviceEvidence,
   policies: readonly AccessPolicy[],
-  now: number,
 ): PresentedProof | undefined {
-  const { authentication } = identity;
+  const identity = isDeviceDisabled(hub, address) ? undefined : hub.store.get(address)?.identity;
+  if (identity === undefined) return undefined;
+  const { host, password } = evidence;
   const token = parseSharedAccessSignature(password ?? '');
   if (token?.keyName !== undefined && token.keyName !== '') {
-    return isOfPolicy(token, host, identity, policies, now) ? proofOf(token) : undefined;
+    return isOfPolicy(token, host, identity, policies, hub.now()) ? proofOf(token) : undefined;
   }
-  if (authentication.type === 'selfSigned') {
-    const { primaryThumbprint, secondaryThumbprint } = authentication.x509Thumbprint;
-    const leaf = certificates[0];
-    const shown = leaf && [leaf.fingerprint, leaf.fingerprint256].map((text) => text.replaceAll(':', ''));
-    const isKnown = shown?.some((print) => print === primaryThumbprint || print === secondaryThumbprint);
-    return isKnown === true ? { expires: undefined } : undefined;
+  const ownToken = token !== undefined && isResourceOf(token, host, identity) ? token : undefined;
+  const device = isSystemModule(identity)
+    ? hub.store.get({ deviceId: address.deviceId })?.identity
+    : undefined;
+  for (const way of device === undefined ? [identity] : [identity, device]) {
+    const proof = proofBy(hub, way, ownToken, evidence.certificates);
+    if (proof !== undefined) return proof;
   }
-  if (token === undefined || !isResourceOf(token, host, identity)) return undefined;
-  const { primaryKey, secondaryKey } = authentication.symmetricKey;
-  return isSignedBy(token, [primaryKey, secondaryKey], now) ? proofOf(token) : undefined;
+  return undefined;
 }
+
+function proofBy(
+  hub: LocalHub,
+  identity: Identity,
+  token: SharedAccessSignature | undefined,
+  [leaf, ...sent]: readonly X509Certificate[],
+): PresentedProof | undefined {
+  const { authentication } = identity;
+  switch (authentication.type) {
+    case 'none':
+      return undefined;
+    case 'selfSigned': {
+      const { primaryThumbprint, secondaryThumbprint } = authentication.x509Thumbprint;
+      const shown = leaf && [leaf.fingerprint, leaf.fingerprint256].map((text) => text.replaceAll(':', ''));
+      const isKnown = shown?.some((print) => print === primaryThumbprint || print === secondaryThumbprint);
+      return isKnown === true ? FOREVER : undefined;
+    }
+    case 'certificateAuthority': {
+      if (leaf === undefined || commonName(leaf) !== addressKey(identity)) return undefined;
+      const isTrusted =
+        isValidAt(leaf, hub.now()) && signerOf(leaf, sent, hub.authorities(), hub.now()) !== undefined;
+      return isTrusted ? FOREVER : undefined;
+    }
+    case 'sas': {
+      if (token === undefined) return undefined;
+      const { primaryKey, secondaryKey } = authentication.symmetricKey;
+      return isSignedBy(token, [primaryKey, secondaryKey], hub.now()) ? proofOf(token) : undefined;
+    }
+  }
+}
+
+const FOREVER: PresentedProof = { expires: undefined };
 
 function proofOf({ expiry }: SharedAccessSignature): PresentedProof {
   return { expires: expiry * 1000 };

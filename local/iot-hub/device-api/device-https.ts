@@ -1,16 +1,22 @@
 import { isObject, type JsonValue, ownMember } from '../../../src/json/json.ts';
 import { type HttpRequest, type HttpResponse, pathSegments } from '../../https/exchange.ts';
 import type { Telemetry } from '../hub/events.ts';
-import { isDeviceDisabled, type LocalHub } from '../hub/hub.ts';
+import type { LocalHub } from '../hub/hub.ts';
 import type { AccessPolicy } from '../model/access-policy.ts';
 import { type Address, addressOf } from '../model/address.ts';
 import { checkApiVersion } from '../model/api-version.ts';
 import { HubRefusal } from '../model/hub-error.ts';
 import { parseRequestJson } from '../model/json.ts';
 import { messageHeaders, readMessageHeaders } from '../model/message-headers.ts';
-import { completeMessage, countDelivery, queuedMessages } from '../operations/cloud-messages.ts';
+import {
+  completeMessage,
+  countDelivery,
+  queuedMessages,
+  rejectMessage,
+} from '../operations/cloud-messages.ts';
 import { acceptTelemetry } from '../operations/telemetry.ts';
 import { authenticateDevice } from './device-authentication.ts';
+import { type DeviceFileCall, readDeviceFileCall, serveDeviceFileCall } from './device-files.ts';
 
 /** A request of a device: what it wants, and who it says it is. */
 export type DeviceCall =
@@ -20,7 +26,8 @@ export type DeviceCall =
       readonly kind: 'complete' | 'reject' | 'abandon';
       readonly address: Address;
       readonly lockToken: string;
-    };
+    }
+  | DeviceFileCall;
 
 const BATCH = 'application/vnd.microsoft.iothub.json';
 
@@ -28,7 +35,10 @@ const BATCH = 'application/vnd.microsoft.iothub.json';
  * Reads a request of the device API over HTTPS (iot-hub-devguide-endpoints.md, azure-iot-device-http); undefined if it is
  * another request. Modules have only telemetry.
  */
-export function readDeviceCall({ method, path, query }: HttpRequest): DeviceCall | undefined {
+export function readDeviceCall(request: HttpRequest): DeviceCall | undefined {
+  const files = readDeviceFileCall(request);
+  if (files !== undefined) return files;
+  const { method, path, query } = request;
   const [collection, deviceId, ...rest] = pathSegments(path) ?? [];
   if (collection !== 'devices' || !deviceId) return undefined;
   const moduleId = rest[0] === 'modules' ? rest[1] : undefined;
@@ -71,6 +81,9 @@ export async function serveDeviceCall(
       return { status: 204 };
     case 'receive':
       return receive(hub, address);
+    case 'beginUpload':
+    case 'endUpload':
+      return serveDeviceFileCall(hub, call, request);
     default:
       settle(hub, call);
       return { status: 204 };
@@ -83,9 +96,8 @@ function authorize(
   address: Address,
   { host, headers, certificates }: HttpRequest,
 ): void {
-  const entry = isDeviceDisabled(hub, address) ? undefined : hub.store.get(address);
-  const presented = { password: headers.authorization, certificates };
-  const proof = entry && authenticateDevice(host, entry.identity, presented, policies, hub.now());
+  const evidence = { host, password: headers.authorization, certificates };
+  const proof = authenticateDevice(hub, address, evidence, policies);
   if (proof === undefined) throw new HubRefusal('IotHubUnauthorizedAccess', 'Unauthorized');
 }
 
@@ -153,5 +165,6 @@ function settle(hub: LocalHub, call: Extract<DeviceCall, { lockToken: string }>)
   if (message === undefined) {
     throw new HubRefusal('DeviceMessageLockLost', 'The lock of the message is lost or unknown.');
   }
-  if (call.kind !== 'abandon') completeMessage(hub, call.address, message);
+  if (call.kind === 'complete') completeMessage(hub, call.address, message);
+  else if (call.kind === 'reject') rejectMessage(hub, call.address, message);
 }

@@ -4,11 +4,10 @@ import type { DeviceLink } from '../hub/connections.ts';
 import { connectDevice, disconnectDevice, type LocalHub } from '../hub/hub.ts';
 import { type Address, addressPath } from '../model/address.ts';
 import { errorDocument, HubRefusal } from '../model/hub-error.ts';
-import { parseRequestJson } from '../model/json.ts';
 import { sectionForDevice } from '../model/twin.ts';
 import { completeMessage, countDelivery, queuedMessages } from '../operations/cloud-messages.ts';
 import { acceptTelemetry } from '../operations/telemetry.ts';
-import { reportProperties, twinForDevice } from '../operations/twin-operations.ts';
+import { countRefusal, readOwnTwin, report } from './device-requests.ts';
 import {
   cloudMessageTopic,
   DESIRED_PATCHES,
@@ -31,11 +30,13 @@ export interface AcceptedDevice {
   readonly cleanSession: boolean;
   /** Time at which its token expires, in milliseconds since the epoch. The hub then closes the connection. */
   readonly expires: number | undefined;
+  /** Its Will message, with the topic of its telemetry; undefined: none. */
+  readonly will: MqttMessage | undefined;
 }
 
 /** Handles the connection of a device or module in the hub. */
 export function openDeviceSession(hub: LocalHub, accepted: AcceptedDevice): MqttSession {
-  const { address, cleanSession, expires } = accepted;
+  const { address, cleanSession, expires, will } = accepted;
   const restored = cleanSession ? [] : (hub.store.get(address)?.subscriptions ?? []);
   let connection: MqttConnection | undefined;
   let expiry: NodeJS.Timeout | undefined;
@@ -81,34 +82,21 @@ export function openDeviceSession(hub: LocalHub, accepted: AcceptedDevice): Mqtt
       send(TWIN_RESPONSES, topic, body);
     } catch (error) {
       if (!(error instanceof HubRefusal)) throw error;
-      count(error);
+      countRefusal(hub, error);
       send(TWIN_RESPONSES, twinResponseTopic(error.status, requestId), errorDocument(error, hub.now()));
     }
   }
 
-  function count({ refusal }: HubRefusal): void {
-    if (refusal === 'ThrottlingException') hub.counters.deviceThrottled += 1;
-    else if (refusal === 'IotHubQuotaExceeded') hub.counters.deviceQuotaRefused += 1;
-    else if (refusal === 'ArgumentInvalid') hub.counters.deviceTwinWritesRefused += 1;
-  }
-
   const getTwin = (requestId: string) =>
-    answer(requestId, async () => {
-      await hub.admit('twinReads');
-      const body = twinForDevice(hub, address);
-      hub.counters.deviceTwinReads += 1;
-      hub.spend(JSON.stringify(body).length);
-      return { topic: twinResponseTopic(200, requestId), body };
-    });
+    answer(requestId, async () => ({
+      topic: twinResponseTopic(200, requestId),
+      body: await readOwnTwin(hub, address),
+    }));
 
-  const report = (requestId: string, payload: Buffer) =>
-    answer(requestId, async () => {
-      await hub.admit('twinUpdates');
-      const version = reportProperties(hub, address, parseRequestJson(payload));
-      hub.counters.deviceTwinWrites += 1;
-      hub.spend(payload.length);
-      return { topic: twinResponseTopic(204, requestId, version) };
-    });
+  const takeReport = (requestId: string, payload: Buffer) =>
+    answer(requestId, async () => ({
+      topic: twinResponseTopic(204, requestId, await report(hub, address, payload)),
+    }));
 
   /**
    * MQTT 3.1.1 has no negative answer to a publish, so a refused message ends the connection.
@@ -122,9 +110,21 @@ export function openDeviceSession(hub: LocalHub, accepted: AcceptedDevice): Mqtt
     try {
       await acceptTelemetry(hub, address, [{ body: payload, system, application }]);
     } catch (error) {
-      if (error instanceof HubRefusal) count(error);
+      if (error instanceof HubRefusal) countRefusal(hub, error);
       throw error;
     }
+  }
+
+  /** A Will message is telemetry with a property that says so (iot-mqtt-connect-to-iot-hub.md). */
+  function sendWill(message: MqttMessage): void {
+    const request = parseDeviceTopic(message.topic, address);
+    if (request?.kind !== 'telemetry') return;
+    const properties = new Map(request.properties).set('iothub-MessageType', 'Will');
+    takeTelemetry(properties, message).catch((error: unknown) => {
+      // No one is left to be told of a refusal. It is counted.
+      if (!(error instanceof HubRefusal) && !hub.closing.aborted)
+        hub.log.error(`A Will message failed: ${String(error)}`);
+    });
   }
 
   return {
@@ -153,7 +153,7 @@ export function openDeviceSession(hub: LocalHub, accepted: AcceptedDevice): Mqtt
         case 'getTwin':
           return getTwin(request.requestId);
         case 'reportProperties':
-          return report(request.requestId, payload);
+          return takeReport(request.requestId, payload);
         case 'telemetry':
           return takeTelemetry(request.properties, message);
         case 'methodResponse': {
@@ -168,8 +168,9 @@ export function openDeviceSession(hub: LocalHub, accepted: AcceptedDevice): Mqtt
           );
       }
     },
-    closed() {
+    closed(isClean) {
       clearTimeout(expiry);
+      if (will !== undefined && !isClean) sendWill(will);
       disconnectDevice(hub, address, link);
     },
   };

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import type { EdgeFaults } from '../../edge/faults.ts';
 import type { RefusalName } from '../model/hub-error.ts';
 
 /**
@@ -24,6 +25,8 @@ export interface FaultSettings {
   readonly coalesceRate: number;
   /** Events that are lost. */
   readonly dropRate: number;
+  /** The faults of IoT Edge on this hub. */
+  readonly edge?: EdgeFaults | undefined;
   /** Changes of desired properties of which a connected device gets no notification. */
   readonly notificationDropRate: number;
   /**
@@ -52,7 +55,10 @@ export const FAULTS = [
   'failover',
 ] as const;
 
-export type Fault = (typeof FAULTS)[number];
+/** The names of the faults that are counted only if `edge` is set. */
+export const HUB_EDGE_FAULTS = ['applyConflict', 'identityThrottle'] as const;
+
+export type Fault = (typeof FAULTS)[number] | (typeof HUB_EDGE_FAULTS)[number];
 
 /** A number from 0 to 1 (exclusive) for a question. The same question always gets the same number. */
 export type Draw = (question: string) => number;
@@ -83,12 +89,15 @@ function fraction(text: string): number {
 export type CallFate =
   | { readonly kind: 'answered' }
   | { readonly kind: 'throttle' }
+  | { readonly kind: 'applyConflict' }
   | { readonly kind: 'timeout'; readonly isApplied: boolean }
   | { readonly kind: 'error'; readonly isApplied: boolean; readonly refusal: RefusalName };
 
-/** The first fault that happens, in the order 429, no answer, error. */
-export function callFate(settings: FaultSettings, draw: Draw): CallFate {
+/** The first fault that happens, in the order 429, conflict of a manifest, no answer, error. */
+export function callFate(settings: FaultSettings, draw: Draw, isApply = false): CallFate {
   if (draw('throttle') < settings.throttleRate) return { kind: 'throttle' };
+  if (isApply && draw('applyConflict') < (settings.edge?.applyConflictRate ?? 0))
+    return { kind: 'applyConflict' };
   const isApplied = draw('applied') < 0.5;
   if (draw('timeout') < settings.timeoutRate) return { kind: 'timeout', isApplied };
   if (draw('error') < settings.errorRate) {

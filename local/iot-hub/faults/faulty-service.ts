@@ -32,7 +32,8 @@ export async function serveFaultily(
   options: FaultyCallOptions,
 ): Promise<HttpResponse> {
   const { settings, outage, count, closing, serve } = options;
-  const fate = callFate(settings, options.nextDraw(`${request.method} ${request.path}`));
+  const isApply = request.path.endsWith('/applyConfigurationContent');
+  const fate = callFate(settings, options.nextDraw(`${request.method} ${request.path}`), isApply);
   if (settings.latencyMs > 0) {
     count('latency');
     await waitUnlessClosing(settings.latencyMs, closing);
@@ -46,6 +47,9 @@ export async function serveFaultily(
   if (fate.kind === 'throttle') {
     hub.counters.throttled += 1;
     return refused(hub, request, 'ThrottlingException');
+  }
+  if (fate.kind === 'applyConflict') {
+    return refused(hub, request, 'ApplyConfigurationAlreadyInProgressOnDevice');
   }
   if (fate.isApplied) await serve();
   if (fate.kind === 'error') return refused(hub, request, fate.refusal);
@@ -64,6 +68,7 @@ async function waitUnlessClosing(ms: number, closing: AbortSignal): Promise<void
 const SENTENCES: Partial<Record<RefusalName, string>> = {
   ThrottlingException: 'Request is being throttled',
   ServerError: 'The hub failed.',
+  ApplyConfigurationAlreadyInProgressOnDevice: 'A configuration is being applied to the device already.',
   ServiceUnavailable: 'The service is temporarily unavailable.',
   IotHubFailingOver: 'The hub is failing over.',
 };

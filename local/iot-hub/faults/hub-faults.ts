@@ -11,6 +11,7 @@ import {
   FAULTS,
   type Fault,
   type FaultSettings,
+  HUB_EDGE_FAULTS,
 } from './faults.ts';
 import { createFaultyEvents, type FaultyEvents } from './faulty-events.ts';
 import { serveFaultily } from './faulty-service.ts';
@@ -21,8 +22,10 @@ export interface FaultStatus {
   readonly settings: FaultSettings;
   /** Milliseconds until the end of the outage; 0 without one. */
   readonly outageLeftMs: number;
-  readonly counts: Readonly<Record<Fault, number>>;
+  readonly counts: Readonly<FaultCounts>;
 }
+
+type FaultCounts = Record<(typeof FAULTS)[number], number> & Partial<Record<Fault, number>>;
 
 /** The faults of one hub. There are none before `set`, and they are not stored. */
 export interface HubFaults {
@@ -30,6 +33,8 @@ export interface HubFaults {
   readonly sink: EventSink;
   /** Whether a device gets the notification of a change of its desired properties. */
   notifies(address: Address): boolean;
+  /** Whether the hub throttles the next call of this device about its modules. */
+  throttlesModules(deviceId: string): boolean;
   /** Serves a call of the service API. @throws ConnectionDropped if the call gets no answer. */
   serve(hub: LocalHub, request: HttpRequest, serve: () => Promise<HttpResponse>): Promise<HttpResponse>;
   /** Replaces the active faults. An outage and a failover begin now. */
@@ -47,7 +52,7 @@ interface ActiveFaults {
   /** Time at which the outage ends, in milliseconds since the epoch. */
   readonly outageUntil: number;
   readonly events: FaultyEvents;
-  readonly counts: Record<Fault, number>;
+  readonly counts: FaultCounts;
   readonly count: (fault: Fault) => void;
 }
 
@@ -59,9 +64,10 @@ export function createHubFaults(sink: EventSink, onLost: (error: unknown) => voi
 
   const begin = (hub: LocalHub, settings: FaultSettings): ActiveFaults => {
     const nextDraw = createDraws(settings.seed, hub.host);
-    const counts = Object.fromEntries(FAULTS.map((fault) => [fault, 0])) as Record<Fault, number>;
+    const names = settings.edge === undefined ? FAULTS : [...FAULTS, ...HUB_EDGE_FAULTS];
+    const counts = Object.fromEntries(names.map((fault) => [fault, 0])) as FaultCounts;
     const count = (fault: Fault) => {
-      counts[fault] += 1;
+      counts[fault] = (counts[fault] ?? 0) + 1;
     };
     const outageMs = settings.outageMs ?? (settings.failover ? DEFAULT_FAILOVER_MS : 0);
     return {
@@ -88,6 +94,14 @@ export function createHubFaults(sink: EventSink, onLost: (error: unknown) => voi
         return true;
       count('notificationDrop');
       return false;
+    },
+    throttlesModules(deviceId) {
+      if (active === undefined) return false;
+      const { settings, nextDraw, count } = active;
+      const rate = settings.edge?.identityThrottleRate ?? 0;
+      if (nextDraw(`modules ${deviceId}`)('identityThrottle') >= rate) return false;
+      count('identityThrottle');
+      return true;
     },
     async serve(hub, request, serve) {
       if (active === undefined) return serve();

@@ -1,4 +1,5 @@
 import { type Address, addressKey } from '../model/address.ts';
+import { isEdgeAgent } from '../model/edge.ts';
 import { formatInstant, NO_TICKS, type Ticks } from '../model/instant.ts';
 import type { HubTwinSection } from '../model/twin.ts';
 
@@ -45,7 +46,10 @@ export interface Connections {
 export function createConnections(): Connections {
   const links = new Map<string, DeviceLink>();
   const presences = new Map<string, Presence>();
-  const presence = (address: Address): Presence => presences.get(addressKey(address)) ?? NEVER_SEEN;
+  const presence = (address: Address): Presence => {
+    const known = presences.get(addressKey(address)) ?? NEVER_SEEN;
+    return isEdgeAgent(address) ? { ...known, connectionState: 'Disconnected' } : known;
+  };
   const changed = (address: Address, connectionState: Presence['connectionState'], at: Ticks): void => {
     const time = formatInstant(at);
     presences.set(addressKey(address), {

@@ -13,6 +13,8 @@ export interface HubCounters {
   queries: number;
   /** Service: identities created, read, updated, deleted or listed. A bulk call counts once for each device. */
   identityOps: number;
+  /** Service: manifests applied to Edge devices. */
+  applies: number;
   /** Service: reads of the device statistics. */
   statisticsReads: number;
   /** Service: calls refused with 429. */
@@ -25,6 +27,8 @@ export interface HubCounters {
   deviceTwinWrites: number;
   deviceTwinWritesRefused: number;
   deviceTelemetry: number;
+  /** Modules that devices created, read, updated, deleted or listed with their own credentials. */
+  deviceIdentityOps: number;
   deviceThrottled: number;
   deviceQuotaRefused: number;
   /** Identities written by DPS. */
@@ -40,6 +44,7 @@ export function createCounters(): HubCounters {
     twinWritesRefused: 0,
     queries: 0,
     identityOps: 0,
+    applies: 0,
     statisticsReads: 0,
     throttled: 0,
     quotaRefused: 0,
@@ -48,6 +53,7 @@ export function createCounters(): HubCounters {
     deviceTwinWrites: 0,
     deviceTwinWritesRefused: 0,
     deviceTelemetry: 0,
+    deviceIdentityOps: 0,
     deviceThrottled: 0,
     deviceQuotaRefused: 0,
     provisioningWrites: 0,

@@ -133,7 +133,9 @@ export function telemetrySent({ at }: Origin, sender: Entry, message: Telemetry)
   const { system, application, body } = message;
   const { identity, modelId } = sender;
   const { deviceId, moduleId } = identity;
-  const method = identity.authentication.type === 'sas' ? 'sas' : 'x509Certificate';
+  const method = ['selfSigned', 'certificateAuthority'].includes(identity.authentication.type)
+    ? 'x509Certificate'
+    : 'sas';
   const scope = moduleId === undefined ? 'device' : 'module';
   const issuer = method === 'sas' ? 'iothub' : 'external';
   const authMethod = { scope, type: method, issuer, acceptingIpFilterRule: null };

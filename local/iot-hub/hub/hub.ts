@@ -1,18 +1,24 @@
+import type { X509Certificate } from 'node:crypto';
 import { setMaxListeners } from 'node:events';
 import { setTimeout as wait } from 'node:timers/promises';
 import type { LocalLog } from '../../log.ts';
 import type { Address } from '../model/address.ts';
+import { isEdgeAgent } from '../model/edge.ts';
+import type { FeedbackRecord } from '../model/feedback.ts';
 import { HubRefusal } from '../model/hub-error.ts';
 import { createClock, type Ticks } from '../model/instant.ts';
+import { type ConfigurationStore, openConfigurations } from './configuration-store.ts';
 import { type Connections, createConnections, type DeviceLink } from './connections.ts';
 import { createCounters, type HubCounters } from './counters.ts';
 import { type DeviceStore, type Entry, openDeviceStore } from './device-store.ts';
 import { type EventSink, type HubEvent, lostEvent } from './event-sink.ts';
 import { connectionChanged, type Origin } from './events.ts';
+import { type JobStore, openJobs } from './job-store.ts';
 import { createMessageLocks, type MessageLocks } from './message-locks.ts';
 import { createMethodCalls, type MethodCalls } from './method-calls.ts';
 import { type PastTwins, rememberTwins } from './past-twins.ts';
 import { createQuota, type DailyQuota } from './quota.ts';
+import { openServiceQueue, type ServiceQueue } from './service-queue.ts';
 import {
   createShaper,
   type LocalTier,
@@ -21,6 +27,8 @@ import {
   type ThrottledOperation,
   throttleRate,
 } from './throttle.ts';
+import type { Traffic } from './traffic.ts';
+import { createUploads, type UploadStorage, type Uploads } from './uploads.ts';
 
 export interface HubSettings {
   /** The real host name, such as `contoso-weu.azure-devices.net`. It is not case-sensitive. */
@@ -37,8 +45,14 @@ export interface HubContext {
   /** Milliseconds since the epoch. */
   readonly now: () => number;
   readonly shaping: Shaping;
+  /** The storage account for the files of devices; default: none. */
+  readonly uploadStorage?: UploadStorage | undefined;
+  /** The CA certificates that sign certificates of devices; default: none. */
+  readonly authorities?: (() => readonly X509Certificate[]) | undefined;
   /** Whether a connected device gets the notification of a change; default: always. */
   readonly notifies?: (address: Address) => boolean;
+  /** Told of each message and each direct method of a service. */
+  readonly observe?: (traffic: Traffic) => void;
 }
 
 /** One hub: the state and functions that all its operations share. */
@@ -46,7 +60,15 @@ export interface LocalHub {
   readonly host: string;
   /** The first label of the host name. Events contain it. */
   readonly name: string;
+  readonly tier: LocalTier;
   readonly store: DeviceStore;
+  readonly configurations: ConfigurationStore;
+  readonly jobs: JobStore;
+  /** The ends of messages that are not yet in `feedback`. They are not stored. */
+  readonly pendingFeedback: FeedbackRecord[];
+  /** Batches of feedback for services. */
+  readonly feedback: ServiceQueue;
+  readonly fileNotifications: ServiceQueue;
   /** Recent states of its twins. */
   readonly past: PastTwins;
   readonly connections: Connections;
@@ -56,6 +78,9 @@ export interface LocalHub {
   readonly counters: HubCounters;
   readonly quota: DailyQuota;
   readonly log: LocalLog;
+  readonly uploads: Uploads;
+  /** The CA certificates that sign certificates of devices. */
+  authorities(): readonly X509Certificate[];
   now(): number;
   /** The time of a change. It is later than the time of every earlier change. */
   tick(): Ticks;
@@ -63,6 +88,8 @@ export interface LocalHub {
   /** Whether a connected device now gets the notification of a change of its desired properties. */
   notifies(address: Address): boolean;
   emit(event: HubEvent): void;
+  /** Shows a message or a direct method to people who watch the hub. */
+  observe(traffic: Traffic): void;
   /**
    * Waits until the throttle permits the operation.
    *
@@ -77,8 +104,14 @@ export interface LocalHub {
   close(): void;
 }
 
-/** Operations on identities and connections cost no messages ("Azure IoT Hub billing information"). */
-const FREE: ReadonlySet<ThrottledOperation> = new Set(['identityOperations', 'connections']);
+/** Operations on identities, connections, configurations, deployments and jobs cost no messages ("Azure IoT Hub billing information"). */
+const FREE: ReadonlySet<ThrottledOperation> = new Set([
+  'identityOperations',
+  'connections',
+  'configurations',
+  'applies',
+  'jobs',
+]);
 
 export function createHub(settings: HubSettings, context: HubContext): LocalHub {
   const { host, tier, units } = settings;
@@ -100,18 +133,27 @@ export function createHub(settings: HubSettings, context: HubContext): LocalHub 
   return {
     host,
     name,
+    tier,
     store,
     past,
+    configurations: openConfigurations(besideDevices(file, 'configurations')),
+    jobs: openJobs(besideDevices(file, 'jobs')),
+    pendingFeedback: [],
+    feedback: openServiceQueue(besideDevices(file, 'feedback'), now),
+    fileNotifications: openServiceQueue(besideDevices(file, 'file-notifications'), now),
     connections: createConnections(),
     methods: createMethodCalls(),
     messageLocks: createMessageLocks(now),
     counters: createCounters(),
     quota,
     log,
+    uploads: createUploads(context.uploadStorage, now),
+    authorities: context.authorities ?? (() => []),
     now,
     tick,
     origin: (address, at) => ({ hubName: name, address, at }),
     notifies: context.notifies ?? (() => true),
+    observe: context.observe ?? (() => {}),
     emit(event) {
       try {
         sink(event);
@@ -136,8 +178,17 @@ export function createHub(settings: HubSettings, context: HubContext): LocalHub 
     close() {
       closing.abort();
       this.store.close();
+      this.configurations.close();
+      this.jobs.close();
+      this.feedback.close();
+      this.fileNotifications.close();
     },
   };
+}
+
+/** @example besideDevices('hubs/a.azure-devices.net.jsonl', 'jobs') → 'hubs/a.azure-devices.net.jobs.jsonl' */
+function besideDevices(file: string | undefined, kind: string): string | undefined {
+  return file?.replace(/\.jsonl$/, `.${kind}.jsonl`);
 }
 
 /**
@@ -168,16 +219,21 @@ export function connectDevice(hub: LocalHub, address: Address, link: DeviceLink)
   const at = hub.tick();
   const replaced = hub.connections.open(address, link, at);
   if (replaced !== undefined) {
-    hub.emit(connectionChanged(hub.origin(address, at), 'Disconnected'));
+    emitConnection(hub, hub.origin(address, at), 'Disconnected');
     replaced.close();
   }
-  hub.emit(connectionChanged(hub.origin(address, hub.tick()), 'Connected'));
+  emitConnection(hub, hub.origin(address, hub.tick()), 'Connected');
+}
+
+/** The agent of IoT Edge counts as disconnected at all times, so its connection sends no event. */
+function emitConnection(hub: LocalHub, origin: Origin, change: 'Connected' | 'Disconnected'): void {
+  if (!isEdgeAgent(origin.address)) hub.emit(connectionChanged(origin, change));
 }
 
 /** Closes a connection and sends the event, unless a newer connection has replaced it. */
 export function disconnectDevice(hub: LocalHub, address: Address, link: DeviceLink): void {
   const at = hub.tick();
   if (!hub.connections.end(address, link, at)) return;
-  hub.emit(connectionChanged(hub.origin(address, at), 'Disconnected'));
+  emitConnection(hub, hub.origin(address, at), 'Disconnected');
   link.close();
 }

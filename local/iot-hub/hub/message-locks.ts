@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 
 /** A received message stays locked for a minute (iot-hub-devguide-messages-c2d.md). */
-const LOCK_MS = 60_000;
+export const LOCK_MS = 60_000;
 
 /** The locks of cloud-to-device messages that devices have received over HTTPS. They are not stored. */
 export interface MessageLocks {

@@ -18,6 +18,8 @@ const authentication = z.union([
       secondaryThumbprint: z.string().nullable(),
     }),
   }),
+  z.looseObject({ type: z.literal('certificateAuthority') }),
+  z.looseObject({ type: z.literal('none') }),
 ]);
 
 const entry = z.looseObject({
@@ -37,6 +39,12 @@ const entry = z.looseObject({
   twin: z.looseObject({ tags: object, desired: section, reported: section, writes: z.int().min(1) }),
   modelId: z.string().optional(),
   subscriptions: z.array(z.string()).optional(),
+  configurations: z
+    .record(
+      z.string(),
+      z.looseObject({ status: z.enum(['Applied', 'Targeted']), paths: z.array(z.string()) }),
+    )
+    .optional(),
   inbox: z
     .array(
       z.looseObject({

@@ -7,7 +7,13 @@ export type ThrottledOperation =
   | 'twinUpdates'
   | 'queries'
   | 'identityOperations'
+  | 'applies'
+  | 'configurations'
+  | 'jobs'
+  | 'cloudMessages'
+  | 'jobDeviceOperations'
   | 'connections'
+  | 'uploads'
   | 'sends';
 
 const MINUTE = 60;
@@ -24,7 +30,15 @@ export function throttleRate(operation: ThrottledOperation, tier: LocalTier, uni
     case 'queries':
       return ((large ? 1000 : 20) * units) / MINUTE;
     case 'identityOperations':
+    case 'uploads': // initiations of file uploads
+    case 'jobs':
+    case 'cloudMessages':
       return ((large ? 5000 : 100) * units) / MINUTE;
+    case 'applies': // not in the table; the limit of configurations
+    case 'configurations': // the same in all tiers
+      return (20 * units) / MINUTE;
+    case 'jobDeviceOperations':
+      return basic ? 10 : large ? 50 * units : Math.max(10, units);
     case 'connections':
     case 'sends':
       return basic ? Math.max(100, 12 * units) : (large ? 6000 : 120) * units;

@@ -10,8 +10,17 @@ export interface Entry {
   readonly modelId?: string;
   /** The filters of its MQTT session. The SDKs rely on them after a reconnect. */
   readonly subscriptions?: readonly string[];
+  /** The automatic configurations that target it, by their ids. */
+  readonly configurations?: Readonly<Record<string, AppliedConfiguration>>;
   /** The cloud-to-device messages that the device has not acknowledged, oldest first. */
   readonly inbox?: readonly CloudMessage[];
+}
+
+/** What an automatic configuration does to a twin: `Applied`, or `Targeted` if configurations with precedence set all its values. */
+export interface AppliedConfiguration {
+  readonly status: 'Applied' | 'Targeted';
+  /** The desired properties that it sets, as paths with dots. */
+  readonly paths: readonly string[];
 }
 
 /** A line of the journal. `remove` is an address key. */

@@ -15,7 +15,11 @@ export type Authentication =
         readonly primaryThumbprint: string;
         readonly secondaryThumbprint: string | null;
       };
-    };
+    }
+  /** A certificate whose chain ends at a CA certificate of the hub, with the id as common name. */
+  | { readonly type: 'certificateAuthority' }
+  /** A module that the hub made for IoT Edge, until its device sets its keys. */
+  | { readonly type: 'none' };
 
 /** The identity of a device, or of a module of it. */
 export interface Identity extends Address {
@@ -99,6 +103,15 @@ export function readModuleChoice(body: JsonObject): IdentityChoice {
   };
 }
 
+/** What the hub writes about a module that it makes for IoT Edge (an exported registry of azure-iot-cli-extension, 2022-09). */
+export const MADE_FOR_EDGE: IdentityChoice = {
+  status: 'enabled',
+  statusReason: null,
+  authentication: { type: 'none' },
+  capabilities: { iotEdge: false },
+  managedBy: 'iotEdge',
+};
+
 function readScopes(body: JsonObject): Pick<Identity, 'deviceScope' | 'parentScopes'> {
   const deviceScope = ownMember(body, 'deviceScope') || undefined;
   const parentScopes = ownMember(body, 'parentScopes') ?? [];
@@ -169,7 +182,8 @@ function readAuthentication(authentication: JsonObject): Authentication {
       },
     };
   }
-  throw invalid('authentication type must be sas or selfSigned');
+  if (type === 'certificateAuthority') return { type };
+  throw invalid('authentication type must be sas, selfSigned or certificateAuthority');
 }
 
 function readKey(keys: JsonObject, name: string): string {

@@ -3,7 +3,9 @@ import type { JsonObject } from '../../../src/json/json.ts';
 import { entryOf, type LocalHub } from '../hub/hub.ts';
 import { type Address, addressPath } from '../model/address.ts';
 import type { CloudMessage } from '../model/cloud-message.ts';
+import type { FeedbackStatus } from '../model/feedback.ts';
 import { HubRefusal } from '../model/hub-error.ts';
+import { recordFeedback } from './feedback.ts';
 
 /* Limits and defaults: iot-hub-devguide-messages-c2d.md and "IoT Hub quotas and throttling". */
 const MAX_BODY_BYTES = 64 * 1024;
@@ -19,6 +21,20 @@ export interface NewCloudMessage {
   readonly properties: Readonly<Record<string, string>>;
   /** Milliseconds since the epoch; undefined: in an hour. */
   readonly expires: number | undefined;
+}
+
+/**
+ * Sends a message as a service does: when the throttle permits it.
+ *
+ * @throws HubRefusal as `enqueueCloudMessage`, and `ThrottlingException`, `IotHubQuotaExceeded`
+ */
+export async function sendCloudMessage(
+  hub: LocalHub,
+  address: Address,
+  message: NewCloudMessage,
+): Promise<void> {
+  await hub.admit('cloudMessages');
+  enqueueCloudMessage(hub, address, message);
 }
 
 /**
@@ -54,6 +70,7 @@ export function enqueueCloudMessage(hub: LocalHub, address: Address, message: Ne
     },
   ]);
   hub.spend(message.body.length);
+  hub.observe({ kind: 'message', address, ...message });
   hub.connections.link(address)?.deliver();
 }
 
@@ -70,37 +87,64 @@ export function queuedMessages(hub: LocalHub, address: Address): readonly CloudM
 export function countDelivery(hub: LocalHub, address: Address, { id }: CloudMessage): boolean {
   const queued = queuedMessages(hub, address);
   const isLast = queued.some((message) => message.id === id && message.deliveryCount >= MAX_DELIVERIES);
-  keep(
-    hub,
-    address,
-    queued.flatMap((message) => {
-      if (message.id !== id) return [message];
-      return isLast ? [] : [{ ...message, deliveryCount: message.deliveryCount + 1 }];
-    }),
-  );
+  if (isLast) end(hub, address, id, 'DeliveryCountExceeded');
+  else {
+    const counted = queued.map((message) =>
+      message.id === id ? { ...message, deliveryCount: message.deliveryCount + 1 } : message,
+    );
+    keep(hub, address, counted);
+  }
   return !isLast;
 }
 
 /** Removes a message that the device has acknowledged. */
 export function completeMessage(hub: LocalHub, address: Address, { id }: CloudMessage): void {
-  keep(
-    hub,
-    address,
-    queuedMessages(hub, address).filter((message) => message.id !== id),
-  );
+  end(hub, address, id, 'Success');
+}
+
+/** Removes a message that the device has rejected (Azure dead-letters it). */
+export function rejectMessage(hub: LocalHub, address: Address, { id }: CloudMessage): void {
+  end(hub, address, id, 'Rejected');
+}
+
+/** Removes the messages of all devices that have expired, so that their senders get feedback in time. */
+export function expireMessages(hub: LocalHub): void {
+  const now = hub.now();
+  for (const entry of [...hub.store.sorted(), ...hub.store.sortedModules()]) {
+    const { identity, inbox } = entry;
+    if (inbox?.some(({ expires }) => expires <= now)) keep(hub, identity, queuedMessages(hub, identity));
+  }
 }
 
 /** Empties the queue of a device. @throws HubRefusal `DeviceNotFound` */
 export function purgeMessages(hub: LocalHub, address: Address): JsonObject {
-  entryOf(hub, address);
-  const count = queuedMessages(hub, address).length;
+  const entry = entryOf(hub, address);
+  const purged = queuedMessages(hub, address);
   keep(hub, address, []);
+  for (const message of purged) recordFeedback(hub, entry, message, 'Purged');
+  const count = purged.length;
   return { deviceId: address.deviceId, moduleId: address.moduleId ?? null, totalMessagesPurged: count };
 }
 
+/** Ends a message of the queue. A message that is not in the queue has ended before. */
+function end(hub: LocalHub, address: Address, id: string, status: FeedbackStatus): void {
+  const queued = queuedMessages(hub, address);
+  const ended = queued.find((message) => message.id === id);
+  keep(
+    hub,
+    address,
+    queued.filter((message) => message.id !== id),
+  );
+  const entry = hub.store.get(address);
+  if (ended !== undefined && entry !== undefined) recordFeedback(hub, entry, ended, status);
+}
+
+/** Stores the queue of a device. The messages that have expired since the last time get feedback. */
 function keep(hub: LocalHub, address: Address, inbox: readonly CloudMessage[]): void {
   const entry = hub.store.get(address);
   if (entry === undefined) return;
-  const { inbox: _before, ...rest } = entry;
+  const now = hub.now();
+  const { inbox: before = [], ...rest } = entry;
   hub.store.put(inbox.length === 0 ? rest : { ...rest, inbox });
+  for (const message of before) if (message.expires <= now) recordFeedback(hub, entry, message, 'Expired');
 }

@@ -1,11 +1,15 @@
 import type { JsonObject } from '../../../src/json/json.ts';
 import type { Presence } from '../hub/connections.ts';
 import type { Entry } from '../hub/device-store.ts';
+import type { AppliedConfiguration } from '../model/entry.ts';
 import type { Authentication, Identity } from '../model/identity.ts';
 import { describeSection, twinEtag, twinVersion } from '../model/twin.ts';
 
 /** A twin in the form of the service API. */
-export function twinDocument({ identity, twin, modelId, inbox = [] }: Entry, presence: Presence): JsonObject {
+export function twinDocument(
+  { identity, twin, modelId, configurations, inbox = [] }: Entry,
+  presence: Presence,
+): JsonObject {
   const { deviceId, moduleId } = identity;
   return {
     deviceId,
@@ -25,8 +29,13 @@ export function twinDocument({ identity, twin, modelId, inbox = [] }: Entry, pre
     tags: twin.tags,
     properties: { desired: describeSection(twin.desired), reported: describeSection(twin.reported) },
     ...(moduleId === undefined && { capabilities: { ...identity.capabilities } }),
+    ...(configurations !== undefined && { configurations: statusesOf(configurations) }),
     ...scopes(identity),
   };
+}
+
+function statusesOf(configurations: Readonly<Record<string, AppliedConfiguration>>): JsonObject {
+  return Object.fromEntries(Object.entries(configurations).map(([id, { status }]) => [id, { status }]));
 }
 
 /**
@@ -68,6 +77,6 @@ function scopes({ deviceScope, parentScopes }: Identity): JsonObject {
 }
 
 function thumbprintsOf(authentication: Authentication): JsonObject {
-  if (authentication.type === 'sas') return { primaryThumbprint: null, secondaryThumbprint: null };
+  if (authentication.type !== 'selfSigned') return { primaryThumbprint: null, secondaryThumbprint: null };
   return { ...authentication.x509Thumbprint };
 }

@@ -20,6 +20,43 @@ const LOOK_EVERY_MS = 50;
  *   (504101) if it does not answer in time, `ArgumentInvalid`, `DeviceNotFound`, `ModuleNotFound`, `RequestTooLarge`
  */
 export async function invokeMethod(hub: LocalHub, address: Address, body: JsonObject): Promise<JsonObject> {
+  const { name, responseMs, connectMs, payload } = checkMethod(body);
+  entryOf(hub, address);
+  const call = hub.methods.begin(address);
+  try {
+    const isSent = await untilSent(hub, connectMs, () => {
+      const link = hub.connections.link(address);
+      return link?.callMethod({ requestId: call.requestId, name, payload }) === true;
+    });
+    if (!isSent) throw new HubRefusal('DeviceNotOnline', 'Timed out waiting for device to connect.');
+    const answer = await Promise.race([call.answer, pause(hub, responseMs)]);
+    hub.observe({
+      kind: 'method',
+      address,
+      name,
+      payload: ownMember(body, 'payload') ?? null,
+      answer: answer && describe(answer),
+    });
+    if (answer === undefined) {
+      throw new HubRefusal('GatewayTimeout', 'Timed out waiting for the response from device.');
+    }
+    hub.spend(payload.length + answer.body.length);
+    return describe(answer);
+  } finally {
+    call.forget();
+  }
+}
+
+/** A direct method: its name, its payload as JSON, and how long it waits, in milliseconds. */
+interface MethodRequest {
+  readonly name: string;
+  readonly payload: string;
+  readonly responseMs: number;
+  readonly connectMs: number;
+}
+
+/** Reads a direct method. @throws HubRefusal `ArgumentInvalid`, `RequestTooLarge` */
+export function checkMethod(body: JsonObject): MethodRequest {
   const name = ownMember(body, 'methodName');
   if (typeof name !== 'string' || name === '' || /[/#+?]/.test(name)) {
     throw new HubRefusal('ArgumentInvalid', 'methodName must be a text without /, #, + and ?.');
@@ -30,23 +67,7 @@ export async function invokeMethod(hub: LocalHub, address: Address, body: JsonOb
   if (Buffer.byteLength(payload) > MAX_PAYLOAD_BYTES) {
     throw new HubRefusal('RequestTooLarge', `The payload has more than ${MAX_PAYLOAD_BYTES} bytes.`);
   }
-  entryOf(hub, address);
-  const call = hub.methods.begin(address);
-  try {
-    const isSent = await untilSent(hub, connectMs, () => {
-      const link = hub.connections.link(address);
-      return link?.callMethod({ requestId: call.requestId, name, payload }) === true;
-    });
-    if (!isSent) throw new HubRefusal('DeviceNotOnline', 'Timed out waiting for device to connect.');
-    const answer = await Promise.race([call.answer, pause(hub, responseMs)]);
-    if (answer === undefined) {
-      throw new HubRefusal('GatewayTimeout', 'Timed out waiting for the response from device.');
-    }
-    hub.spend(payload.length + answer.body.length);
-    return describe(answer);
-  } finally {
-    call.forget();
-  }
+  return { name, payload, responseMs, connectMs };
 }
 
 async function untilSent(hub: LocalHub, forMs: number, send: () => boolean): Promise<boolean> {

@@ -3,15 +3,25 @@ import type { Entry } from '../hub/device-store.ts';
 import { identityChanged } from '../hub/events.ts';
 import { disconnectDevice, entryOf, type LocalHub } from '../hub/hub.ts';
 import type { Address } from '../model/address.ts';
+import { isSystemModule, SYSTEM_MODULES } from '../model/edge.ts';
 import { ifMatchAllows } from '../model/entity-tag.ts';
 import { HubRefusal } from '../model/hub-error.ts';
-import { type IdentityChoice, isDeviceOrModuleId, newIdentityEtag, scopesOf } from '../model/identity.ts';
+import {
+  type IdentityChoice,
+  isDeviceOrModuleId,
+  MADE_FOR_EDGE,
+  newIdentityEtag,
+  scopesOf,
+} from '../model/identity.ts';
 import { formatInstant, formatTicks, NO_TICKS, type Ticks } from '../model/instant.ts';
 import { createTwin, type ServiceSections } from '../model/twin.ts';
 import { problemOfContent, problemOfSize } from '../model/twin-limits.ts';
 import { identityDocument } from './device-document.ts';
 
-/** A device has at most this many modules ("IoT Hub quotas and throttling"). */
+/**
+ * A device has at most this many modules ("IoT Hub quotas and throttling"). The two modules of the Edge runtime do not
+ * count, so that a manifest can have 50 modules (iot-edge-limits-and-restrictions.md).
+ */
 const MAX_MODULES = 50;
 
 /* Each of these throws a `HubRefusal` when the hub refuses. */
@@ -23,7 +33,9 @@ export function readIdentity(hub: LocalHub, address: Address): JsonObject {
 /** The initial twin. `reported` is set only for a device that comes from another hub. */
 export type IdentityTwin = ServiceSections & { readonly reported?: JsonObject };
 
-/** Creates a device or module with its initial twin, in one operation. */
+/**
+ * Creates a device or module with its initial twin, in one operation. An Edge device also gets the modules of the runtime.
+ */
 export function createIdentity(
   hub: LocalHub,
   address: Address,
@@ -48,7 +60,18 @@ export function createIdentity(
     twin,
   });
   hub.emit(identityChanged(hub.origin(address, at), 'createDeviceIdentity', twin));
+  if (address.moduleId === undefined && choice.capabilities.iotEdge) {
+    createEdgeModules(hub, address.deviceId, SYSTEM_MODULES);
+  }
   return readIdentity(hub, address);
+}
+
+/** Creates modules of an Edge device that do not exist yet, as the hub makes them: without keys. */
+export function createEdgeModules(hub: LocalHub, deviceId: string, moduleIds: readonly string[]): void {
+  for (const moduleId of moduleIds) {
+    if (hub.store.get({ deviceId, moduleId }) !== undefined) continue;
+    createIdentity(hub, { deviceId, moduleId }, MADE_FOR_EDGE);
+  }
 }
 
 function checkNewDevice(hub: LocalHub, deviceId: string): void {
@@ -69,9 +92,19 @@ function checkNewModule(hub: LocalHub, deviceId: string, moduleId: string): void
       `A module with ID '${moduleId}' is already registered on device '${deviceId}'.`,
     );
   }
-  if (hub.store.modulesOf(deviceId).length >= MAX_MODULES) {
-    throw new HubRefusal('TooManyModulesOnDevice', `Device ${deviceId} has ${MAX_MODULES} modules already.`);
-  }
+  if (!isSystemModule({ deviceId, moduleId })) checkRoomForModules(hub, deviceId, 1);
+}
+
+/** @throws HubRefusal `TooManyModulesOnDevice` if a device cannot get this number of new modules */
+export function checkRoomForModules(hub: LocalHub, deviceId: string, count: number): void {
+  const own = hub.store.modulesOf(deviceId).filter(({ identity }) => !isSystemModule(identity));
+  if (own.length + count <= MAX_MODULES) return;
+  throw new HubRefusal(
+    'TooManyModulesOnDevice',
+    count === 1
+      ? `Device ${deviceId} has ${MAX_MODULES} modules already.`
+      : `Device ${deviceId} would have ${own.length + count} modules, ${MAX_MODULES} are allowed.`,
+  );
 }
 
 /** Refuses an initial twin that exceeds a limit. */
@@ -104,6 +137,9 @@ export function updateIdentity(
       statusUpdatedTime: choice.status === identity.status ? identity.statusUpdatedTime : formatInstant(at),
     },
   });
+  if (address.moduleId === undefined && choice.capabilities.iotEdge) {
+    createEdgeModules(hub, address.deviceId, SYSTEM_MODULES);
+  }
   if (choice.status === 'disabled') {
     for (const part of withModules(hub, entry)) dropConnection(hub, part.identity);
   }

@@ -4,7 +4,7 @@ import type { Address } from '../model/address.ts';
 import { HubRefusal } from '../model/hub-error.ts';
 
 /** Largest message, or batch of messages: 256 KB ("IoT Hub quotas and throttling"). */
-const MAX_BYTES = 256 * 1024;
+export const MAX_TELEMETRY_BYTES = 256 * 1024;
 
 /**
  * Takes the messages of one request of a device or module.
@@ -17,7 +17,7 @@ export async function acceptTelemetry(
   messages: readonly Telemetry[],
 ): Promise<void> {
   const bytes = messages.reduce((sum, { body }) => sum + body.length, 0);
-  if (bytes > MAX_BYTES) throw new HubRefusal('RequestTooLarge', 'A message was too large.');
+  if (bytes > MAX_TELEMETRY_BYTES) throw new HubRefusal('RequestTooLarge', 'A message was too large.');
   await hub.admit('sends', messages.length);
   for (const message of messages) {
     const sender = entryOf(hub, address);

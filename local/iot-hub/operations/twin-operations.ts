@@ -3,6 +3,7 @@ import type { Entry } from '../hub/device-store.ts';
 import { twinReplaced, twinUpdated } from '../hub/events.ts';
 import { entryOf, isDeviceDisabled, type LocalHub } from '../hub/hub.ts';
 import type { Address } from '../model/address.ts';
+import { isSystemModule } from '../model/edge.ts';
 import { ifMatchAllows } from '../model/entity-tag.ts';
 import { HubRefusal } from '../model/hub-error.ts';
 import { withoutKeys } from '../model/json.ts';
@@ -25,7 +26,8 @@ import { twinDocument } from './device-document.ts';
 
 /*
  * These operations apply to twins of devices and of modules. Each throws a `HubRefusal` if the hub refuses it:
- * `DeviceNotFound`, `ModuleNotFound`, `ArgumentInvalid`, `PreconditionFailed`.
+ * `DeviceNotFound`, `ModuleNotFound`, `ArgumentInvalid`, `PreconditionFailed`; writes of services to the modules of the
+ * Edge runtime `SystemModuleModifyUnauthorizedAccess`.
  */
 
 /** The twin in the form for services. */
@@ -35,7 +37,7 @@ export function serviceTwin(hub: LocalHub, address: Address): JsonObject {
 
 /** PATCH `/twins/{id}`. Returns the new twin. */
 export function patchTwinOf(hub: LocalHub, address: Address, body: JsonObject, ifMatch?: string): JsonObject {
-  const entry = writableEntry(hub, address, ifMatch);
+  const entry = writableByService(hub, address, ifMatch);
   return applyPatch(hub, entry, readServicePatch(body, entry.twin));
 }
 
@@ -55,7 +57,7 @@ export function replaceTwinOf(
   body: JsonObject,
   ifMatch?: string,
 ): JsonObject {
-  const entry = writableEntry(hub, address, ifMatch);
+  const entry = writableByService(hub, address, ifMatch);
   const sections = readServiceSections(body, () => ({}));
   const at = hub.tick();
   const { twin, notice } = replaceTwin(entry.twin, sections, at);
@@ -67,7 +69,7 @@ export function replaceTwinOf(
 
 /** An edit in the portal. It writes all tags and all desired properties, also those that did not change. */
 export function editAsPortal(hub: LocalHub, address: Address, body: JsonObject): JsonObject {
-  const entry = writableEntry(hub, address, undefined);
+  const entry = writableByService(hub, address, undefined);
   const edit = readServicePatch(body, entry.twin);
   return applyPatch(hub, entry, portalPatch(entry.twin, edit));
 }
@@ -130,8 +132,29 @@ function applyPatch(
   return serviceTwin(hub, identity);
 }
 
+/**
+ * The entry for a write of a service. Only an apply or a configuration can write the twins of the Edge runtime (401100,
+ * troubleshoot-error-codes.md 2026-01).
+ */
+function writableByService(hub: LocalHub, address: Address, ifMatch: string | undefined): Entry {
+  const entry = writableEntry(hub, address, ifMatch);
+  checkNotReserved(hub, address);
+  return entry;
+}
+
+/**
+ * Refuses a write to a module of the Edge runtime (iotedge#1162).
+ *
+ * @throws HubRefusal `SystemModuleModifyUnauthorizedAccess`
+ */
+export function checkNotReserved(hub: LocalHub, address: Address): void {
+  const isEdge = hub.store.get({ deviceId: address.deviceId })?.identity.capabilities.iotEdge === true;
+  if (!isEdge || !isSystemModule(address)) return;
+  throw new HubRefusal('SystemModuleModifyUnauthorizedAccess', 'Unauthorized to modify reserved module.');
+}
+
 /** The entry for a write. A disabled device counts as not found (404001, troubleshoot-error-codes.md). */
-function writableEntry(hub: LocalHub, address: Address, ifMatch: string | undefined): Entry {
+export function writableEntry(hub: LocalHub, address: Address, ifMatch: string | undefined): Entry {
   const entry = entryOf(hub, address);
   if (isDeviceDisabled(hub, address)) {
     throw new HubRefusal('DeviceNotFound', `Device ${address.deviceId} is disabled`);
@@ -157,7 +180,7 @@ function checkSizes(before: HubTwin, after: HubTwin): void {
   if (before.reported !== after.reported) refuse(problemOfSize('reported', after.reported.values));
 }
 
-function notify(hub: LocalHub, address: Address, patch: HubTwinSection): void {
+export function notify(hub: LocalHub, address: Address, patch: HubTwinSection): void {
   const link = hub.connections.link(address);
   if (link !== undefined && hub.notifies(address) && link.notifyDesired(patch)) {
     hub.spend(JSON.stringify(patch.values).length);

@@ -4,14 +4,9 @@ import { HubRefusal } from '../model/hub-error.ts';
 
 /** The routes of IoT Hub that the local hub does not have (REST API 2021-04-12), with the feature that they belong to. */
 const ABSENT: readonly (readonly [RegExp, string])[] = [
-  [/^\/\$iothub\/websocket\/?$/i, 'MQTT and AMQP over WebSocket are not'],
-  [/^\/\$servicebus\/websocket\/?$/i, 'AMQP over WebSocket is not'],
-  [/^\/messages\/servicebound(?:\/.*)?$/i, 'Feedback and file notifications are not'],
-  [/^\/devices\/[^/]+\/files(?:\/.*)?$/, 'File upload is not'],
-  [/^\/devices\/[^/]+\/applyConfigurationContent\/?$/i, 'Configurations are not'],
-  [/^\/configurations(?:\/.*)?$/, 'Configurations are not'],
-  [/^\/jobs(?:\/.*)?$/, 'Jobs are not'],
-  [/^\/digitaltwins(?:\/.*)?$/i, 'The digital twin API is not'],
+  [/^\/\$(?:iothub|servicebus)\/websocket\/?$/i, 'WebSockets without TLS are not'],
+  [/^\/jobs(?!\/v2\/)(?:\/.*)?$/, 'Jobs that import or export devices are not'],
+  [/^\/twins\/[^/]+(?:\/modules\/[^/]+)?\/streams(?:\/.*)?$/i, 'Device streams are not'],
 ];
 
 /**

@@ -1,14 +1,15 @@
-import { isObject, type JsonObject, type JsonValue, ownMember } from '../../../src/json/json.ts';
+import { type JsonObject, ownMember } from '../../../src/json/json.ts';
 import { type HttpRequest, type HttpResponse, pathSegments } from '../../https/exchange.ts';
 import { entryOf, type LocalHub } from '../hub/hub.ts';
-import type { AccessPolicy, AccessRight } from '../model/access-policy.ts';
+import type { AccessPolicy } from '../model/access-policy.ts';
 import type { Address } from '../model/address.ts';
 import { checkApiVersion } from '../model/api-version.ts';
 import { errorBody, HubRefusal } from '../model/hub-error.ts';
 import { readIdentityChoice, readModuleChoice } from '../model/identity.ts';
 import { parseRequestJson } from '../model/json.ts';
+import { applyConfigurationContent } from '../operations/apply-configuration.ts';
 import { readBulk, runBulk } from '../operations/bulk-operation.ts';
-import { enqueueCloudMessage, purgeMessages } from '../operations/cloud-messages.ts';
+import { purgeMessages, sendCloudMessage } from '../operations/cloud-messages.ts';
 import { identityDocument } from '../operations/device-document.ts';
 import { invokeMethod } from '../operations/direct-method.ts';
 import {
@@ -17,25 +18,27 @@ import {
   readIdentity,
   updateIdentity,
 } from '../operations/identity-operations.ts';
-import { parseQuery } from '../operations/query.ts';
 import { queryPage } from '../operations/query-page.ts';
-import { patchTwinOf, replaceTwinOf, serviceTwin } from '../operations/twin-operations.ts';
+import { checkNotReserved, patchTwinOf, replaceTwinOf, serviceTwin } from '../operations/twin-operations.ts';
+import { parseQuery } from '../query/parse-query.ts';
+import type { Query } from '../query/syntax.ts';
 import { readCloudMessage } from './cloud-message-request.ts';
+import { CONFIGURATION_OPERATIONS } from './configuration-routes.ts';
+import { DIGITAL_TWIN_OPERATIONS } from './digital-twin-routes.ts';
+import { JOB_OPERATIONS } from './job-routes.ts';
+import { headerOf, readObject, type Serve, type ServiceOperation } from './operation.ts';
 import { authorizeService } from './service-authorization.ts';
+import { SERVICE_QUEUE_OPERATIONS } from './service-queue-routes.ts';
 
 /** Most devices in the answer of GET `/devices` (identity registry REST API). */
 const MAX_LISTED = 1000;
 
-type Serve = (hub: LocalHub, request: HttpRequest, address: Address) => Promise<HttpResponse>;
-
-interface Operation {
-  readonly serve: Serve;
-  /** The right that the caller needs (iot-hub-devguide-security.md; for queries: the tutorials of device twins). */
-  readonly right: AccessRight;
-}
-
 /** The operations by method and path. `{id}` can also be `{id}/modules/{moduleId}`. */
-const OPERATIONS: ReadonlyMap<string, Operation> = new Map<string, Operation>([
+const OPERATIONS: ReadonlyMap<string, ServiceOperation> = new Map<string, ServiceOperation>([
+  ...CONFIGURATION_OPERATIONS,
+  ...DIGITAL_TWIN_OPERATIONS,
+  ...JOB_OPERATIONS,
+  ...SERVICE_QUEUE_OPERATIONS,
   ['GET /twins/{id}', { serve: getTwin, right: 'ServiceConnect' }],
   ['PATCH /twins/{id}', { serve: writeTwin(patchTwinOf), right: 'ServiceConnect' }],
   ['PUT /twins/{id}', { serve: writeTwin(replaceTwinOf), right: 'ServiceConnect' }],
@@ -47,6 +50,7 @@ const OPERATIONS: ReadonlyMap<string, Operation> = new Map<string, Operation>([
   ['DELETE /devices/{id}', { serve: removeIdentity, right: 'RegistryWrite' }],
   ['GET /devices', { serve: listIdentities, right: 'RegistryRead' }],
   ['GET /devices/{id}/modules', { serve: listModules, right: 'RegistryRead' }],
+  ['POST /devices/{id}/applyConfigurationContent', { serve: postContent, right: 'RegistryWrite' }],
   ['POST /devices', { serve: postBulk, right: 'RegistryWrite' }],
   ['POST /devices/query', { serve: postQuery, right: 'RegistryRead' }],
   ['GET /statistics/devices', { serve: getStatistics, right: 'RegistryRead' }],
@@ -83,21 +87,32 @@ function refusalOf(hub: LocalHub, error: unknown): HubRefusal {
   return new HubRefusal('ServerError', 'The hub failed.');
 }
 
-function route(request: HttpRequest): { operation: Operation; address: Address } {
+/** How many segments of a path are its collection, by its first segment; absent: one. */
+const FIXED_SEGMENTS: Readonly<Record<string, number>> = { jobs: 2, messages: 3 };
+
+function route(request: HttpRequest): { operation: ServiceOperation; address: Address } {
   const segments = pathSegments(request.path);
   if (segments === undefined)
     throw new HubRefusal('ArgumentInvalid', 'The encoding of the path is not valid.');
-  const [collection, deviceId, sub, moduleId, ...below] = segments;
-  const fixed = OPERATIONS.get(`${request.method} /${segments.join('/').replace(/\/$/, '')}`);
+  const fixedLength = FIXED_SEGMENTS[segments[0] ?? ''] ?? 1;
+  const named = segments.slice(0, fixedLength).join('/');
+  // The SDKs write `serviceBound` in two cases.
+  const collection = segments[0] === 'messages' ? named.toLowerCase() : named;
+  const [deviceId, sub, moduleId, ...below] = segments.slice(fixedLength);
+  const isWhole = segments.length === fixedLength;
+  const path = isWhole ? collection : segments.join('/').replace(/\/$/, '');
+  const fixed = OPERATIONS.get(`${request.method} /${path}`);
   if (fixed !== undefined) return { operation: fixed, address: { deviceId: '' } };
   const isModule = sub === 'modules' && moduleId !== undefined && moduleId !== '';
-  const rest = isModule ? below : segments.slice(2);
+  const rest = isModule ? below : segments.slice(fixedLength + 1);
   // This path has two segments, and the SDKs write it in two cases.
   const isMessage = !isModule && rest.join('/').toLowerCase() === 'messages/devicebound';
   const [action, ...more] = isMessage ? ['messages/devicebound'] : rest;
   const operation = OPERATIONS.get(`${request.method} /${collection}/{id}${action ? `/${action}` : ''}`);
-  const isOfDevice = action === 'modules'; // a module has no modules
-  if (operation === undefined || !deviceId || more.length > 0 || (isModule && isOfDevice)) {
+  const isOfDevice = action === 'modules' || action === 'applyConfigurationContent'; // a module has neither
+  // The operations on digital twins read the names of components and commands themselves.
+  const isTooLong = more.length > 0 && collection !== 'digitaltwins';
+  if (operation === undefined || !deviceId || isTooLong || (isModule && isOfDevice)) {
     throw new HubRefusal(
       'InvalidOperation',
       `The local hub does not support ${request.method} ${request.path}.`,
@@ -135,7 +150,7 @@ async function postMethod(hub: LocalHub, request: HttpRequest, address: Address)
 }
 
 async function postMessage(hub: LocalHub, request: HttpRequest, address: Address): Promise<HttpResponse> {
-  enqueueCloudMessage(hub, address, readCloudMessage(request));
+  await sendCloudMessage(hub, address, readCloudMessage(request));
   return { status: 204 };
 }
 
@@ -158,6 +173,7 @@ async function putIdentity(hub: LocalHub, request: HttpRequest, address: Address
       throw new HubRefusal('ArgumentInvalid', `${name} in the body differs from the one in the path.`);
     }
   }
+  checkNotReserved(hub, address);
   const ifMatch = request.headers['if-match'];
   const choice = address.moduleId === undefined ? readIdentityChoice(body) : readModuleChoice(body);
   const identity =
@@ -169,7 +185,16 @@ async function putIdentity(hub: LocalHub, request: HttpRequest, address: Address
 
 async function removeIdentity(hub: LocalHub, request: HttpRequest, address: Address): Promise<HttpResponse> {
   await admitIdentities(hub, 1);
+  checkNotReserved(hub, address);
   deleteIdentity(hub, address, request.headers['if-match']);
+  return { status: 204 };
+}
+
+/** Applies a manifest to an Edge device. There is no `If-Match`, and the answer has no body. */
+async function postContent(hub: LocalHub, request: HttpRequest, address: Address): Promise<HttpResponse> {
+  await hub.admit('applies');
+  applyConfigurationContent(hub, address.deviceId, readObject(request));
+  hub.counters.applies += 1;
   return { status: 204 };
 }
 
@@ -212,11 +237,17 @@ async function postQuery(hub: LocalHub, request: HttpRequest): Promise<HttpRespo
   return {
     status: 200,
     headers: {
-      'x-ms-item-type': query.columns === undefined ? 'Twin' : 'Raw',
+      'x-ms-item-type': itemTypeOf(query),
       ...(continuation !== undefined && { 'x-ms-continuation': continuation }),
     },
     body: rows,
   };
+}
+
+/** The names in azure-iot-sdk-csharp, `QueryResponseType`. */
+function itemTypeOf({ columns, from }: Query): string {
+  if (columns !== undefined) return 'Raw';
+  return from === 'devices.jobs' ? 'DeviceJob' : 'Twin';
 }
 
 async function getStatistics(hub: LocalHub): Promise<HttpResponse> {
@@ -233,17 +264,6 @@ async function getStatistics(hub: LocalHub): Promise<HttpResponse> {
 async function admitIdentities(hub: LocalHub, count: number): Promise<void> {
   await hub.admit('identityOperations', count);
   hub.counters.identityOps += count;
-}
-
-function readObject(request: HttpRequest): JsonObject {
-  const body: JsonValue | undefined = parseRequestJson(request.body);
-  if (!isObject(body)) throw new HubRefusal('IotHubFormatError', 'The body is not a JSON object.');
-  return body;
-}
-
-function headerOf(request: HttpRequest, name: string): string | undefined {
-  const value = request.headers[name];
-  return Array.isArray(value) ? value[0] : value;
 }
 
 function countRefusal(hub: LocalHub, method: string, isTwin: boolean, { refusal }: HubRefusal): void {

@@ -5,12 +5,11 @@ import { historyOfDevice } from '../../overview/device-history.ts';
 import { describeStatus } from '../../overview/device-status.ts';
 import { readStoredDevice, type StoredDevice } from '../../overview/stored-device.ts';
 import type { EpochMs } from '../../time/epoch-ms.ts';
-import { NO_REDACTION } from '../../twin/events/redact.ts';
 import { sayReceipt } from '../devices/receipt-text.ts';
 import type { Cli } from '../shell/cli.ts';
 import { bold, statusText } from '../shell/colors.ts';
 import { printable } from '../shell/printable.ts';
-import { fleetInForce, openState } from '../shell/state.ts';
+import { fleetInForce, openState, redactionIn } from '../shell/state.ts';
 import {
   count,
   say,
@@ -45,8 +44,7 @@ export async function describeDeviceCommand(
 ): Promise<number> {
   const state = openState(env);
   const fleet = await fleetInForce(state);
-  const paths = fleet.twins.redact;
-  const redaction = paths.length === 0 ? NO_REDACTION : { paths, key: await state.redactionKey.get() };
+  const redaction = await redactionIn(state, fleet);
   const contents = new PreviousContents({ read: (revision) => state.revisions.get(revision), log: () => {} });
   const needed = contentsToRead(await state.control.read(), fleet.twins.policies);
   const withPrevious = await contents.addTo(fleet, needed);

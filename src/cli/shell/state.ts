@@ -5,6 +5,7 @@ import type { Fleet } from '../../fleet/fleet.ts';
 import { type Environment, stateAccount } from '../../settings/settings.ts';
 import { openStores, type Stores } from '../../store/stores.ts';
 import { openTables, type StateAccount } from '../../store/tables/tables.ts';
+import { NO_REDACTION, type Redaction } from '../../twin/events/redact.ts';
 import { readFleetFile, validFleet } from './files.ts';
 import { signedInAs } from './signed-in.ts';
 
@@ -44,6 +45,17 @@ export async function fleetInForce({ revisions, place }: State): Promise<Fleet> 
     'BERTH_FLEET_INVALID',
     `No instance has stored a fleet file in ${place} yet: deploy a valid fleet file, or check BERTH_STATE.`,
   );
+}
+
+/** The redaction of a fleet file, with the key of the deployment. */
+export async function redactionIn(
+  { redactionKey }: Pick<State, 'redactionKey'>,
+  { twins, edge }: Pick<Fleet, 'twins' | 'edge'>,
+): Promise<Redaction> {
+  const paths = twins.redact;
+  const hidesRuntime = edge !== undefined;
+  if (paths.length === 0 && !hidesRuntime) return NO_REDACTION;
+  return { paths, key: await redactionKey.get(), hidesRuntime };
 }
 
 /** A fleet file, and its name as a message begins with it. */

@@ -21,6 +21,8 @@ import type {
 import type { Rollout } from '../rollout.ts';
 import type { FleetFile, HubFile, LayerFile, PolicyFile, RuleFile } from '../schema.ts';
 import { compileRollout } from './compile-rollout.ts';
+import { compileEdge } from './edge/compile-edge.ts';
+import { reportedReads } from './reported-reads.ts';
 
 /**
  * Default of `cooldown` if a policy depends on `reported`, so that reports that change quickly do not cause
@@ -33,6 +35,7 @@ export function compileFleet(file: FleetFile, revision: string, models: Models):
   const hubs = file.hubs.map(compileHub);
   const layers = file.twins.initial.map(compileLayer);
   const redact = file.twins.redact.map((path) => path.split('.'));
+  const rollout = file.twins.rollout === undefined ? undefined : compileRollout(file.twins.rollout);
   return {
     revision,
     file,
@@ -40,7 +43,8 @@ export function compileFleet(file: FleetFile, revision: string, models: Models):
     hubs,
     hubByHost: new Map(hubs.map((hub) => [hub.host, hub])),
     allocation: compileAllocation(file.allocation, hubs, layers, redact, models),
-    twins: compileTwins(file.twins, layers, redact, models),
+    twins: compileTwins(file.twins, layers, redact, models, rollout),
+    edge: file.edge === undefined ? undefined : compileEdge(file.edge, rollout),
   };
 }
 
@@ -165,17 +169,19 @@ function compileTwins(
   layers: readonly Layer[],
   redact: Paths,
   models: Models,
+  rollout: Rollout | undefined,
 ): Twins {
-  const rollout = file.rollout === undefined ? undefined : compileRollout(file.rollout);
   const policies = file.policies.map((policy) => compilePolicy(policy, rollout));
+  const scope = expression(file.scope, 'twin');
   return {
-    scope: expression(file.scope, 'twin'),
+    scope,
     redact,
     layers,
     resendsInitial: file.resendInitial,
     policies,
     components: new Map(Object.entries(models).map(([id, names]) => [id, new Set(names)])),
     trackedPaths: distinct(policies.flatMap((policy) => policy.leaves.map((leaf) => leaf.path))),
+    reportedReads: reportedReads({ scope, policies }),
     previous: new Map(),
     fight: {
       writes: file.fight.writes,

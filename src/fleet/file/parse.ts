@@ -1,6 +1,7 @@
 import type { ErrorDetail } from '../../errors.ts';
 import { sha256Hex } from '../../json/hash.ts';
 import { canonicalJson, isObject, type JsonValue } from '../../json/json.ts';
+import { edgeSizes } from '../edge/edge-sizes.ts';
 import type { Fleet, Models } from '../fleet.ts';
 import { fleetFileSchema } from '../schema.ts';
 import { compileFleet } from './compile.ts';
@@ -42,11 +43,10 @@ export function parseFleet(text: string, models: Models = {}): ParsedFleet {
     ...fleetReferenceProblems(json),
   ];
   if (!parsed.success || problems.length > 0) return refused(problems);
-  return {
-    ok: true,
-    fleet: compileFleet(parsed.data, revisionOf(json, models), models),
-    warnings: fleetWarnings(parsed.data),
-  };
+  const fleet = compileFleet(parsed.data, revisionOf(json, models), models);
+  const sizes = fleet.edge === undefined ? undefined : edgeSizes(fleet.edge);
+  if (sizes !== undefined && sizes.problems.length > 0) return refused(sizes.problems);
+  return { ok: true, fleet, warnings: [...fleetWarnings(parsed.data), ...(sizes?.warnings ?? [])] };
 }
 
 function refused(problems: readonly ErrorDetail[]): ParsedFleet {

@@ -17,7 +17,10 @@ const EXPECTED: Readonly<Record<string, string>> = {
 };
 
 /** Fields of a fleet file whose value may be a secret by mistake. Messages never show it. */
-const NOT_ECHOED: ReadonlySet<string> = new Set(['connection', 'salt']);
+const NOT_ECHOED: ReadonlySet<string> = new Set(['connection', 'salt', 'registries', 'username', 'password']);
+
+/** Fields whose members may be secrets, at any depth: environment variables and options of containers. */
+const NOT_ECHOED_BELOW = /^(env$|createOptions)/i;
 
 /** Fields with host names. Another text may be a secret in the wrong field, so messages do not show it. */
 const HUB_FIELDS: ReadonlySet<string> = new Set(['host', 'serviceHost', 'hub', 'iotHubs']);
@@ -94,6 +97,8 @@ function remedy(issue: z.core.$ZodIssue, value: unknown, text: string): string {
       return issue.origin === 'array' || issue.origin === 'string'
         ? `is too long: at most ${issue.maximum}`
         : `is ${text}: write a number ${issue.inclusive === false ? 'below' : 'of at most'} ${issue.maximum}`;
+    case 'invalid_key':
+      return issue.issues[0]?.message ?? 'has a name that is not allowed';
     case 'invalid_union':
       // The message of a discriminated union lists the allowed values of its field.
       if ('discriminator' in issue) return `is ${value === undefined ? 'missing' : text}: ${issue.message}`;
@@ -107,8 +112,10 @@ function remedy(issue: z.core.$ZodIssue, value: unknown, text: string): string {
 }
 
 function shown(path: readonly PropertyKey[], value: unknown, notEchoed: ReadonlySet<string>): string {
-  if (notEchoed.has(String(path.at(-1)))) return 'not valid (its value is not shown here)';
   const field = path.findLast((part) => typeof part === 'string');
+  if (notEchoed.has(String(field)) || path.some((part) => NOT_ECHOED_BELOW.test(String(part)))) {
+    return 'not valid (its value is not shown here)';
+  }
   if (typeof value === 'string' && HUB_FIELDS.has(String(field))) return shownHub(value);
   const text = JSON.stringify(value) ?? String(value);
   if (SECRET.test(text)) return NOT_REPEATED;

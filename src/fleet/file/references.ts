@@ -2,6 +2,7 @@ import type { ErrorDetail } from '../../errors.ts';
 import { type HostName, type HubName, parseHubName, shortName } from '../../iot-hub/host-name.ts';
 import { isObject, type JsonObject, type JsonValue, ownMember } from '../../json/json.ts';
 import { comparisonProblems } from './comparison-problems.ts';
+import { edgeReferenceProblems } from './edge/edge-references.ts';
 import { PathTree } from './path-tree.ts';
 import { pathText } from './problems.ts';
 
@@ -32,6 +33,7 @@ export function fleetReferenceProblems(file: JsonValue): readonly ErrorDetail[] 
     if (!isObject(policy)) return;
     comparisonProblems(policy, (path, message) => problem(['twins', 'policies', index, ...path], message));
   });
+  edgeReferenceProblems(ownMember(file, 'edge'), policies, problem);
   return problems;
 }
 

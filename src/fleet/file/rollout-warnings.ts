@@ -10,17 +10,25 @@ interface PlacedRollout {
   readonly path: readonly (string | number)[];
 }
 
-/** Every `rollout` of a file: the default and those of policies. */
-export function rolloutsOf(twins: FleetFile['twins']): readonly PlacedRollout[] {
-  const own = twins.policies.flatMap(({ rollout }, index) =>
-    rollout === undefined ? [] : [{ rollout, path: ['twins', 'policies', index, 'rollout'] }],
-  );
+/** Every `rollout` of a file: the default, and those of policies and deployments. */
+export function rolloutsOf({ twins, edge }: FleetFile): readonly PlacedRollout[] {
+  const parts = [
+    ...twins.policies.map(({ rollout }, index) => ({
+      rollout,
+      path: ['twins', 'policies', index, 'rollout'],
+    })),
+    ...(edge?.deployments ?? []).map(({ rollout }, index) => ({
+      rollout,
+      path: ['edge', 'deployments', index, 'rollout'],
+    })),
+  ];
+  const own = parts.flatMap(({ rollout, path }) => (rollout === undefined ? [] : [{ rollout, path }]));
   return twins.rollout === undefined ? own : [{ rollout: twins.rollout, path: ['twins', 'rollout'] }, ...own];
 }
 
 /** Warnings about valid rollouts with an effect that the operator may not expect. */
-export function rolloutWarnings({ twins }: FleetFile): readonly ErrorDetail[] {
-  const observers = twins.policies.flatMap(({ mode, rollout }, index) =>
+export function rolloutWarnings(file: FleetFile): readonly ErrorDetail[] {
+  const observers = file.twins.policies.flatMap(({ mode, rollout }, index) =>
     mode === 'observe' && rollout !== undefined
       ? [
           {
@@ -30,7 +38,7 @@ export function rolloutWarnings({ twins }: FleetFile): readonly ErrorDetail[] {
         ]
       : [],
   );
-  return [...observers, ...rolloutsOf(twins).flatMap(warningsOn)];
+  return [...observers, ...rolloutsOf(file).flatMap(warningsOn)];
 }
 
 function warningsOn({ rollout, path }: PlacedRollout): readonly ErrorDetail[] {

@@ -2,12 +2,19 @@ import type { ErrorDetail } from '../../errors.ts';
 import { hostName, shownHub } from '../../iot-hub/host-name.ts';
 import { isObject, type JsonObject } from '../../json/json.ts';
 import type { FleetFile } from '../schema.ts';
+import { edgeWarnings } from './edge/edge-warnings.ts';
 import { pathText } from './problems.ts';
 import { rolloutsOf, rolloutWarnings } from './rollout-warnings.ts';
 
 /** Warnings about valid content with an effect that the operator may not expect. They are logged at load. */
 export function fleetWarnings(file: FleetFile): readonly ErrorDetail[] {
-  return [...unknownHubs(file), ...strayMarkers(file), ...namesNeverSeen(file), ...rolloutWarnings(file)];
+  return [
+    ...unknownHubs(file),
+    ...strayMarkers(file),
+    ...namesNeverSeen(file),
+    ...rolloutWarnings(file),
+    ...edgeWarnings(file.edge),
+  ];
 }
 
 /** Rules may name a hub before it is added or after it is removed. */
@@ -34,13 +41,18 @@ function unknownHubs({ hubs, allocation }: FleetFile): readonly ErrorDetail[] {
 const OTHER_NAME = /[a-z0-9-]+\.(?:device|service)\.azure-devices\.(?:net|cn|us)/i;
 
 /** Expressions see the classic name of a hub, so a comparison with another name never matches. */
-function namesNeverSeen({ allocation, twins }: FleetFile): readonly ErrorDetail[] {
+function namesNeverSeen(file: FleetFile): readonly ErrorDetail[] {
+  const { allocation, twins, edge } = file;
   const conditions = [
     ...allocation.rules.map(({ when }, index) => ({ when, path: ['allocation', 'rules', index, 'when'] })),
     ...twins.initial.map(({ when }, index) => ({ when, path: ['twins', 'initial', index, 'when'] })),
     ...twins.policies.map(({ when }, index) => ({ when, path: ['twins', 'policies', index, 'when'] })),
     { when: twins.scope, path: ['twins', 'scope'] },
-    ...rolloutsOf(twins).flatMap(({ rollout, path }) =>
+    ...(edge?.deployments ?? []).map(({ when }, index) => ({
+      when,
+      path: ['edge', 'deployments', index, 'when'],
+    })),
+    ...rolloutsOf(file).flatMap(({ rollout, path }) =>
       (rollout.stages ?? []).map(({ where }, index) => ({
         when: where,
         path: [...path, 'stages', index, 'where'],

@@ -9,6 +9,7 @@ import {
   decodeEvent,
   type EventContext,
   identityIn,
+  modulesFollowed,
   type RawEvent,
   type TwinEvent,
 } from '../../twin/events/event.ts';
@@ -238,7 +239,7 @@ export function eventContext({
     ...hosts.map((host) => [host, host] as const),
     ...hosts.map((host) => [shortName(host), host] as const),
   ]);
-  const modules = new Set([...fleet.twins.policies.map(({ module }) => module), ...newer]);
+  const modules = new Set([...modulesFollowed(fleet), ...newer]);
   return {
     hubNamed: (name) => byName.get(eventHubName(name)),
     isTargeted: (moduleId) => modules.has(moduleId),

@@ -1,6 +1,6 @@
 import type { ErrorCode } from '../../errors.ts';
 import type { Fleet, Hub } from '../../fleet/fleet.ts';
-import { type JsonValue, sameJson } from '../../json/json.ts';
+import { sameJson } from '../../json/json.ts';
 import { DAY_MS } from '../../time/day.ts';
 import { type EpochMs, epochMs, plus } from '../../time/epoch-ms.ts';
 import { type Instant, latest, latestBelievable } from '../../time/instant.ts';
@@ -8,6 +8,7 @@ import { adoptOwnWrite, adoptTwin } from '../../twin/events/apply-event.ts';
 import { recordRejection } from '../../twin/events/history.ts';
 import { type Plan, plan } from '../../twin/plan/plan.ts';
 import { valueAt } from '../../twin/snapshot/merge.ts';
+import { AGENT_MODULE } from '../../twin/snapshot/runtime-twin.ts';
 import {
   historyAt,
   type LastReconcile,
@@ -84,6 +85,8 @@ export interface ReconcileState {
   readonly snapshot: Snapshot;
   readonly priority: WorkPriority;
   readonly gate: Gate;
+  /** The twin was in sync, and its events cannot have changed that. So no plan is needed. */
+  readonly staysInSync: boolean;
   /** Another instance is writing the twin. If that instance ends, its work item starts the twin again. */
   readonly isInFlight: boolean;
   /** How many writes were tried. */
@@ -113,16 +116,26 @@ const WRITE_REQUEUE_MS = 30_000;
 const DISABLED_MS = 60 * 60_000;
 const LONGEST_DISABLED_MS = DAY_MS;
 
+interface Start {
+  readonly hub: Hub;
+  readonly priority: WorkPriority;
+  readonly gate: Gate;
+  readonly now: EpochMs;
+  /** Default: false, which costs a plan. */
+  readonly staysInSync?: boolean;
+}
+
 /** The state at the start of reconciling a twin. */
 export function workOn(
   snapshot: Snapshot,
-  { hub, priority, gate, now }: { hub: Hub; priority: WorkPriority; gate: Gate; now: EpochMs },
+  { hub, priority, gate, now, staysInSync = false }: Start,
 ): ReconcileState {
   return {
     hub,
     snapshot,
     priority: moreUrgent(priority, snapshot.workItem?.priority),
     gate,
+    staysInSync,
     isInFlight: snapshot.writing !== undefined && (snapshot.workItem?.at ?? 0) > now,
     writes: 0,
     isOneByOne: false,
@@ -138,7 +151,7 @@ export function firstStep(work: ReconcileState, at: Surroundings): Next {
     return reading(work, 'the result of the last write was not stored');
   }
   if (gate.readsFirst(hub.host)) return reading(work, 'the events of its hub are not trusted');
-  return afterPlan(work, at);
+  return work.staysInSync ? settled(work, snapshot) : afterPlan(work, at);
 }
 
 /**
@@ -148,13 +161,20 @@ export function firstStep(work: ReconcileState, at: Surroundings): Next {
 export function stepWithoutHub(work: ReconcileState, at: Surroundings): Next {
   const { snapshot } = work;
   // They have a work item already, and are reconciled by the policies of that time.
-  if (snapshot.unread !== undefined || snapshot.writing !== undefined) return settled(work, snapshot);
+  if (snapshot.unread !== undefined || snapshot.writing !== undefined || hasEdgeStatus(work, at)) {
+    return settled(work, snapshot);
+  }
   const planned = planOf(work, at);
-  if (planned.writes.length === 0) return settle(work, planned, at, false);
+  if (planned.writes.length === 0) return settle(work, planned, { ...at, keepsRevision: true }, false);
   // After a failed call, its wait stays. A time of an older policy does not.
   const hasFailed = snapshot.workItem !== undefined && snapshot.workItem.tries > 0;
   const workItem = hasFailed ? snapshot.workItem : workItemAt(work, at.now, 'the policies have changed');
   return requeued(work, { ...snapshot, ...withStatus(snapshot, planned, at), workItem });
+}
+
+/** `EdgeWork` decides the status and the work item of `$edgeAgent`. */
+function hasEdgeStatus({ snapshot }: ReconcileState, { fleet }: Surroundings): boolean {
+  return fleet.edge !== undefined && snapshot.id.moduleId === AGENT_MODULE;
 }
 
 /** An instance of an older package only stores the applied events. A newer package reconciles the twin. */
@@ -197,6 +217,7 @@ function afterRead(work: ReconcileState, twin: Twin, at: Surroundings): Next {
 /** The next step by the plan for the present snapshot. */
 function afterPlan(work: ReconcileState, at: Surroundings): Next {
   const { snapshot, gate, hub, isInFlight, writes } = work;
+  if (hasEdgeStatus(work, at)) return settled(work, { ...snapshot, suspended: undefined });
   const planned = planOf(work, at);
   if (planned.writes.length === 0) {
     return settle(work, planned, at, isInFlight && planned.status === 'drifted');
@@ -294,7 +315,7 @@ function afterStatus(
 }
 
 /** Stores the status of the twin and its next work item. */
-function settle(work: ReconcileState, planned: Plan, at: Surroundings, keepsWriting: boolean): Next {
+function settle(work: ReconcileState, planned: Plan, at: StatusSurroundings, keepsWriting: boolean): Next {
   const snapshot = { ...work.snapshot, ...withStatus(work.snapshot, planned, at) };
   if (keepsWriting) return settled(work, snapshot);
   const workItem: WorkItem | undefined =
@@ -377,21 +398,39 @@ function planOf({ snapshot, hub, gate, isOneByOne }: ReconcileState, { fleet, no
   });
 }
 
+interface StatusSurroundings extends Surroundings {
+  /**
+   * The same status by another fleet file is not a change, so that a resync stores only what differs. With events, the
+   * snapshot is stored in any case. Then the status gets the present revision.
+   */
+  readonly keepsRevision?: boolean;
+}
+
 function withStatus(
   snapshot: Snapshot,
   planned: Plan,
-  at: Surroundings,
+  at: StatusSurroundings,
 ): Pick<Snapshot, 'paths' | 'lastReconcile'> {
   const { policies, stages, isHeld, paths } = planned;
   const before = snapshot.lastReconcile;
   const { stages: _, ...found } = lastReconcileOf(snapshot, planned.status, planned.why, at);
   const inStages = Object.keys(stages).length === 0 ? {} : { stages };
   const lastReconcile = { ...found, policies, ...inStages, isHeld };
-  // The same status by another fleet file is not a change.
-  const isSame =
-    before.revision !== '' &&
-    sameJson(asJson({ ...lastReconcile, revision: before.revision }), asJson(before));
+  const revision = at.keepsRevision === true ? before.revision : lastReconcile.revision;
+  const isSame = before.revision !== '' && isSameStatus({ ...lastReconcile, revision }, before);
   return { paths, lastReconcile: isSame ? before : lastReconcile };
+}
+
+function isSameStatus(one: LastReconcile, other: LastReconcile): boolean {
+  return (
+    one.status === other.status &&
+    one.since === other.since &&
+    one.why === other.why &&
+    one.revision === other.revision &&
+    one.isHeld === other.isHeld &&
+    sameJson(one.policies, other.policies) &&
+    sameJson(one.stages, other.stages)
+  );
 }
 
 function lastReconcileOf(
@@ -446,9 +485,4 @@ function rejectedByHub(snapshot: Snapshot, { writes, paths }: Plan, { hubCode }:
 
 function moreUrgent(one: WorkPriority, other: WorkPriority | undefined): WorkPriority {
   return other !== undefined && WORK_PRIORITIES.indexOf(other) < WORK_PRIORITIES.indexOf(one) ? other : one;
-}
-
-/** As it is stored, without undefined members. */
-function asJson(lastReconcile: LastReconcile): JsonValue {
-  return JSON.parse(JSON.stringify(lastReconcile)) as JsonValue;
 }

@@ -4,8 +4,11 @@ import { NEVER } from '../../time/instant.ts';
 import { applyEvent, type Known } from '../../twin/events/apply-event.ts';
 import type { TwinEvent } from '../../twin/events/event.ts';
 import { redactEvent, redactKept } from '../../twin/events/redact.ts';
+import { staysInSync } from '../../twin/plan/stays-in-sync.ts';
+import { AGENT_MODULE, isRuntimeModule } from '../../twin/snapshot/runtime-twin.ts';
 import type { WorkPriority } from '../../twin/snapshot/snapshot.ts';
 import { type TwinId, twinKey } from '../../twin/snapshot/twin.ts';
+import { EdgeWork } from './edge/edge-work.ts';
 import { markForRead } from './mark-for-read.ts';
 import { firstStep, stepOfOlderPackage, stepWithoutHub, workOn } from './protocol.ts';
 import type { SyncContext } from './sync-context.ts';
@@ -25,13 +28,21 @@ export type { Reconciled, ReconcileResult } from './twin-work.ts';
  */
 export class Reconciler {
   readonly #context: SyncContext;
+  readonly #edge: EdgeWork;
 
   constructor(context: SyncContext) {
     this.#context = context;
+    this.#edge = new EdgeWork(context, context.settings ?? (() => undefined), async (id) => {
+      await this.#reconcileTwin(id, []);
+    });
   }
 
   /** @param events of this twin, in their order; none for a work item. */
   async reconcile(id: TwinId, events: readonly TwinEvent[]): Promise<Reconciled> {
+    return this.#followEdge(id, await this.#reconcileTwin(id, events), true);
+  }
+
+  async #reconcileTwin(id: TwinId, events: readonly TwinEvent[]): Promise<Reconciled> {
     const first = events.length === 0 ? 'stored' : 'remembered';
     return this.#untilStored(id, first, (record) => this.#attempt(record, events));
   }
@@ -42,6 +53,24 @@ export class Reconciler {
    * @param loaded its record, if it was just read.
    */
   async resync(id: TwinId, loaded?: TwinRecord): Promise<Reconciled> {
+    return this.#followEdge(id, await this.#resyncTwin(id, loaded), false);
+  }
+
+  /** After a twin that the manifest or the status of an IoT Edge device depends on. */
+  async #followEdge(id: TwinId, reconciled: Reconciled, mayCall: boolean): Promise<Reconciled> {
+    const { known } = reconciled;
+    if (this.#context.fleet.edge === undefined || known.kind !== 'snapshot') return reconciled;
+    const isOfDevice = id.moduleId === undefined && known.snapshot.isEdge === true;
+    if (!isOfDevice && !isRuntimeModule(id.moduleId)) return reconciled;
+    const { host, deviceId } = id;
+    const edge = await this.#edge.reconcile({ host, deviceId }, mayCall);
+    const result = edge.isApplied ? 'corrected' : reconciled.result;
+    return id.moduleId === AGENT_MODULE
+      ? { ...reconciled, result, known: edge.known }
+      : { ...reconciled, result };
+  }
+
+  async #resyncTwin(id: TwinId, loaded?: TwinRecord): Promise<Reconciled> {
     return this.#untilStored(id, loaded ?? 'stored', async (record) => {
       const { known } = record;
       const hub = this.#context.fleet.hubByHost.get(id.host);
@@ -111,8 +140,20 @@ export class Reconciler {
 
     const gate = await this.#context.gate.current();
     const begin = gate.isOutdated ? stepOfOlderPackage : firstStep;
+    const isStillInSync =
+      events.length > 0 &&
+      record.known.kind === 'snapshot' &&
+      staysInSync({
+        before: record.known.snapshot,
+        after: known.snapshot,
+        events,
+        hub,
+        twins: fleet.twins,
+        revision: fleet.revision,
+      });
+    const priority = priorityOf(events);
     const reconciled = await new TwinWork(record, hub, this.#context).perform((at) =>
-      begin(workOn(known.snapshot, { hub, priority: priorityOf(events), gate, now: at.now }), at),
+      begin(workOn(known.snapshot, { hub, priority, gate, now: at.now, staysInSync: isStillInSync }), at),
     );
     const isGone = reconciled !== 'conflict' && reconciled.result === 'deleted';
     if (isGone && record.id.moduleId === undefined) await this.#readModules(record.id);

@@ -1,3 +1,4 @@
+import type { SettingValues } from '../../edge/fingerprint.ts';
 import type { Fleet } from '../../fleet/fleet.ts';
 import type { BudgetedHubPort } from '../../hub/budgeted-hubs.ts';
 import type { HostName } from '../../iot-hub/host-name.ts';
@@ -22,6 +23,8 @@ export interface SyncContext {
     TwinStore,
     'load' | 'save' | 'modulesOf' | 'page' | 'sweep' | 'dueItems' | 'dropItem' | 'count' | 'counts'
   >;
+  /** The values of the settings that manifests of IoT Edge name. Default: none is set. */
+  readonly settings?: SettingValues;
   /** What the control row allows now. */
   readonly gate: { current(): Promise<Gate> };
   /** The redacted paths, for events and for older stored data. */

@@ -11,7 +11,7 @@ import { EPOCH, type EpochMs, laterOf, plus } from '../../time/epoch-ms.ts';
 import { epochMsSchema } from '../../time/epoch-ms-schema.ts';
 import { type Instant, instantOf, latestBelievable, millisecondsOf, NEVER } from '../../time/instant.ts';
 import type { Known } from '../../twin/events/apply-event.ts';
-import { isTargetedModule } from '../../twin/events/event.ts';
+import { modulesFollowed } from '../../twin/events/event.ts';
 import type { Mark } from '../../twin/events/mark.ts';
 import { sameBesidesRedacted } from '../../twin/events/redact.ts';
 import type { Snapshot } from '../../twin/snapshot/snapshot.ts';
@@ -310,7 +310,7 @@ async function compareTwin(
   context: ResyncContext,
 ): Promise<AuditProgress> {
   const { twins, fleet, hubNow } = context;
-  if (id.moduleId !== undefined && !isTargetedModule(id.moduleId, fleet.twins.policies)) return at;
+  if (id.moduleId !== undefined && !modulesFollowed(fleet).has(id.moduleId)) return at;
   const { known } = await twins.load(id);
   const next = { ...at, seen: at.seen + 1 };
   const read = (since: Instant, why: string, isResync = false) =>

@@ -3,6 +3,7 @@ import { eventHubName, type HostName, NOT_A_HOST_NAME } from '../../iot-hub/host
 import { isObject, type JsonObject, type JsonValue } from '../../json/json.ts';
 import type { EpochMs } from '../../time/epoch-ms.ts';
 import { type Instant, latestBelievable, parseInstant } from '../../time/instant.ts';
+import { AGENT_MODULE, HUB_MODULE, isRuntimeModule } from '../snapshot/runtime-twin.ts';
 import { readSection, readTwin, type Twin, type TwinId, type TwinSection } from '../snapshot/twin.ts';
 
 /** One event of the Event Hub, as the trigger passes it. */
@@ -63,7 +64,7 @@ export type Decoded =
 export interface EventContext {
   /** The hub of a name in events: its short name, or any of its host names. Undefined for an unknown hub. */
   hubNamed(name: string): HostName | undefined;
-  /** Whether a policy targets this module; others are not stored. */
+  /** Whether Berth follows this module; others are not stored. */
   isTargeted(moduleId: string): boolean;
 }
 
@@ -74,8 +75,6 @@ const MAX_EVENT_BYTES = 256 * 1024;
  * into a row key, and `|` separates the parts of keys.
  */
 const ID = /^[!-{}~]{1,128}$/;
-/** IoT Edge stores its own state in these modules. Berth neither stores nor writes them. */
-const EDGE_MODULES: ReadonlySet<string> = new Set(['$edgeAgent', '$edgeHub']);
 
 const IGNORED_SOURCES: Readonly<Record<string, string>> = {
   telemetry: 'telemetry',
@@ -90,12 +89,19 @@ const TWIN_SOURCES: ReadonlySet<string> = new Set([
   'modulelifecycleevents',
 ]);
 
-/** Whether Berth stores the twin of a module: a policy targets it, and it is not a module of IoT Edge itself. */
-export function isTargetedModule(
-  moduleId: string,
-  policies: readonly { readonly module: string | undefined }[],
-): boolean {
-  return !EDGE_MODULES.has(moduleId) && policies.some(({ module }) => module === moduleId);
+/**
+ * The modules whose twins Berth stores: those that policies target, and the modules of IoT Edge itself if the fleet file has
+ * deployments.
+ */
+export function modulesFollowed({
+  twins,
+  edge,
+}: {
+  readonly twins: { readonly policies: readonly { readonly module: string | undefined }[] };
+  readonly edge: unknown;
+}): ReadonlySet<string> {
+  const targeted = twins.policies.flatMap(({ module }) => module ?? []);
+  return new Set(edge === undefined ? targeted : [...targeted, AGENT_MODULE, HUB_MODULE]);
 }
 
 /**
@@ -123,10 +129,9 @@ export function decodeEvent(
   if (host === undefined) return { kind: 'unknownHub', hubName: eventHubName(hubName) };
   if (![deviceId, moduleId].every((id) => id === undefined || ID.test(id)))
     return undecodable('BERTH_EVENT_INVALID', 'has a device or module id that IoT Hub does not allow');
-  if (moduleId !== undefined && EDGE_MODULES.has(moduleId))
-    return { kind: 'ignored', why: 'IoT Edge’s own module' };
   if (moduleId !== undefined && !context.isTargeted(moduleId)) {
-    return { kind: 'ignored', why: 'a module that no policy targets' };
+    const why = isRuntimeModule(moduleId) ? 'IoT Edge’s own module' : 'a module that no policy targets';
+    return { kind: 'ignored', why };
   }
 
   const time = parseInstant(properties.operationTimestamp);

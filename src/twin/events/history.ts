@@ -48,12 +48,14 @@ export function advanceHistories(
   after: Sections,
   tracked: readonly (readonly string[])[],
 ): Readonly<Record<string, PathHistory>> {
-  const changed = tracked.flatMap((path) => {
+  const changed: (readonly [string, PathHistory])[] = [];
+  // A loop without further objects, because most changes touch no tracked path.
+  for (const path of tracked) {
     const [key] = path;
-    if (key === undefined || !after.touches(key)) return [];
+    if (key === undefined || !after.touches(key)) continue;
     const next = advanceHistory(before, after, path);
-    return next === undefined ? [] : [[path.join('.'), next] as const];
-  });
+    if (next !== undefined) changed.push([path.join('.'), next]);
+  }
   return changed.length === 0 ? before.paths : { ...before.paths, ...Object.fromEntries(changed) };
 }
 
@@ -139,8 +141,8 @@ export function isReportedBy(
   return !hasMetadata || reaches(metadata, path);
 }
 
-/** A path is in a patch if the patch has a value there, or replaces a value above it. */
-function reaches(patch: JsonObject, path: readonly string[]): boolean {
+/** Whether a patch has a value at a path, or replaces a value above it. */
+export function reaches(patch: JsonObject, path: readonly string[]): boolean {
   let node: JsonValue | undefined = patch;
   for (const key of path) {
     if (!isObject(node)) return true;

@@ -1,5 +1,6 @@
 import { isObject, type JsonValue, ownMember, sameJson } from '../../json/json.ts';
 import { REDACTED, type Redaction, redactValues } from '../redaction/redact-values.ts';
+import { redactionOfTwin } from '../redaction/runtime-secrets.ts';
 import type { Snapshot } from '../snapshot/snapshot.ts';
 import type { Twin, TwinSection } from '../snapshot/twin.ts';
 import type { TwinEvent } from './event.ts';
@@ -9,10 +10,13 @@ export { REDACTED, type Redaction } from '../redaction/redact-values.ts';
 export const NO_REDACTION: Redaction = { paths: [], key: undefined };
 
 /** The event without the values of the redacted paths, in tags, desired and reported alike. */
-export function redactEvent(event: TwinEvent, redaction: Redaction): TwinEvent {
-  if (redaction.paths.length === 0 || !('twin' in event || 'change' in event)) return event;
-  if (event.kind !== 'update') return { ...event, twin: redactTwin(event.twin, redaction) };
+export function redactEvent(event: TwinEvent, given: Redaction): TwinEvent {
+  if (!('twin' in event || 'change' in event)) return event;
+  const { moduleId } = event.id;
+  if (event.kind !== 'update') return { ...event, twin: redactTwin(event.twin, given, moduleId) };
   const { tags, desired, reported } = event.change;
+  const redaction = redactionOfTwin(given, moduleId, [desired?.values, reported?.values]);
+  if (redaction.paths.length === 0) return event;
   return {
     ...event,
     change: {
@@ -25,7 +29,8 @@ export function redactEvent(event: TwinEvent, redaction: Redaction): TwinEvent {
 }
 
 /** The twin without the values of the redacted paths. */
-export function redactTwin(twin: Twin, redaction: Redaction): Twin {
+export function redactTwin(twin: Twin, given: Redaction, moduleId?: string): Twin {
+  const redaction = redactionOfTwin(given, moduleId, [twin.desired.values, twin.reported.values]);
   if (redaction.paths.length === 0) return twin;
   return {
     ...twin,
@@ -36,13 +41,14 @@ export function redactTwin(twin: Twin, redaction: Redaction): Twin {
 }
 
 type Kept = Pick<Snapshot, 'tags' | 'desired' | 'reported'> &
-  Partial<Pick<Snapshot, 'paths' | 'writing' | 'lastReconcile' | 'workItem'>>;
+  Partial<Pick<Snapshot, 'id' | 'paths' | 'writing' | 'lastReconcile' | 'workItem'>>;
 
 /**
  * Stored data of a twin without the values of redacted paths. The data may be older than the setting that redacts a path.
  * No policy can own a redacted path, so its history is removed too.
  */
-export function redactKept<Each extends Kept>(kept: Each, redaction: Redaction): Each {
+export function redactKept<Each extends Kept>(kept: Each, given: Redaction): Each {
+  const redaction = redactionOfTwin(given, kept.id?.moduleId, [kept.desired, kept.reported]);
   if (redaction.paths.length === 0) return kept;
   const isHidden = (path: readonly string[]) => isRedacted(path, redaction);
   const { paths, writing, lastReconcile, workItem } = kept;

@@ -1,5 +1,3 @@
-import { evaluateCondition, type Variables } from '../../fleet/expressions/expression.ts';
-import { readable } from '../../fleet/expressions/expression-value.ts';
 import { ExpressionWork } from '../../fleet/expressions/expression-work.ts';
 import type { Hub, Policy, PolicyMode, Twins } from '../../fleet/fleet.ts';
 import type { JsonObject, JsonValue } from '../../json/json.ts';
@@ -23,6 +21,7 @@ import { patchOf, type Write } from './patch.ts';
 import { type LeafStatus, leafStatus, type PropertyStatus } from './property-status.ts';
 import { type PlannedRollout, rolloutStatuses } from './rollout-statuses.ts';
 import { whatDoesNotFit } from './room.ts';
+import { isInScope, twinVariables } from './twin-variables.ts';
 
 /** One owned property and its status, for `GET /api/devices`. */
 export interface PlannedLeaf {
@@ -302,11 +301,6 @@ function nothing(snapshot: Snapshot, why: string): Plan {
   };
 }
 
-function isInScope(twins: Twins, variables: Variables, work: ExpressionWork): boolean {
-  // If the condition is unknown, Berth does not touch the twin.
-  return twins.scope === undefined || evaluateCondition(twins.scope, variables, work) === true;
-}
-
 /**
  * The desired value that the first write of a content replaces, for a rollback. Undefined: it is not the first write, or the
  * policy has no rollout.
@@ -327,17 +321,4 @@ function refused(
   why: string,
 ): Pick<LeafStatus, 'status' | 'why' | 'write'> & { nextAt: undefined; askAt: undefined } {
   return { status: 'rejected', why, write: false, nextAt: undefined, askAt: undefined };
-}
-
-/** The variables of the expressions in policies. */
-function twinVariables({ id, tags, desired, reported }: Snapshot, hub: Hub): Variables {
-  const { deviceId, moduleId = null } = id;
-  return {
-    deviceId,
-    moduleId,
-    hub: hub.facts,
-    tags: readable(tags),
-    desired: readable(desired),
-    reported: readable(reported),
-  };
 }

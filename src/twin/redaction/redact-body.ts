@@ -1,5 +1,6 @@
 import { isObject, type JsonValue } from '../../json/json.ts';
 import { REDACTED, type Redaction, redactJson } from './redact-values.ts';
+import { redactionOfDocument } from './runtime-secrets.ts';
 
 /** The body of an event, as Berth may store it. */
 export interface KeptBody {
@@ -14,7 +15,8 @@ export interface KeptBody {
  * Redacts the body of an event that could not be read. In JSON, a twin may be at any depth, so every path may begin at every
  * object. Versions stay, so that the event can be decoded again. A body that is not JSON stays as it is.
  */
-export function redactBody(body: Uint8Array, redaction: Redaction): KeptBody {
+export function redactBody(body: Uint8Array, given: Redaction): KeptBody {
+  const redaction = redactionOfDocument(given);
   const asItCame: KeptBody = { body, isRedacted: false, without: (text) => text };
   if (redaction.paths.length === 0) return asItCame;
   const parsed = parse(body);

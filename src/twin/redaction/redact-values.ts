@@ -13,6 +13,8 @@ export interface Redaction {
   readonly paths: Paths;
   /** Undefined: there are no paths. */
   readonly key: Uint8Array | undefined;
+  /** In the twins of IoT Edge itself, credentials and variables are hidden too (`redactionOfTwin`). */
+  readonly hidesRuntime?: boolean;
 }
 
 export type Paths = readonly (readonly string[])[];

@@ -1,6 +1,7 @@
 import type { JsonObject, JsonValue } from '../../json/json.ts';
 import { EPOCH, type EpochMs } from '../../time/epoch-ms.ts';
 import { type Instant, NEVER } from '../../time/instant.ts';
+import type { EdgeRecord, RuntimeTimes } from './runtime-twin.ts';
 import type { TwinId } from './twin.ts';
 
 /**
@@ -16,6 +17,12 @@ export interface Snapshot {
   readonly etag: string | undefined;
   /** The Plug and Play model of the device, from the last document with it. Events of changes do not carry it. */
   readonly modelId?: string | undefined;
+  /** An IoT Edge device, from the last document that says so. Undefined: not known. */
+  readonly isEdge?: boolean | undefined;
+  /** Only for the modules of IoT Edge itself. */
+  readonly runtime?: RuntimeTimes | undefined;
+  /** Only for `$edgeAgent`: what Berth applied. */
+  readonly edge?: EdgeRecord | undefined;
   readonly tags: JsonObject;
   readonly desired: JsonObject;
   readonly reported: JsonObject;

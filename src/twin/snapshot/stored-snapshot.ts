@@ -38,6 +38,17 @@ const history = z.object({
 
 const policyStatus = z.enum(POLICY_STATUSES);
 
+const appliedManifest = z.object({
+  content: z.string(),
+  secrets: z.string().optional(),
+  key: z.string().optional(),
+  at: epochMsSchema,
+  revision: z.string(),
+  why: z.string(),
+  deployments: z.array(z.string()),
+  version: count.optional(),
+});
+
 /** A snapshot as it is stored: JSON without undefined members. */
 const stored = z.object({
   version: count,
@@ -45,6 +56,19 @@ const stored = z.object({
   reportedVersion: count,
   etag: z.string().optional(),
   modelId: z.string().optional(),
+  isEdge: z.boolean().optional(),
+  runtime: z
+    .object({ desiredAt: instant, statusAt: instant.optional(), configurations: z.array(z.string()) })
+    .optional(),
+  edge: z
+    .object({
+      applied: z.array(appliedManifest),
+      intent: appliedManifest.optional(),
+      adoption: z.object({ author: z.string(), reason: z.string(), at: epochMsSchema }).optional(),
+      refused: z.object({ content: z.string(), secrets: z.string().optional(), why: z.string() }).optional(),
+      putBack: z.array(epochMsSchema),
+    })
+    .optional(),
   tags: json,
   desired: json,
   reported: json,
@@ -88,6 +112,8 @@ export const SNAPSHOT_FORMAT: DocumentFormat<Partial<Snapshot>> = {
   document: 'snapshot',
   steps: [
     // Format 2 adds what a rollout replaced, the stages of the last reconcile, and two policy statuses.
+    (document) => document,
+    // Format 3 adds what IoT Edge needs. Without it, Berth reads the twins of IoT Edge again.
     (document) => document,
   ],
   read: (document) => stored.safeParse(document).data as Partial<Snapshot> | undefined,

@@ -20,6 +20,10 @@ export interface Twin {
   readonly etag: string | undefined;
   /** The Plug and Play model that the device has announced. Empty: none. Undefined: the document does not say. */
   readonly modelId?: string | undefined;
+  /** An IoT Edge device (`capabilities.iotEdge`). Undefined: the document does not say. */
+  readonly isEdge?: boolean | undefined;
+  /** The hub configurations that target the twin. Undefined: none. */
+  readonly configurations?: readonly string[] | undefined;
   readonly tags: JsonObject;
   readonly desired: TwinSection;
   readonly reported: TwinSection;
@@ -52,17 +56,31 @@ export function readTwin(json: unknown, readAt?: Instant): Twin | undefined {
   const desired = readSection(json.properties.desired);
   const reported = readSection(json.properties.reported);
   const tags = json.tags ?? {};
+  const isEdge = ownMember(json.capabilities, 'iotEdge');
+  const configurations = configurationsIn(json);
   if (desired === undefined || reported === undefined || !isObject(tags)) return undefined;
   return {
     version: json.version,
     etag: typeof json.etag === 'string' ? json.etag : undefined,
     modelId: typeof json.modelId === 'string' ? json.modelId.slice(0, LONGEST_MODEL_ID) : undefined,
+    ...(typeof isEdge === 'boolean' ? { isEdge } : {}),
+    ...(configurations.length === 0 ? {} : { configurations }),
     tags: withoutMetadata(tags),
     desired,
     reported,
     lastUpdated: latest(lastUpdatedOf(desired.metadata), lastUpdatedOf(reported.metadata)),
     ...(readAt === undefined ? {} : { readAt }),
   };
+}
+
+/** The ids of the hub configurations in a twin document. At most ten are kept. */
+function configurationsIn(document: JsonObject): readonly string[] {
+  const configurations = ownMember(document, 'configurations');
+  return isObject(configurations)
+    ? Object.keys(configurations)
+        .slice(0, 10)
+        .map((id) => id.slice(0, 128))
+    : [];
 }
 
 /** Reads a section of a document or of an event. Undefined: it is not an object or has no `$version`. */

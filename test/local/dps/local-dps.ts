@@ -4,11 +4,14 @@ import { SharedAccessSignature } from 'azure-iot-common';
 import { Http as HttpBase, RestApiClient } from 'azure-iot-http-base';
 import { MqttBase } from 'azure-iot-mqtt-base';
 import { ProvisioningDeviceClient, type RegistrationResult } from 'azure-iot-provisioning-device';
+import { Amqp, AmqpWs } from 'azure-iot-provisioning-device-amqp';
 import { Http } from 'azure-iot-provisioning-device-http';
-import { Mqtt } from 'azure-iot-provisioning-device-mqtt';
+import { Mqtt, MqttWs } from 'azure-iot-provisioning-device-mqtt';
 import { ProvisioningServiceClient } from 'azure-iot-provisioning-service';
 import { SymmetricKeySecurityClient } from 'azure-iot-security-symmetric-key';
 import { X509Security } from 'azure-iot-security-x509';
+import { startAmqp } from '../../../local/amqp/index.ts';
+import { azureWebSockets } from '../../../local/azure-web-sockets.ts';
 import { type CertificateAuthority, type KeyedCertificate, openAuthority } from '../../../local/ca/index.ts';
 import {
   createDps,
@@ -94,7 +97,12 @@ export interface LocalDps {
   readonly authority: CertificateAuthority;
   readonly events: (HubEvent & { readonly host: string })[];
   readonly log: string[];
-  readonly ports: { readonly https: number; readonly mqtt: number; readonly rest: number };
+  readonly ports: {
+    readonly https: number;
+    readonly mqtt: number;
+    readonly rest: number;
+    readonly amqps: number;
+  };
   /** Registers with the official SDK; the key defaults to the one derived from `GROUP_KEY`. */
   register(registrationId: string, how?: Registering): Promise<RegistrationResult>;
   /** The official service SDK, over TLS. */
@@ -102,9 +110,14 @@ export interface LocalDps {
   close(): Promise<void>;
 }
 
+export const PROTOCOLS = ['http', 'mqtt', 'mqtt-ws', 'amqp', 'amqp-ws'] as const;
+export type RegistrationProtocol = (typeof PROTOCOLS)[number];
+
 export interface Registering {
-  readonly over?: 'http' | 'mqtt';
+  readonly over?: RegistrationProtocol;
   readonly key?: string;
+  /** In place of a key or certificate, such as the security client of a TPM. */
+  readonly security?: object;
   readonly certificate?: KeyedCertificate;
   readonly payload?: unknown;
   readonly idScope?: string;
@@ -143,14 +156,16 @@ export async function startLocalDps(
     ...options,
   });
   const certificate = authority.server;
+  const mqtt = await startMqtt({ port: 0, certificate, services: [hubs.mqtt, dps.mqtt], log });
+  const amqp = await startAmqp({ port: 0, certificate, services: [hubs.amqp, dps.amqp], log });
   const https = await startHttp({
     port: 0,
     certificate,
     services: [dps.https, dps.service, hubs.https],
+    webSockets: azureWebSockets({ mqtt, amqp }),
     log,
   });
   const rest = await startHttp({ port: 0, services: [dps.service, dps.management, hubs.https], log });
-  const mqtt = await startMqtt({ port: 0, certificate, services: [hubs.mqtt, dps.mqtt], log });
   const agents: Agent[] = [];
 
   const httpTransport = () => {
@@ -160,10 +175,40 @@ export async function startLocalDps(
     base.setOptions({ http: { agent } });
     return new Http(base as never); // the SDK carries a copy of the package of its own
   };
-  const mqttTransport = () => {
+  const webSocket = `wss://localhost:${https.port}/$iothub/websocket`;
+  /** The SDK fixes the ports of all transports but HTTP. */
+  const at = <Transport extends object>(transport: Transport, uri: string) =>
+    Object.assign(transport, { _getConnectionUri: () => uri });
+  const mqttBase = () => {
     const base = new MqttBase();
-    base.setOptions({ ca: authority.root });
-    return new Mqtt(base as never);
+    const webSocketAgent = new Agent({ ca: authority.root, keepAlive: false });
+    agents.push(webSocketAgent);
+    base.setOptions({ ca: authority.root, mqtt: { webSocketAgent } });
+    return base as never;
+  };
+  /** The SDK takes no certificate authority for AMQP. */
+  const trusting = (transport: Amqp) => {
+    const { _amqpBase: base } = transport as unknown as {
+      readonly _amqpBase: { connect(config: { readonly sslOptions?: object }, done: unknown): void };
+    };
+    const connect = base.connect.bind(base);
+    base.connect = (config, done) =>
+      connect({ ...config, sslOptions: { ...config.sslOptions, ca: authority.root } }, done);
+    return transport;
+  };
+  const transportOver = (over: RegistrationProtocol) => {
+    switch (over) {
+      case 'http':
+        return httpTransport();
+      case 'mqtt':
+        return at(new Mqtt(mqttBase()), `mqtts://localhost:${mqtt.port}`);
+      case 'mqtt-ws':
+        return at(new MqttWs(mqttBase()), webSocket);
+      case 'amqp':
+        return at(trusting(new Amqp()), `amqps://localhost:${amqp.port}`);
+      case 'amqp-ws':
+        return at(trusting(new AmqpWs()), webSocket);
+    }
   };
 
   return {
@@ -172,7 +217,7 @@ export async function startLocalDps(
     authority,
     events,
     log: lines,
-    ports: { https: https.port, mqtt: mqtt.port, rest: rest.port },
+    ports: { https: https.port, mqtt: mqtt.port, rest: rest.port, amqps: amqp.port },
     service(key = DEVELOPMENT_DPS.key) {
       const agent = new Agent({ host: '127.0.0.1', port: https.port, ca: authority.root, keepAlive: false });
       agents.push(agent);
@@ -191,27 +236,32 @@ export async function startLocalDps(
     },
     async register(
       registrationId,
-      { over = 'http', key, certificate: own, payload, idScope = ID_SCOPE } = {},
+      { over = 'http', key, certificate: own, payload, idScope = ID_SCOPE, security: given } = {},
     ) {
-      const security = own
+      const proved = own
         ? new X509Security(registrationId, { cert: own.certificate, key: own.key })
         : new SymmetricKeySecurityClient(registrationId, key ?? deriveDeviceKey(GROUP_KEY, registrationId));
+      const transport = transportOver(over);
+      // Over AMQP, the SDK takes a Retry-After of 0 for none.
+      transport.setTransportOptions({ pollingInterval: 5 });
+      transport.on('error', () => {}); // of a connection that the SDK leaves open
       const client = ProvisioningDeviceClient.create(
-        over === 'http' ? 'localhost' : `localhost:${mqtt.port}`,
+        'localhost',
         idScope,
-        over === 'http' ? httpTransport() : mqttTransport(),
-        security as never,
+        transport as never,
+        (given ?? proved) as never,
       );
       if (payload !== undefined) client.setProvisioningPayload(payload as never);
       try {
         return (await client.register()) as RegistrationResult;
       } finally {
-        await client.cancel();
+        // With a TPM, the SDK refuses to cancel what has ended.
+        await Promise.resolve(client.cancel()).catch(() => {});
       }
     },
     async close() {
       for (const agent of agents) agent.destroy();
-      await Promise.all([https.close(), rest.close(), mqtt.close()]);
+      await Promise.all([https.close(), rest.close(), mqtt.close(), amqp.close()]);
       dps.close();
       hubs.close();
     },

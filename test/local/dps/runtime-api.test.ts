@@ -178,7 +178,7 @@ describe('the runtime API over HTTPS', () => {
     expect(nothing.status).toBe(404);
     expect(socket).toMatchObject({
       status: 501,
-      body: { message: expect.stringContaining('WebSocket are not in the local DPS') },
+      body: { message: expect.stringContaining('not in the local DPS') },
     });
   });
 

@@ -9,7 +9,6 @@ const reader = { kind: 'reader', hub: 'hub', consumerGroup: '$Default', partitio
 
 describe('the address of an entity', () => {
   test.each<[unknown, EntityAddress]>([
-    ['$cbs', { kind: 'claims' }],
     ['$management', { kind: 'management' }],
     ['hub/$management', { kind: 'management' }],
     ['hub', { kind: 'hub', hub: 'hub' }],

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import rhea from 'rhea';
-import { decodeSections, decodeText, readMap, SECTION } from '../../../local/event-hubs/message/encoding.ts';
+import { decodeSections, decodeText, readMap, SECTION } from '../../../local/amqp/encoding.ts';
 import {
   BATCH_MESSAGE_FORMAT,
   encodeEvent,

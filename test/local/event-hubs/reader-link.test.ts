@@ -20,10 +20,10 @@ describe('a reader link', () => {
         throw new Error('no space left on device');
       },
     };
-    const socket = { destroyed: false, writableLength: 0, cork() {}, uncork() {} };
+    const stream = { destroyed: false, writableLength: 0, cork() {}, uncork() {} };
     const reader = new ReaderLink({
       sender,
-      socket,
+      stream,
       partition,
       name: 'reader',
       epoch: undefined,

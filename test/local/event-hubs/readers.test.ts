@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import type { AmqpError } from '../../../local/event-hubs/conditions.ts';
+import type { AmqpError } from '../../../local/amqp/index.ts';
 import { MAX_READERS, type Reader, Readers } from '../../../local/event-hubs/readers.ts';
 
 interface FakeReader extends Reader {

@@ -100,7 +100,7 @@ describe('cloud-to-device messages', () => {
       });
       session.subscribed(['devices/+/messages/devicebound/#']);
       session.subscribed(['devices/+/messages/devicebound/#', '$iothub/twin/res/#']);
-      session.closed();
+      session.closed(true);
       return count;
     };
 

@@ -1,11 +1,24 @@
+import { X509Certificate } from 'node:crypto';
 import { request } from 'node:http';
-import { Agent } from 'node:https';
+import { Agent, type AgentOptions } from 'node:https';
 import { connect, createServer, type Socket } from 'node:net';
-import { SharedAccessSignature } from 'azure-iot-common';
-import { Client, ModuleClient, type Twin } from 'azure-iot-device';
-import { Mqtt } from 'azure-iot-device-mqtt';
-import { Registry } from 'azure-iothub';
-import { type CertificateAuthority, openAuthority } from '../../../local/ca/index.ts';
+import type { Duplex } from 'node:stream';
+import { type AuthenticationProvider, SharedAccessSignature } from 'azure-iot-common';
+import {
+  Client,
+  ModuleClient,
+  SharedAccessKeyAuthenticationProvider,
+  type Twin,
+  X509AuthenticationProvider,
+} from 'azure-iot-device';
+import { Amqp, AmqpWs } from 'azure-iot-device-amqp';
+import { Mqtt, MqttWs } from 'azure-iot-device-mqtt';
+import { Registry, Client as ServiceClient } from 'azure-iothub';
+import { Amqp as ServiceAmqp } from 'azure-iothub/dist/amqp.js';
+import { AmqpWs as ServiceAmqpWs } from 'azure-iothub/dist/amqp_ws.js';
+import { type AmqpServer, startAmqp } from '../../../local/amqp/index.ts';
+import { azureWebSockets } from '../../../local/azure-web-sockets.ts';
+import { type CertificateAuthority, type KeyedCertificate, openAuthority } from '../../../local/ca/index.ts';
 import { type HttpServer, startHttp } from '../../../local/https/index.ts';
 import {
   createIotHubs,
@@ -14,6 +27,7 @@ import {
   type IotHubs,
   type LocalIotHubsOptions,
 } from '../../../local/iot-hub/index.ts';
+import { builtInPolicies } from '../../../local/iot-hub/model/access-policy.ts';
 import { listen } from '../../../local/listen.ts';
 import { type MqttServer, startMqtt } from '../../../local/mqtt/index.ts';
 
@@ -28,21 +42,52 @@ export interface SeenEvent extends Omit<HubEvent, 'body'> {
   readonly raw: Buffer;
 }
 
+const TRANSPORTS = { Mqtt, MqttWs, Amqp, AmqpWs };
+export type TransportName = keyof typeof TRANSPORTS;
+
 /** Two hubs behind real servers on free ports, and the official clients to reach them. */
 export interface LocalHubs {
   readonly hubs: IotHubs;
   readonly authority: CertificateAuthority;
   readonly events: SeenEvent[];
-  readonly ports: { readonly https: number; readonly http: number; readonly mqtt: number };
+  readonly ports: {
+    readonly https: number;
+    readonly http: number;
+    readonly mqtt: number;
+    readonly amqps: number;
+  };
+  /** The port of MQTT whose connections `dropConnections` cuts. */
+  readonly relayedMqtt: number;
   readonly log: string[];
   registry(host: string, key?: string): Registry;
-  device(host: string, deviceId: string, key: string): Promise<Client>;
-  module(host: string, deviceId: string, moduleId: string, key: string): Promise<ModuleClient>;
+  /** @param proof the key of the device, or its certificate. */
+  device(
+    host: string,
+    deviceId: string,
+    proof: string | KeyedCertificate,
+    transport?: TransportName,
+  ): Promise<Client>;
+  module(
+    host: string,
+    deviceId: string,
+    moduleId: string,
+    proof: string | KeyedCertificate,
+    transport?: TransportName,
+  ): Promise<ModuleClient>;
+  /** A service client over AMQP, as the policy `service` unless another one is named. It is closed with the hubs. */
+  service(host: string, options?: ServiceOptions): ServiceClient;
   /** A raw call of the service API over plain http, as `IOT_ENDPOINT` makes it. */
   call(method: string, path: string, options?: CallOptions): Promise<Answer>;
-  /** Cuts all MQTT connections, as a failing network does. */
+  /** Cuts all connections of devices, as a failing network does. */
   dropConnections(): void;
   close(): Promise<void>;
+}
+
+export interface ServiceOptions {
+  readonly policy?: string;
+  /** Default: the key of the policy `service`. */
+  readonly key?: string;
+  readonly isWebSocket?: boolean;
 }
 
 export interface CallOptions {
@@ -84,63 +129,160 @@ export async function startLocalHubs(options: Partial<LocalIotHubsOptions> = {})
       events.push({ ...event, host, body, raw: event.body });
     },
     log,
+    authorities: [authority.root],
     ...options,
   });
   const certificate = authority.server;
-  const servers: (HttpServer | MqttServer)[] = [
-    await startHttp({ port: 0, services: [hubs.https], certificate, log }),
-    await startHttp({ port: 0, services: [hubs.https], log }),
-    await startMqtt({ port: 0, certificate, services: [hubs.mqtt], log }),
-  ];
-  const [https = 0, http = 0, mqtt = 0] = servers.map((server) => server.port);
-  const relay = await startRelay(mqtt);
+  const mqtt = await startMqtt({ port: 0, certificate, services: [hubs.mqtt], log });
+  const amqp = await startAmqp({ port: 0, certificate, services: [hubs.amqp], log });
+  const webSockets = azureWebSockets({ mqtt, amqp });
+  const https = await startHttp({ port: 0, services: [hubs.https], webSockets, certificate, log });
+  const http = await startHttp({ port: 0, services: [hubs.https], log });
+  const servers: (HttpServer | MqttServer | AmqpServer)[] = [https, http, mqtt, amqp];
+  const relays = {
+    Mqtt: await startRelay(mqtt.port),
+    Amqp: await startRelay(amqp.port),
+    Ws: await startRelay(https.port),
+  };
   const agents: Agent[] = [];
   const clients: (Client | ModuleClient)[] = [];
+  const services: ServiceClient[] = [];
+  const gateway = (transport: TransportName) => {
+    const isWebSocket = transport === 'MqttWs' || transport === 'AmqpWs';
+    return isWebSocket ? 'localhost' : `localhost:${relays[transport].port}`;
+  };
+  const prepare = async (
+    client: Client | ModuleClient,
+    proof: string | KeyedCertificate,
+    transport: TransportName,
+  ) => {
+    clients.push(client);
+    const certificate = typeof proof === 'string' ? {} : { cert: proof.certificate, key: proof.key };
+    // The SDK opens WebSockets on port 443 only.
+    const webSocketAgent = new RedirectAgent(relays.Ws.port, { ca: authority.root, ...certificate });
+    agents.push(webSocketAgent);
+    await client.setOptions({
+      ca: authority.root,
+      ...certificate,
+      ...(transport === 'MqttWs' && { mqtt: { webSocketAgent } }),
+      ...(transport === 'AmqpWs' && { amqp: { webSocketAgent } }),
+    });
+  };
 
   return {
     hubs,
     authority,
     events,
     log: lines,
-    ports: { https, http, mqtt },
+    ports: { https: https.port, http: http.port, mqtt: mqtt.port, amqps: amqp.port },
+    relayedMqtt: relays.Mqtt.port,
     registry(host, key = DEVELOPMENT_SERVICE_KEY) {
       const registry = Registry.fromConnectionString(
         `HostName=${host};SharedAccessKeyName=iothubowner;SharedAccessKey=${key}`,
       );
-      const agent = new Agent({ host: '127.0.0.1', port: https, ca: authority.root, keepAlive: true });
+      const agent = new Agent({ host: '127.0.0.1', port: https.port, ca: authority.root, keepAlive: true });
       agents.push(agent);
       // biome-ignore lint/suspicious/noExplicitAny: there is no public way to give the SDK an agent
       (registry as any)._restApiClient.setOptions({ http: { agent } });
       return registry;
     },
-    async device(host, deviceId, key) {
-      const client = Client.fromConnectionString(
-        `HostName=${host};DeviceId=${deviceId};SharedAccessKey=${key};GatewayHostName=localhost:${relay.port}`,
-        Mqtt,
+    async device(host, deviceId, proof, transport = 'Mqtt') {
+      const client = Client.fromAuthenticationProvider(
+        providerOf({ host, deviceId, gatewayHostName: gateway(transport) }, proof),
+        TRANSPORTS[transport],
       );
-      await client.setOptions({ ca: authority.root });
-      clients.push(client);
+      await prepare(client, proof, transport);
       return client;
     },
-    async module(host, deviceId, moduleId, key) {
-      const client = ModuleClient.fromConnectionString(
-        `HostName=${host};DeviceId=${deviceId};ModuleId=${moduleId};SharedAccessKey=${key};GatewayHostName=localhost:${relay.port}`,
-        Mqtt,
+    async module(host, deviceId, moduleId, proof, transport = 'Mqtt') {
+      const client = ModuleClient.fromAuthenticationProvider(
+        providerOf({ host, deviceId, moduleId, gatewayHostName: gateway(transport) }, proof),
+        TRANSPORTS[transport],
       );
-      await client.setOptions({ ca: authority.root });
-      clients.push(client);
+      await prepare(client, proof, transport);
       return client;
     },
-    call: (method, path, options = {}) => callService(http, method, path, options),
-    dropConnections: relay.drop,
+    service(host, { policy = 'service', key, isWebSocket = false } = {}) {
+      const secret = key ?? builtInPolicies().find(({ keyName }) => keyName === policy)?.key;
+      const client = ServiceClient.fromConnectionString(
+        `HostName=${host};SharedAccessKeyName=${policy};SharedAccessKey=${secret}`,
+        isWebSocket ? ServiceAmqpWs : ServiceAmqp,
+      );
+      redirect(client, { host, isWebSocket, ca: authority.root, amqp: amqp.port, https: https.port });
+      services.push(client);
+      return client;
+    },
+    call: (method, path, options = {}) => callService(http.port, method, path, options),
+    dropConnections() {
+      for (const relay of Object.values(relays)) relay.drop();
+    },
     async close() {
-      await Promise.all(clients.map((client) => client.close().catch(() => {})));
+      await Promise.all([...clients, ...services].map((client) => client.close().catch(() => {})));
       for (const agent of agents) agent.destroy();
-      await relay.close();
+      for (const relay of Object.values(relays)) await relay.close();
       await Promise.all(servers.map((server) => server.close()));
       hubs.close();
     },
   };
+}
+
+/** Makes a service client connect to a local port. The SDK has no option for this. */
+function redirect(
+  client: ServiceClient,
+  {
+    host,
+    isWebSocket,
+    ca,
+    amqp,
+    https,
+  }: { host: string; isWebSocket: boolean; ca: string; amqp: number; https: number },
+): void {
+  // biome-ignore lint/suspicious/noExplicitAny: the transport is private
+  const transport = (client as any)._transport;
+  const connect = transport._amqp.connect.bind(transport._amqp);
+  transport._amqp.connect = (config: object, done: unknown) =>
+    connect(
+      isWebSocket
+        ? { ...config, uri: `wss://localhost:${https}/$iothub/websocket`, sslOptions: { ca } }
+        : {
+            ...config,
+            sslOptions: { ca },
+            policyOverride: { host: 'localhost', port: amqp, hostname: host, servername: host },
+          },
+      done,
+    );
+}
+
+interface Caller {
+  readonly host: string;
+  readonly deviceId: string;
+  readonly moduleId?: string;
+  readonly gatewayHostName: string;
+}
+
+function providerOf(caller: Caller, proof: string | KeyedCertificate): AuthenticationProvider {
+  if (typeof proof !== 'string') return new X509AuthenticationProvider(caller);
+  const { host, deviceId, moduleId, gatewayHostName } = caller;
+  const module = moduleId === undefined ? '' : `;ModuleId=${moduleId}`;
+  return SharedAccessKeyAuthenticationProvider.fromConnectionString(
+    `HostName=${host};DeviceId=${deviceId}${module};SharedAccessKey=${proof};GatewayHostName=${gatewayHostName}`,
+  );
+}
+
+/** Connects to another port than the one that the client asks for. */
+class RedirectAgent extends Agent {
+  readonly #port: number;
+
+  constructor(port: number, options: AgentOptions) {
+    super(options);
+    this.#port = port;
+  }
+
+  override createConnection(options: object, callback?: (error: Error | null, stream: Duplex) => void) {
+    // biome-ignore lint/suspicious/noExplicitAny: the types of Node.js do not have this method of agents
+    const create = (Agent.prototype as any).createConnection;
+    return create.call(this, { ...options, host: 'localhost', port: this.#port }, callback);
+  }
 }
 
 /** Stands between the devices and the hubs, so that a test can cut the wire. */
@@ -241,4 +383,9 @@ export function report(twin: Twin, patch: object): Promise<void> {
 /** A symmetric key for tests: 32 bytes of one value. */
 export function testKey(byte: number): string {
   return Buffer.alloc(32, byte).toString('base64');
+}
+
+/** The SHA-1 thumbprint of the first certificate in a PEM, as identities hold it. */
+export function thumbprintOf(pem: string): string {
+  return new X509Certificate(pem).fingerprint.replaceAll(':', '');
 }

@@ -6,7 +6,10 @@ import { openBatteries } from '../../../local/devices/batteries.ts';
 import { openCertificates } from '../../../local/dps/certificates/certificate-store.ts';
 import { openEnrollments } from '../../../local/dps/enrollments/enrollment-store.ts';
 import { openRegistrations } from '../../../local/dps/registration/registration.ts';
+import { openConfigurations } from '../../../local/iot-hub/hub/configuration-store.ts';
 import { openDeviceStore } from '../../../local/iot-hub/hub/device-store.ts';
+import { openJobs } from '../../../local/iot-hub/hub/job-store.ts';
+import { openServiceQueue } from '../../../local/iot-hub/hub/service-queue.ts';
 import { temporaryFolder } from '../../support/temporary-folder.ts';
 
 let directory: string;
@@ -29,6 +32,29 @@ const JOURNALS: readonly (readonly [string, (file: string) => { close(): void },
       { remove: 7 },
       { put: null },
     ],
+  ],
+  [
+    'hub.configurations.jsonl',
+    openConfigurations,
+    [
+      { put: { id: 'c', content: { kind: 'device' } } },
+      { put: { id: 'c', content: { kind: 'other', deviceContent: {} } } },
+      { remove: '' },
+    ],
+  ],
+  [
+    'hub.jobs.jsonl',
+    openJobs,
+    [
+      { job: { jobId: 'j', task: { type: 'other' } } },
+      { device: { deviceId: 'd', jobId: 'j', status: 'lost' } },
+      { remove: 1 },
+    ],
+  ],
+  [
+    'hub.feedback.jsonl',
+    (file) => openServiceQueue(file, Date.now),
+    [{ put: { id: 'm', body: {} } }, { put: { id: 'm', body: '[]', enqueuedAt: 1, deliveryCount: -1 } }],
   ],
   [
     'registrations.jsonl',

@@ -36,11 +36,19 @@ export async function serveBicepCompiler(): Promise<ServedCompiler> {
       (error: Error) => ({ error: error.message }),
     );
   };
-  const server = createServer(async (request, response) => {
-    const body = await text(request);
-    const answer = answers.get(body) ?? ask(body);
-    answers.set(body, answer);
-    response.end(JSON.stringify(await answer));
+  const answer = (body: string): Promise<object> => {
+    const known = answers.get(body) ?? ask(body);
+    answers.set(body, known);
+    return known;
+  };
+  const server = createServer((request, response) => {
+    text(request)
+      .then(answer)
+      .then(
+        (found) => response.end(JSON.stringify(found)),
+        // A request of another program, or of a suite that ended: the run goes on.
+        (error: unknown) => response.writeHead(400).end(String(error)),
+      );
   });
   // A suite may be busy for longer than the default of five seconds between two questions.
   server.keepAliveTimeout = 0;

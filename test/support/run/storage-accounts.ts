@@ -32,6 +32,8 @@ export async function serveStorageAccounts(): Promise<StorageAccounts> {
       })
       .catch((error: unknown) => response.writeHead(500).end(String(error)));
   });
+  // A suite may be busy for longer than the default of five seconds between two accounts.
+  server.keepAliveTimeout = 0;
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   return {

@@ -1,18 +1,31 @@
+import { runRollouts } from './rollout-run.ts';
 import { run } from './run.ts';
 
-/* `npm run model [-- FROM COUNT]`: so many seeds in a row, without a test runner, which makes each take several times as long. */
+/*
+ * `npm run model [-- FROM COUNT [KIND]]`: runs COUNT seeds from FROM. It runs without a test runner, in which each seed takes
+ * several times as long. KIND is `twins` (default) or `rollouts`.
+ */
 
-const [from = 1, count = 2_500] = process.argv.slice(2).map(Number);
+const KINDS: Readonly<Record<string, (seed: number) => Promise<readonly string[]>>> = {
+  twins: run,
+  rollouts: runRollouts,
+};
+
+const [from = '1', count = '2500', kind = 'twins'] = process.argv.slice(2);
+const runSeed = KINDS[kind];
+if (runSeed === undefined) throw new Error(`Unknown kind "${kind}": ${Object.keys(KINDS).join(' or ')}`);
 const started = performance.now();
 let failed = 0;
-for (let seed = from; seed < from + count; seed += 1) {
-  const problems = await run(seed);
+for (let seed = Number(from); seed < Number(from) + Number(count); seed += 1) {
+  const problems = await runSeed(seed);
   if (problems.length === 0) continue;
   failed += 1;
-  console.log(`seed ${seed}: ${problems.join('\n  ')}\n  Run it alone: npm run model -- ${seed} 1`);
+  console.log(
+    `seed ${seed}: ${problems.slice(0, 8).join('\n  ')}\n  Run it alone: npm run model -- ${seed} 1 ${kind}`,
+  );
 }
 const seconds = ((performance.now() - started) / 1_000).toFixed(0);
 console.log(
-  `${count} random fleets from seed ${from} in ${seconds} s: ${failed === 0 ? 'all came to rest' : `${failed} did not`}.`,
+  `${count} random fleets (${kind}) from seed ${from} in ${seconds} s: ${failed === 0 ? 'all came to rest' : `${failed} did not`}.`,
 );
 process.exit(failed === 0 ? 0 : 1);

@@ -82,6 +82,7 @@ export class ModelHub {
         this.calls.push({ at: this.#scheduler.now, kind: 'read' });
         return this.#call(task, 'GET', () => this.#parsed(serviceTwin(this.local, addressOf(id))));
       },
+      applyManifest: () => Promise.reject(new Error('The model has no IoT Edge devices.')),
       patchDesired: (id, patch, etag) => {
         this.calls.push({ at: this.#scheduler.now, kind: 'write' });
         return this.#call(task, 'PATCH', () => {

@@ -14,7 +14,7 @@ import type { Policy } from '../../../src/fleet/fleet.ts';
 import { sameJson } from '../../../src/json/json.ts';
 import { type EpochMs, earlierOf, plus } from '../../../src/time/epoch-ms.ts';
 import { millisecondsOf } from '../../../src/time/instant.ts';
-import { isTargetedModule } from '../../../src/twin/events/event.ts';
+import { modulesFollowed } from '../../../src/twin/events/event.ts';
 import { plan } from '../../../src/twin/plan/plan.ts';
 import { valueAt } from '../../../src/twin/snapshot/merge.ts';
 import { twinKey } from '../../../src/twin/snapshot/twin.ts';
@@ -192,7 +192,7 @@ function checkContent(simulation: Simulation, device: Device): readonly string[]
   const twin = hub.twin(device.id);
   const known = store.known(device.id);
   const { moduleId } = device.id;
-  if (moduleId !== undefined && !isTargetedModule(moduleId, fleet.twins.policies)) return [];
+  if (moduleId !== undefined && !modulesFollowed(fleet).has(moduleId)) return [];
   if (twin === undefined || known.kind !== 'snapshot') return [];
   const { snapshot } = known;
   const name = twinKey(device.id);

@@ -13,7 +13,7 @@ import {
   parseInstant,
 } from '../../../src/time/instant.ts';
 import { adoptTwin } from '../../../src/twin/events/apply-event.ts';
-import { isTargetedModule } from '../../../src/twin/events/event.ts';
+import { modulesFollowed } from '../../../src/twin/events/event.ts';
 import { plan } from '../../../src/twin/plan/plan.ts';
 import { valueAt } from '../../../src/twin/snapshot/merge.ts';
 import { type Snapshot, unreadSnapshot } from '../../../src/twin/snapshot/snapshot.ts';
@@ -285,7 +285,7 @@ function checkAgainstFirstLook(simulation: Simulation, device: Device): readonly
   const twin = hub.twin(device.id);
   const known = store.known(device.id);
   const { moduleId } = device.id;
-  if (moduleId !== undefined && !isTargetedModule(moduleId, fleet.twins.policies)) return [];
+  if (moduleId !== undefined && !modulesFollowed(fleet).has(moduleId)) return [];
   if (twin === undefined || known.kind !== 'snapshot') return [];
   const now = scheduler.now;
   const first = adoptTwin(unreadSnapshot(device.id, NEVER, ''), twin, NEVER, fleet.twins.trackedPaths);
@@ -340,7 +340,7 @@ function checkTwin(simulation: Simulation, device: Device): readonly string[] {
   const twin = hub.twin(device.id);
   const known = store.known(device.id);
   const { moduleId } = device.id;
-  if (moduleId !== undefined && !isTargetedModule(moduleId, fleet.twins.policies)) return [];
+  if (moduleId !== undefined && !modulesFollowed(fleet).has(moduleId)) return [];
   if (twin === undefined) {
     return known.kind === 'snapshot' ? [`${name} was deleted, and Berth does not know`] : [];
   }

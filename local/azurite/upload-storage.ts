@@ -1,0 +1,67 @@
+import {
+  BlobSASPermissions,
+  BlobServiceClient,
+  type ContainerClient,
+  generateBlobSASQueryParameters,
+  RestError,
+  StorageSharedKeyCredential,
+} from '@azure/storage-blob';
+import type { UploadStorage } from '../iot-hub/index.ts';
+
+/** The container of the files that devices upload. */
+export const UPLOADS = 'iothub-uploads';
+
+export interface UploadStorageOptions {
+  /** Of Azurite. */
+  readonly connectionString: string;
+  /** The address of the account for devices, without a scheme, which they reach over https. */
+  readonly hostName: () => string;
+}
+
+/** Keeps the files of devices in Azurite. It makes the container at the first upload. */
+export function createUploadStorage({ connectionString, hostName }: UploadStorageOptions): UploadStorage {
+  const service = BlobServiceClient.fromConnectionString(connectionString);
+  let made: Promise<ContainerClient> | undefined;
+  const container = (): Promise<ContainerClient> => {
+    made ??= makeContainer(service).catch((error: unknown) => {
+      made = undefined;
+      throw error;
+    });
+    return made;
+  };
+  return {
+    async grant(blobName, expires) {
+      await container();
+      const { credential } = service;
+      if (!(credential instanceof StorageSharedKeyCredential)) throw new Error('Azurite has no account key.');
+      const query = generateBlobSASQueryParameters(
+        {
+          containerName: UPLOADS,
+          blobName,
+          permissions: BlobSASPermissions.parse('rcw'),
+          expiresOn: new Date(expires),
+        },
+        credential,
+      );
+      return { hostName: hostName(), containerName: UPLOADS, sasToken: `?${query.toString()}` };
+    },
+    async find(blobName) {
+      try {
+        const { contentLength = 0, lastModified = new Date() } = await (await container())
+          .getBlobClient(blobName)
+          .getProperties();
+        const uri = `https://${hostName()}/${UPLOADS}/${blobName.split('/').map(encodeURIComponent).join('/')}`;
+        return { uri, bytes: contentLength, lastModified };
+      } catch (error) {
+        if (error instanceof RestError && error.statusCode === 404) return undefined;
+        throw error;
+      }
+    },
+  };
+}
+
+async function makeContainer(service: BlobServiceClient): Promise<ContainerClient> {
+  const client = service.getContainerClient(UPLOADS);
+  await client.createIfNotExists();
+  return client;
+}

@@ -1,0 +1,91 @@
+import type { Sender } from 'rhea';
+import { type AmqpError, type AmqpNode, amqpError, type OpenedLink, openInbox } from '../../amqp/index.ts';
+import type { LocalHub } from '../hub/hub.ts';
+import type { ServiceQueue } from '../hub/service-queue.ts';
+import { type Address, addressOf } from '../model/address.ts';
+import { HubRefusal } from '../model/hub-error.ts';
+import { sendCloudMessage } from '../operations/cloud-messages.ts';
+import { readSentMessage } from './cloud-message.ts';
+import { conditionOf } from './hub-access.ts';
+import type { HubConnection, HubLinks } from './hub-service.ts';
+import { serveQueue } from './service-receiver.ts';
+
+/** Largest encoded message on the link: a body of 64 KB, and its properties. */
+const MAX_MESSAGE_BYTES = 128 * 1024;
+
+/** The queues that services receive from, by their addresses in lower case. */
+const QUEUES: Readonly<
+  Record<string, { readonly contentType: string; readonly queueOf: (hub: LocalHub) => ServiceQueue }>
+> = {
+  'messages/servicebound/feedback': {
+    contentType: 'application/vnd.microsoft.iothub.feedback.json',
+    queueOf: (hub) => hub.feedback,
+  },
+  'messages/servicebound/filenotifications': {
+    contentType: 'application/vnd.microsoft.iothub.filenotification.json',
+    queueOf: (hub) => hub.fileNotifications,
+  },
+};
+
+/**
+ * The links of services: cloud-to-device messages, feedback and file notifications (iot-hub-amqp-support.md,
+ * "Service client"). They need the right ServiceConnect.
+ */
+export function openServiceLinks({ client, access }: HubConnection): HubLinks {
+  const send = (path: string): AmqpNode => ({
+    openReceiver({ link: receiver }) {
+      const hub = access.service('ServiceConnect', path);
+      if (!isHub(hub)) return hub;
+      openInbox({
+        client,
+        receiver,
+        maxMessageSize: MAX_MESSAGE_BYTES,
+        take: (message) => takeMessage(hub, message),
+      });
+      return undefined;
+    },
+  });
+  const receive = (path: string, { contentType, queueOf }: (typeof QUEUES)[string]): AmqpNode => ({
+    openSender(link: OpenedLink<Sender>) {
+      const hub = access.service('ServiceConnect', path);
+      if (!isHub(hub)) return hub;
+      serveQueue(link, queueOf(hub), { contentType, userId: hub.name });
+      return undefined;
+    },
+  });
+  return {
+    node(segments) {
+      const name = segments.join('/').toLowerCase();
+      if (name === 'messages/devicebound') return send(`/${segments.join('/')}`);
+      const queue = Object.hasOwn(QUEUES, name) ? QUEUES[name] : undefined;
+      return queue && receive(`/${segments.join('/')}`, queue);
+    },
+  };
+}
+
+function isHub(hub: LocalHub | AmqpError): hub is LocalHub {
+  return 'store' in hub;
+}
+
+async function takeMessage(hub: LocalHub, encoded: Buffer): Promise<AmqpError | undefined> {
+  try {
+    const { to, message } = readSentMessage(encoded);
+    await sendCloudMessage(hub, addressIn(to), message);
+    return undefined;
+  } catch (error) {
+    if (error instanceof HubRefusal) return conditionOf(error);
+    if (hub.closing.aborted) return amqpError('amqp:internal-error', 'The hub closes.');
+    throw error;
+  }
+}
+
+/** @example '/devices/dev-1/messages/devicebound' → { deviceId: 'dev-1' } */
+function addressIn(to: string): Address {
+  const match =
+    /^\/?devices\/([^/]+)(?:\/modules\/([^/]+))?\/messages\/devicebound\/?$/i.exec(to) ?? undefined;
+  if (match === undefined) {
+    throw new HubRefusal('InvalidOperation', 'Amqp Message.Properties.To must contain the device identifier');
+  }
+  const [, deviceId = '', moduleId] = match.map((part) => part && decodeURIComponent(part));
+  return addressOf(deviceId, moduleId);
+}

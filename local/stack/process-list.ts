@@ -1,0 +1,20 @@
+import type { Cloud } from '../cloud.ts';
+import type { ProcessStatus } from '../control-api/index.ts';
+import type { KeptRunning } from '../processes/kept-running.ts';
+
+/** The processes of the stack, for `GET /processes` and the live view. */
+export function processList(
+  running: readonly KeptRunning[],
+  cloud: Cloud | undefined,
+): readonly ProcessStatus[] {
+  const azurite = cloud === undefined ? [] : [cloud.azurite.process];
+  return [
+    { name: 'supervisor', pid: process.pid, running: true, restarts: 0 },
+    ...[...azurite, ...running].map(({ name, pid, isRunning, restarts }) => ({
+      name,
+      pid: pid ?? null,
+      running: isRunning,
+      restarts,
+    })),
+  ];
+}

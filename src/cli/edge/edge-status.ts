@@ -1,0 +1,93 @@
+import { manifestFor } from '../../edge/manifest-for.ts';
+import { type EdgeModuleState, moduleStates } from '../../edge/reported-modules.ts';
+import type { Fleet } from '../../fleet/fleet.ts';
+import { edgeDevicesOf, type StoredEdgeDevice } from '../../overview/edge-devices.ts';
+import { isoTime } from '../../time/iso-time.ts';
+import { TWIN_STATUSES, type TwinStatus } from '../../twin/snapshot/snapshot.ts';
+import { invalid } from '../shell/arguments.ts';
+import type { Cli } from '../shell/cli.ts';
+import { statusText } from '../shell/colors.ts';
+import type { CommandGroup } from '../shell/command-line.ts';
+import { type Given, oneOf, text } from '../shell/inputs.ts';
+import { LIST_INPUTS, type Listing, type ListingRow, showListing } from '../shell/listing.ts';
+import { printable, printableStart } from '../shell/printable.ts';
+import { fleetInForce, openState, redactionIn } from '../shell/state.ts';
+import { shortRevision, span } from '../shell/terminal.ts';
+import { chosenHosts } from './edge-selection.ts';
+
+const INPUTS = {
+  '--hub <host>': text('only the devices of this hub'),
+  '--status <status>': oneOf(TWIN_STATUSES, text('only the devices with this status')),
+  ...LIST_INPUTS,
+};
+const REASON_WIDTH = 100;
+
+/** `berth edge status`: how each IoT Edge device stands. */
+export function registerEdgeStatus(edge: CommandGroup): void {
+  edge.command({
+    name: 'status',
+    description: 'show how each IoT Edge device and its modules stand',
+    inputs: INPUTS,
+    example: 'berth edge status --status rejected',
+    run: edgeStatusList,
+  });
+}
+
+function edgeStatusList(cli: Cli, options: Given<typeof INPUTS>): Promise<number> {
+  const { env } = cli;
+  const status = readStatus(options.status);
+  const state = openState(env);
+  return showListing(cli, options, async (limit): Promise<Listing> => {
+    const fleet = await fleetInForce(state);
+    const hosts = chosenHosts(fleet, options.hub, env);
+    const rows: ListingRow[] = [];
+    let isMore = false;
+    for await (const stored of edgeDevicesOf(state.twins, hosts, await redactionIn(state, fleet))) {
+      if (status !== undefined && stored.agent?.lastReconcile.status !== status) continue;
+      if (rows.length === limit) {
+        isMore = true;
+        break;
+      }
+      rows.push(rowOf(stored, fleet, cli));
+    }
+    return {
+      about: `State: ${state.place}. Fleet file: revision ${shortRevision(fleet.revision)}.`,
+      columns: ['device', 'hub', 'status', 'since', 'modules', 'reason'],
+      rows,
+      more: isMore,
+      none: 'No IoT Edge devices.',
+      json: { revision: fleet.revision, devices: rows.map(({ item }) => item), more: isMore },
+    };
+  });
+}
+
+function readStatus(given: string | undefined): TwinStatus | undefined {
+  const found = TWIN_STATUSES.find((each) => each === given);
+  if (given !== undefined && found === undefined)
+    throw invalid(`Unknown status: "${given}". Write one of ${TWIN_STATUSES.join(', ')}.`);
+  return found;
+}
+
+function rowOf(
+  { host, deviceId, device, agent }: StoredEdgeDevice,
+  fleet: Fleet,
+  { terminal, now }: Cli,
+): ListingRow {
+  const { status = 'unknown', since, why = 'its $edgeAgent is not stored' } = agent?.lastReconcile ?? {};
+  const manifest = device === undefined ? undefined : manifestFor(device, fleet).manifest;
+  const modules: readonly EdgeModuleState[] =
+    manifest === undefined || agent === undefined ? [] : moduleStates(manifest, agent.reported);
+  const good = modules.filter((module) => module.status === 'running' || module.status === 'stopped').length;
+  return {
+    key: `${host}|${deviceId}`,
+    cells: [
+      printable(deviceId),
+      host,
+      statusText(terminal, status),
+      since === undefined || since === 0 ? '-' : `${span(now() - since)} ago`,
+      modules.length === 0 ? '-' : `${good} of ${modules.length}`,
+      printableStart(why, REASON_WIDTH),
+    ],
+    item: { deviceId, hub: host, status, since: isoTime(since), why, modules },
+  };
+}

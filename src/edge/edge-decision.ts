@@ -1,0 +1,213 @@
+import type { FilledManifest } from '../fleet/edge/manifest.ts';
+import type { Fleet } from '../fleet/fleet.ts';
+import { type EpochMs, plus } from '../time/epoch-ms.ts';
+import type { Redaction } from '../twin/redaction/redact-values.ts';
+import { type AppliedManifest, type EdgeRecord, NO_EDGE_RECORD } from '../twin/snapshot/runtime-twin.ts';
+import type { Snapshot } from '../twin/snapshot/snapshot.ts';
+import {
+  changeBetween,
+  fingerprintOf,
+  type ManifestFingerprint,
+  missingSettings,
+  type SettingValues,
+} from './fingerprint.ts';
+import { diffManifest, isSameManifest, type ManifestDiff, type PresentManifest } from './manifest-diff.ts';
+import { type DeviceManifest, type ManifestProblem, manifestFor } from './manifest-for.ts';
+
+/** What decides about one IoT Edge device. */
+export interface EdgeInput {
+  /** Its device twin. */
+  readonly device: Pick<Snapshot, 'id' | 'tags' | 'desired' | 'reported' | 'isEdge'>;
+  /** Undefined: not stored yet. */
+  readonly agent: Snapshot | undefined;
+  readonly hub: Snapshot | undefined;
+  readonly fleet: Pick<Fleet, 'edge' | 'twins' | 'hubByHost' | 'revision'>;
+  /** Undefined: the values are not known here. */
+  readonly settings: SettingValues | undefined;
+  readonly redaction: Redaction;
+  readonly now: EpochMs;
+}
+
+/** Why a manifest is applied. */
+export type ApplyCause = 'first' | 'content' | 'secrets' | 'drift';
+
+/** What Berth does with one IoT Edge device. */
+export type EdgeDecision =
+  /** Berth leaves it alone: no IoT Edge device, or no deployment matches it. */
+  | { readonly kind: 'none'; readonly why: string; readonly manifest: DeviceManifest | undefined }
+  /** `$edgeAgent` must be read first. */
+  | { readonly kind: 'read'; readonly why: string }
+  /** A problem stops the manifest. */
+  | {
+      readonly kind: 'stopped';
+      readonly problems: readonly ManifestProblem[];
+      readonly manifest: DeviceManifest;
+    }
+  /** Another writer owns the manifest. `until` is undefined: until an operator acts. */
+  | {
+      readonly kind: 'contested';
+      readonly why: string;
+      readonly until: EpochMs | undefined;
+      readonly diff: ManifestDiff;
+      readonly manifest: DeviceManifest;
+    }
+  | {
+      readonly kind: 'apply';
+      readonly cause: ApplyCause;
+      readonly why: string;
+      readonly filled: FilledManifest;
+      readonly fingerprint: ManifestFingerprint;
+      readonly diff: ManifestDiff;
+      readonly manifest: DeviceManifest;
+    }
+  /** The hub has what is wanted. `isUnrecorded`: Berth has no record of it, because it was lost. */
+  | {
+      readonly kind: 'inPlace';
+      readonly filled: FilledManifest;
+      readonly fingerprint: ManifestFingerprint;
+      readonly isUnrecorded: boolean;
+      readonly manifest: DeviceManifest;
+    };
+
+/**
+ * What to do with one IoT Edge device. Pure; test/edge/edge-decision.test.ts is the specification.
+ *
+ * Berth's first apply needs an empty manifest, or an adoption by an operator. After that, a change by another writer is drift:
+ * it is put back at most `fight.writes` times within `fight.within`, then it is contested for `fight.pause`.
+ */
+export function decideEdge(input: EdgeInput): EdgeDecision {
+  const { device, agent, hub, fleet, redaction, settings } = input;
+  if (fleet.edge === undefined) return none('the fleet file has no edge');
+  if (device.isEdge === false) return none('it is no IoT Edge device');
+  if (device.isEdge === undefined && agent === undefined)
+    return none('it is not known to be an IoT Edge device');
+  const manifest = manifestFor(device, fleet);
+  const { manifest: filled, problems, provenance } = manifest;
+  const stopping = problems.filter(({ stops }) => stops);
+  if (stopping.length > 0) return { kind: 'stopped', problems: stopping, manifest };
+  if (filled === undefined) return none(provenance.why, manifest);
+  if (agent === undefined) return { kind: 'read', why: 'its $edgeAgent is not stored yet' };
+  if (agent.unread !== undefined) return { kind: 'read', why: agent.unread.why };
+  if (hub?.unread !== undefined) return { kind: 'read', why: `its $edgeHub must be read: ${hub.unread.why}` };
+  const missing = settings === undefined ? [] : missingSettings(filled, settings);
+  if (missing.length > 0) return { kind: 'stopped', problems: missing.map(settingMissing), manifest };
+  const present: PresentManifest = { agent: agent.desired, hub: hub?.desired };
+  return decideByPresent(input, agent, {
+    filled,
+    manifest,
+    fingerprint: fingerprintOf(filled, settings, redaction.key),
+    diff: diffManifest(present, filled, redaction),
+  });
+}
+
+interface Wanted {
+  readonly filled: FilledManifest;
+  readonly manifest: DeviceManifest;
+  readonly fingerprint: ManifestFingerprint;
+  readonly diff: ManifestDiff;
+}
+
+function decideByPresent({ fleet, now }: EdgeInput, agent: Snapshot, wanted: Wanted): EdgeDecision {
+  const { diff, fingerprint, filled, manifest } = wanted;
+  const contested = (why: string, until?: EpochMs): EdgeDecision => ({
+    kind: 'contested',
+    why,
+    until,
+    diff,
+    manifest,
+  });
+  const apply = (cause: ApplyCause, why: string): EdgeDecision => ({ kind: 'apply', cause, why, ...wanted });
+  const [configuration] = agent.runtime?.configurations ?? [];
+  if (configuration !== undefined) {
+    return contested(
+      `the hub configuration "${configuration}" targets the device and would overwrite each apply`,
+    );
+  }
+  const record = agent.edge ?? NO_EDGE_RECORD;
+  const { refused } = record;
+  if (refused?.content === fingerprint.content && refused.secrets === fingerprint.secrets) {
+    return { kind: 'stopped', problems: [manifestRefused(refused.why)], manifest };
+  }
+  const [last] = record.applied;
+  const isInPlace = isSameManifest(diff);
+  if (isInPlace && record.intent?.content === fingerprint.content) {
+    // The apply arrived, and its result was lost.
+    return { kind: 'inPlace', filled, fingerprint, manifest, isUnrecorded: true };
+  }
+  if (Object.keys(agent.desired).length === 0) {
+    return apply(
+      last === undefined ? 'first' : 'drift',
+      last === undefined ? 'it has no manifest yet' : 'its manifest is gone',
+    );
+  }
+  if (last === undefined) {
+    if (isInPlace) return { kind: 'inPlace', filled, fingerprint, manifest, isUnrecorded: true };
+    if (record.intent !== undefined && record.intent.content !== fingerprint.content) {
+      // The hub may have its content, which cannot be compared any more.
+      return apply('content', 'an apply was interrupted');
+    }
+    if (record.adoption !== undefined)
+      return apply('first', `adopted by ${record.adoption.author}: ${record.adoption.reason}`);
+    const gone = diff.modules.filter(({ kind }) => kind === 'removed').map(({ name }) => name);
+    return contested(
+      `it has a manifest that Berth did not apply${gone.length === 0 ? '' : `; ${gone.join(', ')} would go`}. Run "berth edge adopt ${agent.id.deviceId}"`,
+    );
+  }
+  const change = changeBetween(fingerprintIn(last), fingerprint);
+  if (change === 'content') return apply('content', contentWhy(last, fleet));
+  if (!isInPlace) return putBack(record, fleet, now, { contested, apply });
+  return change === 'secrets'
+    ? apply('secrets', 'the value of a setting has changed')
+    : { kind: 'inPlace', filled, fingerprint, manifest, isUnrecorded: false };
+}
+
+/** Another writer has changed what Berth applied. */
+function putBack(
+  { putBack: times }: EdgeRecord,
+  { twins: { fight } }: EdgeInput['fleet'],
+  now: EpochMs,
+  {
+    contested,
+    apply,
+  }: {
+    readonly contested: (why: string, until?: EpochMs) => EdgeDecision;
+    readonly apply: (cause: ApplyCause, why: string) => EdgeDecision;
+  },
+): EdgeDecision {
+  const recent = times.filter((at) => at > plus(now, -Math.max(fight.withinMs, fight.pauseMs)));
+  const [newest] = recent;
+  const inARow = newest === undefined ? [] : recent.filter((at) => at > plus(newest, -fight.withinMs));
+  const until = newest === undefined ? undefined : plus(newest, fight.pauseMs);
+  if (inARow.length >= fight.writes && until !== undefined && now < until) {
+    return contested(`another writer has changed its manifest ${inARow.length + 1} times`, until);
+  }
+  return apply('drift', 'another writer has changed its manifest');
+}
+
+function none(why: string, manifest?: DeviceManifest): EdgeDecision {
+  return { kind: 'none', why, manifest };
+}
+
+function manifestRefused(why: string): ManifestProblem {
+  const message = `was refused by the hub: ${why}. Correct the deployments of the device`;
+  return { code: 'BERTH_EDGE_MANIFEST_REFUSED', stops: true, path: 'edge', message };
+}
+
+function settingMissing(name: string): ManifestProblem {
+  return {
+    code: 'BERTH_EDGE_SETTING_MISSING',
+    stops: true,
+    path: 'edge',
+    message: `needs the app setting ${name}, which is not set: add it to the app, for a secret as a Key Vault reference`,
+  };
+}
+
+function fingerprintIn({ content, secrets, key }: AppliedManifest): ManifestFingerprint {
+  return { content, secrets, key };
+}
+
+function contentWhy({ revision }: AppliedManifest, fleet: EdgeInput['fleet']): string {
+  return revision === fleet.revision
+    ? 'the device matches other deployments, or a value has changed'
+    : 'the fleet file has changed';
+}

@@ -1,0 +1,52 @@
+import type { EpochMs } from '../time/epoch-ms.ts';
+import { type AppliedManifest, type EdgeRecord, NO_EDGE_RECORD } from '../twin/snapshot/runtime-twin.ts';
+import type { ApplyCause } from './edge-decision.ts';
+import type { ManifestFingerprint } from './fingerprint.ts';
+
+/** How many applies are kept. */
+const MOST_APPLIES = 10;
+/** How many times of put-back changes are kept; `fight.writes` is at most 100. */
+const MOST_TIMES = 101;
+
+/** One apply as it is stored, before or after the call. */
+export function appliedManifest(
+  { content, secrets, key }: ManifestFingerprint,
+  about: Pick<AppliedManifest, 'at' | 'revision' | 'why' | 'deployments'>,
+): AppliedManifest {
+  return {
+    content,
+    ...(secrets === undefined ? {} : { secrets }),
+    ...(key === undefined ? {} : { key }),
+    ...about,
+  };
+}
+
+/** The record before an apply. If the instance ends during the call, the manifest is known to be Berth's. */
+export function withIntent(record: EdgeRecord = NO_EDGE_RECORD, intent: AppliedManifest): EdgeRecord {
+  return { ...record, intent };
+}
+
+/** The record after an apply, or after a manifest was found in place. */
+export function withApplied(
+  record: EdgeRecord = NO_EDGE_RECORD,
+  applied: AppliedManifest,
+  cause: ApplyCause | undefined,
+  at: EpochMs,
+): EdgeRecord {
+  const { intent: _, adoption: __, refused: ___, ...rest } = record;
+  return {
+    ...rest,
+    applied: [applied, ...record.applied].slice(0, MOST_APPLIES),
+    putBack: cause === 'drift' ? [at, ...record.putBack].slice(0, MOST_TIMES) : record.putBack,
+  };
+}
+
+/** The record after the hub refused a manifest. It is not sent again until it changes. */
+export function withRefusal(
+  record: EdgeRecord = NO_EDGE_RECORD,
+  { content, secrets }: ManifestFingerprint,
+  why: string,
+): EdgeRecord {
+  const { intent: _, ...rest } = record;
+  return { ...rest, refused: { content, ...(secrets === undefined ? {} : { secrets }), why } };
+}

@@ -1,0 +1,121 @@
+import type { EdgeDecision } from '../../../edge/edge-decision.ts';
+import {
+  EDGE_DEADLINES,
+  type EdgeDeviceState,
+  edgeStatus,
+  type RuntimeTwin,
+} from '../../../edge/edge-status.ts';
+import type { FilledManifest } from '../../../fleet/edge/manifest.ts';
+import type { Fleet } from '../../../fleet/fleet.ts';
+import { type EpochMs, earlierOf, plus } from '../../../time/epoch-ms.ts';
+import { millisecondsOf } from '../../../time/instant.ts';
+import type { LastReconcile, PolicyStatus, Snapshot, TwinStatus } from '../../../twin/snapshot/snapshot.ts';
+
+/** The status of an IoT Edge device for the lists, counts and rollouts that policies use too. */
+export interface EdgeTwinStatus {
+  readonly status: TwinStatus;
+  readonly why: string;
+  /** Nothing to do for an operator: a pause, or no deployment. */
+  readonly isHeld: boolean;
+  /** When the status changes without an event. */
+  readonly nextAt: EpochMs | undefined;
+}
+
+/** How a device stands, from the twins of its runtime. */
+export function deviceState(
+  agent: Snapshot,
+  hub: Snapshot | undefined,
+  wanted: FilledManifest,
+  now: EpochMs,
+): EdgeDeviceState {
+  const isKnown = hub !== undefined && hub.unread === undefined && Object.keys(hub.desired).length > 0;
+  return edgeStatus(
+    { agent: runtimeTwinOf(agent), hub: isKnown ? runtimeTwinOf(hub) : undefined, isConnected: undefined },
+    wanted,
+    now,
+  );
+}
+
+function runtimeTwinOf({ desiredVersion, reported, runtime, asOf }: Snapshot): RuntimeTwin {
+  const { desiredAt = asOf, statusAt } = runtime ?? {};
+  return {
+    desiredVersion,
+    reported,
+    desiredAt: millisecondsOf(desiredAt),
+    statusAt: statusAt === undefined ? undefined : millisecondsOf(statusAt),
+  };
+}
+
+/** The status of a decision that makes no call. */
+export function statusOfDecision(
+  decision: Exclude<EdgeDecision, { kind: 'read' | 'apply' }>,
+  agent: Snapshot,
+  hub: Snapshot | undefined,
+  now: EpochMs,
+): EdgeTwinStatus {
+  switch (decision.kind) {
+    case 'none':
+      return { status: 'inSync', why: '', isHeld: true, nextAt: undefined };
+    case 'stopped': {
+      const [problem] = decision.problems;
+      const why = problem === undefined ? '' : `${problem.code}: ${problem.path} ${problem.message}`;
+      return { status: 'rejected', why, isHeld: false, nextAt: undefined };
+    }
+    case 'contested':
+      return { status: 'contested', why: decision.why, isHeld: false, nextAt: decision.until };
+    case 'inPlace':
+      return statusOfState(deviceState(agent, hub, decision.filled, now), agent, now);
+  }
+}
+
+/** A module that keeps ending is pending first, because it may need another module that starts later. */
+function statusOfState(
+  { status, isInSync, why, nextAt }: EdgeDeviceState,
+  agent: Snapshot,
+  now: EpochMs,
+): EdgeTwinStatus {
+  if (isInSync) return { status: 'inSync', why: '', isHeld: false, nextAt };
+  if (status === 'failed') return { status: 'rejected', why, isHeld: false, nextAt };
+  if (status !== 'backingOff' && status !== 'unhealthy')
+    return { status: 'pending', why, isHeld: false, nextAt };
+  const { desiredAt, statusAt } = runtimeTwinOf(agent);
+  const until = plus(Math.max(desiredAt, statusAt ?? desiredAt) as EpochMs, EDGE_DEADLINES.startMs);
+  return now < until
+    ? { status: 'pending', why, isHeld: false, nextAt: until }
+    : { status: 'rejected', why, isHeld: false, nextAt };
+}
+
+const POLICY_STATUS: Readonly<Record<TwinStatus, PolicyStatus | undefined>> = {
+  inSync: 'inSync',
+  pending: 'pending',
+  drifted: 'drifted',
+  rejected: 'rejected',
+  contested: 'contested',
+  suspended: undefined,
+  unknown: undefined,
+};
+
+/** The result of a reconciliation, with the status of each deployment of the device. */
+export function edgeReconcile(
+  before: LastReconcile,
+  { status, why, isHeld }: EdgeTwinStatus,
+  deployments: readonly string[],
+  { edge, revision }: Pick<Fleet, 'edge' | 'revision'>,
+  now: EpochMs,
+): LastReconcile {
+  const own = POLICY_STATUS[status];
+  const ids = (edge?.deployments ?? []).flatMap(({ name, id }) => (deployments.includes(name) ? [id] : []));
+  return {
+    status,
+    since: before.status === status ? before.since : now,
+    why,
+    revision,
+    policies: own === undefined ? {} : Object.fromEntries(ids.map((id) => [id, own])),
+    isHeld,
+  };
+}
+
+/** The earlier of two times that may be missing. */
+export function sooner(one: EpochMs | undefined, other: EpochMs | undefined): EpochMs | undefined {
+  return one === undefined || other === undefined ? (one ?? other) : earlierOf(one, other);
+}

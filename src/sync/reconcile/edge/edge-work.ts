@@ -1,0 +1,415 @@
+import { decideEdge, type EdgeDecision } from '../../../edge/edge-decision.ts';
+import { appliedManifest, withApplied, withIntent, withRefusal } from '../../../edge/edge-record.ts';
+import { type SettingValues, withSecrets } from '../../../edge/fingerprint.ts';
+import { touchedModules } from '../../../edge/manifest-diff.ts';
+import { BerthError } from '../../../errors.ts';
+import type { Hub } from '../../../fleet/fleet.ts';
+import type { WritePermit } from '../../../hub/budgeted-hubs.ts';
+import { type DeviceId, HubError } from '../../../hub/port.ts';
+import { mustComeAgain } from '../../../store/tables/newer-format.ts';
+import { untilStored } from '../../../store/tables/optimistic.ts';
+import type { TwinRecord } from '../../../store/twins/twin-store.ts';
+import { type EpochMs, plus } from '../../../time/epoch-ms.ts';
+import { NEVER } from '../../../time/instant.ts';
+import { adoptTwin, type Known } from '../../../twin/events/apply-event.ts';
+import { markUnread } from '../../../twin/events/mark.ts';
+import { AGENT_MODULE, HUB_MODULE } from '../../../twin/snapshot/runtime-twin.ts';
+import type { Snapshot, WorkItem } from '../../../twin/snapshot/snapshot.ts';
+import { type TwinId, twinKey } from '../../../twin/snapshot/twin.ts';
+import { backOff } from '../back-off.ts';
+import type { SyncContext } from '../sync-context.ts';
+import { type EdgeTwinStatus, edgeReconcile, statusOfDecision } from './edge-statuses.ts';
+
+/** Reads an unread twin from its hub, if there is a permit. */
+export type ReadTwin = (id: TwinId) => Promise<void>;
+
+/** What was done for one IoT Edge device, and its `$edgeAgent` after it. */
+export interface EdgeResult {
+  readonly isApplied: boolean;
+  readonly known: Known;
+}
+
+/** The time of the work item of an apply. It is later than the end of the call, and soon if this instance ends. */
+const APPLY_REQUEUE_MS = 30_000;
+/** A missing right: a person must act first. */
+const UNAUTHORIZED_MS = 5 * 60_000;
+
+/** The data action that applies a manifest (Microsoft, Azure permissions for Internet of Things). */
+const APPLY_ACTION = 'Microsoft.Devices/IotHubs/configurations/applyToEdgeDevice/action';
+
+interface Records {
+  readonly device: Snapshot | undefined;
+  readonly deviceRecord: TwinRecord;
+  readonly agent: TwinRecord;
+  readonly hub: TwinRecord;
+}
+
+type Applying = Extract<EdgeDecision, { kind: 'apply' }>;
+
+/**
+ * Gives one IoT Edge device the manifest that the fleet file wants. The manifest depends on the device twin; all that is
+ * stored is in the record of `$edgeAgent`. The intent is stored before the call, so that one instance at a time applies.
+ */
+export class EdgeWork {
+  readonly #context: SyncContext;
+  readonly #settings: SettingValues;
+  readonly #read: ReadTwin;
+
+  constructor(context: SyncContext, settings: SettingValues, read: ReadTwin) {
+    this.#context = context;
+    this.#settings = settings;
+    this.#read = read;
+  }
+
+  /**
+   * @param mayCall false: calls no hub, as in a resync. An apply then becomes a work item.
+   * @throws BerthError `BERTH_STORE_UNAVAILABLE`, `BERTH_FORMAT_NEWER`
+   */
+  async reconcile(device: DeviceId, mayCall: boolean): Promise<EdgeResult> {
+    let isRead = false;
+    let isApplied = false;
+    return untilStored(`The IoT Edge record of ${device.deviceId}`, async () => {
+      for (;;) {
+        const records = await this.#load(device);
+        if ((await this.#markAsEdge(records)) === 'conflict') return 'conflict';
+        const agent = snapshotIn(records.agent.known);
+        const hub = this.#context.fleet.hubByHost.get(device.host);
+        const gate = await this.#context.gate.current();
+        if (hub === undefined || gate.isOutdated || isInFlight(agent, this.#context.hubNow())) {
+          return { isApplied, known: records.agent.known };
+        }
+        const decision = this.#decide(records, isRead);
+        if (decision.kind === 'read') {
+          if (isRead || !mayCall) return { isApplied, known: records.agent.known };
+          isRead = true;
+          await this.#readRuntime(records, decision.why);
+          continue;
+        }
+        if (decision.kind !== 'apply') return this.#settle(records, decision, isApplied);
+        const closed = gate.closedFor(device.host);
+        if (closed !== undefined)
+          return this.#postpone(records, decision, closed, this.#context.hubNow(), true);
+        if (!mayCall) {
+          return this.#postpone(records, decision, decision.why, this.#context.hubNow(), false);
+        }
+        if (isWaiting(agent, this.#context.hubNow())) return { isApplied, known: records.agent.known };
+        const applied = await this.#apply(records, decision, hub);
+        if (applied !== 'applied') return applied;
+        isApplied = true;
+        isRead = true;
+      }
+    });
+  }
+
+  async #load({ host, deviceId }: DeviceId): Promise<Records> {
+    const { twins } = this.#context;
+    const load = (moduleId: string | undefined) => twins.load({ host, deviceId, moduleId });
+    const [deviceRecord, agent, hub] = await Promise.all([
+      load(undefined),
+      load(AGENT_MODULE),
+      load(HUB_MODULE),
+    ]);
+    return { device: snapshotIn(deviceRecord.known), deviceRecord, agent, hub };
+  }
+
+  /**
+   * Only IoT Edge devices have an `$edgeAgent`. Not every document says that a device is one, and from now on the events of
+   * the device twin lead here.
+   */
+  async #markAsEdge({ device, deviceRecord, agent }: Records): Promise<'conflict' | undefined> {
+    if (device === undefined || device.isEdge !== undefined || agent.known.kind !== 'snapshot')
+      return undefined;
+    const saved = await this.#save(deviceRecord, { ...device, isEdge: true });
+    return saved === 'conflict' ? saved : undefined;
+  }
+
+  #decide({ device, agent, hub }: Records, isRead: boolean): EdgeDecision {
+    const { fleet, redaction, hubNow } = this.#context;
+    if (device === undefined)
+      return { kind: 'none', why: 'its device twin is not stored', manifest: undefined };
+    if (device.suspended !== undefined)
+      return { kind: 'none', why: device.suspended.why, manifest: undefined };
+    if (device.unread !== undefined) return { kind: 'read', why: 'its device twin must be read first' };
+    const runtime = snapshotIn(agent.known);
+    // An apply that has no result: the hub may have it.
+    if (!isRead && runtime?.edge?.intent !== undefined && runtime.unread === undefined) {
+      return { kind: 'read', why: 'the result of the last apply was not stored' };
+    }
+    return decideEdge({
+      device,
+      agent: runtime,
+      hub: snapshotIn(hub.known),
+      fleet,
+      settings: this.#settings,
+      redaction,
+      now: hubNow(),
+    });
+  }
+
+  /** Reads `$edgeAgent`, and `$edgeHub` if it is stored. */
+  async #readRuntime({ device, agent, hub }: Records, why: string): Promise<void> {
+    // Its own work item reads it, and this device follows.
+    if (device === undefined || device.unread !== undefined) return;
+    for (const record of [agent, ...(hub.known.kind === 'snapshot' ? [hub] : [])]) {
+      const snapshot = snapshotIn(record.known);
+      const isRead =
+        snapshot !== undefined && snapshot.unread === undefined && snapshot.edge?.intent === undefined;
+      if (isRead) continue;
+      if (snapshot?.unread === undefined) await this.#markUnread(record, why);
+      await this.#read(record.id);
+    }
+  }
+
+  async #markUnread(record: TwinRecord, why: string): Promise<void> {
+    const { twins, hubNow } = this.#context;
+    const since = snapshotIn(record.known)?.asOf;
+    const fresh = await twins.load(record.id);
+    const known = markUnread(fresh.known, record.id, {
+      since: since ?? snapshotIn(fresh.known)?.asOf ?? NEVER,
+      why,
+      priority: 'drift',
+      at: hubNow(),
+    });
+    if (known.kind === 'snapshot') await twins.save(fresh, known);
+  }
+
+  /** One apply, after its intent is stored. */
+  async #apply(records: Records, decision: Applying, hub: Hub): Promise<EdgeResult | 'conflict' | 'applied'> {
+    const { hubs, gate, hubNow, now, fleet } = this.#context;
+    const { agent } = records;
+    const { host } = hub;
+    const { deviceId } = agent.id;
+    const before = await gate.current();
+    const permit = await hubs.permitApply({ host, deviceId }, 2 * touchedModules(decision.diff).length);
+    if (permit.kind === 'noPermit') {
+      return this.#postpone(records, decision, permit.why, plus(hubNow(), permit.at - now()), false);
+    }
+    // The permit may have taken long, and the fleet may have been paused in between.
+    if ((await gate.current()) !== before) {
+      return this.#postpone(records, decision, 'the control row has changed', hubNow(), false);
+    }
+    const snapshot = snapshotIn(agent.known);
+    if (snapshot === undefined) return { isApplied: false, known: agent.known };
+    const at = hubNow();
+    const intent = appliedManifest(decision.fingerprint, {
+      at,
+      revision: fleet.revision,
+      why: decision.why,
+      deployments: decision.manifest.provenance.deployments,
+    });
+    const workItem: WorkItem = {
+      priority: 'drift',
+      at: plus(at, APPLY_REQUEUE_MS),
+      why: 'a manifest is being applied',
+      tries: snapshot.workItem?.tries ?? 0,
+    };
+    const saved = await this.#save(agent, { ...snapshot, edge: withIntent(snapshot.edge, intent), workItem });
+    if (saved === 'conflict') return 'conflict';
+    const failed = await this.#call(permit, decision);
+    if (failed !== undefined) return this.#afterFailure(saved, decision, failed, hub);
+    return this.#afterApply(saved, records.hub, decision, { ...intent, at: hubNow() });
+  }
+
+  /** Returns the error of the hub; undefined: it has applied the manifest. */
+  async #call(permit: WritePermit, { filled }: Applying): Promise<BerthError | undefined> {
+    try {
+      await this.#context.hubs.applyManifest(permit, withSecrets(filled, this.#settings));
+      return undefined;
+    } catch (error) {
+      if (!(error instanceof BerthError) || mustComeAgain(error)) throw error;
+      return error;
+    }
+  }
+
+  /** Stores what was applied, and reads both twins of the runtime: the answer to an apply has no body. */
+  async #afterApply(
+    agent: TwinRecord,
+    hub: TwinRecord,
+    { cause }: Applying,
+    applied: Parameters<typeof withApplied>[1],
+  ): Promise<'applied' | 'conflict'> {
+    const { twins, hubNow } = this.#context;
+    const hubSnapshot = snapshotIn(hub.known);
+    if (hubSnapshot !== undefined) {
+      const read = await this.#readNow(hubSnapshot, 'a manifest was applied');
+      if ((await twins.save(hub, { kind: 'snapshot', snapshot: read })) === 'conflict') {
+        await this.#markUnread(hub, 'a manifest was applied');
+      }
+    }
+    const snapshot = snapshotIn(agent.known) as Snapshot;
+    const read = await this.#readNow(snapshot, 'a manifest was applied');
+    const version = read.unread === undefined ? { version: read.desiredVersion } : {};
+    const edge = withApplied(snapshot.edge, { ...applied, ...version }, cause, hubNow());
+    const workItem = read.unread === undefined ? undefined : read.workItem;
+    return (await this.#save(agent, { ...read, edge, workItem })) === 'conflict' ? 'conflict' : 'applied';
+  }
+
+  /** The snapshot after one GET. Without a permit, or if the call fails, it stays unread. */
+  async #readNow(snapshot: Snapshot, why: string): Promise<Snapshot> {
+    const { hubs, fleet, hubNow } = this.#context;
+    const unread: Snapshot = {
+      ...snapshot,
+      unread: { since: snapshot.asOf, why },
+      workItem: { priority: 'drift', at: hubNow(), why, tries: 0 },
+    };
+    try {
+      const read = await hubs.readTwin(snapshot.id);
+      return read.kind === 'noPermit'
+        ? unread
+        : adoptTwin(snapshot, read.answer, snapshot.asOf, fleet.twins.trackedPaths);
+    } catch (error) {
+      if (!(error instanceof HubError)) throw error;
+      return unread;
+    }
+  }
+
+  async #afterFailure(
+    agent: TwinRecord,
+    decision: Applying,
+    error: BerthError,
+    hub: Hub,
+  ): Promise<EdgeResult | 'conflict'> {
+    const { warn, now, hubNow } = this.#context;
+    const snapshot = snapshotIn(agent.known) as Snapshot;
+    const code = error instanceof HubError ? (error.hubCode ?? String(error.status)) : error.code;
+    const tries = snapshot.workItem?.tries ?? 0;
+    const wait = (ms: number, why: string): WorkItem => ({
+      priority: 'drift',
+      at: plus(hubNow(), ms),
+      why,
+      tries: tries + 1,
+    });
+    const without = {
+      ...snapshot,
+      edge: { ...(snapshot.edge ?? { applied: [], putBack: [] }), intent: undefined },
+    };
+    const end = async (after: Snapshot, status: EdgeTwinStatus): Promise<EdgeResult | 'conflict'> =>
+      this.#end(agent, after, status, decision);
+    const log = (logged: string, message: string) =>
+      warn(message, { code: logged, hub: hub.host, deviceId: agent.id.deviceId, hubCode: code });
+    if (isRefusal(error)) {
+      const why = `${error.message.replace(/\.$/, '')}`;
+      log('BERTH_EDGE_MANIFEST_REFUSED', error.message);
+      const edge = withRefusal(snapshot.edge, decision.fingerprint, why);
+      const status = {
+        status: 'rejected',
+        why: `BERTH_EDGE_MANIFEST_REFUSED: ${why}`,
+        isHeld: false,
+      } as const;
+      return end({ ...snapshot, edge, workItem: undefined }, { ...status, nextAt: undefined });
+    }
+    if (error.code === 'BERTH_HUB_UNAUTHORIZED') {
+      const why = `BERTH_EDGE_UNAUTHORIZED: the hub refuses an apply (${code}): give the app a role with ${APPLY_ACTION}`;
+      log('BERTH_EDGE_UNAUTHORIZED', why);
+      return end({ ...without, workItem: wait(UNAUTHORIZED_MS, why) }, drifted(why));
+    }
+    const backOffMs = backOff(error, twinKey(agent.id), tries, now());
+    if (error.code !== 'BERTH_HUB_THROTTLED') log(error.code, error.message);
+    const mayHaveApplied = error instanceof HubError && error.mayHaveApplied;
+    if (mayHaveApplied) {
+      const unread = { since: snapshot.asOf, why: 'an apply failed, and the hub may have taken it' };
+      return end({ ...snapshot, unread, workItem: wait(backOffMs, unread.why) }, drifted(error.message));
+    }
+    return end({ ...without, workItem: wait(backOffMs, error.message) }, drifted(error.message));
+  }
+
+  /** The apply waits for a permit, the end of a pause, or the work queue. */
+  #postpone(
+    { agent }: Records,
+    decision: Applying,
+    why: string,
+    at: EpochMs,
+    isHeld: boolean,
+  ): Promise<EdgeResult | 'conflict'> {
+    const snapshot = snapshotIn(agent.known) as Snapshot;
+    const { workItem: before } = snapshot;
+    // A work item of the future, after a failed call, keeps its time.
+    const keeps = before !== undefined && before.tries > 0 && before.at > at;
+    const workItem: WorkItem = keeps ? before : { priority: 'drift', at, why, tries: before?.tries ?? 0 };
+    return this.#end(agent, { ...snapshot, workItem }, { ...drifted(why), isHeld }, decision);
+  }
+
+  async #settle(
+    { agent, hub }: Records,
+    decision: Exclude<EdgeDecision, { kind: 'read' | 'apply' }>,
+    isApplied: boolean,
+  ): Promise<EdgeResult | 'conflict'> {
+    const { hubNow, fleet } = this.#context;
+    const snapshot = snapshotIn(agent.known);
+    if (snapshot === undefined) return { isApplied, known: agent.known };
+    // The read of an unread twin stays due.
+    if (snapshot.unread !== undefined && decision.kind === 'none') return { isApplied, known: agent.known };
+    const status = statusOfDecision(decision, snapshot, snapshotIn(hub.known), hubNow());
+    const workItem: WorkItem | undefined =
+      status.nextAt === undefined
+        ? undefined
+        : { priority: 'drift', at: status.nextAt, why: status.why, tries: 0 };
+    let { edge } = snapshot;
+    if (decision.kind === 'inPlace') {
+      const [last] = edge?.applied ?? [];
+      const { secrets, key } = decision.fingerprint;
+      if (decision.isUnrecorded) {
+        const about = {
+          at: hubNow(),
+          revision: fleet.revision,
+          why: edge?.intent?.why ?? 'it was there already',
+          deployments: decision.manifest.provenance.deployments,
+        };
+        edge = withApplied(edge, appliedManifest(decision.fingerprint, about), undefined, hubNow());
+      } else if (last !== undefined && last.key !== key && edge !== undefined) {
+        // Only the key has changed: from now on, the values are compared with it.
+        edge = { ...edge, applied: [{ ...last, secrets, key }, ...edge.applied.slice(1)] };
+      }
+    }
+    const ended = await this.#end(agent, { ...snapshot, edge, workItem }, status, decision);
+    return ended === 'conflict' ? ended : { ...ended, isApplied };
+  }
+
+  async #end(
+    agent: TwinRecord,
+    snapshot: Snapshot,
+    status: EdgeTwinStatus,
+    { manifest }: Pick<EdgeDecision & { manifest: Applying['manifest'] | undefined }, 'manifest'>,
+  ): Promise<EdgeResult | 'conflict'> {
+    const { fleet, hubNow } = this.#context;
+    const deployments = manifest?.provenance.deployments ?? [];
+    const lastReconcile = edgeReconcile(snapshot.lastReconcile, status, deployments, fleet, hubNow());
+    const after = { ...snapshot, lastReconcile };
+    const before = snapshotIn(agent.known);
+    if (before !== undefined && JSON.stringify(before) === JSON.stringify(after)) {
+      return { isApplied: false, known: agent.known };
+    }
+    const saved = await this.#save(agent, after);
+    return saved === 'conflict' ? saved : { isApplied: false, known: saved.known };
+  }
+
+  #save(record: TwinRecord, snapshot: Snapshot): Promise<TwinRecord | 'conflict'> {
+    return this.#context.twins.save(record, { kind: 'snapshot', snapshot });
+  }
+}
+
+function snapshotIn(known: Known | undefined): Snapshot | undefined {
+  return known?.kind === 'snapshot' ? known.snapshot : undefined;
+}
+
+/** Another instance applies now. If it ends, its work item starts the device again. */
+function isInFlight(agent: Snapshot | undefined, now: EpochMs): boolean {
+  return agent?.edge?.intent !== undefined && agent.unread === undefined && (agent.workItem?.at ?? 0) > now;
+}
+
+/** After a failed call, events of the device do not shorten the wait. */
+function isWaiting(agent: Snapshot | undefined, now: EpochMs): boolean {
+  const { workItem } = agent ?? {};
+  return workItem !== undefined && workItem.tries > 0 && workItem.at > now;
+}
+
+function drifted(why: string): EdgeTwinStatus {
+  return { status: 'drifted', why, isHeld: false, nextAt: undefined };
+}
+
+/** The hub finds fault with the manifest: 400, 413, and 403100 for one that is too large. */
+function isRefusal(error: BerthError): boolean {
+  if (error.code === 'BERTH_HUB_REFUSED') return true;
+  const tooLarge = ['403100', 'DeviceModelMaxPropertiesExceeded'];
+  return error instanceof HubError && tooLarge.includes(error.hubCode ?? '');
+}

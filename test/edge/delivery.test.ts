@@ -1,0 +1,384 @@
+import { beforeEach, describe, expect, test } from '@jest/globals';
+import type { JsonObject } from '../../src/json/json.ts';
+import { edgeFleet } from './edge-devices.ts';
+import { EdgeWorld } from './edge-world.ts';
+
+const SECRET = 'Hunter2Hunter2';
+const UPSTREAM = 'FROM /messages/* INTO $upstream';
+const sensor = (version: number, rest: object = {}) => ({
+  name: 'sensor',
+  modules: {
+    sensor: { image: `contoso.azurecr.io/sensor:${version}`, env: { KEY: 'setting:SENSOR_KEY' }, ...rest },
+  },
+  routes: { toCloud: UPSTREAM },
+});
+const EDGE = {
+  registries: [
+    { address: 'contoso.azurecr.io', username: 'setting:ACR_USER', password: 'setting:ACR_PASSWORD' },
+  ],
+};
+const fleet = (version = 1, ...more: readonly object[]) => edgeFleet([sensor(version), ...more], EDGE);
+const imageOf = (content: JsonObject | undefined): unknown =>
+  JSON.stringify(content).match(/contoso\.azurecr\.io\/sensor:\d+/)?.[0];
+
+let world: EdgeWorld;
+let values: Record<string, string>;
+beforeEach(() => {
+  values = { SENSOR_KEY: SECRET, ACR_USER: SECRET, ACR_PASSWORD: SECRET };
+  world = new EdgeWorld(fleet());
+  world.settings = (name) => values[name];
+});
+
+const FOREIGN = {
+  schemaVersion: '1.1',
+  runtime: { type: 'docker', settings: {} },
+  systemModules: {},
+  modules: { other: { settings: { image: 'other:1' } } },
+};
+
+describe('a new IoT Edge device', () => {
+  test('gets its whole manifest as soon as its creation is seen, with the values of settings', async () => {
+    world.createDevice('gateway-1');
+    await world.takeEvents();
+
+    expect(world.applied).toHaveLength(1);
+    expect(JSON.stringify(world.applied[0]?.content)).toContain(SECRET);
+    expect(world.statusOf('gateway-1')).toContain('pending: the device has not taken version');
+  });
+
+  test('is in sync when it runs the manifest', async () => {
+    world.createDevice('gateway-1');
+    await world.takeEvents();
+    world.runManifest('gateway-1');
+    await world.takeEvents();
+
+    expect(world.statusOf('gateway-1')).toBe('inSync');
+    expect(world.snapshot('gateway-1').workItem).toBeUndefined();
+    expect(Object.values(world.snapshot('gateway-1').lastReconcile.policies)).toEqual(['inSync']);
+  });
+
+  test('leaves no secret in any stored data, although the device reports all of them', async () => {
+    world.createDevice('gateway-1');
+    await world.takeEvents();
+    world.runManifest('gateway-1');
+    await world.takeEvents();
+
+    expect(world.stored()).not.toContain(SECRET);
+    expect(world.warnings.join()).not.toContain(SECRET);
+  });
+
+  test('that is no IoT Edge device gets nothing', async () => {
+    world.createDevice('pump-1', {}, false);
+    await world.takeEvents();
+
+    expect(world.calls).toEqual([]);
+  });
+
+  test('that no deployment matches gets nothing', async () => {
+    world.fleet = edgeFleet([{ ...sensor(1), when: "tags.site == 'ams'" }], EDGE);
+    world.createDevice('gateway-1', { site: 'ber' });
+    await world.takeEvents();
+
+    expect(world.applied).toEqual([]);
+    expect(world.statusOf('gateway-1')).toBe('inSync');
+  });
+
+  test('with a missing setting gets nothing, and its status names the setting', async () => {
+    delete values.ACR_PASSWORD;
+    world.createDevice('gateway-1');
+    await world.takeEvents();
+
+    expect(world.applied).toEqual([]);
+    expect(world.statusOf('gateway-1')).toMatch(/^rejected: BERTH_EDGE_SETTING_MISSING: .*ACR_PASSWORD/);
+  });
+
+  test('gets its manifest again after it was deleted and created again', async () => {
+    world.createDevice('gateway-1');
+    await world.takeEvents();
+    world.deleteDevice('gateway-1');
+    world.createDevice('gateway-1');
+    await world.takeEvents();
+
+    expect(world.applied).toHaveLength(2);
+  });
+});
+
+describe('an IoT Edge device that has its manifest', () => {
+  beforeEach(async () => {
+    world.createDevice('gateway-1', { site: 'ams' });
+    await world.takeEvents();
+    world.runManifest('gateway-1');
+    await world.takeEvents();
+  });
+
+  test('gets nothing for reports, repeated tags and another resync', async () => {
+    world.runManifest('gateway-1');
+    world.setTags('gateway-1', { floor: 2 });
+    await world.takeEvents();
+    await world.deploy(world.fleet);
+    await world.after(600);
+
+    expect(world.applied).toHaveLength(1);
+  });
+
+  test('gets the new content of the fleet file', async () => {
+    await world.deploy(fleet(2));
+
+    expect(world.applied.map(({ content }) => imageOf(content))).toEqual([
+      'contoso.azurecr.io/sensor:1',
+      'contoso.azurecr.io/sensor:2',
+    ]);
+  });
+
+  test('gets another manifest when its tags match another layer', async () => {
+    const extra = {
+      name: 'berlin',
+      when: "tags.site == 'ber'",
+      modules: { logger: { image: 'logger:1' } },
+    };
+    await world.deploy(fleet(1, extra));
+    expect(world.applied).toHaveLength(1);
+
+    world.setTags('gateway-1', { site: 'ber' });
+    await world.takeEvents();
+
+    expect(world.applied).toHaveLength(2);
+    expect(JSON.stringify(world.applied[1]?.content)).toContain('logger:1');
+  });
+
+  test('is left as it is when no deployment matches it any more', async () => {
+    await world.deploy(edgeFleet([{ ...sensor(2), when: "tags.site == 'ber'" }], EDGE));
+
+    expect(world.applied).toHaveLength(1);
+    expect(world.statusOf('gateway-1')).toBe('inSync');
+  });
+
+  test('gets a rotated credential', async () => {
+    values.ACR_PASSWORD = 'Hunter3Hunter3';
+    await world.deploy(world.fleet);
+
+    expect(world.applied).toHaveLength(2);
+    expect(world.snapshot('gateway-1').edge?.applied[0]?.why).toBe('the value of a setting has changed');
+    expect(world.stored()).not.toContain('Hunter3');
+  });
+
+  test('gets back what another writer has changed, and is contested after three times', async () => {
+    for (let times = 1; times <= 3; times += 1) {
+      world.applyByOther('gateway-1', FOREIGN);
+      await world.takeEvents();
+      expect(world.applied).toHaveLength(1 + times);
+    }
+    world.applyByOther('gateway-1', FOREIGN);
+    await world.takeEvents();
+
+    expect(world.applied).toHaveLength(4);
+    expect(world.statusOf('gateway-1')).toBe('contested: another writer has changed its manifest 4 times');
+    await world.after(3_700);
+    expect(world.applied).toHaveLength(5);
+  });
+
+  test('gets its routes back that another writer has changed', async () => {
+    const agent = world.twin('gateway-1', '$edgeAgent').desired.values;
+    world.applyByOther('gateway-1', agent, {
+      schemaVersion: '1.1',
+      routes: {},
+      storeAndForwardConfiguration: { timeToLiveSecs: 7200 },
+    });
+    await world.takeEvents();
+
+    expect(world.applied).toHaveLength(2);
+    expect(world.twin('gateway-1', '$edgeHub').desired.values.routes).toEqual({ toCloud: UPSTREAM });
+  });
+
+  test('is rejected if it cannot read the manifest', async () => {
+    await world.deploy(fleet(2));
+    world.now = (world.now + 5_000) as never;
+    world.report('gateway-1', '$edgeAgent', {
+      lastDesiredStatus: { code: 400, description: 'wrong format' },
+    });
+    await world.takeEvents();
+
+    expect(world.statusOf('gateway-1')).toBe('rejected: edgeAgent cannot read it (400: wrong format)');
+  });
+
+  test('is pending in a long pull and rejected after the deadline, without an event', async () => {
+    await world.deploy(fleet(2));
+    const { version } = world.twin('gateway-1', '$edgeAgent').desired;
+    world.now = (world.now + 60_000) as never;
+    world.report('gateway-1', '$edgeAgent', {
+      lastDesiredVersion: version,
+      lastDesiredStatus: { code: 500, description: 'pulling' },
+    });
+    await world.takeEvents();
+    expect(world.statusOf('gateway-1')).toBe('pending: edgeAgent reports 500: pulling');
+
+    await world.after(3_700);
+
+    expect(world.statusOf('gateway-1')).toBe('rejected: edgeAgent reports 500: pulling');
+    expect(world.applied).toHaveLength(2);
+  });
+
+  test('is not written while its hub is paused, and gets the manifest afterwards', async () => {
+    const open = world.gate;
+    world.gate = { ...open, closedFor: () => 'paused by ann: freeze' };
+    await world.deploy(fleet(2));
+    expect(world.applied).toHaveLength(1);
+    expect(world.statusOf('gateway-1')).toBe('drifted: paused by ann: freeze');
+
+    world.gate = open;
+    await world.after(60);
+
+    expect(world.applied).toHaveLength(2);
+  });
+
+  test('waits for a permit, with the identity operations of its modules', async () => {
+    const asked: number[] = [];
+    let isFree = false;
+    world.budget = {
+      permit: async () => ({ kind: 'granted' }),
+      permitApply: async (_, operations) => {
+        asked.push(operations);
+        if (isFree) return { kind: 'granted' };
+        return { kind: 'noPermit', at: (world.now + 30_000) as never, why: 'used up', isQuota: false };
+      },
+    };
+    await world.deploy(fleet(2));
+    expect(world.applied).toHaveLength(1);
+    expect(world.statusOf('gateway-1')).toBe('drifted: used up');
+
+    isFree = true;
+    await world.after(31);
+
+    expect(world.applied).toHaveLength(2);
+    expect(asked).toEqual([2, 2]);
+  });
+});
+
+describe('a manifest that Berth did not apply', () => {
+  beforeEach(async () => {
+    world.createDevice('gateway-1');
+    world.applyByOther('gateway-1', FOREIGN);
+    await world.takeEvents();
+  });
+
+  test('is never replaced, and the status names what would go', async () => {
+    await world.deploy(fleet(2));
+    await world.after(7_200);
+
+    expect(world.applied).toEqual([]);
+    expect(world.statusOf('gateway-1')).toBe(
+      'contested: it has a manifest that Berth did not apply; other would go. Run "berth edge adopt gateway-1"',
+    );
+  });
+
+  test('that is what the file wants counts as applied, so that nothing is lost with the state tables', async () => {
+    const other = new EdgeWorld(fleet());
+    other.settings = world.settings;
+    other.createDevice('gateway-2');
+    await other.takeEvents();
+    other.store.records.clear();
+    other.setTags('gateway-2', { a: 1 });
+    other.report('gateway-2', '$edgeAgent', { lastDesiredVersion: 0 });
+    await other.takeEvents();
+    await other.after(1);
+
+    expect(other.applied).toHaveLength(1);
+    expect(other.snapshot('gateway-2').edge?.applied[0]?.why).toBe('it was there already');
+  });
+});
+
+describe('faults', () => {
+  test('an apply whose answer is lost is recognised and not repeated', async () => {
+    world.createDevice('gateway-1');
+    world.fault = { code: 'BERTH_HUB_TIMEOUT', isApplied: true };
+    await world.takeEvents();
+    world.fault = undefined;
+    await world.after(60);
+
+    expect(world.applied).toHaveLength(1);
+    expect(world.snapshot('gateway-1').edge).toMatchObject({ applied: [{ why: 'it has no manifest yet' }] });
+    expect(world.snapshot('gateway-1').edge?.intent).toBeUndefined();
+  });
+
+  test('an apply that never arrived is repeated', async () => {
+    world.createDevice('gateway-1');
+    world.fault = { code: 'BERTH_HUB_TIMEOUT' };
+    await world.takeEvents();
+    world.fault = undefined;
+    await world.after(60);
+
+    expect(world.applied).toHaveLength(1);
+  });
+
+  test.each(['BERTH_HUB_PRECONDITION_FAILED', 'BERTH_HUB_THROTTLED', 'BERTH_HUB_UNAVAILABLE'] as const)(
+    'after %s the apply is tried again later',
+    async (code) => {
+      world.createDevice('gateway-1');
+      world.fault = { code };
+      await world.takeEvents();
+      expect(world.snapshot('gateway-1').workItem?.tries).toBe(1);
+
+      world.fault = undefined;
+      await world.after(60);
+
+      expect(world.applied).toHaveLength(1);
+    },
+  );
+
+  test('a manifest that the hub refuses is rejected and not sent again until it changes', async () => {
+    world.createDevice('gateway-1');
+    world.fault = { code: 'BERTH_HUB_REFUSED', hubCode: '400004' };
+    await world.takeEvents();
+    await world.after(3_600);
+    expect(world.calls.filter((call) => call === 'apply')).toHaveLength(1);
+    expect(world.statusOf('gateway-1')).toContain('rejected: BERTH_EDGE_MANIFEST_REFUSED');
+
+    world.fault = undefined;
+    await world.deploy(fleet(2));
+
+    expect(world.applied).toHaveLength(1);
+  });
+
+  test('a manifest that is too large for the hub is rejected, although the status is 403', async () => {
+    world.createDevice('gateway-1');
+    world.fault = { code: 'BERTH_HUB_UNAUTHORIZED', hubCode: '403100' };
+    await world.takeEvents();
+
+    expect(world.statusOf('gateway-1')).toContain('rejected: BERTH_EDGE_MANIFEST_REFUSED');
+  });
+
+  test('a missing right names the data action and is tried again after five minutes', async () => {
+    world.createDevice('gateway-1');
+    world.fault = { code: 'BERTH_HUB_UNAUTHORIZED', hubCode: '401002' };
+    await world.takeEvents();
+    expect(world.statusOf('gateway-1')).toContain('applyToEdgeDevice/action');
+    await world.after(200);
+    expect(world.calls.filter((call) => call === 'apply')).toHaveLength(1);
+
+    world.fault = undefined;
+    await world.after(101);
+
+    expect(world.applied).toHaveLength(1);
+  });
+
+  test('an instance that ends after it has stored the intent leaves the device to another one', async () => {
+    world.createDevice('gateway-1');
+    const { store } = world;
+    let isDown = false;
+    const save = store.save.bind(store);
+    store.save = async (record, known) => {
+      if (isDown) throw new Error('the instance has ended');
+      const saved = await save(record, known);
+      if (known.kind === 'snapshot' && known.snapshot.edge?.intent !== undefined) isDown = true;
+      return saved;
+    };
+    await world.takeEvents().catch(() => {});
+    expect(world.applied).toHaveLength(1);
+    isDown = false;
+    store.save = save;
+    await world.after(60);
+
+    expect(world.applied).toHaveLength(1);
+    expect(world.snapshot('gateway-1').edge?.intent).toBeUndefined();
+  });
+});
