@@ -71,6 +71,16 @@ describe('direct methods', () => {
     expect(answer).toMatchObject({ status: 200, body: { status: 201, payload: { got: payload ?? null } } });
   });
 
+  test.each([[null], [false], [0], [''], ['null']])('the answer %j arrives', async (payload) => {
+    const client = await local.device(WEU, 'dev-1', KEY);
+    await client.open();
+    client.onDeviceMethod('reboot', (_request, response) => void response?.send(200, payload, () => {}));
+
+    const answer = await whenReady({ methodName: 'reboot' });
+
+    expect(answer.body).toEqual({ status: 200, payload });
+  });
+
   test('a module answers its own calls', async () => {
     const client = await local.module(WEU, 'dev-1', 'camera', KEY);
     await client.open();
