@@ -63,7 +63,10 @@ export class SimulatedEdge {
       pace,
       now,
       containers: this.#containers,
-      identities: this.#identities,
+      identities: {
+        set: (name) => this.#whileOnline(() => this.#identities.set(name)),
+        remove: (name) => this.#whileOnline(() => this.#identities.remove(name)),
+      },
       faults,
       report: async (document) => {
         await this.#agentConnection?.report(document);
@@ -100,6 +103,11 @@ export class SimulatedEdge {
 
   get #isOnline(): boolean {
     return !this.#faults.offline && !this.#isKilled;
+  }
+
+  async #whileOnline(call: () => Promise<void>): Promise<void> {
+    if (!this.#isOnline) throw new Error('The hub cannot be reached.');
+    await call();
   }
 
   async #refreshFaults(): Promise<void> {
@@ -145,6 +153,7 @@ export class SimulatedEdge {
       this.#isOnline,
     );
     this.#edgeHub = hub;
+    for (const [name, { connection: own }] of this.#running) if (own.isConnected) hub.client(name, true);
     return {
       connection,
       input: () => {},
