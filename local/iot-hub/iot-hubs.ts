@@ -6,6 +6,7 @@ import type { HttpResponse, HttpService } from '../https/exchange.ts';
 import { type LocalLog, silent } from '../log.ts';
 import type { MqttService } from '../mqtt/index.ts';
 import { openDeviceLinks } from './amqp/device/device-links.ts';
+import { type EventsPlace, openEventLinks } from './amqp/event-links.ts';
 import { createHubAmqpService } from './amqp/hub-service.ts';
 import { openServiceLinks } from './amqp/service-links.ts';
 import { keepEvaluating } from './configurations/evaluator.ts';
@@ -54,6 +55,8 @@ export interface LocalIotHubsOptions {
   readonly uploadStorage?: UploadStorage;
   /** PEM of the CA certificates that the hubs trust for devices with `certificateAuthority`; default: none. */
   readonly authorities?: readonly string[];
+  /** Where the events of the built-in endpoint of a hub are read over AMQP; default: nowhere. */
+  readonly eventsAt?: (host: string) => EventsPlace | undefined;
   /** Base64 key of the policy `iothubowner` on every hub; default: the public development key. */
   readonly serviceKey?: string;
   readonly log?: LocalLog;
@@ -225,6 +228,7 @@ export function createIotHubs(options: LocalIotHubsOptions): IotHubs {
     amqp: createHubAmqpService({ hubOf, all: [...hubs.values()].map(({ hub }) => hub), policies }, [
       openDeviceLinks,
       openServiceLinks,
+      openEventLinks((hub) => options.eventsAt?.(hub.host)),
     ]),
     views,
     view: (host) => views.find((view) => isSameHub(view.host, host)),
