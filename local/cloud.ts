@@ -3,7 +3,7 @@ import { startAmqp } from './amqp/index.ts';
 import { createArm } from './arm/resources.ts';
 import { azureWebSockets } from './azure-web-sockets.ts';
 import { type Azurite, startAzurite } from './azurite/index.ts';
-import { createUploadStorage } from './azurite/upload-storage.ts';
+import { blobsOf, createUploadStorage } from './azurite/upload-storage.ts';
 import { type CertificateAuthority, openAuthority, openOwnCertificates } from './ca/index.ts';
 import {
   type ControlApi,
@@ -175,7 +175,7 @@ export async function startCloud(options: CloudOptions): Promise<Cloud> {
     amqpsPort = amqps.port;
     const webSockets = azureWebSockets({ mqtt, amqp: amqps });
     // Devices upload their files over https, which Azurite does not have.
-    const passThrough = [{ prefix: `/${azurite.account}/`, port: azurite.ports.blob }];
+    const passThrough = [blobsOf(azurite)];
     const https = await startHttp({
       port: ports.https,
       certificate,

@@ -27,6 +27,7 @@ import { type Address, addressOf } from './model/address.ts';
 import { isSameHub, namesOf, readHubName } from './model/host-name.ts';
 import { HubRefusal } from './model/hub-error.ts';
 import { readModuleChoice } from './model/identity.ts';
+import { applyConfigurationContent } from './operations/apply-configuration.ts';
 import { expireMessages } from './operations/cloud-messages.ts';
 import { keepSendingFeedback } from './operations/feedback.ts';
 import { createIdentity, deleteIdentity } from './operations/identity-operations.ts';
@@ -106,6 +107,13 @@ export interface HubView {
    * @throws HubRefusal `DeviceNotFound`, `ModuleNotFound`, `ArgumentInvalid`
    */
   edit(deviceId: string, patch: JsonObject, as: Writer, moduleId?: string): JsonObject;
+  /**
+   * Writes a manifest to an Edge device, as `applyConfigurationContent` of the service API does.
+   *
+   * @throws HubRefusal `DeviceNotFound`, `ArgumentInvalid`, `InvalidConfigurationContent`,
+   *   `DeviceModelMaxPropertiesExceeded`, `TooManyModulesOnDevice`
+   */
+  applyManifest(deviceId: string, content: JsonObject): void;
   /**
    * Deletes an identity and its twin. For a device, also deletes its modules.
    *
@@ -285,6 +293,10 @@ function viewOf({ hub, faults }: FaultyHub): HubView {
       const twin = editAs(as, hub, addressOf(deviceId, moduleId), patch);
       hub.counters.controlWrites += 1;
       return twin;
+    },
+    applyManifest(deviceId, content) {
+      applyConfigurationContent(hub, deviceId, content);
+      hub.counters.controlWrites += 1;
     },
     remove(deviceId, moduleId) {
       const address = addressOf(deviceId, moduleId);
