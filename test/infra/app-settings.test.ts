@@ -22,6 +22,8 @@ const LEFT_OUT: Readonly<Record<string, string>> = {
   AzureWebJobsStorage__accountName: 'the host needs blobs only, and its identity has no role on tables',
   AzureWebJobsStorage__tableServiceUri: 'the state has an account of its own',
   IOT_ENDPOINT: 'development only; refused unless it is loopback',
+  AZURE_SUBSCRIPTION_ID: 'of the command',
+  AZURE_RESOURCE_GROUP: 'of the command',
   BERTH_DPS: 'of the command',
   BERTH_DPS__hostName: 'of the command',
   BERTH_DPS__resourceId: 'of the command',
@@ -41,7 +43,9 @@ function settingsRead(source: string): readonly string[] {
     (match) => match[1] ?? '',
   );
   return [
-    ...[...source.matchAll(/\benv\.(\w+)/g), ...source.matchAll(/'%(\w+)%'/g)].map((match) => match[1] ?? ''),
+    ...[...source.matchAll(/\benv\.([A-Z]\w*)/g), ...source.matchAll(/'%(\w+)%'/g)].map(
+      (match) => match[1] ?? '',
+    ),
     ...prefixes.flatMap((prefix) => suffixes.map((suffix) => `${prefix}${suffix}`)),
   ];
 }
