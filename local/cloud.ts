@@ -1,8 +1,9 @@
 import { join } from 'node:path';
 import { startAmqp } from './amqp/index.ts';
+import { createArm } from './arm/resources.ts';
 import { azureWebSockets } from './azure-web-sockets.ts';
 import { type Azurite, startAzurite } from './azurite/index.ts';
-import { createUploadStorage } from './azurite/upload-storage.ts';
+import { blobsOf, createUploadStorage } from './azurite/upload-storage.ts';
 import { type CertificateAuthority, openAuthority, openOwnCertificates } from './ca/index.ts';
 import {
   type ControlApi,
@@ -13,39 +14,27 @@ import {
   startControlApi,
 } from './control-api/index.ts';
 import { createDps, type Dps } from './dps/index.ts';
-import {
-  berthTerms,
-  DPS_HOST,
-  FLEET_GROUP,
-  ID_SCOPE,
-  localEnrollments,
-  PLAIN_GROUP,
-  PLAIN_TERMS,
-} from './enrollments.ts';
+import { berthTerms, FLEET_GROUP, localEnrollments, PLAIN_GROUP, PLAIN_TERMS } from './enrollments.ts';
 import { type EventHubs, startEventHubs } from './event-hubs/index.ts';
 import { pagePorts } from './foreign-requests.ts';
 import { createRevocationListService, startHttp } from './https/index.ts';
-import {
-  createIotHubs,
-  deviceNameOf,
-  type HubEvent,
-  type HubSettings,
-  type IotHubs,
-} from './iot-hub/index.ts';
+import { createIotHubs, deviceNameOf, type IotHubs } from './iot-hub/index.ts';
 import { reservePort } from './listen.ts';
 import type { LocalLog } from './log.ts';
 import { Watchers } from './monitor/watchers.ts';
 import { startMqtt } from './mqtt/index.ts';
 import type { LinkNames, Ports } from './options.ts';
 import { credentialsOf } from './own-device/credentials.ts';
+import { tpmOfDevice } from './own-device/tpm-file.ts';
+import { CONSUMER_GROUP, EVENT_HUB } from './plan/berth-plan.ts';
+import { builtInConnection, eventHubsOf, routedSink } from './plan/delivery.ts';
+import { builtInEventHub, type LocalPlan } from './plan/local-plan.ts';
 
-/** The Event Hub and consumer group that `local.settings.json` names. */
-export const EVENT_HUB = 'twin-events';
-export const CONSUMER_GROUP = 'berth';
-const PARTITIONS = 4;
+/** Where the hubs of a fleet without regions are, for Azure Resource Manager. */
+const REGION = 'westeurope';
 
 export interface CloudOptions {
-  readonly hubs: readonly HubSettings[];
+  readonly plan: LocalPlan;
   /** The project's folder, where the `berth` command runs. */
   readonly appDirectory: string;
   readonly ports: Ports;
@@ -88,7 +77,7 @@ export interface Cloud {
  * @throws LocalError `BERTH_LOCAL_PORT_TAKEN` and the errors of the parts.
  */
 export async function startCloud(options: CloudOptions): Promise<Cloud> {
-  const { ports, stateDirectory, webhookUrl, log } = options;
+  const { plan, ports, stateDirectory, webhookUrl, log } = options;
   const state = (name: string) => join(stateDirectory, name);
   const closers: (() => Promise<void> | void)[] = [];
   const close = async (): Promise<void> => {
@@ -107,7 +96,7 @@ export async function startCloud(options: CloudOptions): Promise<Cloud> {
     const eventHubs = await startEventHubs({
       port: ports.amqp,
       directory: state('event-hubs'),
-      hubs: [{ name: EVENT_HUB, partitionCount: PARTITIONS, consumerGroups: [CONSUMER_GROUP] }],
+      hubs: eventHubsOf(plan),
       log,
     });
     closers.push(() => eventHubs.close());
@@ -122,15 +111,21 @@ export async function startCloud(options: CloudOptions): Promise<Cloud> {
 
     const feed = new EventFeed();
     const watchers = new Watchers();
-    const hubs = createIotHubs({
-      hubs: options.hubs,
+    let amqpsPort = ports.amqps; // known when its server listens
+    const hubs: IotHubs = createIotHubs({
+      hubs: plan.hubs,
       directory: state('hubs'),
-      sink: (host) => (event) => {
-        const { partitionKey: placementKey, ...unkeyed } = event;
-        if (isRouted(event)) eventHubs.append(EVENT_HUB, { ...unkeyed, placementKey });
-        feed.takeEvent(host, event);
-        watchers.takeEvent(host, event);
+      sink: (host) => {
+        const hub = plan.hubs.find((each) => each.host === host);
+        const send =
+          hub && routedSink(hub, eventHubs, (device, module) => hubs.view(host)?.twin(device, module));
+        return (event) => {
+          send?.(event);
+          feed.takeEvent(host, event);
+          watchers.takeEvent(host, event);
+        };
       },
+      eventsAt: (host) => ({ hostname: 'localhost', port: amqpsPort, eventHub: builtInEventHub(host) }),
       onTraffic: (host, traffic) => watchers.takeTraffic(host, traffic),
       authorities: [authority.root],
       uploadStorage: createUploadStorage({
@@ -144,10 +139,10 @@ export async function startCloud(options: CloudOptions): Promise<Cloud> {
     const certificates = openOwnCertificates(authority, state('ca'));
     const terms = webhookUrl === undefined ? PLAIN_TERMS : berthTerms(webhookUrl);
     const dps = createDps({
-      idScope: ID_SCOPE,
-      serviceHost: DPS_HOST,
-      enrollments: webhookUrl === undefined ? [] : localEnrollments(terms, authority.root),
-      linkedHubs: options.hubs.flatMap(({ host }) => linksOf(host, options.links)),
+      idScope: plan.dps.idScope,
+      serviceHost: plan.dps.host,
+      enrollments: webhookUrl === undefined ? plan.dps.groups : localEnrollments(terms, authority.root),
+      linkedHubs: plan.dps.linkedHubs.flatMap((host) => linksOf(host, options.links)),
       hub: hubs.provisioning,
       directory: state('dps'),
       onRegistration: (registration) => feed.takeRegistration(registration),
@@ -159,7 +154,15 @@ export async function startCloud(options: CloudOptions): Promise<Cloud> {
     // Each server adds its port when it listens. A server that does not listen yet has no pages.
     let bound: Ports = { ...ports, ...azurite.ports, amqp: eventHubs.port, functions: options.functionsPort };
     const ownPorts = () => pagePorts(bound);
-    const services = [dps.https, dps.service, dps.management, hubs.https];
+    const arm = createArm({
+      hubs: plan.hubs.map(({ host, tier, units, region = REGION }) => ({ host, tier, units, region })),
+      links: plan.dps.linkedHubs.flatMap((host) => {
+        const { region = REGION } = plan.hubs.find((hub) => hub.host === host) ?? {};
+        return linksOf(host, options.links).map((link) => ({ ...link, region }));
+      }),
+      idScope: plan.dps.idScope,
+    });
+    const services = [dps.https, dps.service, dps.management, arm, hubs.https];
     const mqtt = await startMqtt({ port: ports.mqtt, certificate, services: [hubs.mqtt, dps.mqtt], log });
     closers.push(() => mqtt.close());
     const amqps = await startAmqp({
@@ -169,9 +172,10 @@ export async function startCloud(options: CloudOptions): Promise<Cloud> {
       log,
     });
     closers.push(() => amqps.close());
+    amqpsPort = amqps.port;
     const webSockets = azureWebSockets({ mqtt, amqp: amqps });
     // Devices upload their files over https, which Azurite does not have.
-    const passThrough = [{ prefix: `/${azurite.account}/`, port: azurite.ports.blob }];
+    const passThrough = [blobsOf(azurite)];
     const https = await startHttp({
       port: ports.https,
       certificate,
@@ -188,6 +192,7 @@ export async function startCloud(options: CloudOptions): Promise<Cloud> {
         createRevocationListService(authority.revocationList),
         dps.service,
         dps.management,
+        arm,
         hubs.https,
       ],
       ownPorts,
@@ -195,6 +200,14 @@ export async function startCloud(options: CloudOptions): Promise<Cloud> {
     });
     closers.push(() => rest.close());
 
+    const [firstHub] = plan.hubs;
+    const counted =
+      webhookUrl !== undefined || firstHub === undefined
+        ? { eventHub: EVENT_HUB, consumerGroups: [CONSUMER_GROUP] }
+        : {
+            eventHub: builtInEventHub(firstHub.host),
+            consumerGroups: ['$Default', ...firstHub.builtInEndpoint.consumerGroups],
+          };
     const settings = {
       AzureWebJobsStorage: azurite.connectionString,
       TWIN_EVENTS: eventHubs.connectionString(),
@@ -207,13 +220,16 @@ export async function startCloud(options: CloudOptions): Promise<Cloud> {
       hubs,
       dps,
       eventHubs,
-      eventHub: EVENT_HUB,
-      consumerGroups: [CONSUMER_GROUP],
+      ...counted,
+      builtInEndpoint: (host) => ({
+        eventHubName: builtInEventHub(host),
+        connectionString: builtInConnection(host, eventHubs),
+      }),
       storage: azurite.connectionString,
       processes: options.processes,
       stack: () => ({
         ports: bound,
-        idScope: ID_SCOPE,
+        idScope: plan.dps.idScope,
         root: authority.root,
         plain: webhookUrl === undefined,
         certificates: certificates.trust,
@@ -222,8 +238,9 @@ export async function startCloud(options: CloudOptions): Promise<Cloud> {
       ownDevice: (request) =>
         credentialsOf(request, {
           dps,
-          idScope: ID_SCOPE,
+          idScope: plan.dps.idScope,
           certificates,
+          tpmOf: (registrationId) => tpmOfDevice(state('tpm'), registrationId),
           terms,
           prefix: webhookUrl === undefined ? PLAIN_GROUP : FLEET_GROUP,
         }),
@@ -257,14 +274,6 @@ export async function startCloud(options: CloudOptions): Promise<Cloud> {
     await close();
     throw error;
   }
-}
-
-/**
- * Whether a hub sends an event to the Event Hub of the functions. As with the routes of `infra/modules/hub.bicep`, telemetry
- * goes to the built-in endpoint of the hub, which is not simulated.
- */
-function isRouted({ annotations }: HubEvent): boolean {
-  return annotations['iothub-message-source'] !== 'Telemetry';
 }
 
 function linksOf(host: string, links: LinkNames): readonly { readonly host: string }[] {

@@ -6,6 +6,7 @@ import { CodedError, type ErrorKind, type ErrorOptions } from '../src/errors.ts'
 export const LOCAL_ERRORS = {
   BERTH_LOCAL_ENROLLMENT_INVALID: 'user',
   BERTH_LOCAL_FLEET_INVALID: 'user',
+  BERTH_LOCAL_CONFIGURATION_INVALID: 'user',
   BERTH_LOCAL_DEVICE_ENROLLMENT: 'user',
   BERTH_LOCAL_PORT_TAKEN: 'user',
   BERTH_LOCAL_PORT_REFUSED: 'user',

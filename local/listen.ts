@@ -1,4 +1,5 @@
 import { createServer, type Server } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
 import { LocalError } from './errors.ts';
 import type { Ports } from './options.ts';
 
@@ -112,6 +113,28 @@ export async function reservePort(port: number, what: string, name?: keyof Ports
   const free = await listen(server, port, what, name);
   await new Promise((resolve) => server.close(resolve));
   return free;
+}
+
+/** How long processes of a stack that was killed may take to end. */
+const ENDING_MS = 15_000;
+
+/**
+ * Waits until the ports of a stack that was killed are free: its other processes still end. After fifteen seconds, the start
+ * goes on and names the port that is taken.
+ */
+export async function untilFree(ports: Ports, signal: AbortSignal): Promise<void> {
+  const until = Date.now() + ENDING_MS;
+  for (const port of Object.values(ports)) {
+    while (port !== 0 && Date.now() < until && !signal.aborted && !(await isFree(port)))
+      await delay(100, undefined, { signal }).catch(() => {});
+  }
+}
+
+async function isFree(port: number): Promise<boolean> {
+  return reservePort(port, 'a service').then(
+    () => true,
+    () => false,
+  );
 }
 
 function remedy(port: number, name: keyof Ports | undefined): string {

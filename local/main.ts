@@ -1,72 +1,9 @@
-import { LocalError } from './errors.ts';
-import { readOptions } from './options.ts';
-import { runPlain } from './stack/plain.ts';
-import { type SupervisorOptions, supervise } from './stack/supervisor.ts';
-import { openScreen } from './view/screen.ts';
+import { join } from 'node:path';
+import { keepStack } from './keeper/keep-stack.ts';
 
-/** `npm start` and `npm run local`: see `--help`. */
-async function main(): Promise<number> {
-  const options = readOptions(process.argv.slice(2));
-  // With --json, stdout contains only the JSON object.
-  const screen = openScreen(options.json ? process.stderr : process.stdout);
-  const ending = new AbortController();
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-    process.on(signal, () => {
-      // A second Ctrl-C ends the process at once. The other processes end with it.
-      if (ending.signal.aborted) process.exit(130);
-      ending.abort();
-    });
-  }
-  try {
-    const run: SupervisorOptions = {
-      ...options,
-      appDirectory: process.cwd(),
-      bundles: __dirname,
-      screen,
-      input: process.stdin,
-      signal: ending.signal,
-      end: () => ending.abort(),
-      // `npm run dev` sends this message.
-      onRebuilt: (listener) => process.on('message', (message) => message === 'rebuilt' && listener()),
-    };
-    if (options.plain) {
-      await runPlain(run);
-      return 0;
-    }
-    const result = await supervise(run);
-    if (result === undefined) return options.once ? 130 : 0;
-    if (options.json) console.log(JSON.stringify(result));
-    else screen.line(summary(result));
-    return 0;
-  } catch (error) {
-    if (!(error instanceof LocalError)) throw error;
-    screen.line(`${error.message} [${error.code}]`);
-    for (const { path, message } of error.details) screen.line(`  ${path} ${message}`);
-    return 1;
-  }
-}
-
-function summary({
-  devices,
-  twins,
-  corrections,
-  hubOps,
-  seconds,
-}: NonNullable<Awaited<ReturnType<typeof supervise>>>): string {
-  const states = Object.entries(twins)
-    .filter(([, count]) => count > 0)
-    .map(([state, count]) => `${count} ${state}`);
-  return `Done in ${seconds} s: ${devices} devices, ${states.join(', ')}; ${corrections} corrections, ${hubOps.twinReads} twin reads.`;
-}
-
-main().then(
-  (code) => {
-    process.exitCode = code;
-    // All work is done. An open keep-alive connection must not keep the process running.
-    setTimeout(() => process.exit(code), 1_000).unref();
-  },
-  (error: unknown) => {
-    console.error(error instanceof Error ? error.stack : error);
-    process.exit(1);
-  },
-);
+/** `npm start` and `npm run local`: keeps the process of the stack running. See `--help`. */
+keepStack({
+  file: join(__dirname, 'stack.cjs'),
+  args: process.argv.slice(2),
+  warn: (message) => console.error(message),
+}).then((code) => process.exit(code));

@@ -30,7 +30,7 @@ export const DEFAULT_PORTS: Ports = {
   table: 10002,
 };
 
-/** The ports of Azure: HTTPS and WebSocket 443, MQTT 8883. */
+/** The ports of Azure: HTTPS and WebSocket 443, MQTT 8883, AMQP 5671. */
 export const STANDARD_PORTS: Ports = { ...DEFAULT_PORTS, https: 443 };
 
 const FREE_PORTS = Object.fromEntries(
@@ -54,11 +54,15 @@ export interface LocalOptions {
   readonly withoutFunctions: boolean;
   /** Start hubs, DPS, Event Hubs and storage alone, without Berth: no functions, no devices, none of its enrollments. */
   readonly plain: boolean;
+  /** With `plain`: the file in place of `local.json`. */
+  readonly configuration: string | undefined;
   /** Use the ports of Azure, so that programs that cannot choose a port reach the stack. */
   readonly standardPorts: boolean;
   /** The host names by which DPS links the hubs. */
   readonly links: LinkNames;
   readonly ports: Ports;
+  /** The ports that the command line names. They come before those of `local.json`. */
+  readonly givenPorts: Partial<Ports>;
 }
 
 /** `both`: the links during a change from one name to the other. */
@@ -95,8 +99,9 @@ export function readOptions(argv: readonly string[]): LocalOptions {
         .default(false)
         .conflicts(['once', 'devices', 'edgeDevices', 'json']),
     )
+    .option('--config <file>', 'with --plain: hubs, routes, DPS and ports; default: local.json, if it exists')
     .addOption(
-      new Option('--standard-ports', 'use the ports of Azure: https=443, mqtt=8883')
+      new Option('--standard-ports', 'use the ports of Azure: https=443, mqtt=8883, amqps=5671')
         .default(false)
         .conflicts('freePorts'),
     )
@@ -119,6 +124,7 @@ export function readOptions(argv: readonly string[]): LocalOptions {
     links: LinkNames;
     withoutFunctions: boolean;
     plain: boolean;
+    config?: string;
     standardPorts: boolean;
     port: Partial<Ports>;
     freePorts: boolean;
@@ -134,9 +140,11 @@ export function readOptions(argv: readonly string[]): LocalOptions {
     stateDirectory: flags.state,
     withoutFunctions: flags.withoutFunctions || flags.plain,
     plain: flags.plain,
+    configuration: flags.config,
     standardPorts: flags.standardPorts,
     links: flags.links,
     ports: { ...portsOf(flags), ...flags.port },
+    givenPorts: flags.freePorts || flags.standardPorts ? { ...portsOf(flags), ...flags.port } : flags.port,
   };
 }
 

@@ -23,7 +23,7 @@ const DEADLINE_MS = 60_000;
  * @param target the path, with the query.
  * @param functions where the functions listen, and their key.
  */
-export async function passOn(
+export async function passToFunctions(
   target: string,
   { method = 'GET', headers }: Pick<IncomingMessage, 'method' | 'headers'>,
   body: Buffer,

@@ -4,7 +4,7 @@ import { ownRequestsOnly, pagePorts } from '../foreign-requests.ts';
 import { FUNCTION_KEYS } from '../keys.ts';
 import { listen } from '../listen.ts';
 import { asRaw, failedAnswer, type RawAnswer } from './answers.ts';
-import { passOn } from './functions-proxy.ts';
+import { passToFunctions } from './functions-proxy.ts';
 import { isMonitorRequest, streamWatched } from './monitor-stream.ts';
 import type { ControlRequest } from './request.ts';
 import { type ControlOptions, events, isOwnRoute, route } from './routes.ts';
@@ -77,7 +77,7 @@ async function answer(incoming: IncomingMessage, options: ControlOptions): Promi
         port: options.stack().ports.functions,
         key: options.functionKey ?? FUNCTION_KEYS.function,
       };
-      return await passOn(`${pathname}${search}`, incoming, body, functions);
+      return await passToFunctions(`${pathname}${search}`, incoming, body, functions);
     }
     request = { method, path, query: searchParams, body: jsonOf(body) };
   } catch (error) {

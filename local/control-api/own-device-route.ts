@@ -16,7 +16,7 @@ const ID = z
 
 const REQUEST = z.strictObject({
   registrationId: ID,
-  proof: z.enum(['key', 'x509']).default('key'),
+  proof: z.enum(['key', 'x509', 'tpm']).default('key'),
   group: ID.optional(),
   edge: z.boolean().default(false),
 });

@@ -33,6 +33,8 @@ export interface ControlOptions {
   readonly eventHubs: EventHubs;
   readonly eventHub: string;
   readonly consumerGroups: readonly string[];
+  /** The built-in endpoint of a hub: where programs read its device messages. */
+  readonly builtInEndpoint: (host: string) => BuiltInEndpoint;
   /** Connection string of the storage account with the checkpoints. */
   readonly storage: string;
   readonly processes: () => readonly ProcessStatus[];
@@ -48,6 +50,12 @@ export interface ControlOptions {
   readonly runCommand: RunCommand;
   /** Where the built console is. */
   readonly consoleFolder: string;
+}
+
+/** The Event Hub-compatible name and connection string of a hub. The key in it is public. */
+export interface BuiltInEndpoint {
+  readonly eventHubName: string;
+  readonly connectionString: string;
 }
 
 /** The local stack for clients: `GET /stack`. It contains only public development values. */
@@ -82,7 +90,7 @@ export async function route(request: ControlRequest, options: ControlOptions): P
     return appendEvent(request.body, options);
   if (resource === 'faults' && rest.length === 0) return faultRoute(request, options.hubs, options.feed);
   if (resource === 'devices' && rest.length === 0) return ownDeviceRoute(request, options.ownDevice);
-  if (resource === 'hubs') return hubRoute(rest, request, options.hubs);
+  if (resource === 'hubs') return hubRoute(rest, request, options);
   if (resource === 'monitor' && rest.length === 0) return methodNotAllowed(request, 'GET');
   return unknownRoute(method, request.path, OWN_ROUTES);
 }
@@ -126,19 +134,29 @@ export function events({
   return eventStatus(eventHubs, eventHub, consumerGroups, storage);
 }
 
-function hubRoute(path: readonly string[], request: ControlRequest, hubs: IotHubs): ControlAnswer {
+function hubRoute(
+  path: readonly string[],
+  request: ControlRequest,
+  { hubs, builtInEndpoint }: Pick<ControlOptions, 'hubs' | 'builtInEndpoint'>,
+): ControlAnswer {
+  const summary = (view: HubView): JsonObject => ({
+    ...countsOf(view),
+    builtInEndpoint: { ...builtInEndpoint(view.host) },
+  });
   const [host, collection, deviceId, modules, moduleId, ...more] = path;
   if (host === undefined)
     return request.method === 'GET' ? ok(hubs.views.map(summary)) : methodNotAllowed(request, 'GET');
   const hub = hubs.view(host);
   if (hub === undefined) return unknownHub(host, hubs);
+  if (collection === 'devices' && deviceId !== undefined && modules === 'manifest' && moduleId === undefined)
+    return manifestRoute(hub, deviceId, request);
   if (collection === undefined)
     return request.method === 'GET' ? ok(summary(hub)) : methodNotAllowed(request, 'GET');
   if (collection !== 'devices' || (modules ?? 'modules') !== 'modules' || more.length > 0) {
     return failedAnswer(
       404,
       'BERTH_LOCAL_NOT_FOUND',
-      `Unknown route /${request.path.join('/')}. Below a hub, there is only devices/ID and devices/ID/modules/ID.`,
+      `Unknown route /${request.path.join('/')}. Below a hub, there is only devices/ID, devices/ID/modules/ID and devices/ID/manifest.`,
     );
   }
   if (deviceId === undefined) {
@@ -146,6 +164,26 @@ function hubRoute(path: readonly string[], request: ControlRequest, hubs: IotHub
   }
   if (modules !== undefined && moduleId === undefined) return moduleList(hub, deviceId, request);
   return twinRoute(hub, deviceId, moduleId, request);
+}
+
+/** Writes a manifest to an Edge device. */
+function manifestRoute(hub: HubView, deviceId: string, request: ControlRequest): ControlAnswer {
+  if (request.method !== 'PUT') return methodNotAllowed(request, 'PUT');
+  if (!isObject(request.body)) {
+    return failedAnswer(
+      400,
+      'BERTH_LOCAL_REQUEST_INVALID',
+      'The body must be a manifest: {"modulesContent": {"$edgeAgent": {"properties.desired": …}, …}}.',
+    );
+  }
+  try {
+    hub.applyManifest(deviceId, request.body);
+    return { status: 204, body: undefined };
+  } catch (error) {
+    if (!(error instanceof HubRefusal)) throw error;
+    if (error.refusal === 'DeviceNotFound') return unknown(hub, deviceId);
+    return failedAnswer(error.status, 'BERTH_LOCAL_REQUEST_INVALID', error.message);
+  }
 }
 
 function moduleList(hub: HubView, deviceId: string, request: ControlRequest): ControlAnswer {
@@ -248,7 +286,7 @@ function appendEvent(body: unknown, { eventHubs, eventHub }: ControlOptions): Co
   return { status: 201, body: position };
 }
 
-function summary({ host, deviceCount, connectedCount, counters, messagesToday }: HubView): JsonObject {
+function countsOf({ host, deviceCount, connectedCount, counters, messagesToday }: HubView): JsonObject {
   return { host, devices: deviceCount, connected: connectedCount, messagesToday, ...counters };
 }
 

@@ -1,5 +1,5 @@
 import { faultsOfControlApi } from '../edge/device/control-faults.ts';
-import { EdgeRuntime } from '../edge/device/edge-runtime.ts';
+import { SimulatedEdge } from '../edge/device/simulated-edge.ts';
 import type { DeviceProof, StartDevices } from './messages.ts';
 
 /** The runtime of IoT Edge beside a simulated device. It follows the device to its hub. */
@@ -24,7 +24,7 @@ export class EdgeCompanion {
     const { mqttPort, httpsPort, ca, controlUrl } = this.#stack;
     const address = { hub, deviceId: this.#deviceId, key: this.#proof.key, mqttPort, httpsPort, ca };
     const ending = new AbortController();
-    const runtime = new EdgeRuntime({
+    const runtime = new SimulatedEdge({
       ...address,
       faults: faultsOfControlApi(controlUrl, address),
       signal: ending.signal,

@@ -34,7 +34,7 @@ export const REAL_PACE: EdgePace = {
 };
 
 /** The agent gives up after this many tries of a command, and of restarts of a module. */
-export const MOST_TRIES = 20;
+export const MOST_COMMAND_TRIES = 20;
 
 /** The wait before try number `failures + 1`. */
 export function retryDelay({ firstRetryMs }: EdgePace, failures: number): number {

@@ -1,5 +1,6 @@
 import { LocalError } from '../errors.ts';
 import type { LocalLog } from '../log.ts';
+import type { EventHubPolicy } from './access-key.ts';
 import type { Retention } from './partition.ts';
 
 /** One event hub. It always has the consumer group `$Default`. */
@@ -7,6 +8,10 @@ export interface EventHubOptions {
   readonly name: string;
   readonly partitionCount: number;
   readonly consumerGroups: readonly string[];
+  /** Limits for each partition of this event hub; default: those of all. */
+  readonly retention?: Partial<Retention> | undefined;
+  /** Shared access policies of this event hub, besides the one of the namespace. Default: none. */
+  readonly policies?: readonly EventHubPolicy[] | undefined;
 }
 
 export interface EventHubsOptions {

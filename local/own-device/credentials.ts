@@ -3,11 +3,13 @@ import type { DeviceFiles, OwnCertificates } from '../ca/index.ts';
 import { type Attestation, type Dps, deriveDeviceKey, type Enrollment } from '../dps/index.ts';
 import type { EnrollmentTerms } from '../enrollments.ts';
 import { LocalError } from '../errors.ts';
+import { createSimulatedTpm } from '../tpm/index.ts';
+import type { StoredTpm } from './tpm-file.ts';
 
 /** A device of the user that wants to register. */
 export interface OwnDeviceRequest {
   readonly registrationId: string;
-  readonly proof: 'key' | 'x509';
+  readonly proof: 'key' | 'x509' | 'tpm';
   /** The enrollment group; undefined: the group for this proof, which is made where it is missing. */
   readonly group: string | undefined;
   /** Whether the device is an IoT Edge device. */
@@ -23,16 +25,20 @@ export interface OwnDevice {
     readonly id: string;
     readonly isNew: boolean;
   };
-  /** Base64; null for a device with a certificate. */
+  /** Base64; null for a device with a certificate or a TPM. */
   readonly key: string | null;
-  /** Paths of PEM files; null for a device with a key. */
+  /** Paths of PEM files; null without a certificate. */
   readonly certificate: DeviceFiles | null;
+  /** Path of the file with the keys of the simulated TPM; null without one. */
+  readonly tpm: string | null;
 }
 
 export interface CredentialsContext {
   readonly dps: Pick<Dps, 'enrollment' | 'enroll'>;
   readonly idScope: string;
   readonly certificates: OwnCertificates;
+  /** The simulated TPM of a device. */
+  readonly tpmOf: (registrationId: string) => StoredTpm;
   /** The terms of the enrollments that are made here. */
   readonly terms: EnrollmentTerms;
   /** How the names of the groups that are made here begin, such as `devices`. */
@@ -53,6 +59,7 @@ export async function credentialsOf(
 ): Promise<OwnDevice> {
   const { registrationId } = request;
   const { dps } = context;
+  if (request.proof === 'tpm') return withTpm(request, context);
   const individual = request.group === undefined ? dps.enrollment('individual', registrationId) : undefined;
   if (individual !== undefined) return ofIndividual(individual, request, context);
 
@@ -71,7 +78,12 @@ export async function credentialsOf(
     enrollment: { kind: 'group', id, isNew: present === undefined },
   } as const;
   if (attestation.type === 'symmetricKey') {
-    return { ...about, key: deriveDeviceKey(attestation.primaryKey, registrationId), certificate: null };
+    return {
+      ...about,
+      key: deriveDeviceKey(attestation.primaryKey, registrationId),
+      certificate: null,
+      tpm: null,
+    };
   }
   const trusted = 'certificates' in attestation ? attestation.certificates : [];
   const issuer = context.certificates.issuerAmong(trusted, id);
@@ -81,7 +93,8 @@ export async function credentialsOf(
     );
   }
   const through = issuer === 'group' ? id : undefined;
-  return { ...about, key: null, certificate: await context.certificates.device(registrationId, through) };
+  const certificate = await context.certificates.device(registrationId, through);
+  return { ...about, key: null, certificate, tpm: null };
 }
 
 function ofIndividual(
@@ -104,6 +117,38 @@ function ofIndividual(
     enrollment: { kind: 'individual', id: registrationId, isNew: false },
     key: attestation.primaryKey,
     certificate: null,
+    tpm: null,
+  };
+}
+
+/** A TPM has an individual enrollment, because groups have none (concepts-tpm-attestation.md). */
+function withTpm(request: OwnDeviceRequest, { dps, idScope, tpmOf, terms }: CredentialsContext): OwnDevice {
+  const { registrationId, edge } = request;
+  if (request.group !== undefined) {
+    throw unfit('A device with a TPM needs an individual enrollment: leave out --group, or leave out --tpm.');
+  }
+  const { file, keys } = tpmOf(registrationId);
+  const endorsementKey = createSimulatedTpm(keys).endorsementKey.toString('base64');
+  const present = dps.enrollment('individual', registrationId);
+  if (present !== undefined) {
+    const what = `The individual enrollment ${registrationId}`;
+    checkFit(present, what, request);
+    if (present.attestation.type === 'tpm' && present.attestation.endorsementKey !== endorsementKey) {
+      throw unfit(`${what} has the endorsement key of another TPM: choose another name.`);
+    }
+  }
+  const isOwn = present !== undefined && webhookOf(present) === webhookOf(terms);
+  if (!isOwn) {
+    const attestation: Attestation = { type: 'tpm', endorsementKey };
+    dps.enroll({ capabilities: { iotEdge: edge }, ...present, ...terms, registrationId, attestation });
+  }
+  return {
+    registrationId,
+    idScope,
+    enrollment: { kind: 'individual', id: registrationId, isNew: present === undefined },
+    key: null,
+    certificate: null,
+    tpm: file,
   };
 }
 
@@ -129,9 +174,9 @@ function newKey(): string {
 }
 
 function checkFit({ attestation, capabilities }: Enrollment, what: string, request: OwnDeviceRequest): void {
-  const wanted = request.proof === 'key' ? 'symmetricKey' : 'x509';
+  const wanted = request.proof === 'key' ? 'symmetricKey' : request.proof;
   if (attestation.type !== wanted) {
-    const flag = attestation.type === 'x509' ? 'add --x509' : 'leave out --x509';
+    const flag = attestation.type === 'symmetricKey' ? `leave out --${wanted}` : `add --${attestation.type}`;
     throw unfit(
       `${what} has the attestation ${attestation.type}, not ${wanted}: ${flag}, or choose another name.`,
     );

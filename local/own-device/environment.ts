@@ -29,11 +29,14 @@ export function gatewayOf(mqttPort: number): string {
 /**
  * The environment of a program that runs as this device. The names are those of Microsoft's samples, and those by which
  * Node.js, OpenSSL (Python, C#) and the Python package `requests` find what they trust.
+ *
+ * @param eventsConnection the connection string of the built-in endpoint of the hub.
  */
 export function deviceEnvironment(
   assigned: { readonly hub: string; readonly deviceId: string },
   own: OwnDevice,
   stack: RunningStack,
+  eventsConnection: string,
 ): Readonly<Record<string, string>> {
   return {
     NODE_EXTRA_CA_CERTS: stack.certificates.root,
@@ -43,6 +46,7 @@ export function deviceEnvironment(
     IOTHUB_HOST: assigned.hub,
     IOTHUB_DEVICE_ID: assigned.deviceId,
     IOTHUB_DEVICE_CONNECTION_STRING: connectionStringOf(assigned, own, stack),
+    EVENT_HUB_CONNECTION_STRING: eventsConnection,
     PROVISIONING_HOST: gatewayOf(stack.ports.mqtt),
     PROVISIONING_IDSCOPE: own.idScope,
     PROVISIONING_REGISTRATION_ID: own.registrationId,

@@ -5,13 +5,15 @@ import { Command, InvalidArgumentError, Option } from 'commander';
 import { isObject, type JsonObject } from '../../src/json/json.ts';
 import type { DeviceProof } from '../devices/messages.ts';
 import { type Assigned, refusalOf, register } from '../devices/registration.ts';
+import { type RegisteredTpmDevice, registerWithTpm } from '../devices/tpm-device.ts';
 import { faultsOfControlApi } from '../edge/device/control-faults.ts';
-import { EdgeRuntime } from '../edge/device/edge-runtime.ts';
+import { SimulatedEdge } from '../edge/device/simulated-edge.ts';
 import type { OwnDevice } from './credentials.ts';
 import { describeRegistered } from './description.ts';
 import { connectionStringOf, deviceEnvironment, SHELLS, type ShellName, shellLines } from './environment.ts';
-import { askForCredentials, type RunningStack, readStack } from './stack.ts';
+import { askForCredentials, type RunningStack, readEventsConnection, readStack } from './stack.ts';
 import { stayConnected } from './stay.ts';
+import { readTpmKeys } from './tpm-file.ts';
 
 /** `npm run device`: registers one device of your own with the running local stack. See `--help`. */
 
@@ -20,6 +22,7 @@ interface Flags {
   readonly over: 'mqtt' | 'https';
   readonly group?: string;
   readonly x509: boolean;
+  readonly tpm: boolean;
   readonly edge: boolean;
   readonly printEnv: boolean;
   readonly shell: ShellName;
@@ -27,6 +30,9 @@ interface Flags {
   readonly method: readonly string[];
   readonly control: string;
 }
+
+/** A token of a TPM is not renewed here. It lasts longer than a person stays. */
+const TOKEN_SECONDS = 7 * 24 * 3_600;
 
 const SYSTEM_SHELL: ShellName = process.platform === 'win32' ? 'powershell' : 'sh';
 
@@ -38,6 +44,11 @@ function readCommandLine(): { readonly registrationId: string; readonly flags: F
     .addOption(new Option('--over <protocol>', 'protocol to DPS').choices(['mqtt', 'https']).default('mqtt'))
     .option('--group <name>', 'enrollment group; it is made if there is none of this name')
     .option('--x509', 'with a certificate in place of a key', false)
+    .addOption(
+      new Option('--tpm', 'with a simulated TPM in place of a key; registers over HTTPS')
+        .default(false)
+        .conflicts(['x509', 'group', 'printEnv']),
+    )
     .option('--edge', 'an IoT Edge device; with --stay, the simulated runtime runs on it', false)
     .option('--print-env', 'print the environment of the device for the shell, and nothing else', false)
     .addOption(
@@ -54,10 +65,10 @@ async function main(): Promise<void> {
   const { registrationId, flags } = readCommandLine();
   const { group, edge } = flags;
   const stack = await readStack(flags.control);
-  const proof = flags.x509 ? 'x509' : 'key';
+  const proof = flags.tpm ? 'tpm' : flags.x509 ? 'x509' : 'key';
   const own = await askForCredentials(flags.control, { registrationId, proof, group, edge });
   const since = Date.now();
-  let assigned: Assigned;
+  let assigned: OwnAssigned;
   try {
     assigned = await registerOwn(own, stack, flags);
   } catch (error) {
@@ -70,7 +81,9 @@ async function main(): Promise<void> {
   const where = `${assigned.deviceId} is on ${assigned.hub}`;
   if (flags.printEnv) {
     console.error(where);
-    for (const line of shellLines(deviceEnvironment(assigned, own, stack), flags.shell)) console.log(line);
+    const events = await readEventsConnection(flags.control, assigned.hub);
+    const environment = deviceEnvironment(assigned, own, stack, events);
+    for (const line of shellLines(environment, flags.shell)) console.log(line);
     if (!flags.stay) return;
   } else {
     console.log(`${where}${assigned.payload ? `, payload ${JSON.stringify(assigned.payload)}` : ''}`);
@@ -101,27 +114,41 @@ async function runEdge(
   signal: AbortSignal,
 ): Promise<void> {
   if (key === null) {
-    console.error('The simulated runtime needs a key: leave out --x509. Only the identity is used.');
+    console.error(
+      'The simulated runtime needs a key: leave out --x509 and --tpm. Only the identity is used.',
+    );
     return;
   }
   const address = { hub, deviceId, key, ca, mqttPort: ports.mqtt, httpsPort: ports.https };
-  await new EdgeRuntime({ ...address, faults: faultsOfControlApi(control, address), signal }).run();
+  await new SimulatedEdge({ ...address, faults: faultsOfControlApi(control, address), signal }).run();
 }
 
-async function registerOwn(own: OwnDevice, stack: RunningStack, { payload, over }: Flags): Promise<Assigned> {
+/** A registered device. With a TPM, only the TPM can sign its tokens. */
+type OwnAssigned = Assigned & Partial<Pick<RegisteredTpmDevice, 'authentication'>>;
+
+async function registerOwn(
+  own: OwnDevice,
+  stack: RunningStack,
+  { payload, over }: Flags,
+): Promise<OwnAssigned> {
   const waiting = setInterval(
     () => console.error('DPS has not assigned a hub yet. It tries for seven minutes.'),
     5_000,
   );
+  const keys = own.tpm === null ? undefined : readTpmKeys(own.tpm);
+  const { registrationId, idScope } = own;
+  const httpsPort = stack.ports.https;
   try {
+    if (keys !== undefined)
+      return await registerWithTpm({ registrationId, keys, payload, idScope, ca: stack.root, httpsPort });
     return await register({
-      registrationId: own.registrationId,
+      registrationId,
       proof: proofOf(own),
       payload,
       over,
-      idScope: own.idScope,
+      idScope,
       ca: stack.root,
-      httpsPort: stack.ports.https,
+      httpsPort,
       mqttPort: stack.ports.mqtt,
     });
   } finally {
@@ -159,12 +186,17 @@ async function explain(
 
 /** Connects the device and closes the connection after `use`. */
 async function connect(
-  assigned: Assigned,
+  assigned: OwnAssigned,
   own: OwnDevice,
   stack: RunningStack,
   use: (client: Client) => Promise<void>,
 ): Promise<void> {
-  const client = Client.fromConnectionString(connectionStringOf(assigned, own, stack), Mqtt);
+  const gateway = `localhost:${stack.ports.mqtt}`;
+  const signed = assigned.authentication?.(Math.floor(Date.now() / 1_000) + TOKEN_SECONDS, gateway);
+  const client =
+    signed === undefined
+      ? Client.fromConnectionString(connectionStringOf(assigned, own, stack), Mqtt)
+      : Client.fromAuthenticationProvider(signed, Mqtt);
   const proof = proofOf(own);
   await client.setOptions({
     ca: stack.root,

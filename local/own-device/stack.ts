@@ -19,6 +19,7 @@ const OWN_DEVICE = z.object({
   enrollment: z.object({ kind: z.enum(['group', 'individual']), id: z.string(), isNew: z.boolean() }),
   key: z.string().nullable(),
   certificate: z.object({ certificate: z.string(), key: z.string() }).nullable(),
+  tpm: z.string().nullable(),
 });
 const FAILED = z.object({ error: z.object({ code: z.string(), message: z.string() }) });
 
@@ -34,6 +35,14 @@ export async function readStack(control: string): Promise<RunningStack> {
       `The local stack does not answer at ${control}. Run "npm start" or "npm run local -- --plain" in another terminal first.`,
     );
   }
+}
+
+const HUB = z.object({ builtInEndpoint: z.object({ connectionString: z.string() }) });
+
+/** The connection string of the built-in endpoint of a hub, where programs read the messages of its devices. */
+export async function readEventsConnection(control: string, hub: string): Promise<string> {
+  const response = await fetch(`${control}/hubs/${hub}`, { signal: AbortSignal.timeout(ANSWER_MS) });
+  return HUB.parse(await response.json()).builtInEndpoint.connectionString;
 }
 
 /** Asks the stack for the credentials of a device. @throws Error with the reason and the code of a refusal */

@@ -1,13 +1,14 @@
-import { existsSync, mkdirSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Cloud, startCloud } from '../cloud.ts';
-import { readLocalFleet } from '../fleet-file.ts';
-import type { HubSettings } from '../iot-hub/index.ts';
 import { functionKeys } from '../keys.ts';
+import { untilFree } from '../listen.ts';
+import { plainPlan } from '../plan/plain-plan.ts';
 import { onState } from '../state/failure.ts';
 import { lockState } from '../state-lock.ts';
 import { renderPlain } from '../view/plain-view.ts';
+import { pluralText } from '../view/text.ts';
 import { standardNames } from './hosts-lines.ts';
 import { elapsed, keptLine, logTo } from './output.ts';
 import { processList } from './process-list.ts';
@@ -15,19 +16,17 @@ import type { SupervisorOptions } from './supervisor.ts';
 
 const REDRAW_EVERY_MS = 1_000;
 
-/** The hub of a folder without a fleet file. */
-const ONLY_HUB: HubSettings = { host: 'local-hub.azure-devices.net', tier: 'S1', units: 1 };
-
 /**
  * Runs hubs, DPS, Event Hubs and storage without Berth until the signal is aborted: for programs of the user's own.
  *
- * @throws LocalError if a part cannot start
+ * @throws LocalError if a part cannot start, or `local.json` is not valid
  */
 export async function runPlain(options: SupervisorOptions): Promise<void> {
   const { appDirectory, stateDirectory, screen, signal } = options;
   const startedAt = Date.now();
   const log = logTo(screen);
-  const hubs = hubsOf(appDirectory);
+  const plan = plainPlan(appDirectory, options.configuration);
+  const ports = { ...options.ports, ...plan.ports, ...options.givenPorts };
   const unlock = lockState(stateDirectory, options.fresh, {
     protectedFolders: [appDirectory],
     onKept: (paths) => screen.line(keptLine(stateDirectory, paths)),
@@ -36,18 +35,21 @@ export async function runPlain(options: SupervisorOptions): Promise<void> {
   try {
     const logs = join(stateDirectory, 'logs');
     onState(logs, () => mkdirSync(logs, { recursive: true }));
+    if (options.restarts > 0) await untilFree(ports, signal);
     cloud = await startCloud({
       ...options,
-      hubs,
-      functionsPort: options.ports.functions,
+      plan,
+      ports,
+      functionsPort: ports.functions,
       functionKey: functionKeys(process.env).function,
       webhookUrl: undefined,
-      processes: () => processList([], cloud),
+      processes: () => processList([], cloud, options.restarts),
       onAzuriteReturn: () => {},
       log,
     });
+    options.onUp(cloud.ports);
     const controlUrl = `http://127.0.0.1:${cloud.ports.control}`;
-    const up = hubs.length === 1 ? '1 IoT hub' : `${hubs.length} IoT hubs`;
+    const up = pluralText(plan.hubs.length, 'IoT hub');
     screen.line(
       `${elapsed(startedAt)}  Azurite, Event Hubs, ${up} and DPS are up (control API ${controlUrl})`,
     );
@@ -55,7 +57,7 @@ export async function runPlain(options: SupervisorOptions): Promise<void> {
     screen.line('         A device of your own: npm run device -- my-device --print-env');
     while (!signal.aborted) {
       // A file or a pipe gets no status, because it would change every second.
-      const lines = renderPlain(cloud, processList([], cloud), Date.now() - startedAt);
+      const lines = renderPlain(cloud, processList([], cloud, options.restarts), Date.now() - startedAt);
       if (screen.isTerminal) screen.status(lines);
       await delay(REDRAW_EVERY_MS, undefined, { signal }).catch(() => {});
     }
@@ -65,10 +67,4 @@ export async function runPlain(options: SupervisorOptions): Promise<void> {
     await cloud?.close();
     unlock();
   }
-}
-
-/** The hubs of the fleet file, so that a program finds the same names with and without Berth. */
-function hubsOf(appDirectory: string): readonly HubSettings[] {
-  const fleetFile = resolve(appDirectory, process.env.FLEET_FILE || 'fleet.json');
-  return existsSync(fleetFile) ? readLocalFleet(fleetFile).hubs : [ONLY_HUB];
 }

@@ -8,11 +8,12 @@ import { LocalError } from '../errors.ts';
 import { readLocalFleet } from '../fleet-file.ts';
 import type { KeyInput } from '../hotkeys/hotkeys.ts';
 import { functionKeys } from '../keys.ts';
-import { reservePort } from '../listen.ts';
+import { reservePort, untilFree } from '../listen.ts';
 import type { LocalLog } from '../log.ts';
 import { checkLoop, type LoopCheck, type LoopResult } from '../once/closed-loop.ts';
 import { runResync } from '../once/resync-run.ts';
-import type { LocalOptions } from '../options.ts';
+import type { LocalOptions, Ports } from '../options.ts';
+import { berthPlan } from '../plan/berth-plan.ts';
 import type { KeptRunning } from '../processes/kept-running.ts';
 import { FleetProgress } from '../progress.ts';
 import { onState } from '../state/failure.ts';
@@ -41,6 +42,10 @@ export interface SupervisorOptions extends LocalOptions {
   readonly signal: AbortSignal;
   /** Stops the stack, as Ctrl-C does. */
   readonly end: () => void;
+  /** How often the stack was restarted after a crash. */
+  readonly restarts: number;
+  /** Called when hubs, DPS and Event Hubs listen, with their ports. */
+  readonly onUp: (ports: Ports) => void;
   /** Calls its argument when the bundles of the functions have changed. */
   readonly onRebuilt: (listener: () => void) => void;
 }
@@ -82,16 +87,18 @@ export async function supervise(options: SupervisorOptions): Promise<LoopResult 
       ? options.ports.functions
       : await reservePort(options.ports.functions, 'the functions', 'functions');
     const functionsUrl = `http://127.0.0.1:${functionsPort}`;
+    if (options.restarts > 0) await untilFree(options.ports, signal);
     cloud = await startCloud({
       ...options,
-      hubs: fleet.hubs,
+      plan: berthPlan(fleet.hubs),
       functionsPort,
       functionKey: keys.function,
       webhookUrl: `${functionsUrl}/api/allocate?code=${encodeURIComponent(keys.function)}`,
-      processes: () => processList(running, cloud),
+      processes: () => processList(running, cloud, options.restarts),
       onAzuriteReturn: () => renewFunctions(running, options, log),
       log,
     });
+    options.onUp(cloud.ports);
     const controlUrl = `http://127.0.0.1:${cloud.ports.control}`;
     screen.line(
       `${elapsed(startedAt)}  Azurite, Event Hubs, ${fleet.hubs.length} IoT hubs and DPS are up (control API ${controlUrl})`,
@@ -162,7 +169,7 @@ export async function supervise(options: SupervisorOptions): Promise<LoopResult 
       }),
       addresses: { functionsUrl, controlUrl, functionKey: keys.function },
       runCommand,
-      processes: () => processList(running, cloud),
+      processes: () => processList(running, cloud, options.restarts),
       restartFunctions,
     });
     return undefined;

@@ -13,7 +13,7 @@ export const PROBE = 'probe';
  * The paths of everything that Berth makes in its state folder. Berth deletes nothing else. Add every new file or
  * folder here.
  */
-const FOLDERS = /^(azurite(\/__(blob|queue)storage__)?|ca|dps|event-hubs(\/[a-z0-9._-]+)?|hubs|logs)$/;
+const FOLDERS = /^(azurite(\/__(blob|queue)storage__)?|ca|dps|event-hubs(\/[a-z0-9._-]+)?|hubs|logs|tpm)$/;
 const FILES: readonly RegExp[] = [
   /^(lock|probe|berth-state\.json(\.next)?|batteries\.jsonl(\.next)?|what-if-devices\.jsonl)$/,
   // Azurite's databases (its library LokiJS writes `~` first) and the content of blobs and messages.
@@ -24,6 +24,7 @@ const FILES: readonly RegExp[] = [
   /^dps\/(registrations|enrollments|certificates)\.jsonl(\.next)?$/,
   /^event-hubs\/[a-z0-9._-]+\/\d+\.jsonl(\.next)?$/,
   /^hubs\/[a-z0-9-]+(\.[a-z0-9-]+)+\.jsonl(\.next)?$/,
+  /^tpm\/[a-z0-9._%-]+\.json$/i,
   /^logs\/(functions|devices)\.log$/,
 ];
 /** The journals of hubs and event hubs. Only Berth makes them, so they identify folders of versions without a marker. */

@@ -14,6 +14,7 @@ export const PROGRAMS = {
   local: {
     entryPoints: {
       local: 'local/main.ts',
+      stack: 'local/stack/main.ts',
       'function-host': 'local/function-host/main.ts',
       devices: 'local/devices/main.ts',
       device: 'local/own-device/main.ts',

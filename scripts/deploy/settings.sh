@@ -74,8 +74,9 @@ app_url() {
   fi
   need AZURE_RESOURCE_GROUP BERTH_APP
   local host
+  # The resource of Azure has the name below `properties`; the Azure CLI has printed it at the top.
   host=$(az functionapp show --resource-group "$AZURE_RESOURCE_GROUP" --name "$BERTH_APP" \
-    --query defaultHostName --output tsv)
+    --query 'defaultHostName || properties.defaultHostName' --output tsv)
   printf 'https://%s' "$host"
 }
 

@@ -7,7 +7,7 @@ apps_by_host() {
   local app hosts host
   for app in $BERTH_APPS; do
     hosts=$(az functionapp show --resource-group "$AZURE_RESOURCE_GROUP" --name "$app" \
-      --query "join(' ', hostNames)" --output tsv)
+      --query "join(' ', hostNames || properties.hostNames)" --output tsv)
     for host in $hosts; do app_of[${host,,}]=$app; done
   done
 }

@@ -15,6 +15,13 @@ import {
 } from './routing.ts';
 import type { Sender, WantedHub } from './wanted.ts';
 
+/** The region of a resource: Azure answers `West Europe` as well as `westeurope`. */
+export function regionOf({ location }: JsonObject): string {
+  return String(location ?? '')
+    .replace(/\s/g, '')
+    .toLowerCase();
+}
+
 /** Tier and units of a hub. */
 export interface Size {
   readonly tier: string;
@@ -119,11 +126,8 @@ function sizeNotes(hub: JsonObject, wanted: WantedHub): readonly string[] {
   ];
 }
 
-/** Regions with their display names, such as `West Europe`, are the same as `westeurope`. */
-function regionNotes({ location }: JsonObject, { region }: WantedHub): readonly string[] {
-  const found = String(location ?? '')
-    .replace(/\s/g, '')
-    .toLowerCase();
+function regionNotes(hub: JsonObject, { region }: WantedHub): readonly string[] {
+  const found = regionOf(hub);
   return found === '' || found === region
     ? []
     : [`Azure has the region ${found}, and the fleet file has ${region}: correct the fleet file.`];

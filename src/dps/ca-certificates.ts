@@ -56,9 +56,10 @@ export function openCaCertificates(place: ReturnType<typeof managementPlace>): C
     },
     async challenge(name, etag) {
       const json = await send('POST', name, { action: '/generateVerificationCode', etag });
+      // The documented answer has no ETag (azure-rest-api-specs, DPSGenerateVerificationCode.json).
       const code = isObject(json.properties) ? json.properties.verificationCode : undefined;
       if (typeof code !== 'string') throw unexpectedDpsAnswer(host, 'POST');
-      return { certificate: toCertificate(json), code };
+      return code;
     },
     async verify(name, proof, etag) {
       return toCertificate(

@@ -57,10 +57,7 @@ export interface CaCertificates {
   /** Uploads a certificate, which must then be verified. */
   upload(name: string, pem: string, etag: string | undefined): Promise<CaCertificate>;
   /** Requests a verification code: the common name of a certificate that this CA must sign. */
-  challenge(
-    name: string,
-    etag: string,
-  ): Promise<{ readonly certificate: CaCertificate; readonly code: string }>;
+  challenge(name: string, etag: string): Promise<string>;
   /** Sends the signed verification certificate to DPS. */
   verify(name: string, proof: string, etag: string): Promise<CaCertificate>;
   close(): Promise<void>;

@@ -1,7 +1,16 @@
 import type { EnrollmentRecord } from '../dps/port.ts';
 import { carriesKey, isSameWebhook, withoutKey } from '../dps/webhook-url.ts';
 import { isHostName, NOT_A_HOST_NAME } from '../iot-hub/host-name.ts';
-import { canonicalJson, isObject, type JsonObject, type JsonValue, sameJson } from '../json/json.ts';
+import { canonicalJson, type JsonObject, sameJson } from '../json/json.ts';
+import {
+  hubsOf,
+  memberObject,
+  recordedKind,
+  reprovisioningOf,
+  textAt,
+  thumbprintOf,
+  withoutMarks,
+} from './record.ts';
 import type { WantedAttestation, WantedEnrollment } from './wanted.ts';
 import { keyVariableOf } from './webhooks.ts';
 
@@ -29,28 +38,32 @@ export function differencesOf(
   secrets: Secrets,
 ): readonly EnrollmentDifference[] {
   const { terms, webhook, id } = wanted;
-  const definition = objectAt(json, 'customAllocationDefinition');
-  const twin = objectAt(json, 'initialTwin');
+  const definition = memberObject(json, 'customAllocationDefinition');
+  const twin = memberObject(json, 'initialTwin');
   const found: EnrollmentDifference[] = [
-    ...attestationDifferences(wanted.attestation, objectAt(json, 'attestation'), secrets.mechanism),
+    ...attestationDifferences(wanted.attestation, memberObject(json, 'attestation'), secrets.mechanism),
   ];
   const compare = (field: string, from: string, to: string, isSame = from === to): void => {
     if (!isSame) found.push({ field, from, to });
   };
-  if (wanted.kind === 'individual') compare('deviceId', text(json.deviceId) || id, terms.deviceId ?? id);
+  if (wanted.kind === 'individual') compare('deviceId', textAt(json.deviceId) || id, terms.deviceId ?? id);
   compare('enabled', String(json.provisioningStatus !== 'disabled'), String(terms.enabled));
-  compare('allocationPolicy', text(json.allocationPolicy) || 'hashed', terms.allocationPolicy);
+  compare('allocationPolicy', textAt(json.allocationPolicy) || 'hashed', terms.allocationPolicy);
   compare('iotHubs', listed(hubsOf(json)), listed(terms.iotHubs));
   compare('reprovisioning', reprovisioningOf(json.reprovisionPolicy), terms.reprovisioning);
-  compareTwin('initialTwin.tags', objectAt(twin, 'tags'), terms.tags);
-  compareTwin('initialTwin.desired', objectAt(objectAt(twin, 'properties'), 'desired'), terms.desired);
+  compareTwin('initialTwin.tags', memberObject(twin, 'tags'), terms.tags);
+  compareTwin(
+    'initialTwin.desired',
+    memberObject(memberObject(twin, 'properties'), 'desired'),
+    terms.desired,
+  );
   compare(
     'capabilities.iotEdge',
-    String(objectAt(json, 'capabilities').iotEdge === true),
+    String(memberObject(json, 'capabilities').iotEdge === true),
     String(terms.iotEdge),
   );
 
-  const url = text(definition.webhookUrl);
+  const url = textAt(definition.webhookUrl);
   if (webhook === undefined) {
     if (json.allocationPolicy === 'custom') compare('webhook.url', withoutKey(url), NOTHING);
     return found;
@@ -61,7 +74,7 @@ export function differencesOf(
     withoutKey(webhook.url),
     url !== '' && isSameWebhook(url, webhook.url),
   );
-  compare('webhook.apiVersion', text(definition.apiVersion) || NOTHING, webhook.apiVersion);
+  compare('webhook.apiVersion', textAt(definition.apiVersion) || NOTHING, webhook.apiVersion);
   const { webhookKey } = secrets;
   if (url !== '' && webhookKey !== undefined && carriesKey(url, webhookKey) === false) {
     compare('webhook key', 'another key', `the key in ${keyVariableOf(webhook)}`);
@@ -85,7 +98,7 @@ function attestationDifferences(
   switch (wanted.type) {
     case 'symmetricKey': {
       if (wanted.keys === undefined || mechanism === undefined) return [];
-      const keys = objectAt(mechanism, 'symmetricKey');
+      const keys = memberObject(mechanism, 'symmetricKey');
       const { primaryKey, secondaryKey } = wanted.keys;
       return [
         ...(keys.primaryKey === primaryKey ? [] : [other('attestation.primaryKey')]),
@@ -93,14 +106,14 @@ function attestationDifferences(
       ];
     }
     case 'tpm':
-      return objectAt(found, 'tpm').endorsementKey === wanted.endorsementKey
+      return memberObject(found, 'tpm').endorsementKey === wanted.endorsementKey
         ? []
         : [other('attestation.endorsementKey')];
     case 'x509': {
-      const held = objectAt(objectAt(found, 'x509'), wanted.field);
+      const held = memberObject(memberObject(found, 'x509'), wanted.field);
       return (['primary', 'secondary'] as const).flatMap((place, index) => {
         const from =
-          wanted.field === 'caReferences' ? text(held[place]) : thumbprintOf(objectAt(held, place));
+          wanted.field === 'caReferences' ? textAt(held[place]) : thumbprintOf(memberObject(held, place));
         const to =
           wanted.field === 'caReferences' ? (wanted.names[index] ?? '') : (wanted[place]?.sha256 ?? '');
         const isSame = from.toLowerCase() === to.toLowerCase();
@@ -117,27 +130,8 @@ export function attestationText(wanted: WantedAttestation): string {
   return wanted.type === 'x509' ? `x509 ${wanted.field}` : wanted.type;
 }
 
-function recordedKind(attestation: JsonObject): string {
-  const type = text(attestation.type) || NOTHING;
-  if (type !== 'x509') return type;
-  const x509 = objectAt(attestation, 'x509');
-  const field = ['clientCertificates', 'signingCertificates', 'caReferences'].find((name) =>
-    Object.values(objectAt(x509, name)).some((value) => value !== null && value !== ''),
-  );
-  return `x509 ${field ?? NOTHING}`;
-}
-
-function thumbprintOf(certificate: JsonObject): string {
-  return text(objectAt(certificate, 'info').sha256Thumbprint);
-}
-
 function other(field: string): EnrollmentDifference {
   return { field, from: 'another key', to: 'the key that the file names' };
-}
-
-function hubsOf({ iotHubs, iotHubHostName }: JsonObject): readonly string[] {
-  if (Array.isArray(iotHubs)) return iotHubs.map(String);
-  return typeof iotHubHostName === 'string' && iotHubHostName !== '' ? [iotHubHostName] : [];
 }
 
 /**
@@ -153,31 +147,10 @@ function listed(hubs: readonly string[]): string {
         .join(', ');
 }
 
-/** The names of the portal. An enrollment without a policy migrates (concepts-device-reprovision). */
-function reprovisioningOf(policy: JsonValue | undefined): string {
-  if (!isObject(policy)) return 'migrate';
-  if (policy.updateHubAssignment !== true) return 'never';
-  return policy.migrateDeviceData === true ? 'migrate' : 'reset';
-}
-
-/** A twin section without the keys that services add: `$version`, `$metadata`. */
-function withoutMarks(section: JsonObject): JsonObject {
-  return Object.fromEntries(Object.entries(section).filter(([key]) => !key.startsWith('$')));
-}
-
 const LONGEST = 120;
 
 function shownJson(section: JsonObject): string {
   if (Object.keys(section).length === 0) return NOTHING;
   const json = canonicalJson(section);
   return json.length > LONGEST ? `${json.slice(0, LONGEST - 1)}…` : json;
-}
-
-function objectAt(json: JsonObject, key: string): JsonObject {
-  const value = json[key];
-  return isObject(value) ? value : {};
-}
-
-function text(value: JsonValue | undefined): string {
-  return typeof value === 'string' ? value : '';
 }

@@ -7,6 +7,11 @@
 export const TIERS = ['F1', 'S1', 'S2', 'S3'] as const;
 export type Tier = (typeof TIERS)[number];
 
+/** Whether a text is a tier that Berth takes. Azure also has basic tiers, which have no device twins. */
+export function isTier(text: string): text is Tier {
+  return TIERS.some((tier) => tier === text);
+}
+
 /** How large a hub is. */
 export interface HubSize {
   readonly tier: Tier;

@@ -1,9 +1,12 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { request } from 'node:http';
 import { join, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { EventHubConsumerClient, earliestEventPosition, type ReceivedEventData } from '@azure/event-hubs';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { SharedAccessSignature } from 'azure-iot-common';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 import { type Bundles, buildBundles } from './bundles.ts';
 import { type LocalRun, runLocally } from './local-run.ts';
@@ -64,6 +67,30 @@ async function twinOf(id: string): Promise<Record<string, unknown> & { readonly 
   throw new Error(`No hub has ${id}.`);
 }
 
+/** Sends a message as a service does. The host name selects the hub, so `fetch` cannot send it. */
+async function sendToDevice(host: string, id: string, body: string): Promise<void> {
+  const { ports } = await get<{ readonly ports: { readonly rest: number } }>('/stack');
+  const key = Buffer.from('berth-local-development-key-0001').toString('base64');
+  const expiry = Math.ceil(Date.now() / 1_000) + 3_600;
+  const authorization = SharedAccessSignature.create(host, 'iothubowner', key, expiry).toString();
+  const path = `/devices/${id}/messages/devicebound?api-version=2021-04-12`;
+  const options = {
+    host: '127.0.0.1',
+    port: ports.rest,
+    path,
+    method: 'POST',
+    headers: { host, authorization },
+  };
+  const status = await new Promise((resolve, reject) => {
+    const call = request(options, (response) => {
+      response.resume().once('end', () => resolve(response.statusCode));
+    });
+    call.once('error', reject);
+    call.end(body);
+  });
+  expect([200, 204]).toContain(status);
+}
+
 describe('the local stack without Berth', () => {
   test('has hubs, DPS and Event Hubs, but no functions, no simulated devices and no enrollment', async () => {
     const stack = await get<{ readonly plain: boolean; readonly certificates: { readonly bundle: string } }>(
@@ -113,6 +140,12 @@ describe('the local stack without Berth', () => {
     );
   });
 
+  test('registers a device with a simulated TPM, and reads its twin with a token of the TPM', async () => {
+    const { code, out } = await device('vault', '--tpm');
+
+    expect([code, out]).toEqual([0, expect.stringMatching(/^vault is on \S+\ndesired \{/)]);
+  });
+
   test('names what does not fit, with the flag to change', async () => {
     const { code, err } = await device('line-1-meter', '--group', 'line-1', '--x509');
 
@@ -134,6 +167,137 @@ describe('the local stack without Berth', () => {
     await staying.prints('"color":"red"');
     staying.child.kill('SIGINT');
     expect((await once(staying.child, 'exit'))[0]).toBe(0);
+  });
+});
+
+describe('a stack that is killed', () => {
+  test('is restarted with its state and its ports within ten seconds, and says so', async () => {
+    const { host } = await twinOf('lamp');
+    const supervisor = async () =>
+      (await get<readonly { name: string; pid: number; restarts: number }[]>('/processes')).find(
+        ({ name }) => name === 'supervisor',
+      );
+    const before = await supervisor();
+    expect(before?.restarts).toBe(0);
+    await sendToDevice(host, 'lamp', 'kept');
+    const { eventHub, events } = await get<{ readonly eventHub: string; readonly events: number }>('/events');
+
+    process.kill(before?.pid ?? 0, 'SIGKILL');
+    const killedAt = Date.now();
+    let after = await supervisor().catch(() => undefined);
+    for (
+      ;
+      after === undefined || after.pid === before?.pid;
+      after = await supervisor().catch(() => undefined)
+    )
+      await delay(50);
+
+    expect(after).toMatchObject({ restarts: 1 });
+    // Ten seconds on an idle machine; the tests of other folders run at the same time.
+    expect(Date.now() - killedAt).toBeLessThan(30_000);
+    expect(await twinOf('lamp')).toMatchObject({ host, deviceId: 'lamp' });
+    expect(await get('/events')).toMatchObject({ eventHub, events });
+    const staying = runProgram(process.execPath, [
+      ...[join(bundles.directory, 'device.cjs'), 'lamp', '--stay', '--control', control],
+    ]);
+    await staying.prints('message kept');
+    staying.child.kill('SIGINT');
+    expect(run.said()).toContain('The local stack ended (SIGKILL) and restarts in 1 s, with its state.');
+  });
+});
+
+describe('the local stack with local.json', () => {
+  const HOST = 'my-hub.azure-devices.net';
+  let own: LocalRun;
+  let address: string;
+  beforeAll(async () => {
+    const folder = temporaryFolder('local-json');
+    const endpoint = { name: 'warm', entityPath: 'warm-devices' };
+    const route = { name: 'warm', source: 'DeviceMessages', endpointNames: ['warm'] };
+    const routing = {
+      endpoints: { eventHubs: [endpoint] },
+      routes: [
+        { ...route, condition: "$body.temperature > 0 AND $connectionDeviceId = 'warm-lamp'" },
+        { ...route, name: 'twins', source: 'TwinChangeEvents', endpointNames: ['events'] },
+      ],
+      enrichments: [{ key: 'from', value: '$iothubname', endpointNames: ['warm', 'events'] }],
+    };
+    const content = {
+      hubs: [{ host: HOST, builtInEndpoint: { consumerGroups: ['app'] }, routing }],
+      dps: { idScope: '0ne12345678' },
+    };
+    writeFileSync(join(folder, 'local.json'), JSON.stringify(content));
+    own = runLocally(bundles.directory, ['--plain', '--state', join(folder, 'state')], folder);
+    address = await own.says(/control API (http:\S+)\)/);
+  });
+  afterAll(async () => {
+    own.process.kill('SIGINT');
+    await own.ended;
+  });
+
+  /** The first event of an Event Hub that fits. */
+  async function firstEvent(
+    connection: string,
+    group: string,
+    fits: (event: ReceivedEventData) => boolean,
+  ): Promise<ReceivedEventData> {
+    const client = new EventHubConsumerClient(group, connection);
+    try {
+      return await new Promise<ReceivedEventData>((resolve, reject) => {
+        client.subscribe(
+          {
+            processEvents: async (events) => {
+              const found = events.find(fits);
+              if (found !== undefined) resolve(found);
+            },
+            processError: async (error) => reject(error),
+          },
+          { startPosition: earliestEventPosition },
+        );
+      });
+    } finally {
+      await client.close();
+    }
+  }
+
+  test('routes messages by their body to an Event Hub, and the others to the built-in endpoint', async () => {
+    const stack = (await (await fetch(`${address}/stack`)).json()) as {
+      readonly idScope: string;
+      readonly settings: { readonly TWIN_EVENTS: string };
+    };
+    const hub = (await (await fetch(`${address}/hubs/${HOST}`)).json()) as {
+      readonly builtInEndpoint: { readonly eventHubName: string; readonly connectionString: string };
+    };
+    const { eventHubName, connectionString } = hub.builtInEndpoint;
+    for (const id of ['warm-lamp', 'cold-lamp'])
+      runProgram(process.execPath, [
+        join(bundles.directory, 'device.cjs'),
+        id,
+        '--stay',
+        '--control',
+        address,
+      ]);
+
+    const isTelemetry = (event: ReceivedEventData) =>
+      event.systemProperties?.['iothub-message-source'] === 'Telemetry';
+    const warm = await firstEvent(
+      `${stack.settings.TWIN_EVENTS}EntityPath=warm-devices`,
+      '$Default',
+      isTelemetry,
+    );
+    const cold = await firstEvent(connectionString, 'app', isTelemetry);
+
+    expect(stack.idScope).toBe('0ne12345678');
+    expect(eventHubName).toBe('iothub-ehub-my-hub');
+    expect(
+      [warm, cold].map(({ properties, systemProperties }) => [
+        properties?.from,
+        systemProperties?.['iothub-connection-device-id'],
+      ]),
+    ).toEqual([
+      ['my-hub', 'warm-lamp'],
+      ['my-hub', 'cold-lamp'],
+    ]);
   });
 });
 

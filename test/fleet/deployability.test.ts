@@ -12,6 +12,8 @@ const hub = (name: string, more: HubPart = {}): HubPart => ({
   tier: 'S1',
   ...more,
 });
+const OTHER = '91d12660-3dec-467a-be2a-213b5544ddc0';
+const PLANT = { subscription: '0dd781aa-f7a9-4f7e-8105-0579ce78f407', resourceGroup: 'plant' };
 const many = (count: number) => Array.from({ length: count }, (_, index) => hub(`contoso-${index}`));
 
 /** The problems of a file that is valid for Berth, as `path message`. */
@@ -35,6 +37,18 @@ describe('a fleet file that can be deployed', () => {
         hub('contoso-s2', { tier: 'S2', units: 200 }),
         hub('contoso-s3', { tier: 'S3', units: 10 }),
       ],
+    ],
+    [
+      'one free hub in each subscription',
+      [
+        hub('contoso-a', { tier: 'F1' }),
+        hub('contoso-b', { tier: 'F1', azure: PLANT }),
+        hub('contoso-c', { tier: 'F1', azure: { ...PLANT, subscription: OTHER } }),
+      ],
+    ],
+    [
+      'labels that are no tags of a hub that exists already',
+      [hub('contoso-a', { azure: PLANT, labels: { 'a/b': 'x' } })],
     ],
     ['stamps', [hub('contoso-a', { stamp: 'eu' }), hub('contoso-b', { stamp: 'stamp1234567' })]],
     [
@@ -68,6 +82,17 @@ describe('a fleet file that Azure would refuse', () => {
       many(51),
       [
         'hubs has 51 hubs, and one DPS links at most 50: split the fleet into deployments, or use more DPS instances and say so with --dps',
+      ],
+    ],
+    [
+      'two free hubs that exist already in one subscription, whatever the case of its id',
+      [
+        hub('contoso-a', { tier: 'F1', azure: PLANT }),
+        hub('contoso-b', { tier: 'F1' }),
+        hub('contoso-c', { tier: 'F1', azure: { ...PLANT, subscription: PLANT.subscription.toUpperCase() } }),
+      ],
+      [
+        'hubs[2].tier is F1 as that of hubs[0] is, and a subscription has one free hub: correct the tier or hubs[].azure',
       ],
     ],
     [

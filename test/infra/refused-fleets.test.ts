@@ -13,6 +13,7 @@ async function refusal(parameters: Parameters): Promise<string | undefined> {
   }
 }
 
+const PLANT = { subscription: '0dd781aa-f7a9-4f7e-8105-0579ce78f407', resourceGroup: 'plant' };
 const ONE = { hubs: [hub('contoso-weu')] };
 const EU_AND_US = [
   { name: 'eu', location: 'westeurope', addressPrefix: '10.1.0.0/24' },
@@ -70,6 +71,27 @@ const REFUSED: readonly (readonly [name: string, parameters: Parameters, ...sent
       'The hubs contoso-f1.azure-devices.net and contoso-f2.azure-devices.net are of the tier F1, and a subscription has one free hub',
       'The hub contoso-s1.azure-devices.net has 201 units: write 1 to 200.',
       'The hub contoso-s2.azure-devices.net has the region "West Europe": write its name in lower case without spaces, such as westeurope.',
+    ],
+    [
+      'two free hubs that exist already in one subscription, and places that cannot be',
+      {
+        hubs: [
+          hub('contoso-a', { tier: 'F1', azure: PLANT }),
+          hub('contoso-b', { tier: 'F1' }),
+          hub('contoso-c', {
+            tier: 'F1',
+            azure: { ...PLANT, subscription: PLANT.subscription.toUpperCase() },
+          }),
+          hub('contoso-d', { azure: { subscription: 'mine', resourceGroup: 'a/b' } }),
+        ],
+        existingDps: { name: 'x.azure', subscription: 'mine', resourceGroup: '' },
+      },
+      'The hubs contoso-a.azure-devices.net and contoso-c.azure-devices.net are of the tier F1, and a subscription has one free hub',
+      'The hub contoso-d.azure-devices.net is in the subscription "mine": write its id in hubs[].azure',
+      'The hub contoso-d.azure-devices.net is in the resource group "a/b"',
+      'The DPS x.azure is in the subscription "mine"',
+      'The DPS x.azure is in the resource group ""',
+      '"x.azure" is not a name of a DPS: write it in `existingDps` without a domain.',
     ],
     [
       'labels and tags that cannot be tags',

@@ -107,6 +107,7 @@ beforeAll(async () => {
       settings: {},
     }),
     watchers: new Watchers(),
+    builtInEndpoint: (host) => ({ eventHubName: `events-of-${host}`, connectionString: '' }),
     ownDevice: () => Promise.reject(new Error('not asked for')),
     hubs,
     dps,

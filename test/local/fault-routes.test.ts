@@ -43,6 +43,7 @@ describe('/faults of the control API', () => {
         settings: {},
       }),
       watchers: new Watchers(),
+      builtInEndpoint: (host) => ({ eventHubName: `events-of-${host}`, connectionString: '' }),
       ownDevice: () => Promise.reject(new Error('not asked for')),
       feed: new EventFeed(),
       runCommand: async () => ({ exitCode: 0, out: '', err: '' }),

@@ -202,6 +202,7 @@ beforeAll(async () => {
       settings: {},
     }),
     watchers: new Watchers(),
+    builtInEndpoint: (host) => ({ eventHubName: `events-of-${host}`, connectionString: '' }),
     ownDevice: () => Promise.reject(new Error('not asked for')),
     feed: new EventFeed(),
     runCommand: async () => ({ exitCode: 0, out: '', err: '' }),

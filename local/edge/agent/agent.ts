@@ -7,7 +7,7 @@ import {
   type WantedModule,
   withoutVersion,
 } from '../manifest/agent-manifest.ts';
-import { type EdgePace, MOST_TRIES, retryDelay } from '../pace.ts';
+import { type EdgePace, MOST_COMMAND_TRIES, retryDelay } from '../pace.ts';
 import type { Containers } from './containers.ts';
 import { forgivenRestarts, isRestartDue, type ModuleState } from './module-state.ts';
 import { planUpdate } from './plan-update.ts';
@@ -190,7 +190,7 @@ export class EdgeAgent {
   async #try(name: string, command: () => Promise<void>): Promise<void> {
     const { now, pace } = this.#options;
     const failure = this.#failures.get(name);
-    if (failure !== undefined && (now() < failure.nextAt || failure.count >= MOST_TRIES)) return;
+    if (failure !== undefined && (now() < failure.nextAt || failure.count >= MOST_COMMAND_TRIES)) return;
     try {
       await command();
       this.#failures.delete(name);

@@ -1,5 +1,5 @@
 import type { WantedModule } from '../manifest/agent-manifest.ts';
-import { type EdgePace, MOST_TRIES, retryDelay } from '../pace.ts';
+import { type EdgePace, MOST_COMMAND_TRIES, retryDelay } from '../pace.ts';
 
 /** The container of a module. Times in milliseconds since the epoch; undefined: never. */
 export interface ContainerState {
@@ -25,7 +25,7 @@ export type RuntimeStatus = 'unknown' | 'backoff' | 'running' | 'stopped' | 'fai
 export function runtimeStatus({ module, container, restarts }: ModuleState): RuntimeStatus {
   if (container.isRunning) return 'running';
   if (module.status === 'running' && isRestarted(module, container)) {
-    return restarts >= MOST_TRIES ? 'failed' : 'backoff';
+    return restarts >= MOST_COMMAND_TRIES ? 'failed' : 'backoff';
   }
   return container.exitCode === 0 ? 'stopped' : 'failed';
 }

@@ -3,7 +3,7 @@ import * as z from 'zod';
 import type { JsonValue } from '../../../src/json/json.ts';
 import type { EdgeAgent } from '../agent/agent.ts';
 import type { Containers } from '../agent/containers.ts';
-import type { Method } from './module-connection.ts';
+import type { ModuleMethod } from '../modules/simulated-module.ts';
 
 const RESTART = z.object({ schemaVersion: z.string(), id: z.string().min(1) });
 const LOGS = z.object({
@@ -16,13 +16,16 @@ const LOGS = z.object({
   contentType: z.enum(['text', 'json']).default('text'),
 });
 
-type Answer = Awaited<ReturnType<Method>>;
+type Answer = Awaited<ReturnType<ModuleMethod>>;
 
 /**
  * The direct methods of `$edgeAgent`: `ping`, `RestartModule`, `GetModuleLogs`. Uploads are not simulated and answer 500, as
  * failures do. A wrong payload is 400.
  */
-export function agentMethods(agent: EdgeAgent, containers: Containers): Readonly<Record<string, Method>> {
+export function agentMethods(
+  agent: EdgeAgent,
+  containers: Containers,
+): Readonly<Record<string, ModuleMethod>> {
   return {
     ping: async () => ({ status: 200, payload: null }),
     RestartModule: async (payload) => {

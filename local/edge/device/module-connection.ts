@@ -7,8 +7,9 @@ import {
   type Twin,
 } from 'azure-iot-device';
 import { Mqtt } from 'azure-iot-device-mqtt';
-import type { JsonObject, JsonValue } from '../../../src/json/json.ts';
+import type { JsonObject } from '../../../src/json/json.ts';
 import { withoutVersion } from '../manifest/agent-manifest.ts';
+import type { ModuleMethod } from '../modules/simulated-module.ts';
 import { reportPatch } from '../report-patch.ts';
 
 /** The hub of a device, and the way to it. */
@@ -20,14 +21,11 @@ export interface HubAddress {
   readonly ca: string;
 }
 
-/** A direct method: takes the payload and returns the answer. */
-export type Method = (payload: unknown) => Promise<{ readonly status: number; readonly payload: JsonValue }>;
-
 export interface ModuleConnectionOptions extends HubAddress {
   readonly moduleId: string;
   /** The key of the module; for the modules of the runtime, that of the device. */
   readonly key: string;
-  readonly methods: Readonly<Record<string, Method>>;
+  readonly methods: Readonly<Record<string, ModuleMethod>>;
   /** Called with all desired properties and `$version`, at each connection and after each change. */
   readonly onDesired: (desired: JsonObject) => void;
   readonly onConnected?: () => void;
@@ -215,7 +213,7 @@ export class ModuleConnection {
 }
 
 async function answer(
-  method: Method,
+  method: ModuleMethod,
   request: DeviceMethodRequest,
   response: DeviceMethodResponse,
 ): Promise<void> {

@@ -1,32 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { isObject, type JsonObject, type JsonValue, jsonOrUndefined } from '../../../src/json/json.ts';
-import type { ModuleProgram } from '../agent/containers.ts';
-import type { Method } from '../device/module-connection.ts';
 import type { WantedModule } from '../manifest/agent-manifest.ts';
+import type { ModuleHost, ModuleMethod, SimulatedModule } from './simulated-module.ts';
 import { FIRST_TEMPERATURE, measurement, nextTemperature, timeSpan } from './temperature.ts';
-
-/** What a module gets from its device. */
-export interface ModuleHost {
-  /** Sends a message to an output. The routes of the device decide where it goes. */
-  send(output: string, message: OutputMessage): void;
-  /** Merges a patch into the reported properties. */
-  report(patch: JsonObject): void;
-  log(line: string): void;
-  now(): number;
-}
-
-export interface OutputMessage {
-  readonly body: Buffer;
-  readonly properties: Readonly<Record<string, string>>;
-}
-
-/** A simulated module. Its host calls it for everything that comes from outside. */
-export interface SimulatedModule extends ModuleProgram {
-  readonly methods: Readonly<Record<string, Method>>;
-  /** Takes all desired properties. `isPatch`: they have changed while the module ran. */
-  onDesired(desired: JsonObject, isPatch: boolean): void;
-  onInput(input: string, body: Buffer): void;
-}
 
 const OUTPUT = 'temperatureOutput';
 const USUAL_COUNT = 500;
@@ -48,7 +24,7 @@ export class TemperatureSensor implements SimulatedModule {
   #sent = 0;
   #timer: NodeJS.Timeout | undefined;
 
-  readonly methods: Readonly<Record<string, Method>> = {
+  readonly methods: Readonly<Record<string, ModuleMethod>> = {
     reset: async () => {
       this.#reset();
       return { status: 200, payload: null };
@@ -112,17 +88,4 @@ export class TemperatureSensor implements SimulatedModule {
     });
     this.#temperature = nextTemperature(this.#temperature, Math.random());
   }
-}
-
-/** A module whose program is not simulated: it runs, connects and does nothing. */
-const IDLE: SimulatedModule = {
-  methods: {},
-  onDesired: () => {},
-  onInput: () => {},
-  stop: async () => {},
-};
-
-/** The program of an image. */
-export function simulatedModule(module: WantedModule, host: ModuleHost): SimulatedModule {
-  return /simulated-temperature-sensor/.test(module.image) ? new TemperatureSensor(module, host) : IDLE;
 }

@@ -21,6 +21,8 @@ export interface AppliedConfiguration {
   readonly status: 'Applied' | 'Targeted';
   /** The desired properties that it sets, as paths with dots. */
   readonly paths: readonly string[];
+  /** Whether it is a deployment of IoT Edge. It then has no paths. */
+  readonly isManifest?: true;
 }
 
 /** A line of the journal. `remove` is an address key. */

@@ -1,4 +1,4 @@
-import type { JsonObject } from '../../../src/json/json.ts';
+import { type JsonObject, sameJson } from '../../../src/json/json.ts';
 import type { Entry } from '../hub/device-store.ts';
 import { twinUpdated } from '../hub/events.ts';
 import { entryOf, type LocalHub } from '../hub/hub.ts';
@@ -32,13 +32,34 @@ export function applyConfigurationContent(hub: LocalHub, deviceId: string, body:
   if (!device.identity.capabilities.iotEdge) {
     throw new HubRefusal('ArgumentInvalid', `BadRequest: Device ${deviceId} is not an IoT Edge device.`);
   }
-  const content = readEdgeContent(body);
+  applyEdgeContent(hub, deviceId, readEdgeContent(body), 'all');
+}
+
+/**
+ * Creates the modules that a manifest names, and writes its twins: all of them, or only those that change.
+ *
+ * @throws HubRefusal `ArgumentInvalid`, `DeviceModelMaxPropertiesExceeded`, `TooManyModulesOnDevice`
+ */
+export function applyEdgeContent(
+  hub: LocalHub,
+  deviceId: string,
+  content: EdgeContent,
+  which: 'all' | 'changes',
+): void {
   const created = missingModules(hub, deviceId, content);
   checkContent(hub, deviceId, content);
   checkRoomForModules(hub, deviceId, created.length);
   createEdgeModules(hub, deviceId, created);
   if (content.device !== undefined) write(hub, { deviceId }, content.device);
-  for (const [moduleId, desired] of content.modules) write(hub, { deviceId, moduleId }, desired);
+  for (const [moduleId, desired] of content.modules) {
+    const address = { deviceId, moduleId };
+    if (which === 'all' || isChange(hub, address, desired)) write(hub, address, desired);
+  }
+}
+
+function isChange(hub: LocalHub, address: Address, content: DesiredContent): boolean {
+  const current = entryOf(hub, address).twin.desired.values;
+  return !sameJson(current, withoutNulls(desiredAfter(current, content)));
 }
 
 function missingModules(hub: LocalHub, deviceId: string, content: EdgeContent): readonly string[] {
@@ -74,5 +95,6 @@ function write(hub: LocalHub, address: Address, content: DesiredContent): void {
   if (notice === undefined) return;
   hub.store.put({ ...entry, twin });
   hub.emit(twinUpdated(hub.origin(address, at), twin, { desired: notice }));
+  hub.spend(JSON.stringify(notice.values).length);
   notify(hub, address, notice);
 }

@@ -85,7 +85,8 @@ async function pause(hub: LocalHub, ms: number): Promise<undefined> {
 }
 
 function describe({ status, body }: MethodAnswer): JsonObject {
-  return { status, payload: body === '' ? null : (jsonOrUndefined(body) ?? body) };
+  const json = body === '' ? null : jsonOrUndefined(body);
+  return { status, payload: json === undefined ? body : json };
 }
 
 function secondsOf(

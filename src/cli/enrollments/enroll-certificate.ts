@@ -64,7 +64,7 @@ async function uploadCertificate(cli: Cli, { name, file }: Given<typeof UPLOAD>)
       return 0;
     }
     const uploaded = before ?? (await certificates.upload(name, pem, undefined));
-    const { code } = await certificates.challenge(name, uploaded.etag);
+    const code = await certificates.challenge(name, uploaded.etag);
     tell(
       terminal,
       `${name} is uploaded (SHA-1 ${thumbprint}), not verified yet. Run these commands where the private key is:`,

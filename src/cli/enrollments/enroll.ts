@@ -2,6 +2,7 @@ import type { CommandGroup } from '../shell/command-line.ts';
 import { registerEnrollApply } from './enroll-apply.ts';
 import { registerCertificate } from './enroll-certificate.ts';
 import { registerEnrollCheck } from './enroll-check.ts';
+import { registerEnrollExport } from './enroll-export.ts';
 import { registerEnrollPlan } from './enroll-plan.ts';
 import { registerRotateKey } from './enroll-rotate.ts';
 import { registerEnrollValidate } from './enroll-validate.ts';
@@ -17,6 +18,7 @@ export function registerEnroll(berth: CommandGroup): void {
   registerEnrollApply(enroll);
   registerEnrollCheck(enroll);
   registerRotateKey(enroll);
+  registerEnrollExport(enroll);
   registerEnrollValidate(enroll);
   registerEnrollWebhooks(enroll);
   registerCertificate(enroll);

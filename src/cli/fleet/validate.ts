@@ -11,7 +11,7 @@ import type { CommandGroup } from '../shell/command-line.ts';
 import { chosenFleetFile, readModelsOf, readTextFile } from '../shell/files.ts';
 import { FLEET_FILE, type Given, JSON_OUTPUT, text, toggle, wholeNumber } from '../shell/inputs.ts';
 import { indented } from '../shell/json-mode.ts';
-import { plural, say, sayJson, shortRevision } from '../shell/terminal.ts';
+import { plural, say, sayJson, shortRevision, type Terminal } from '../shell/terminal.ts';
 
 /** Partitions of the local stack. `TWIN_EVENTS_PARTITIONS` is the number of a deployment. */
 const PARTITIONS = 4;
@@ -49,10 +49,30 @@ export function registerValidate(berth: CommandGroup): void {
 
 async function validate(
   { terminal, env }: Cli,
-  { file: argument, fleet: option, registrations, partitions, dps = 1, strict, json }: Given<typeof INPUTS>,
+  { file: argument, fleet: option, strict, json, ...options }: Given<typeof INPUTS>,
 ): Promise<number> {
   if (argument !== undefined && option !== undefined) throw invalid('Give the file or --fleet, not both.');
-  const file = chosenFleetFile(argument ?? option, env);
+  const checked = checkFleetFile(chosenFleetFile(argument ?? option, env), env, options);
+  if (json) sayJson(terminal, jsonOf(checked));
+  else sayChecked(terminal, checked);
+  const isFine = checked.problems.length === 0 && (!strict || checked.warnings.length === 0);
+  return isFine ? 0 : 1;
+}
+
+/** What is wrong with a fleet file, and what may be. */
+export interface CheckedFleet {
+  readonly file: string;
+  readonly parsed: ParsedFleet;
+  readonly problems: readonly ErrorDetail[];
+  readonly warnings: readonly ErrorDetail[];
+}
+
+/** Checks a fleet file as `berth validate` does. */
+export function checkFleetFile(
+  file: string,
+  env: Cli['env'],
+  { registrations, partitions, dps = 1 }: Partial<Given<typeof INPUTS>>,
+): CheckedFleet {
   const expectations = {
     registrationsPerMinute: registrations ?? REGISTRATIONS,
     partitions:
@@ -66,25 +86,29 @@ async function validate(
   const warnings = parsed.ok
     ? [...parsed.warnings, ...adviceOn(parsed.fleet, expectations), ...deploymentWarnings(text, dps)]
     : [];
+  return { file, parsed, problems, warnings };
+}
+
+/** The result as JSON. */
+export function jsonOf({ parsed, problems, warnings }: CheckedFleet): object {
   const isValid = problems.length === 0;
-  const isFine = isValid && (!strict || warnings.length === 0);
-  if (json) {
-    sayJson(terminal, {
-      valid: isValid,
-      ...(isValid && parsed.ok ? { revision: parsed.fleet.revision } : {}),
-      ...(!isValid && parsed.ok ? { code: NOT_DEPLOYABLE } : {}),
-      problems,
-      warnings,
-    });
-    return isFine ? 0 : 1;
-  }
+  return {
+    valid: isValid,
+    ...(isValid && parsed.ok ? { revision: parsed.fleet.revision } : {}),
+    ...(!isValid && parsed.ok ? { code: NOT_DEPLOYABLE } : {}),
+    problems,
+    warnings,
+  };
+}
+
+/** Writes the result as text. */
+export function sayChecked(terminal: Terminal, { file, parsed, problems, warnings }: CheckedFleet): void {
   for (const problem of problems) say(terminal, `problem  ${indented(line(problem), 9)}`);
   for (const warning of warnings) say(terminal, `warning  ${indented(line(warning), 9)}`);
   say(
     terminal,
     `${statusOf(file, parsed, problems.length)}${warnings.length === 0 ? '' : `; ${plural(warnings.length, 'warning')}`}.`,
   );
-  return isFine ? 0 : 1;
 }
 
 function statusOf(file: string, parsed: ParsedFleet, problems: number): string {

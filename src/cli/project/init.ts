@@ -3,11 +3,15 @@ import { join, relative, resolve } from 'node:path';
 import * as z from 'zod';
 import { BerthError, type ErrorDetail } from '../../errors.ts';
 import { isObject, type JsonObject } from '../../json/json.ts';
+import { checkFleetFile, jsonOf, sayChecked } from '../fleet/validate.ts';
+import { invalid } from '../shell/arguments.ts';
 import type { Cli } from '../shell/cli.ts';
 import type { CommandGroup } from '../shell/command-line.ts';
 import { parseJsonFile, readTextFile } from '../shell/files.ts';
-import { type Given, JSON_OUTPUT, textOr } from '../shell/inputs.ts';
-import { say, sayJson } from '../shell/terminal.ts';
+import { type Given, JSON_OUTPUT, text, textOr, toggle } from '../shell/inputs.ts';
+import { printable } from '../shell/printable.ts';
+import { plural, say, sayJson } from '../shell/terminal.ts';
+import { projectFromAzure, projectPathsFromAzure } from './from-azure.ts';
 import { obstaclesIn, overwrite, textIn, writeNewFiles } from './project-folder.ts';
 import { mergeManifest } from './project-manifest.ts';
 
@@ -15,6 +19,10 @@ const MANIFEST = 'package.json';
 
 const INPUTS = {
   '[folder]': textOr('.', 'the folder of the project'),
+  '--from-azure': toggle(
+    'fill the files with what a DPS and its hubs in Azure have; needs AZURE_SUBSCRIPTION_ID',
+  ),
+  '--dps <name>': text('with --from-azure: the DPS, if the subscription has several'),
   ...JSON_OUTPUT,
 };
 
@@ -25,33 +33,57 @@ const INPUTS = {
 export function registerInit(berth: CommandGroup): void {
   berth.command({
     name: 'init',
-    description: 'make a new project with a sample fleet in a folder; it overwrites no file',
+    description:
+      'make a new project in a folder, with a sample fleet or the one in Azure; it overwrites no file',
     inputs: INPUTS,
-    example: 'berth init',
+    example: 'berth init\nberth init --from-azure --dps contoso-dps',
     run: init,
   });
 }
 
 async function init(
-  { terminal, projectFile = join(__dirname, 'project.json') }: Cli,
-  { folder, json }: Given<typeof INPUTS>,
+  { terminal, env, projectFile = join(__dirname, 'project.json') }: Cli,
+  { folder, fromAzure, dps, json }: Given<typeof INPUTS>,
 ): Promise<number> {
-  const { [MANIFEST]: manifest = '{}', ...files } = readProjectFiles(projectFile);
+  if (dps !== undefined && !fromAzure) throw invalid('--dps is only for --from-azure.');
+  const { [MANIFEST]: manifest = '{}', ...sample } = readProjectFiles(projectFile);
   const root = resolve(folder);
   const merged = manifestIn(root, manifest);
-  const obstacles = [...obstaclesIn(root, Object.keys(files)), ...(merged.ok ? [] : merged.conflicts)];
+  const paths = fromAzure ? projectPathsFromAzure(sample) : Object.keys(sample);
+  const obstacles = [...obstaclesIn(root, paths), ...(merged.ok ? [] : merged.conflicts)];
   if (obstacles.length > 0) throw notEmpty(root, obstacles);
   if (!merged.ok) return 1;
+  const found = fromAzure ? await projectFromAzure(env, sample, dps) : undefined;
+  const files = found?.files ?? sample;
   writeNewFiles(root, files);
   overwrite(join(root, MANIFEST), merged.text);
   const written = [...Object.keys(files), MANIFEST];
   const next = nextSteps(root, objectIn(manifest, projectFile));
+  const checked = found === undefined ? undefined : checkFleetFile(join(root, 'fleet.json'), {}, {});
   if (json) {
-    sayJson(terminal, { folder: root, written, next: next.map(({ command }) => command) });
+    sayJson(terminal, {
+      folder: root,
+      written,
+      next: next.map(({ command }) => command),
+      ...(found !== undefined && { notes: found.notes }),
+      ...(checked !== undefined && { fleet: jsonOf(checked) }),
+    });
     return 0;
   }
-  say(terminal, `A new project with a sample fleet is in ${root}:`);
+  say(
+    terminal,
+    found === undefined
+      ? `A new project with a sample fleet is in ${root}:`
+      : `A new project with ${plural(found.hubs, 'hub')} and ${plural(found.enrollments, 'enrollment')} of the DPS ${found.dps} is in ${root}:`,
+  );
   for (const file of written) say(terminal, `  ${file}`);
+  if (found !== undefined && found.notes.length > 0) say(terminal, '\nAdd by hand:');
+  for (const { path, message } of found?.notes ?? [])
+    say(terminal, `  ${printable(path)} ${printable(message)}`);
+  if (checked !== undefined) {
+    say(terminal, '\nberth validate says:');
+    sayChecked(terminal, checked);
+  }
   say(terminal, '\nNext steps:');
   const width = Math.max(...next.map(({ command }) => command.length));
   for (const { command, why } of next) say(terminal, `  ${command.padEnd(width)}  ${why}`);

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { BerthError, type ErrorDetail } from '../../errors.ts';
 import { type ModelFile, parseFleetWithModels } from '../../fleet/file/models.ts';
 import type { ParsedFleet } from '../../fleet/file/parse.ts';
@@ -31,6 +31,23 @@ export function unreadable(file: string, error: unknown): BerthError {
 /** The error for a file that cannot be written. */
 export function unwritable(file: string, error: unknown): BerthError {
   return new BerthError('BERTH_FILE_UNREADABLE', `${file} cannot be written (${codeOf(error)}).`);
+}
+
+/**
+ * Writes a new file. An existing file is never changed.
+ *
+ * @throws BerthError `BERTH_FILE_UNREADABLE` with the file that exists or cannot be written
+ */
+export function writeNewFile(file: string, text: string): void {
+  try {
+    writeFileSync(file, text, { flag: 'wx' });
+  } catch (error) {
+    if (codeOf(error) !== 'EEXIST') throw unwritable(file, error);
+    throw new BerthError(
+      'BERTH_FILE_UNREADABLE',
+      `${file} exists, and is not overwritten: choose another name.`,
+    );
+  }
 }
 
 /** The error code of the file system, such as `ENOENT`. */

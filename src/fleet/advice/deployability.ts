@@ -26,7 +26,8 @@ export function deploymentProblems({ file: { hubs } }: Fleet, dps: number): read
       ...hostProblems(hub, ['hubs', index, 'host']),
       ...sizeProblems(hub, ['hubs', index, 'units']),
       ...stampProblems(hub, ['hubs', index, 'stamp']),
-      ...labelProblems(hub.labels, ['hubs', index, 'labels']),
+      // Only hubs that the templates create get their labels as tags.
+      ...(hub.azure === undefined ? labelProblems(hub.labels, ['hubs', index, 'labels']) : []),
     ]),
     ...cloudProblems(hubs),
     ...freeHubProblems(hubs),
@@ -111,16 +112,24 @@ function sizeProblems({ tier, units }: HubFile, path: Path): readonly ErrorDetai
   ];
 }
 
+/** Hubs without `azure` are in the subscription of the deployment, which the file does not name. */
 function freeHubProblems(hubs: readonly HubFile[]): readonly ErrorDetail[] {
-  const free = hubs.flatMap(({ tier }, index) => (tier === 'F1' ? [index] : []));
-  return free
-    .slice(FREE_HUBS_OF_A_SUBSCRIPTION)
-    .map((index) =>
-      detail(
-        ['hubs', index, 'tier'],
-        `is F1 as that of hubs[${free[0]}] is, and a subscription has one free hub: write S1`,
+  const free = new Map<string, readonly number[]>();
+  for (const [index, { tier, azure }] of hubs.entries()) {
+    if (tier !== 'F1') continue;
+    const subscription = azure?.subscription.toLowerCase() ?? '';
+    free.set(subscription, [...(free.get(subscription) ?? []), index]);
+  }
+  return [...free.values()].flatMap((indexes) =>
+    indexes
+      .slice(FREE_HUBS_OF_A_SUBSCRIPTION)
+      .map((index) =>
+        detail(
+          ['hubs', index, 'tier'],
+          `is F1 as that of hubs[${indexes[0]}] is, and a subscription has one free hub: ${hubs[index]?.azure === undefined ? 'write S1' : 'correct the tier or hubs[].azure'}`,
+        ),
       ),
-    );
+  );
 }
 
 /** Stamps name resources, and `allocator` is the stamp of apps that only allocate. */

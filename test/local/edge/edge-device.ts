@@ -1,4 +1,4 @@
-import { EdgeRuntime } from '../../../local/edge/device/edge-runtime.ts';
+import { SimulatedEdge } from '../../../local/edge/device/simulated-edge.ts';
 import { type EdgeFaults, NO_EDGE_FAULTS } from '../../../local/edge/faults.ts';
 import type { EdgePace } from '../../../local/edge/pace.ts';
 import { type LocalHubs, startLocalHubs, testKey, WEU } from '../iot-hub/local-hubs.ts';
@@ -45,7 +45,7 @@ export async function startEdgeDevice(pace: Partial<EdgePace> = {}): Promise<Edg
   await registry.create({ deviceId: 'gateway', capabilities: { iotEdge: true }, authentication });
   let faults: Partial<EdgeFaults> = {};
   const ending = new AbortController();
-  const runtime = new EdgeRuntime({
+  const runtime = new SimulatedEdge({
     hub: WEU,
     deviceId: 'gateway',
     key: DEVICE_KEY,

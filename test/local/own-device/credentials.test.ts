@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { type OwnCertificates, openAuthority, openOwnCertificates } from '../../../local/ca/index.ts';
+import { registerWithTpm } from '../../../local/devices/tpm-device.ts';
 import { deriveDeviceKey } from '../../../local/dps/index.ts';
 import { berthTerms, localEnrollments, PLAIN_TERMS } from '../../../local/enrollments.ts';
 import {
@@ -10,6 +11,7 @@ import {
   type OwnDevice,
   type OwnDeviceRequest,
 } from '../../../local/own-device/credentials.ts';
+import { readTpmKeys, tpmOfDevice } from '../../../local/own-device/tpm-file.ts';
 import { temporaryFolder } from '../../support/temporary-folder.ts';
 import { type LocalDps, startLocalDps } from '../dps/local-dps.ts';
 
@@ -32,7 +34,14 @@ beforeAll(async () => {
       attestation: { type: 'symmetricKey', primaryKey: USER_KEY, secondaryKey: USER_KEY },
     },
   ]);
-  context = { dps: local.dps, idScope: ID_SCOPE, certificates, terms: PLAIN_TERMS, prefix: 'devices' };
+  context = {
+    dps: local.dps,
+    idScope: ID_SCOPE,
+    certificates,
+    tpmOf: (id) => tpmOfDevice(join(directory, '..', 'tpm'), id),
+    terms: PLAIN_TERMS,
+    prefix: 'devices',
+  };
 });
 afterAll(() => local.close());
 
@@ -120,7 +129,31 @@ describe('a device of the user', () => {
     expect(isEdge(await registers(own))).toBe(true);
   });
 
+  test('gets a TPM, which stays the same, and registers with it', async () => {
+    const own = await give('vault-1', { proof: 'tpm' });
+    const again = await give('vault-1', { proof: 'tpm' });
+
+    const keys = readTpmKeys(own.tpm ?? '');
+    const { authority, ports } = local;
+    const registered = await registerWithTpm({
+      registrationId: 'vault-1',
+      keys: keys ?? { endorsement: '', storageRoot: '' },
+      payload: {},
+      idScope: ID_SCOPE,
+      ca: authority.root,
+      httpsPort: ports.https,
+    });
+    expect(own).toMatchObject({ key: null, enrollment: { kind: 'individual', isNew: true } });
+    expect(again).toMatchObject({ tpm: own.tpm, enrollment: { isNew: false } });
+    expect(registered.deviceId).toBe('vault-1');
+  });
+
   test.each([
+    [
+      'a TPM in a group',
+      { group: 'line-1', proof: 'tpm' },
+      /needs an individual enrollment: leave out --group/,
+    ],
     [
       'a certificate for a group with keys',
       { group: 'line-1', proof: 'x509' },

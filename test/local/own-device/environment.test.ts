@@ -18,12 +18,14 @@ const KEYED: OwnDevice = {
   enrollment: { kind: 'group', id: 'devices', isNew: true },
   key: 'a2V5',
   certificate: null,
+  tpm: null,
 };
+const EVENTS = 'Endpoint=sb://localhost;EntityPath=iothub-ehub-contoso-weu;';
 const LAMP = { hub: 'contoso-weu.azure-devices.net', deviceId: 'lamp' };
 
 describe('the environment of a device', () => {
   test('names the hub, the key, DPS, and the files with the certificates', () => {
-    expect(deviceEnvironment(LAMP, KEYED, STACK)).toEqual({
+    expect(deviceEnvironment(LAMP, KEYED, STACK, EVENTS)).toEqual({
       NODE_EXTRA_CA_CERTS: '/state/ca/root.pem',
       SSL_CERT_FILE: '/state/ca/bundle.pem',
       REQUESTS_CA_BUNDLE: '/state/ca/bundle.pem',
@@ -32,6 +34,7 @@ describe('the environment of a device', () => {
       IOTHUB_DEVICE_ID: 'lamp',
       IOTHUB_DEVICE_CONNECTION_STRING:
         'HostName=contoso-weu.azure-devices.net;DeviceId=lamp;SharedAccessKey=a2V5;GatewayHostName=localhost',
+      EVENT_HUB_CONNECTION_STRING: EVENTS,
       PROVISIONING_HOST: 'localhost',
       PROVISIONING_IDSCOPE: '0ne00000001',
       PROVISIONING_REGISTRATION_ID: 'lamp',
@@ -41,7 +44,7 @@ describe('the environment of a device', () => {
 
   test('names the files of a certificate in place of a key, and a port that is not the usual one', () => {
     const own = { ...KEYED, key: null, certificate: { certificate: '/c.pem', key: '/c.key' } };
-    const environment = deviceEnvironment(LAMP, own, { ...STACK, ports: { https: 1, mqtt: 2 } });
+    const environment = deviceEnvironment(LAMP, own, { ...STACK, ports: { https: 1, mqtt: 2 } }, EVENTS);
 
     expect(environment).toMatchObject({
       IOTHUB_DEVICE_CONNECTION_STRING:

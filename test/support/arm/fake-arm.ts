@@ -23,6 +23,8 @@ export interface FakeArm {
   put(resource: JsonObject): void;
   /** What a version of the API shows of a resource. Default: everything. */
   shown: (resource: JsonObject, apiVersion: string) => JsonObject;
+  /** Enrollments that the service API of DPS answers. */
+  enrollments: { readonly groups?: JsonValue | undefined; readonly individuals?: JsonValue };
   /** The answer of "Providers - Get", with the API versions. */
   provider: JsonObject & { resourceTypes?: JsonValue };
   close(): void;
@@ -41,6 +43,7 @@ export async function startFakeArm(...names: readonly string[]): Promise<FakeArm
     beforePut: () => {},
     shown: (resource) => resource,
     provider: answered('provider'),
+    enrollments: {},
     resource: (id) => resources.get(id.toLowerCase()),
     put: (resource) => void resources.set(String(resource.id).toLowerCase(), resource),
     close() {
@@ -62,12 +65,18 @@ export async function startFakeArm(...names: readonly string[]): Promise<FakeArm
     fake.requests.push(`${request.method} ${path}${decodeURIComponent(url.search)}`);
     let text = '';
     for await (const chunk of request) text += chunk;
+    const list = /^\/(enrollmentGroups|enrollments)\/query$/i.exec(path)?.[1]?.toLowerCase();
+    if (list !== undefined) {
+      const { groups = [], individuals = [] } = fake.enrollments;
+      return { status: 200, body: list === 'enrollments' ? individuals : groups };
+    }
+    if (path === '/subscriptions') return { status: 200, body: answered('subscriptions') };
     if (request.headers.authorization !== TOKEN) return failure(401, 'AuthenticationFailed', 'No token.');
     if (/\/providers\/Microsoft\.Devices$/i.test(path)) return { status: 200, body: fake.provider };
     if (/\/Microsoft\.Resources\/deployments$/i.test(path))
       return { status: 200, body: answered('deployments') };
     if (path.includes('/roleAssignments')) return role(request, path, url, text);
-    if (request.method === 'GET' && isList(path)) return list(path, version);
+    if (request.method === 'GET' && isList(path)) return listOf(path, version);
     const id = path.replace(/\/listkeys$/i, '');
     const found = fake.resource(id);
     if (found === undefined) return failure(404, 'ResourceNotFound', `The Resource '${id}' was not found.`);
@@ -79,7 +88,7 @@ export async function startFakeArm(...names: readonly string[]): Promise<FakeArm
     return write(request, fake.resource(id) ?? found, body, version);
   }
 
-  function list(path: string, version: string): Answer {
+  function listOf(path: string, version: string): Answer {
     const [, scope = '', type = ''] = /^(.*)\/providers\/Microsoft\.Devices\/(\w+)$/i.exec(path) ?? [];
     const value = [...resources.values()]
       .filter(({ id }) => String(id).toLowerCase().startsWith(`${scope.toLowerCase()}/`))
@@ -105,7 +114,7 @@ export async function startFakeArm(...names: readonly string[]): Promise<FakeArm
     if (ifMatch !== undefined && ifMatch !== found.etag) {
       return failure(412, 'PreconditionFailed', 'The ETag does not match.');
     }
-    if (needsRole(body) && !maySend(body)) {
+    if (needsRole(body) && !maySend(found)) {
       return failure(400, '400027', 'The endpoint could not be reached: the identity is not authorized.');
     }
     writes += 1;
@@ -120,8 +129,8 @@ export async function startFakeArm(...names: readonly string[]): Promise<FakeArm
     return { status: 200, body: hidden(stored) };
   }
 
-  function maySend(body: JsonObject): boolean {
-    const principal = ownMember(body.identity, 'principalId') ?? PRINCIPAL;
+  function maySend({ identity }: JsonObject): boolean {
+    const principal = ownMember(identity, 'principalId') ?? PRINCIPAL;
     const given = [...(answered('role-assignments').value as readonly JsonObject[]), ...roles];
     if (!given.some(({ properties }) => ownMember(properties, 'principalId') === principal)) return false;
     fake.roleDelay -= 1;
@@ -134,7 +143,7 @@ export async function startFakeArm(...names: readonly string[]): Promise<FakeArm
 
 interface Answer {
   readonly status: number;
-  readonly body: JsonObject;
+  readonly body: JsonValue;
 }
 
 function failure(status: number, code: string, message: string): Answer {
@@ -176,11 +185,14 @@ function computed(resource: JsonObject, found: JsonObject): JsonObject {
   const links = ownMember(properties, 'iotHubs');
   const hasSystem = /SystemAssigned/.test(String(ownMember(identity, 'type') ?? ''));
   return {
+    ...(found.systemData !== undefined && { systemData: found.systemData }),
+    type: found.type ?? '',
     ...resource,
     sku: { ...(isObject(sku) ? sku : {}), tier: ownMember(sku, 'name') === 'F1' ? 'Free' : 'Standard' },
     ...(isObject(identity) && {
       identity: {
         ...identity,
+        ...withPrincipals(identity, found.identity),
         ...(hasSystem && {
           principalId: ownMember(found.identity, 'principalId') ?? PRINCIPAL,
           tenantId: ownMember(found.identity, 'tenantId') ?? '11111111-2222-3333-4444-555555555555',
@@ -188,9 +200,50 @@ function computed(resource: JsonObject, found: JsonObject): JsonObject {
       },
     }),
     properties: {
-      ...(isObject(properties) ? properties : {}),
+      ...withComputed(isObject(properties) ? properties : {}, found.properties),
       ...(Array.isArray(links) && { iotHubs: links.filter(isObject).map(named) }),
     },
+  };
+}
+
+/** The identities with the ids of their principals, of those that were there. */
+function withPrincipals(identity: JsonObject, found: JsonValue | undefined): JsonObject {
+  const ids = identity.userAssignedIdentities;
+  if (!isObject(ids)) return {};
+  const known = ownMember(found, 'userAssignedIdentities');
+  return {
+    userAssignedIdentities: Object.fromEntries(
+      Object.entries(ids).map(([id, value]) => [id, ownMember(known, id) ?? value]),
+    ),
+  };
+}
+
+/** Members that Azure computes, which a client does not send. */
+const COMPUTED = [
+  'hostName',
+  'deviceHostName',
+  'serviceHostName',
+  'iotHubDetails',
+  'locations',
+  'state',
+  'provisioningState',
+  'idScope',
+  'deviceProvisioningHostName',
+  'serviceOperationsHostName',
+];
+
+function withComputed(properties: JsonObject, found: JsonValue | undefined): JsonObject {
+  const kept = COMPUTED.flatMap((name) => {
+    const value = ownMember(found, name);
+    return value === undefined ? [] : [[name, value] as const];
+  });
+  const events = ownMember(ownMember(properties, 'eventHubEndpoints'), 'events');
+  const present = ownMember(ownMember(found, 'eventHubEndpoints'), 'events');
+  return {
+    ...properties,
+    ...Object.fromEntries(kept),
+    ...(isObject(events) &&
+      isObject(present) && { eventHubEndpoints: { events: { ...present, ...events } } }),
   };
 }
 

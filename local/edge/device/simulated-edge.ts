@@ -3,7 +3,7 @@ import { EdgeAgent } from '../agent/agent.ts';
 import { Containers, type ModuleProgram } from '../agent/containers.ts';
 import { type EdgeFaults, NO_EDGE_FAULTS } from '../faults.ts';
 import type { WantedModule } from '../manifest/agent-manifest.ts';
-import { simulatedModule } from '../modules/temperature-sensor.ts';
+import { simulatedModule } from '../modules/image-program.ts';
 import { type EdgePace, REAL_PACE } from '../pace.ts';
 import type { RoutedMessage } from '../routes/message.ts';
 import { agentMethods } from './agent-methods.ts';
@@ -11,7 +11,7 @@ import { EdgeHub } from './edge-hub.ts';
 import { type HubAddress, ModuleConnection } from './module-connection.ts';
 import { type DeviceModuleIdentities, moduleIdentities } from './module-identities.ts';
 
-export interface EdgeRuntimeOptions extends HubAddress {
+export interface SimulatedEdgeOptions extends HubAddress {
   /** Base64 key of the device. */
   readonly key: string;
   readonly httpsPort: number;
@@ -35,8 +35,8 @@ interface RunningModule extends ModuleProgram {
  * The simulated runtime of an Edge device: the agent, the hub of the device, its containers and modules. All of them connect to
  * the hub in the cloud with Microsoft's SDK. Modules run in this process.
  */
-export class EdgeRuntime {
-  readonly #options: EdgeRuntimeOptions;
+export class SimulatedEdge {
+  readonly #options: SimulatedEdgeOptions;
   readonly #now: () => number;
   readonly #identities: DeviceModuleIdentities;
   readonly #containers: Containers;
@@ -47,7 +47,7 @@ export class EdgeRuntime {
   #faults: EdgeFaults = NO_EDGE_FAULTS;
   #isKilled = false;
 
-  constructor(options: EdgeRuntimeOptions) {
+  constructor(options: SimulatedEdgeOptions) {
     this.#options = options;
     const { pace = REAL_PACE, now = Date.now } = options;
     this.#now = now;
