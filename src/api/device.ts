@@ -1,4 +1,6 @@
 import * as z from 'zod';
+import { EDGE_STATUSES } from '../edge/edge-status.ts';
+import { EDGE_MODULE_STATUSES } from '../edge/reported-modules.ts';
 import { receiptSchema } from './receipt.ts';
 import {
   type Answer,
@@ -55,6 +57,39 @@ const rollout = z.strictObject({
   until: time.nullable().meta({ description: 'When it reaches the twin; null: not known.' }),
 });
 
+/** An IoT Edge device, by the reports of its `$edgeAgent`. */
+const edgeDevice = z.strictObject({
+  status: z.enum(EDGE_STATUSES).meta({
+    description: 'running: the device has what is wanted. applied: it has not taken the manifest yet.',
+  }),
+  isInSync: z
+    .boolean()
+    .meta({ description: 'The four conditions hold: version, code, status and image of each module.' }),
+  why: z.string(),
+  deployments: z
+    .array(z.string())
+    .meta({ description: 'The deployments that match the device, in their order.' }),
+  modules: z.array(
+    z.strictObject({
+      name: z.string(),
+      status: z.enum(EDGE_MODULE_STATUSES),
+      why: z.string(),
+      wantedImage: z.string(),
+      image: z.string().nullable(),
+      restartCount: nonNegative,
+      exitCode: z.number().nullable(),
+    }),
+  ),
+  leftovers: z
+    .array(z.string())
+    .meta({ description: 'Modules that the device still has and should not have.' }),
+  problems: z.array(z.strictObject({ code: z.string(), path: z.string(), message: z.string() })),
+  applied: z
+    .strictObject({ at: time.nullable(), why: z.string(), revision: z.string() })
+    .nullable()
+    .meta({ description: 'The last manifest that Berth applied; null: none.' }),
+});
+
 /** The twin of a device or of one of its modules, as Berth has it. */
 const twin = z.strictObject({
   hub: host,
@@ -80,6 +115,9 @@ const twin = z.strictObject({
   tags: jsonObject,
   rollouts: z.array(rollout),
   paths: z.array(property),
+  edge: edgeDevice
+    .optional()
+    .meta({ description: 'Only for $edgeAgent, if the fleet file has deployments.' }),
 });
 
 /** One device: where it is and why, how its twins stand and why, and the last decisions about it. */

@@ -1,5 +1,4 @@
-import type { Policy } from '../fleet/fleet.ts';
-import type { Rollout } from '../fleet/rollout.ts';
+import type { Rollout, RolloutContent } from '../fleet/rollout.ts';
 import { leastTime } from '../fleet/rollout.ts';
 import type { HostName } from '../iot-hub/host-name.ts';
 import { ownEntry } from '../json/json.ts';
@@ -15,7 +14,7 @@ import { sumOfCounts } from './stage-counts.ts';
 /** What is known of the twins of a rollout. */
 export interface RolloutFacts {
   /** The devices of one stage. */
-  countsOf(policy: Policy, stage: string): StageCounts;
+  countsOf(policy: RolloutContent, stage: string): StageCounts;
   /**
    * When the oldest of these counts was made, if every twin was planned with the present row before. Undefined: the counts
    * are not complete.
@@ -41,7 +40,7 @@ export interface Advanced {
 /** The control row after the rollouts of these policies have advanced by what is known of the twins. */
 export function advanceRollouts(
   control: Control,
-  policies: readonly Policy[],
+  policies: readonly RolloutContent[],
   facts: RolloutFacts,
   now: EpochMs,
 ): Advanced {
@@ -59,7 +58,12 @@ interface AdvancedOne {
   readonly change?: RolloutChange;
 }
 
-function advanceOne(control: Control, policy: Policy, facts: RolloutFacts, now: EpochMs): AdvancedOne {
+function advanceOne(
+  control: Control,
+  policy: RolloutContent,
+  facts: RolloutFacts,
+  now: EpochMs,
+): AdvancedOne {
   const { rollout, hash: content, name } = policy;
   const state = ownEntry(control.rollouts, content) ?? NOT_BEGUN;
   if (rollout === undefined || !Object.hasOwn(control.seen, content)) return { control };
@@ -83,7 +87,7 @@ function advanceOne(control: Control, policy: Policy, facts: RolloutFacts, now: 
 /** The first stage begins after its approval. */
 function begin(
   control: Control,
-  policy: Policy,
+  policy: RolloutContent,
   state: RolloutState,
   stage: string,
   now: EpochMs,
@@ -99,7 +103,7 @@ function begin(
 /** A rollout with `over` is complete after this time. */
 function advanceShort(
   control: Control,
-  policy: Policy,
+  policy: RolloutContent,
   { stages: [stage] }: Rollout,
   { since }: Extract<PresentStage, { kind: 'running' }>,
   { hosts }: RolloutFacts,
@@ -112,7 +116,7 @@ function advanceShort(
 }
 
 interface Running {
-  readonly policy: Policy;
+  readonly policy: RolloutContent;
   readonly rollout: Rollout;
   readonly state: RolloutState;
   readonly present: Extract<PresentStage, { kind: 'running' }>;
@@ -177,7 +181,7 @@ function advanceStage(control: Control, running: Running): AdvancedOne {
  */
 export function presentGate(
   control: Control,
-  policy: Policy,
+  policy: RolloutContent,
   rollout: Rollout,
   countsOf: (stage: string) => StageCounts,
   now: EpochMs,
@@ -205,7 +209,12 @@ export function presentGate(
 }
 
 /** A rollback in stages needs no gate: each stage begins after the least time of the one before. */
-function advanceRollback(control: Control, policy: Policy, { stages }: Rollout, now: EpochMs): Control {
+function advanceRollback(
+  control: Control,
+  policy: RolloutContent,
+  { stages }: Rollout,
+  now: EpochMs,
+): Control {
   const state = ownEntry(control.rollouts, policy.hash);
   const end = state?.end;
   if (state === undefined || end?.stage === undefined) return control;
@@ -230,7 +239,7 @@ function isApproved({ approvals }: RolloutState, stage: string): boolean {
 
 function waiting(
   control: Control,
-  policy: Policy,
+  policy: RolloutContent,
   state: RolloutState,
   { stage, why }: NonNullable<RolloutState['waitsFor']>,
 ): AdvancedOne {
@@ -242,6 +251,6 @@ function waiting(
 }
 
 /** For a change that no twin sees. */
-function withoutResync(control: Control, { hash: content }: Policy, state: RolloutState): Control {
+function withoutResync(control: Control, { hash: content }: RolloutContent, state: RolloutState): Control {
   return { ...control, rollouts: { ...control.rollouts, [content]: state } };
 }

@@ -1,4 +1,4 @@
-import type { Policy } from '../fleet/fleet.ts';
+import type { RolloutContent } from '../fleet/rollout.ts';
 import { ownEntry } from '../json/json.ts';
 import { DAY_MS } from '../time/day.ts';
 import type { EpochMs } from '../time/epoch-ms.ts';
@@ -31,8 +31,9 @@ export function withPackage(
   return { ...began, newestBuild: build, modules, changedAt: now };
 }
 
-/** What the control row keeps of a policy. */
-export type PackagedPolicy = Pick<Policy, 'name' | 'hash' | 'module'> & Partial<Pick<Policy, 'rollout'>>;
+/** What the control row keeps of a policy or a deployment. */
+export type PackagedPolicy = Pick<RolloutContent, 'name' | 'hash' | 'module'> &
+  Partial<Pick<RolloutContent, 'rollout'>>;
 
 /** The contents that are in the fleet file now, and the progress of their rollouts. */
 function withContents(

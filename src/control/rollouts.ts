@@ -1,5 +1,5 @@
 import type { Policy } from '../fleet/fleet.ts';
-import type { Rollout } from '../fleet/rollout.ts';
+import type { Rollout, RolloutContent } from '../fleet/rollout.ts';
 import { ownEntry } from '../json/json.ts';
 import { type ContentChoice, type Hold, REACHED, type RolloutDevice } from '../rollout/content-choice.ts';
 import { reachedAfterMs, rolloutPlace, stageIndexOf } from '../rollout/stages.ts';
@@ -24,13 +24,13 @@ export function holdOf(control: Control, { name }: Pick<Policy, 'name'>): Hold |
  *
  * @param previous the earlier contents that rollouts need, by hash
  */
-export function contentOf(
+export function contentOf<Content extends RolloutContent>(
   control: Control,
-  policy: Policy,
-  device: RolloutDevice,
-  previous: ReadonlyMap<string, Policy>,
+  policy: Content,
+  device: RolloutDevice<Content>,
+  previous: ReadonlyMap<string, Content>,
   now: EpochMs,
-): ContentChoice {
+): ContentChoice<Content> {
   const asked = { control, device, previous, now };
   return contentIn(asked, policy, MOST_CONTENTS);
 }
@@ -38,14 +38,18 @@ export function contentOf(
 /** How many contents of a policy may be in a rollout one after the other. */
 const MOST_CONTENTS = 8;
 
-interface Asked {
+interface Asked<Content extends RolloutContent> {
   readonly control: Control;
-  readonly device: RolloutDevice;
-  readonly previous: ReadonlyMap<string, Policy>;
+  readonly device: RolloutDevice<Content>;
+  readonly previous: ReadonlyMap<string, Content>;
   readonly now: EpochMs;
 }
 
-function contentIn(asked: Asked, policy: Policy, contentsLeft: number): ContentChoice {
+function contentIn<Content extends RolloutContent>(
+  asked: Asked<Content>,
+  policy: Content,
+  contentsLeft: number,
+): ContentChoice<Content> {
   const { control, device, now } = asked;
   const { rollout, hash: content } = policy;
   const state = ownEntry(control.rollouts, content);
@@ -70,7 +74,7 @@ function contentIn(asked: Asked, policy: Policy, contentsLeft: number): ContentC
 }
 
 interface Placed {
-  readonly policy: Policy;
+  readonly policy: RolloutContent;
   readonly rollout: Rollout;
   readonly present: PresentStage;
   readonly place: number;
@@ -78,7 +82,10 @@ interface Placed {
 }
 
 /** Why the rollout has not reached a device. Undefined: it has. */
-function holdInStage(asked: Asked, { policy, rollout, present, place, index }: Placed): Hold | undefined {
+function holdInStage<Content extends RolloutContent>(
+  asked: Asked<Content>,
+  { policy, rollout, present, place, index }: Placed,
+): Hold | undefined {
   const { control, device, now } = asked;
   const state = ownEntry(control.rollouts, policy.hash);
   const own = rollout.stages[index];
@@ -115,15 +122,18 @@ function isImmediate({ stages, window, isShort }: Rollout): boolean {
   return isShort && stages[0].overMs === 0 && window === undefined;
 }
 
-interface Unreached {
-  readonly policy: Policy;
+interface Unreached<Content> {
+  readonly policy: Content;
   readonly stage: string | undefined;
   readonly hold: Hold;
   readonly contentsLeft: number;
 }
 
 /** A device that a rollout has not reached keeps what it gets of the content before. */
-function unreached(asked: Asked, { policy, stage, hold, contentsLeft }: Unreached): ContentChoice {
+function unreached<Content extends RolloutContent>(
+  asked: Asked<Content>,
+  { policy, stage, hold, contentsLeft }: Unreached<Content>,
+): ContentChoice<Content> {
   const { before, isMissing } = contentBefore(asked, policy, contentsLeft);
   if (before === undefined) {
     const until = isMissing ? laterOf(hold.until ?? asked.now, plus(asked.now, 60_000)) : hold.until;
@@ -151,7 +161,11 @@ function earlierHold(hold: Hold, { until }: Hold): Hold {
  * What a device gets of a content that was rolled back: what it had before. `contentsLeft` ends a circle of contents that
  * replaced each other.
  */
-function contentBack(asked: Asked, policy: Policy, contentsLeft: number): ContentChoice {
+function contentBack<Content extends RolloutContent>(
+  asked: Asked<Content>,
+  policy: Content,
+  contentsLeft: number,
+): ContentChoice<Content> {
   const { control, device, now } = asked;
   const { hash: content, rollout } = policy;
   const end = ownEntry(control.rollouts, content)?.end;
@@ -180,11 +194,11 @@ function contentBack(asked: Asked, policy: Policy, contentsLeft: number): Conten
 }
 
 /** The content that a policy replaced. `isMissing`: it exists, and this instance has not read it yet. */
-function contentBefore(
-  { control, previous }: Asked,
-  { hash: content, module }: Policy,
+function contentBefore<Content extends RolloutContent>(
+  { control, previous }: Asked<Content>,
+  { hash: content, module }: Content,
   contentsLeft: number,
-): { readonly before: Policy | undefined; readonly isMissing: boolean } {
+): { readonly before: Content | undefined; readonly isMissing: boolean } {
   const hash = ownEntry(control.seen, content)?.previous;
   if (hash === undefined || contentsLeft <= 1) return { before: undefined, isMissing: false };
   // Without its revision it cannot be read: a package without previous contents has stored it, or it is forgotten.
@@ -203,7 +217,10 @@ export interface ContentToRead {
 }
 
 /** The earlier contents that devices may get now: those before a content whose rollout is not complete. */
-export function contentsToRead(control: Control, policies: readonly Policy[]): readonly ContentToRead[] {
+export function contentsToRead(
+  control: Control,
+  policies: readonly RolloutContent[],
+): readonly ContentToRead[] {
   const found = new Map<string, ContentToRead>();
   for (const { hash: content, rollout } of policies) {
     if (rollout === undefined && control.rollouts[content]?.end === undefined) continue;

@@ -1,3 +1,4 @@
+import type { EdgeDeployment } from '../fleet/edge/edge.ts';
 import type { FilledManifest } from '../fleet/edge/manifest.ts';
 import type { Fleet } from '../fleet/fleet.ts';
 import { type EpochMs, plus } from '../time/epoch-ms.ts';
@@ -25,6 +26,8 @@ export interface EdgeInput {
   /** Undefined: the values are not known here. */
   readonly settings: SettingValues | undefined;
   readonly redaction: Redaction;
+  /** What the device gets of a deployment while rollouts run. Default: the content of the fleet file. */
+  readonly contentOf?: (deployment: EdgeDeployment) => EdgeDeployment | undefined;
   readonly now: EpochMs;
 }
 
@@ -81,7 +84,7 @@ export function decideEdge(input: EdgeInput): EdgeDecision {
   if (device.isEdge === false) return none('it is no IoT Edge device');
   if (device.isEdge === undefined && agent === undefined)
     return none('it is not known to be an IoT Edge device');
-  const manifest = manifestFor(device, fleet);
+  const manifest = manifestFor(device, fleet, input.contentOf);
   const { manifest: filled, problems, provenance } = manifest;
   const stopping = problems.filter(({ stops }) => stops);
   if (stopping.length > 0) return { kind: 'stopped', problems: stopping, manifest };

@@ -11,7 +11,7 @@ const MOST_TIMES = 101;
 /** One apply as it is stored, before or after the call. */
 export function appliedManifest(
   { content, secrets, key }: ManifestFingerprint,
-  about: Pick<AppliedManifest, 'at' | 'revision' | 'why' | 'deployments'>,
+  about: Pick<AppliedManifest, 'at' | 'revision' | 'why' | 'deployments' | 'contents' | 'lifeAt'>,
 ): AppliedManifest {
   return {
     content,

@@ -33,6 +33,8 @@ export interface DeviceManifest {
 export interface Provenance {
   /** The deployments that match, in their order. */
   readonly deployments: readonly string[];
+  /** The ids of their contents, which may be earlier ones. */
+  readonly contents: readonly string[];
   /** Deployments that are skipped because their condition is unknown. */
   readonly skipped: readonly { readonly deployment: string; readonly why: string }[];
   readonly modules: Readonly<Record<string, Source>>;
@@ -98,7 +100,7 @@ function matchOf({ when }: EdgeDeployment, variables: Variables, work: Expressio
 function nothing(why: string, skipped: Provenance['skipped'] = []): DeviceManifest {
   return {
     manifest: undefined,
-    provenance: { deployments: [], skipped, modules: {}, routes: {}, why },
+    provenance: { deployments: [], contents: [], skipped, modules: {}, routes: {}, why },
     problems: [],
   };
 }
@@ -111,13 +113,15 @@ interface Placed<Part> {
 /** The matching deployments, one over the other. */
 class Layers {
   readonly deployments: string[] = [];
+  readonly contents: string[] = [];
   readonly skipped: Provenance['skipped'][number][] = [];
   readonly modules = new Map<string, Placed<EdgeModule>>();
   readonly routes = new Map<string, Placed<EdgeRoute>>();
   readonly sources = { modules: new Map<string, Source>(), routes: new Map<string, Source>() };
 
-  add({ name, modules, routes }: EdgeDeployment, path: string): void {
+  add({ name, id, modules, routes }: EdgeDeployment, path: string): void {
     this.deployments.push(name);
+    this.contents.push(id);
     this.#put('modules', name, modules, this.modules, path);
     this.#put('routes', name, routes, this.routes, path);
   }
@@ -160,7 +164,7 @@ class Filling {
   }
 
   result(): DeviceManifest {
-    const { deployments, skipped, sources } = this.#layers;
+    const { deployments, contents, skipped, sources } = this.#layers;
     for (const { deployment, why } of skipped) {
       const message = `is skipped, because its condition is unknown: ${why}. Set the tag or property on the device, or change the condition`;
       this.#unknown(`edge.deployments.${deployment}.when`, message);
@@ -175,6 +179,7 @@ class Filling {
       manifest: this.#problems.some(({ stops }) => stops) ? undefined : manifest,
       provenance: {
         deployments,
+        contents,
         skipped,
         modules: Object.fromEntries(sources.modules),
         routes: Object.fromEntries(sources.routes),

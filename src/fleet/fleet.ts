@@ -5,7 +5,7 @@ import type { Edge } from './edge/edge.ts';
 import type { Expression } from './expressions/expression.ts';
 import type { Template } from './expressions/template.ts';
 import type { HubState } from './hub-state.ts';
-import type { Rollout } from './rollout.ts';
+import type { Rollout, RolloutContent } from './rollout.ts';
 import type { FleetFile } from './schema.ts';
 
 /**
@@ -26,6 +26,11 @@ export interface Fleet {
   readonly twins: Twins;
   /** What runs on IoT Edge devices. Undefined: Berth leaves them alone. */
   readonly edge: Edge | undefined;
+}
+
+/** All that rollouts bring to devices: the policies, and the deployments of IoT Edge. No two have the same name. */
+export function rolloutContents({ twins, edge }: Pick<Fleet, 'twins' | 'edge'>): readonly RolloutContent[] {
+  return [...twins.policies, ...(edge?.deployments ?? [])];
 }
 
 /**

@@ -1,6 +1,21 @@
 import type { Expression } from './expressions/expression.ts';
 import type { Template } from './expressions/template.ts';
 
+/** A content that a rollout brings to the devices: of a policy, or of a deployment of IoT Edge. */
+export interface RolloutContent {
+  readonly name: string;
+  /** SHA-256 of the content, with its name. */
+  readonly hash: string;
+  /** The first 12 digits of `hash`. */
+  readonly id: string;
+  /** Undefined: it reaches all devices at once. */
+  readonly rollout: Rollout | undefined;
+  /** Only of policies. */
+  readonly mode?: string;
+  /** Only of policies: the targeted module. */
+  readonly module?: string | undefined;
+}
+
 /** How a new content of a policy reaches the devices. Both forms of the file are compiled to stages. */
 export interface Rollout {
   /** At least one. The last one holds every device. */

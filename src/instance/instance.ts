@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { withPackage } from '../control/packages.ts';
-import { type Fleet, hostsOf } from '../fleet/fleet.ts';
+import { type Fleet, hostsOf, rolloutContents } from '../fleet/fleet.ts';
 import { BudgetShare, type HubBudget, noBudget, RESYNC_PART, SYNC_PART } from '../hub/budget.ts';
 import { type BudgetedHubPort, type BudgetOptions, budgetHubs } from '../hub/budgeted-hubs.ts';
 import { HubClock } from '../hub/hub-clock.ts';
@@ -175,7 +175,7 @@ export class Instance {
    */
   async withPreviousContents(fleet: Fleet): Promise<Fleet> {
     const gate = await this.gate.current();
-    return this.#contents.addTo(fleet, gate.contentsToRead(fleet.twins.policies));
+    return this.#contents.addTo(fleet, gate.contentsToRead(rolloutContents(fleet)));
   }
 
   /** The hubs that this deployment reconciles: those of its stamp, or all if it has no stamp. */
@@ -284,7 +284,7 @@ export class Instance {
     if (this.#isAnnounced) return;
     try {
       const fleet = this.fleet.known;
-      const policies = fleet?.twins.policies;
+      const policies = fleet === undefined ? undefined : rolloutContents(fleet);
       await this.stores.control.update((control) =>
         withPackage(
           control,

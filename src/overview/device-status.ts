@@ -6,6 +6,7 @@ import { isoTime } from '../time/iso-time.ts';
 import { type PlannedLeaf, plan } from '../twin/plan/plan.ts';
 import { valueAt } from '../twin/snapshot/merge.ts';
 import { historyAt, type Snapshot } from '../twin/snapshot/snapshot.ts';
+import { describeEdge } from './edge-status.ts';
 import type { StoredDevice } from './stored-device.ts';
 
 /** The status of a device: its hub, its twins with reasons and next steps, and its last allocation decisions. */
@@ -17,7 +18,14 @@ export function describeStatus(
   const gate = gateOf(control, control.newestBuild);
   return {
     deviceId,
-    twins: twins.map(({ hub, snapshot }) => describeTwin(hub, snapshot, gate, { fleet, now })),
+    twins: twins.map(({ hub, snapshot }) => {
+      const own = twins.flatMap((each) => (each.hub === hub ? [each.snapshot] : []));
+      const edge = describeEdge(snapshot, own, fleet, { hub, gate, now });
+      return {
+        ...describeTwin(hub, snapshot, gate, { fleet, now }),
+        ...(edge === undefined ? {} : { edge }),
+      };
+    }),
     receipts,
   };
 }

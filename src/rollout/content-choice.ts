@@ -1,6 +1,6 @@
 import type { Expression } from '../fleet/expressions/expression.ts';
 import type { Policy } from '../fleet/fleet.ts';
-import type { Window } from '../fleet/rollout.ts';
+import type { RolloutContent, Window } from '../fleet/rollout.ts';
 import type { HostName } from '../iot-hub/host-name.ts';
 import type { EpochMs } from '../time/epoch-ms.ts';
 
@@ -10,14 +10,14 @@ export interface Hold {
   readonly until: EpochMs | undefined;
 }
 
-/** What a device gets of a policy. */
-export type ContentChoice =
+/** What a device gets of a policy or of a deployment. */
+export type ContentChoice<Content extends RolloutContent = Policy> =
   /** The content of the fleet file. */
   | { readonly kind: 'new'; readonly stage: string | undefined }
   /** The content from before the rollout, because the rollout has not reached the device. */
   | {
       readonly kind: 'previous';
-      readonly policy: Policy;
+      readonly policy: Content;
       readonly stage: string | undefined;
       readonly hold: Hold;
     }
@@ -31,15 +31,15 @@ export type ContentChoice =
   | {
       readonly kind: 'back';
       readonly content: string;
-      readonly policy: Policy | undefined;
+      readonly policy: Content | undefined;
       readonly stage: string | undefined;
     };
 
 /** The choice of a device that the content has reached, outside of stages. */
-export const REACHED: ContentChoice = { kind: 'new', stage: undefined };
+export const REACHED: Extract<ContentChoice, { kind: 'new' }> = { kind: 'new', stage: undefined };
 
-/** A device, as far as it decides what the device gets of a policy. */
-export interface RolloutDevice {
+/** A device, as far as it decides what the device gets of a policy or of a deployment. */
+export interface RolloutDevice<Content extends RolloutContent = Policy> {
   readonly host: HostName;
   readonly deviceId: string;
   /** Whether it matches the condition of a stage. An unknown condition does not match. */
@@ -47,5 +47,5 @@ export interface RolloutDevice {
   /** Its time zone; another value than a text if it is unknown. */
   timeZone(window: Window): unknown;
   /** Whether it has the content already: by a write after this time, or because it is in sync with it. */
-  hasContent(policy: Policy, since: EpochMs): boolean;
+  hasContent(policy: Content, since: EpochMs): boolean;
 }

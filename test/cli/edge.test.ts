@@ -247,3 +247,34 @@ describe('berth edge adopt', () => {
     await expect(run('adopt', ...why)).rejects.toMatchObject({ code: 'BERTH_ARGUMENT_INVALID' });
   });
 });
+
+describe('berth describe device', () => {
+  const describeDevice = async (...command: readonly string[]): Promise<string> => {
+    const { cli, out } = listen(env);
+    await berth(cli, 'describe', 'device', ...command);
+    return out();
+  };
+
+  test('shows the modules of an IoT Edge device, with image and restarts', async () => {
+    const out = await describeDevice('gateway-1');
+
+    expect(out).toContain('Module $edgeAgent on weu.azure-devices.net');
+    expect(out).toMatch(/sensor +running +a\.io\/sensor:1 +0/);
+    expect(out).toContain('it has no manifest yet');
+    expect(out).not.toContain(SECRET);
+  });
+
+  test('has the status of the device and of each module in its JSON', async () => {
+    const { twins } = JSON.parse(await describeDevice('gateway-1', '--json'));
+    const agent = twins.find((twin: { moduleId: string }) => twin.moduleId === '$edgeAgent');
+
+    expect(agent.edge).toMatchObject({
+      status: 'running',
+      isInSync: true,
+      deployments: ['sensor'],
+      modules: [{ name: 'edgeAgent' }, { name: 'edgeHub' }, { name: 'sensor', status: 'running' }],
+      leftovers: [],
+      problems: [],
+    });
+  });
+});

@@ -35,7 +35,7 @@ afterEach(() => app.close());
 
 const partition = (name: string) => partitionOf(app.id(name));
 /** The row as a newer package writes it: with the next format, and a document that this one could not read. */
-async function makeNewer(table: Table, partitionKey: string, rowKey: string, format = 3): Promise<Row> {
+async function makeNewer(table: Table, partitionKey: string, rowKey: string, format = 4): Promise<Row> {
   const row = await table.get(partitionKey, rowKey);
   const properties = { ...row?.properties, format, doc0: new Uint8Array([1, 2, 3]), news: 'kept' };
   await table.put(partitionKey, rowKey, properties);
@@ -86,7 +86,7 @@ describe('syncTwins with an event of a twin that a newer package has stored', ()
       for (let times = 0; times < 3; times += 1) {
         await expect(app.deliver(instance, batch)).rejects.toMatchObject({
           ...NEWER,
-          message: `The snapshot of ${app.host}|new has format 3, and this package knows formats up to 2: use the package that wrote it, or a newer one.`,
+          message: `The snapshot of ${app.host}|new has format 4, and this package knows formats up to 3: use the package that wrote it, or a newer one.`,
         });
       }
 
@@ -140,8 +140,8 @@ describe('syncTwins with an event of a twin that a newer package has stored', ()
         ...NEWER,
         document: 'snapshot',
         of: `${app.host}|new`,
-        format: 3,
-        known: 2,
+        format: 4,
+        known: 3,
         times: 1,
       },
     ]);
@@ -156,8 +156,8 @@ describe('syncTwins with an event of a twin that a newer package has stored', ()
       newerFormats: [
         {
           document: 'snapshot',
-          format: 3,
-          known: 2,
+          format: 4,
+          known: 3,
           times: 4,
           since: expect.any(String),
           lastAt: expect.any(String),
@@ -206,7 +206,7 @@ describe('resyncFleet beside twins that a newer package has stored', () => {
     const key = workItemKey(snapshot.id, workItem.priority, workItem.at);
     expect(await app.tables.twins.get(partition('new'), key)).toBeDefined();
     expect(lines()[0]).toMatchObject({ ...NEWER, document: 'snapshot', of: `${app.host}|new` });
-    expect(await formatsInHealth()).toMatchObject([{ document: 'snapshot', format: 3 }]);
+    expect(await formatsInHealth()).toMatchObject([{ document: 'snapshot', format: 4 }]);
   });
 
   test('audits and resyncs the other twins, and removes no row of such a twin', async () => {
@@ -235,7 +235,7 @@ describe('resyncFleet beside twins that a newer package has stored', () => {
 
   test('does not count such twins, and does not remove the stub of a deleted one', async () => {
     app.pass(20 * MINUTE_MS);
-    const stub = { format: 3, state: 'deleted', at: instantOf(EPOCH) };
+    const stub = { format: 4, state: 'deleted', at: instantOf(EPOCH) };
     const key = snapshotKey(app.id('new'));
     const columns = { host: app.host, deviceId: 'new', at: instantOf(EPOCH) };
     await app.tables.twins.put(partition('new'), key, stub);
@@ -264,13 +264,13 @@ describe('with a control row that a newer package has written', () => {
       instance.stores.control.update((control) => ({ ...control, generation: 2 })),
     ).rejects.toMatchObject({
       ...NEWER,
-      message: expect.stringMatching(/^The control row of the deployment has format 3/),
+      message: expect.stringMatching(/^The control row of the deployment has format 4/),
     });
 
     expect([app.interval('pump'), writes()]).toEqual([99, 0]);
     expect(await app.snapshot('pump')).toMatchObject({ desired: { interval: 99 }, workItem: {} });
     expect(await rowAt(app.tables.state, 'control', 'control')).toEqual(before);
-    expect(await formatsInHealth()).toMatchObject([{ document: 'control row', format: 3, known: 2 }]);
+    expect(await formatsInHealth()).toMatchObject([{ document: 'control row', format: 4, known: 2 }]);
     expect(await call(fleetStatus(instance))).toMatchObject({ status: 503, body: { error: NEWER } });
   });
 
@@ -355,7 +355,7 @@ describe('with receipts and conditions of a newer package', () => {
 
     expect(await app.tables.receipts.list({ partitionKey: 'pump' })).toEqual(before);
     expect(app.lines.at(-1)).toMatchObject({ event: 'receiptsLost', count: 1 });
-    expect(await formatsInHealth()).toMatchObject([{ document: 'receipt', format: 3 }]);
+    expect(await formatsInHealth()).toMatchObject([{ document: 'receipt', format: 4 }]);
   });
 
   test('allocateDevice keeps its own receipts in free places, and the device page shows these', async () => {

@@ -17,7 +17,7 @@ const MAX_DELIVERIES = 10;
 /** A message that a service sends. */
 export interface NewCloudMessage {
   readonly body: Buffer;
-  /** As in `CloudMessage`, without `$.to`. */
+  /** As in `CloudMessage`. Without `$.to`, the hub makes it. */
   readonly system: Readonly<Record<string, string>>;
   readonly properties: Readonly<Record<string, string>>;
   /** Milliseconds since the epoch; undefined: in an hour. */
@@ -62,8 +62,8 @@ export function enqueueCloudMessage(hub: LocalHub, address: Address, message: Ne
       body: message.body.toString('base64'),
       system: {
         '$.mid': randomUUID(),
-        ...message.system,
         '$.to': `/${addressPath(address)}/messages/devicebound`,
+        ...message.system,
       },
       properties: message.properties,
       expires: message.expires ?? hub.now() + TIME_TO_LIVE_MS,

@@ -1,5 +1,6 @@
 import type { DeviceMoment, DeviceStatus } from '../../api/contract.ts';
 import { contentsToRead } from '../../control/rollouts.ts';
+import { rolloutContents } from '../../fleet/fleet.ts';
 import { PreviousContents } from '../../instance/previous-contents.ts';
 import { historyOfDevice } from '../../overview/device-history.ts';
 import { describeStatus } from '../../overview/device-status.ts';
@@ -46,7 +47,7 @@ export async function describeDeviceCommand(
   const fleet = await fleetInForce(state);
   const redaction = await redactionIn(state, fleet);
   const contents = new PreviousContents({ read: (revision) => state.revisions.get(revision), log: () => {} });
-  const needed = contentsToRead(await state.control.read(), fleet.twins.policies);
+  const needed = contentsToRead(await state.control.read(), rolloutContents(fleet));
   const withPrevious = await contents.addTo(fleet, needed);
   const stored = await readStoredDevice(
     { stores: state, fleet: withPrevious, redaction },
@@ -121,6 +122,10 @@ function sayTwin(terminal: Terminal, twin: DeviceStatus['twins'][number], now: E
     ['tags', printable(shortJson(tags, 200))],
   ];
   sayFacts(terminal, facts);
+  if (twin.edge !== undefined) {
+    sayEdge(terminal, twin.edge, now);
+    return;
+  }
   if (paths.length === 0) {
     say(terminal, '  No policy owns a property of it.');
     return;
@@ -148,6 +153,42 @@ function sayTwin(terminal: Terminal, twin: DeviceStatus['twins'][number], now: E
     ];
     for (const line of lines) say(terminal, `  ${printable(path)}: ${line}`);
   }
+}
+
+/** The modules of an IoT Edge device. */
+function sayEdge(
+  terminal: Terminal,
+  edge: NonNullable<DeviceStatus['twins'][number]['edge']>,
+  now: EpochMs,
+): void {
+  const { applied, deployments, status, why, modules, leftovers, problems } = edge;
+  const appliedAt = applied?.at ?? null;
+  sayFacts(terminal, [
+    ['manifest', `${status}${why === '' ? '' : `: ${printable(why)}`}`],
+    ['deployments', deployments.join(', ')],
+    [
+      'applied',
+      applied === null || appliedAt === null
+        ? 'never'
+        : `${appliedAt} (${span(now - Date.parse(appliedAt))} ago): ${printable(applied.why)}`,
+    ],
+    ['leftovers', printable(leftovers.join(', '))],
+  ]);
+  for (const { code, path, message } of problems)
+    say(terminal, `  ${code}: ${printable(`${path} ${message}`)}`);
+  if (modules.length === 0) return;
+  say(terminal);
+  sayTable(
+    terminal,
+    ['module', 'status', 'image', 'restarts', 'reason'],
+    modules.map((module) => [
+      printable(module.name),
+      module.status,
+      printable(module.image ?? '-'),
+      count(module.restartCount),
+      printable(module.why),
+    ]),
+  );
 }
 
 function valueText(value: unknown): string {

@@ -1,23 +1,25 @@
 import type { Control } from '../../control/control.ts';
 import type { ActionResult, RolloutPolicy } from '../../control/rollout-actions.ts';
 import { BerthError } from '../../errors.ts';
-import { type Fleet, hostsOf, type Policy } from '../../fleet/fleet.ts';
+import { type Fleet, hostsOf, rolloutContents } from '../../fleet/fleet.ts';
+import type { RolloutContent } from '../../fleet/rollout.ts';
 import { type RolloutOverview, rolloutOverviews } from '../../sync/resync/rollout-overview.ts';
 import type { EpochMs } from '../../time/epoch-ms.ts';
 import { knownPolicy } from '../shell/known.ts';
 import type { State } from '../shell/state.ts';
 import type { Deployment } from './deployments.ts';
 
-/** A policy of the fleet file in force that has a rollout. */
-export type PolicyInRollout = Policy & RolloutPolicy;
+/** A policy or a deployment of the fleet file in force that has a rollout. */
+export type PolicyInRollout = RolloutContent & RolloutPolicy;
 
 /**
  * @throws BerthError `BERTH_POLICY_UNKNOWN`; `BERTH_ROLLOUT_REFUSED` for a policy without a rollout
  */
-export function policyInRollout({ twins }: Fleet, name: string): PolicyInRollout {
-  const names = twins.policies.map((policy) => policy.name);
+export function policyInRollout(fleet: Fleet, name: string): PolicyInRollout {
+  const contents = rolloutContents(fleet);
+  const names = contents.map((content) => content.name);
   knownPolicy(name, names, 'The fleet file in force');
-  const policy = twins.policies.find((each) => each.name === name);
+  const policy = contents.find((each) => each.name === name);
   if (policy?.rollout !== undefined) return { ...policy, rollout: policy.rollout };
   throw refusal(name, 'it has none: its content reaches all devices at once');
 }

@@ -8,6 +8,10 @@ export interface Edge {
   readonly registries: readonly EdgeRegistry[];
   /** Layers, in their order. Later ones win for each module and each route. */
   readonly deployments: readonly EdgeDeployment[];
+  /**
+   * Contents of earlier fleet files that devices keep until a rollout reaches them, by hash. A parsed file has none.
+   */
+  readonly previous: ReadonlyMap<string, EdgeDeployment>;
 }
 
 /** The runtime itself: its two system modules and their settings. */

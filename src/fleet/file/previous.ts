@@ -1,3 +1,4 @@
+import type { EdgeDeployment } from '../edge/edge.ts';
 import type { Fleet, Policy, PolicyLeaf } from '../fleet.ts';
 import { PathTree } from './path-tree.ts';
 
@@ -8,8 +9,16 @@ import { PathTree } from './path-tree.ts';
  * A property of an earlier content is left out if it lies above or below a property of another policy of this file, or if
  * the file redacts it: two policies cannot write such properties to one twin.
  */
-export function withPrevious(fleet: Fleet, contents: readonly Policy[]): Fleet {
+export function withPrevious(
+  fleet: Fleet,
+  contents: readonly Policy[],
+  deployments: readonly EdgeDeployment[] = [],
+): Fleet {
   const { twins } = fleet;
+  const edge = fleet.edge && {
+    ...fleet.edge,
+    previous: new Map(deployments.map((deployment) => [deployment.hash, deployment])),
+  };
   const redacted = new PathTree<true>();
   for (const path of twins.redact) redacted.add(path, true);
   const taken: [Policy, PolicyLeaf][] = [];
@@ -28,7 +37,7 @@ export function withPrevious(fleet: Fleet, contents: readonly Policy[]): Fleet {
     ...[...previous.values()].flatMap(({ leaves }) => leaves.map(({ path }) => path)),
   ];
   const trackedPaths = [...new Map(tracked.map((path) => [path.join('\n'), path])).values()];
-  return { ...fleet, twins: { ...twins, previous, trackedPaths } };
+  return { ...fleet, edge, twins: { ...twins, previous, trackedPaths } };
 }
 
 /** The paths of the policies with the same target and another name. */

@@ -2,6 +2,7 @@ import type { Control } from '../../control/control.ts';
 import { pauseOf } from '../../control/pauses.ts';
 import { type ContentToRead, contentOf, contentsToRead, holdOf } from '../../control/rollouts.ts';
 import type { Policy } from '../../fleet/fleet.ts';
+import type { RolloutContent } from '../../fleet/rollout.ts';
 import type { HostName } from '../../iot-hub/host-name.ts';
 import { type ContentChoice, type Hold, REACHED, type RolloutDevice } from '../../rollout/content-choice.ts';
 import type { ControlStore } from '../../store/state/control.ts';
@@ -15,14 +16,14 @@ export interface Gate {
   /** Why a policy may not write to a twin now: a pause. */
   holdOf(policy: Pick<Policy, 'name'>, now: EpochMs): Hold | undefined;
   /** What a device gets of a policy. `previous`: the earlier contents that are read, by hash. */
-  contentOf(
-    policy: Policy,
-    device: RolloutDevice,
-    previous: ReadonlyMap<string, Policy>,
+  contentOf<Content extends RolloutContent>(
+    policy: Content,
+    device: RolloutDevice<Content>,
+    previous: ReadonlyMap<string, Content>,
     now: EpochMs,
-  ): ContentChoice;
+  ): ContentChoice<Content>;
   /** The earlier contents that devices may get while these policies are in the fleet file. */
-  contentsToRead(policies: readonly Policy[]): readonly ContentToRead[];
+  contentsToRead(policies: readonly RolloutContent[]): readonly ContentToRead[];
   /** Modules that the newest package targets. Older packages store their events too. */
   readonly modules: ReadonlySet<string>;
   /** Whether the hub's events are not trusted, so that Berth reads before each decision. */

@@ -1,5 +1,6 @@
 import { advanceRollouts, type RolloutChange, type RolloutFacts } from '../../control/advance.ts';
 import { stageCountsOf } from '../../control/stage-counts.ts';
+import { rolloutContents } from '../../fleet/fleet.ts';
 import {
   addStatusCounts,
   type CountedTwins,
@@ -16,7 +17,7 @@ import { resyncedAt } from './resync-twins.ts';
  */
 export async function advanceGates(context: ResyncContext): Promise<void> {
   const { fleet, hosts, twins, control, now, warn } = context;
-  const policies = fleet.twins.policies.filter(
+  const policies = rolloutContents(fleet).filter(
     ({ rollout, mode }) => rollout !== undefined && mode !== 'observe',
   );
   if (policies.length === 0) return;

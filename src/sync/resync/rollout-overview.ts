@@ -4,8 +4,8 @@ import { elapsedSince } from '../../control/elapsed.ts';
 import { presentStage } from '../../control/present-stage.ts';
 import { approvableStage } from '../../control/rollout-actions.ts';
 import { stageCountsOf } from '../../control/stage-counts.ts';
-import type { Fleet, Policy } from '../../fleet/fleet.ts';
-import { leastTime, type Rollout, type RolloutGate } from '../../fleet/rollout.ts';
+import { type Fleet, rolloutContents } from '../../fleet/fleet.ts';
+import { leastTime, type Rollout, type RolloutContent, type RolloutGate } from '../../fleet/rollout.ts';
 import type { HostName } from '../../iot-hub/host-name.ts';
 import { ownEntry } from '../../json/json.ts';
 import { type StageCounts, takingPart } from '../../rollout/gate.ts';
@@ -69,14 +69,14 @@ export interface RolloutOverview {
   readonly stages: readonly StageOverview[];
 }
 
-/** The rollouts in stages of a fleet file, in the order of its policies. */
+/** The rollouts in stages of a fleet file, in the order of its policies, then of its deployments. */
 export function rolloutOverviews(
-  { twins }: Fleet,
+  fleet: Pick<Fleet, 'twins' | 'edge'>,
   control: Control,
   counted: ReadonlyMap<HostName, CountedTwins>,
   now: EpochMs,
 ): readonly RolloutOverview[] {
-  return twins.policies.flatMap((policy) => {
+  return rolloutContents(fleet).flatMap((policy) => {
     const { rollout, mode } = policy;
     if (rollout === undefined || rollout.isShort || mode === 'observe') return [];
     return [overviewOf(policy, rollout, control, counted, now)];
@@ -84,7 +84,7 @@ export function rolloutOverviews(
 }
 
 function overviewOf(
-  policy: Policy,
+  policy: RolloutContent,
   rollout: Rollout,
   control: Control,
   counted: ReadonlyMap<HostName, CountedTwins>,
@@ -152,7 +152,11 @@ function statusOf(
   return present === 'unseen' ? 'not begun' : 'running';
 }
 
-function countsOf({ id }: Policy, stage: string, counted: ReadonlyMap<HostName, CountedTwins>): StageCounts {
+function countsOf(
+  { id }: RolloutContent,
+  stage: string,
+  counted: ReadonlyMap<HostName, CountedTwins>,
+): StageCounts {
   const key = stageKey(id, stage);
   let sum: PolicyStatusCounts = {};
   for (const { policies } of counted.values()) sum = addStatusCounts(sum, policies[key] ?? {});

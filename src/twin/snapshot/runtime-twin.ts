@@ -58,6 +58,10 @@ export interface AppliedManifest {
   readonly why: string;
   /** The deployments that it comes from. */
   readonly deployments: readonly string[];
+  /** The ids of their contents. */
+  readonly contents?: readonly string[] | undefined;
+  /** The newest sign of life of the device before it. */
+  readonly lifeAt?: Instant | undefined;
   /** The desired version of `$edgeAgent` after it. Undefined: not read yet. */
   readonly version?: number | undefined;
 }

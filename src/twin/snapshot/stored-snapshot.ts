@@ -46,6 +46,8 @@ const appliedManifest = z.object({
   revision: z.string(),
   why: z.string(),
   deployments: z.array(z.string()),
+  contents: z.array(z.string()).optional(),
+  lifeAt: instant.optional(),
   version: count.optional(),
 });
 

@@ -39,6 +39,7 @@ export function compileEdge(file: EdgeFile, fleetRollout: Rollout | undefined): 
     },
     registries: file.registries.map(compileRegistry),
     deployments: file.deployments.map((deployment) => compileDeployment(deployment, fleetRollout)),
+    previous: new Map(),
   };
 }
 

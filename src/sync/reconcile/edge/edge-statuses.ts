@@ -6,7 +6,6 @@ import {
   type RuntimeTwin,
 } from '../../../edge/edge-status.ts';
 import type { FilledManifest } from '../../../fleet/edge/manifest.ts';
-import type { Fleet } from '../../../fleet/fleet.ts';
 import { type EpochMs, earlierOf, plus } from '../../../time/epoch-ms.ts';
 import { millisecondsOf } from '../../../time/instant.ts';
 import type { LastReconcile, PolicyStatus, Snapshot, TwinStatus } from '../../../twin/snapshot/snapshot.ts';
@@ -95,22 +94,26 @@ const POLICY_STATUS: Readonly<Record<TwinStatus, PolicyStatus | undefined>> = {
   unknown: undefined,
 };
 
-/** The result of a reconciliation, with the status of each deployment of the device. */
+/** The status of the deployments in a manifest, as the gates of rollouts count it. */
+export function policyStatusOf({ status, isHeld }: EdgeTwinStatus): PolicyStatus | undefined {
+  return status === 'drifted' && isHeld ? 'held' : POLICY_STATUS[status];
+}
+
+/** The result of a reconciliation. */
 export function edgeReconcile(
   before: LastReconcile,
   { status, why, isHeld }: EdgeTwinStatus,
-  deployments: readonly string[],
-  { edge, revision }: Pick<Fleet, 'edge' | 'revision'>,
+  { policies, stages }: Pick<LastReconcile, 'policies' | 'stages'>,
+  revision: string,
   now: EpochMs,
 ): LastReconcile {
-  const own = POLICY_STATUS[status];
-  const ids = (edge?.deployments ?? []).flatMap(({ name, id }) => (deployments.includes(name) ? [id] : []));
   return {
     status,
     since: before.status === status ? before.since : now,
     why,
     revision,
-    policies: own === undefined ? {} : Object.fromEntries(ids.map((id) => [id, own])),
+    policies,
+    ...(stages === undefined || Object.keys(stages).length === 0 ? {} : { stages }),
     isHeld,
   };
 }

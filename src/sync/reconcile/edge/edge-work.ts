@@ -18,7 +18,15 @@ import type { Snapshot, WorkItem } from '../../../twin/snapshot/snapshot.ts';
 import { type TwinId, twinKey } from '../../../twin/snapshot/twin.ts';
 import { backOff } from '../back-off.ts';
 import type { SyncContext } from '../sync-context.ts';
-import { type EdgeTwinStatus, edgeReconcile, statusOfDecision } from './edge-statuses.ts';
+import type { Gate } from '../write-gate.ts';
+import { deploymentStatuses, type EdgeContents, edgeContents, lifeOf } from './edge-contents.ts';
+import {
+  type EdgeTwinStatus,
+  edgeReconcile,
+  policyStatusOf,
+  sooner,
+  statusOfDecision,
+} from './edge-statuses.ts';
 
 /** Reads an unread twin from its hub, if there is a permit. */
 export type ReadTwin = (id: TwinId) => Promise<void>;
@@ -38,6 +46,8 @@ const UNAUTHORIZED_MS = 5 * 60_000;
 const APPLY_ACTION = 'Microsoft.Devices/IotHubs/configurations/applyToEdgeDevice/action';
 
 interface Records {
+  /** What the device gets of each deployment. Undefined: its device twin is not stored. */
+  readonly contents: EdgeContents | undefined;
   readonly device: Snapshot | undefined;
   readonly deviceRecord: TwinRecord;
   readonly agent: TwinRecord;
@@ -70,11 +80,11 @@ export class EdgeWork {
     let isApplied = false;
     return untilStored(`The IoT Edge record of ${device.deviceId}`, async () => {
       for (;;) {
-        const records = await this.#load(device);
+        const gate = await this.#context.gate.current();
+        const records = await this.#load(device, gate);
         if ((await this.#markAsEdge(records)) === 'conflict') return 'conflict';
         const agent = snapshotIn(records.agent.known);
         const hub = this.#context.fleet.hubByHost.get(device.host);
-        const gate = await this.#context.gate.current();
         if (hub === undefined || gate.isOutdated || isInFlight(agent, this.#context.hubNow())) {
           return { isApplied, known: records.agent.known };
         }
@@ -86,11 +96,10 @@ export class EdgeWork {
           continue;
         }
         if (decision.kind !== 'apply') return this.#settle(records, decision, isApplied);
-        const closed = gate.closedFor(device.host);
-        if (closed !== undefined)
-          return this.#postpone(records, decision, closed, this.#context.hubNow(), true);
+        const closed = gate.closedFor(device.host) ?? this.#pausedBy(decision, gate);
+        if (closed !== undefined) return this.#postpone(records, closed, this.#context.hubNow(), true);
         if (!mayCall) {
-          return this.#postpone(records, decision, decision.why, this.#context.hubNow(), false);
+          return this.#postpone(records, decision.why, this.#context.hubNow(), false);
         }
         if (isWaiting(agent, this.#context.hubNow())) return { isApplied, known: records.agent.known };
         const applied = await this.#apply(records, decision, hub);
@@ -101,15 +110,21 @@ export class EdgeWork {
     });
   }
 
-  async #load({ host, deviceId }: DeviceId): Promise<Records> {
-    const { twins } = this.#context;
+  async #load({ host, deviceId }: DeviceId, gate: Gate): Promise<Records> {
+    const { twins, fleet, hubNow } = this.#context;
     const load = (moduleId: string | undefined) => twins.load({ host, deviceId, moduleId });
     const [deviceRecord, agent, hub] = await Promise.all([
       load(undefined),
       load(AGENT_MODULE),
       load(HUB_MODULE),
     ]);
-    return { device: snapshotIn(deviceRecord.known), deviceRecord, agent, hub };
+    const device = snapshotIn(deviceRecord.known);
+    const of = fleet.hubByHost.get(host);
+    const contents =
+      device === undefined || of === undefined
+        ? undefined
+        : edgeContents({ device, agent: snapshotIn(agent.known) }, fleet, of, gate, hubNow());
+    return { device, deviceRecord, agent, hub, contents };
   }
 
   /**
@@ -123,7 +138,15 @@ export class EdgeWork {
     return saved === 'conflict' ? saved : undefined;
   }
 
-  #decide({ device, agent, hub }: Records, isRead: boolean): EdgeDecision {
+  /** A pause of a deployment of the manifest. Undefined: none is paused. */
+  #pausedBy({ manifest }: Applying, gate: Gate): string | undefined {
+    const { edge } = this.#context.fleet;
+    const names = manifest.provenance.deployments;
+    const own = (edge?.deployments ?? []).filter(({ name }) => names.includes(name));
+    return own.flatMap((deployment) => gate.holdOf(deployment, this.#context.now())?.why ?? [])[0];
+  }
+
+  #decide({ device, agent, hub, contents }: Records, isRead: boolean): EdgeDecision {
     const { fleet, redaction, hubNow } = this.#context;
     if (device === undefined)
       return { kind: 'none', why: 'its device twin is not stored', manifest: undefined };
@@ -142,6 +165,7 @@ export class EdgeWork {
       fleet,
       settings: this.#settings,
       redaction,
+      ...(contents === undefined ? {} : { contentOf: contents.contentOf }),
       now: hubNow(),
     });
   }
@@ -182,11 +206,11 @@ export class EdgeWork {
     const before = await gate.current();
     const permit = await hubs.permitApply({ host, deviceId }, 2 * touchedModules(decision.diff).length);
     if (permit.kind === 'noPermit') {
-      return this.#postpone(records, decision, permit.why, plus(hubNow(), permit.at - now()), false);
+      return this.#postpone(records, permit.why, plus(hubNow(), permit.at - now()), false);
     }
     // The permit may have taken long, and the fleet may have been paused in between.
     if ((await gate.current()) !== before) {
-      return this.#postpone(records, decision, 'the control row has changed', hubNow(), false);
+      return this.#postpone(records, 'the control row has changed', hubNow(), false);
     }
     const snapshot = snapshotIn(agent.known);
     if (snapshot === undefined) return { isApplied: false, known: agent.known };
@@ -196,6 +220,8 @@ export class EdgeWork {
       revision: fleet.revision,
       why: decision.why,
       deployments: decision.manifest.provenance.deployments,
+      contents: decision.manifest.provenance.contents,
+      lifeAt: lifeOf([records.device, snapshot, snapshotIn(records.hub.known)]),
     });
     const workItem: WorkItem = {
       priority: 'drift',
@@ -206,7 +232,8 @@ export class EdgeWork {
     const saved = await this.#save(agent, { ...snapshot, edge: withIntent(snapshot.edge, intent), workItem });
     if (saved === 'conflict') return 'conflict';
     const failed = await this.#call(permit, decision);
-    if (failed !== undefined) return this.#afterFailure(saved, decision, failed, hub);
+    const after = { ...records, agent: saved };
+    if (failed !== undefined) return this.#afterFailure(after, decision, failed, hub);
     return this.#afterApply(saved, records.hub, decision, { ...intent, at: hubNow() });
   }
 
@@ -264,12 +291,13 @@ export class EdgeWork {
   }
 
   async #afterFailure(
-    agent: TwinRecord,
+    records: Records,
     decision: Applying,
     error: BerthError,
     hub: Hub,
   ): Promise<EdgeResult | 'conflict'> {
     const { warn, now, hubNow } = this.#context;
+    const { agent } = records;
     const snapshot = snapshotIn(agent.known) as Snapshot;
     const code = error instanceof HubError ? (error.hubCode ?? String(error.status)) : error.code;
     const tries = snapshot.workItem?.tries ?? 0;
@@ -284,7 +312,7 @@ export class EdgeWork {
       edge: { ...(snapshot.edge ?? { applied: [], putBack: [] }), intent: undefined },
     };
     const end = async (after: Snapshot, status: EdgeTwinStatus): Promise<EdgeResult | 'conflict'> =>
-      this.#end(agent, after, status, decision);
+      this.#end(records, after, status);
     const log = (logged: string, message: string) =>
       warn(message, { code: logged, hub: hub.host, deviceId: agent.id.deviceId, hubCode: code });
     if (isRefusal(error)) {
@@ -299,7 +327,7 @@ export class EdgeWork {
       return end({ ...snapshot, edge, workItem: undefined }, { ...status, nextAt: undefined });
     }
     if (error.code === 'BERTH_HUB_UNAUTHORIZED') {
-      const why = `BERTH_EDGE_UNAUTHORIZED: the hub refuses an apply (${code}): give the app a role with ${APPLY_ACTION}`;
+      const why = `BERTH_EDGE_UNAUTHORIZED: the hub refuses an apply (${code}): give the app the role "Berth Edge Deployer", with the data action ${APPLY_ACTION}`;
       log('BERTH_EDGE_UNAUTHORIZED', why);
       return end({ ...without, workItem: wait(UNAUTHORIZED_MS, why) }, drifted(why));
     }
@@ -314,36 +342,30 @@ export class EdgeWork {
   }
 
   /** The apply waits for a permit, the end of a pause, or the work queue. */
-  #postpone(
-    { agent }: Records,
-    decision: Applying,
-    why: string,
-    at: EpochMs,
-    isHeld: boolean,
-  ): Promise<EdgeResult | 'conflict'> {
-    const snapshot = snapshotIn(agent.known) as Snapshot;
+  #postpone(records: Records, why: string, at: EpochMs, isHeld: boolean): Promise<EdgeResult | 'conflict'> {
+    const snapshot = snapshotIn(records.agent.known) as Snapshot;
     const { workItem: before } = snapshot;
     // A work item of the future, after a failed call, keeps its time.
     const keeps = before !== undefined && before.tries > 0 && before.at > at;
     const workItem: WorkItem = keeps ? before : { priority: 'drift', at, why, tries: before?.tries ?? 0 };
-    return this.#end(agent, { ...snapshot, workItem }, { ...drifted(why), isHeld }, decision);
+    return this.#end(records, { ...snapshot, workItem }, { ...drifted(why), isHeld });
   }
 
   async #settle(
-    { agent, hub }: Records,
+    records: Records,
     decision: Exclude<EdgeDecision, { kind: 'read' | 'apply' }>,
     isApplied: boolean,
   ): Promise<EdgeResult | 'conflict'> {
     const { hubNow, fleet } = this.#context;
+    const { agent, hub, contents } = records;
     const snapshot = snapshotIn(agent.known);
     if (snapshot === undefined) return { isApplied, known: agent.known };
     // The read of an unread twin stays due.
     if (snapshot.unread !== undefined && decision.kind === 'none') return { isApplied, known: agent.known };
     const status = statusOfDecision(decision, snapshot, snapshotIn(hub.known), hubNow());
+    const nextAt = sooner(status.nextAt, contents?.nextAt);
     const workItem: WorkItem | undefined =
-      status.nextAt === undefined
-        ? undefined
-        : { priority: 'drift', at: status.nextAt, why: status.why, tries: 0 };
+      nextAt === undefined ? undefined : { priority: 'drift', at: nextAt, why: status.why, tries: 0 };
     let { edge } = snapshot;
     if (decision.kind === 'inPlace') {
       const [last] = edge?.applied ?? [];
@@ -354,6 +376,7 @@ export class EdgeWork {
           revision: fleet.revision,
           why: edge?.intent?.why ?? 'it was there already',
           deployments: decision.manifest.provenance.deployments,
+          contents: decision.manifest.provenance.contents,
         };
         edge = withApplied(edge, appliedManifest(decision.fingerprint, about), undefined, hubNow());
       } else if (last !== undefined && last.key !== key && edge !== undefined) {
@@ -361,20 +384,24 @@ export class EdgeWork {
         edge = { ...edge, applied: [{ ...last, secrets, key }, ...edge.applied.slice(1)] };
       }
     }
-    const ended = await this.#end(agent, { ...snapshot, edge, workItem }, status, decision);
+    const ended = await this.#end(records, { ...snapshot, edge, workItem }, status);
     return ended === 'conflict' ? ended : { ...ended, isApplied };
   }
 
   async #end(
-    agent: TwinRecord,
+    { agent, hub, device, contents }: Records,
     snapshot: Snapshot,
     status: EdgeTwinStatus,
-    { manifest }: Pick<EdgeDecision & { manifest: Applying['manifest'] | undefined }, 'manifest'>,
   ): Promise<EdgeResult | 'conflict'> {
     const { fleet, hubNow } = this.#context;
-    const deployments = manifest?.provenance.deployments ?? [];
-    const lastReconcile = edgeReconcile(snapshot.lastReconcile, status, deployments, fleet, hubNow());
-    const after = { ...snapshot, lastReconcile };
+    const own = policyStatusOf(status);
+    const twins = [device, snapshot, snapshotIn(hub.known)];
+    const statuses =
+      contents === undefined
+        ? { policies: {}, stages: {}, nextAt: undefined }
+        : deploymentStatuses(contents, own, twins, snapshot.edge?.applied ?? [], hubNow());
+    const lastReconcile = edgeReconcile(snapshot.lastReconcile, status, statuses, fleet.revision, hubNow());
+    const after = { ...snapshot, lastReconcile, workItem: withTime(snapshot.workItem, statuses.nextAt) };
     const before = snapshotIn(agent.known);
     if (before !== undefined && JSON.stringify(before) === JSON.stringify(after)) {
       return { isApplied: false, known: agent.known };
@@ -395,6 +422,13 @@ function snapshotIn(known: Known | undefined): Snapshot | undefined {
 /** Another instance applies now. If it ends, its work item starts the device again. */
 function isInFlight(agent: Snapshot | undefined, now: EpochMs): boolean {
   return agent?.edge?.intent !== undefined && agent.unread === undefined && (agent.workItem?.at ?? 0) > now;
+}
+
+/** The work item, or one for an earlier time. After a failed call its wait stays. */
+function withTime(workItem: WorkItem | undefined, at: EpochMs | undefined): WorkItem | undefined {
+  if (at === undefined || (workItem !== undefined && (workItem.tries > 0 || workItem.at <= at)))
+    return workItem;
+  return { priority: 'drift', at, why: 'the deadline of a rollout', tries: 0 };
 }
 
 /** After a failed call, events of the device do not shorten the wait. */

@@ -1,0 +1,136 @@
+import { beforeEach, describe, expect, test } from '@jest/globals';
+import { type Control, controlSchema } from '../../src/control/control.ts';
+import { withPackage } from '../../src/control/packages.ts';
+import { rollBack } from '../../src/control/rollout-actions.ts';
+import { withRollout } from '../../src/control/rollout-state.ts';
+import { withPrevious } from '../../src/fleet/file/previous.ts';
+import { type Fleet, rolloutContents } from '../../src/fleet/fleet.ts';
+import type { RolloutContent } from '../../src/fleet/rollout.ts';
+import { gateOf } from '../../src/sync/reconcile/write-gate.ts';
+import { plus } from '../../src/time/epoch-ms.ts';
+import { edgeFleet } from './edge-devices.ts';
+import { EdgeWorld } from './edge-world.ts';
+
+const STAGES = [
+  { name: 'lab', where: "tags.ring == 'lab'", atLeast: '1h' },
+  { name: 'all', share: 1 },
+];
+const fleetWith = (version: number, rollout: object = { stages: STAGES }) =>
+  edgeFleet([{ name: 'sensor', modules: { sensor: { image: `a.io/sensor:${version}` } }, rollout }]);
+
+let world: EdgeWorld;
+let control: Control;
+const contentIn = (fleet: Fleet): RolloutContent & { rollout: NonNullable<RolloutContent['rollout']> } => {
+  const [content] = rolloutContents(fleet);
+  if (content?.rollout === undefined) throw new Error('no rollout');
+  return { ...content, rollout: content.rollout };
+};
+const imagesOf = (deviceId: string) =>
+  world.applied
+    .filter((each) => each.deviceId === deviceId)
+    .map(({ content }) => JSON.stringify(content).match(/a\.io\/sensor:(\d)/)?.[1]);
+const setControl = (next: Control) => {
+  control = next;
+  world.gate = gateOf(control, '2026');
+};
+/** A package with this fleet file begins to run. Devices keep the contents of the one before. */
+const deploy = async (fleet: Fleet, before?: Fleet) => {
+  setControl(withPackage(control, '2026', rolloutContents(fleet), world.now, fleet.revision));
+  await world.deploy(withPrevious(fleet, [], before?.edge?.deployments));
+};
+const FIRST = fleetWith(1, { over: '0s' });
+
+beforeEach(async () => {
+  world = new EdgeWorld(FIRST);
+  setControl(controlSchema.parse({}));
+  setControl(withPackage(control, '2026', rolloutContents(FIRST), world.now, FIRST.revision));
+  world.createDevice('lab-1', { ring: 'lab' });
+  world.createDevice('shop-1', { ring: 'shop' });
+  await world.takeEvents();
+  for (const deviceId of ['lab-1', 'shop-1']) world.runManifest(deviceId);
+  await world.takeEvents();
+});
+
+describe('a rollout of a deployment', () => {
+  test('reaches the devices of its first stage, and the others keep the earlier manifest', async () => {
+    await deploy(fleetWith(2), FIRST);
+
+    expect([imagesOf('lab-1'), imagesOf('shop-1')]).toEqual([['1', '2'], ['1']]);
+    expect(Object.values(world.snapshot('shop-1').lastReconcile.policies)).toEqual(['unreached']);
+    expect(Object.values(world.snapshot('shop-1').lastReconcile.stages ?? {})).toEqual(['all']);
+  });
+
+  test('puts back the earlier manifest on a device that it has not reached', async () => {
+    await deploy(fleetWith(2), FIRST);
+    world.applyByOther('shop-1', { schemaVersion: '1.1', modules: {} });
+    await world.takeEvents();
+
+    expect(imagesOf('shop-1')).toEqual(['1', '1']);
+  });
+
+  test('gives the earlier manifest to a device that appears meanwhile', async () => {
+    await deploy(fleetWith(2), FIRST);
+    world.createDevice('shop-2', { ring: 'shop' });
+    await world.takeEvents();
+
+    expect(imagesOf('shop-2')).toEqual(['1']);
+  });
+
+  test('reaches the other devices in the next stage', async () => {
+    const fleet = fleetWith(2);
+    await deploy(fleet, FIRST);
+    const state = { done: ['lab'], approvals: [], accepted: [], stage: { name: 'all', since: world.now } };
+    setControl(withRollout(control, contentIn(fleet).hash, state, world.now));
+    await world.deploy(world.fleet);
+
+    expect(imagesOf('shop-1')).toEqual(['1', '2']);
+  });
+
+  test('that is rolled back gives the earlier manifest back', async () => {
+    const fleet = fleetWith(2);
+    await deploy(fleet, FIRST);
+    const act = { author: 'ann', reason: 'broken', at: world.now };
+    const result = rollBack(control, contentIn(fleet), act, false);
+    if (result.kind !== 'changed') throw new Error(result.why);
+    setControl(result.control);
+    await world.deploy(world.fleet);
+
+    expect(imagesOf('lab-1')).toEqual(['1', '2', '1']);
+    expect(imagesOf('shop-1')).toEqual(['1']);
+  });
+
+  test('counts a device that shows no life after its apply as lost', async () => {
+    await deploy(fleetWith(2, { stages: STAGES, gate: { deadline: '2h' } }), FIRST);
+    const [id = ''] = Object.keys(world.snapshot('lab-1').lastReconcile.policies);
+    expect(world.snapshot('lab-1').lastReconcile.policies[id]).toBe('pending');
+
+    await world.after(3.2 * 3_600);
+
+    expect(world.snapshot('lab-1').lastReconcile.policies[id]).toBe('lost');
+  });
+
+  test('counts a device whose module fails as rejected', async () => {
+    await deploy(fleetWith(2), FIRST);
+    const { desired } = world.twin('lab-1', '$edgeAgent');
+    world.now = plus(world.now, 5_000);
+    world.report('lab-1', '$edgeAgent', {
+      lastDesiredVersion: desired.version,
+      lastDesiredStatus: { code: 200 },
+      modules: { sensor: { settings: { image: 'a.io/sensor:2' }, runtimeStatus: 'failed', exitCode: 1 } },
+    });
+    const hub = world.twin('lab-1', '$edgeHub');
+    world.report('lab-1', '$edgeHub', { lastDesiredVersion: hub.desired.version });
+    await world.takeEvents();
+
+    expect(Object.values(world.snapshot('lab-1').lastReconcile.policies)).toEqual(['rejected']);
+  });
+
+  test('is held by a pause of the deployment', async () => {
+    const pause = { author: 'ann', reason: 'freeze', at: world.now };
+    setControl({ ...control, policies: { sensor: pause } });
+    await deploy(fleetWith(2), FIRST);
+
+    expect(imagesOf('lab-1')).toEqual(['1']);
+    expect(world.statusOf('lab-1')).toBe('drifted: the policy is paused by ann: freeze');
+  });
+});
