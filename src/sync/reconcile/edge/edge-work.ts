@@ -2,7 +2,9 @@ import { decideEdge, type EdgeDecision } from '../../../edge/edge-decision.ts';
 import { appliedManifest, withApplied, withIntent, withRefusal } from '../../../edge/edge-record.ts';
 import { type SettingValues, withSecrets } from '../../../edge/fingerprint.ts';
 import { touchedModules } from '../../../edge/manifest-diff.ts';
+import { sharedModules, withPolicyValues } from '../../../edge/policy-values.ts';
 import { BerthError } from '../../../errors.ts';
+import type { FilledManifest } from '../../../fleet/edge/manifest.ts';
 import type { Hub } from '../../../fleet/fleet.ts';
 import type { WritePermit } from '../../../hub/budgeted-hubs.ts';
 import { type DeviceId, HubError } from '../../../hub/port.ts';
@@ -27,6 +29,7 @@ import {
   sooner,
   statusOfDecision,
 } from './edge-statuses.ts';
+import { drifted, isInFlight, isRefusal, isWaiting, snapshotIn, withTime } from './edge-work-state.ts';
 
 /** Reads an unread twin from its hub, if there is a permit. */
 export type ReadTwin = (id: TwinId) => Promise<void>;
@@ -240,12 +243,24 @@ export class EdgeWork {
   /** Returns the error of the hub; undefined: it has applied the manifest. */
   async #call(permit: WritePermit, { filled }: Applying): Promise<BerthError | undefined> {
     try {
-      await this.#context.hubs.applyManifest(permit, withSecrets(filled, this.#settings));
+      const whole = await this.#withPolicyValues(permit.id, filled);
+      await this.#context.hubs.applyManifest(permit, withSecrets(whole, this.#settings));
       return undefined;
     } catch (error) {
       if (!(error instanceof BerthError) || mustComeAgain(error)) throw error;
       return error;
     }
+  }
+
+  async #withPolicyValues({ host, deviceId }: DeviceId, filled: FilledManifest): Promise<FilledManifest> {
+    const { twins, fleet } = this.#context;
+    const policies = [...fleet.twins.policies, ...fleet.twins.previous.values()];
+    const stored = new Map<string, Snapshot | undefined>();
+    for (const moduleId of sharedModules(filled, policies)) {
+      const { known } = await twins.load({ host, deviceId, moduleId });
+      stored.set(moduleId, snapshotIn(known));
+    }
+    return withPolicyValues(filled, policies, (module) => stored.get(module));
   }
 
   /** Stores what was applied, and reads both twins of the runtime: the answer to an apply has no body. */
@@ -413,37 +428,4 @@ export class EdgeWork {
   #save(record: TwinRecord, snapshot: Snapshot): Promise<TwinRecord | 'conflict'> {
     return this.#context.twins.save(record, { kind: 'snapshot', snapshot });
   }
-}
-
-function snapshotIn(known: Known | undefined): Snapshot | undefined {
-  return known?.kind === 'snapshot' ? known.snapshot : undefined;
-}
-
-/** Another instance applies now. If it ends, its work item starts the device again. */
-function isInFlight(agent: Snapshot | undefined, now: EpochMs): boolean {
-  return agent?.edge?.intent !== undefined && agent.unread === undefined && (agent.workItem?.at ?? 0) > now;
-}
-
-/** The work item, or one for an earlier time. After a failed call its wait stays. */
-function withTime(workItem: WorkItem | undefined, at: EpochMs | undefined): WorkItem | undefined {
-  if (at === undefined || (workItem !== undefined && (workItem.tries > 0 || workItem.at <= at)))
-    return workItem;
-  return { priority: 'drift', at, why: 'the deadline of a rollout', tries: 0 };
-}
-
-/** After a failed call, events of the device do not shorten the wait. */
-function isWaiting(agent: Snapshot | undefined, now: EpochMs): boolean {
-  const { workItem } = agent ?? {};
-  return workItem !== undefined && workItem.tries > 0 && workItem.at > now;
-}
-
-function drifted(why: string): EdgeTwinStatus {
-  return { status: 'drifted', why, isHeld: false, nextAt: undefined };
-}
-
-/** The hub finds fault with the manifest: 400, 413, and 403100 for one that is too large. */
-function isRefusal(error: BerthError): boolean {
-  if (error.code === 'BERTH_HUB_REFUSED') return true;
-  const tooLarge = ['403100', 'DeviceModelMaxPropertiesExceeded'];
-  return error instanceof HubError && tooLarge.includes(error.hubCode ?? '');
 }
