@@ -8,7 +8,7 @@ import type { EdgeTwinStatus } from './edge-statuses.ts';
 /* Small questions of `EdgeWork`, about what is stored and about failures. */
 
 /** The snapshot of what is known. Undefined: there is none. */
-export function snapshotIn(known: Known | undefined): Snapshot | undefined {
+export function knownSnapshot(known: Known | undefined): Snapshot | undefined {
   return known?.kind === 'snapshot' ? known.snapshot : undefined;
 }
 

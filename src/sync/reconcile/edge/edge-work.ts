@@ -29,7 +29,7 @@ import {
   sooner,
   statusOfDecision,
 } from './edge-statuses.ts';
-import { drifted, isInFlight, isRefusal, isWaiting, snapshotIn, withTime } from './edge-work-state.ts';
+import { drifted, isInFlight, isRefusal, isWaiting, knownSnapshot, withTime } from './edge-work-state.ts';
 
 /** Reads an unread twin from its hub, if there is a permit. */
 export type ReadTwin = (id: TwinId) => Promise<void>;
@@ -86,7 +86,7 @@ export class EdgeWork {
         const gate = await this.#context.gate.current();
         const records = await this.#load(device, gate);
         if ((await this.#markAsEdge(records)) === 'conflict') return 'conflict';
-        const agent = snapshotIn(records.agent.known);
+        const agent = knownSnapshot(records.agent.known);
         const hub = this.#context.fleet.hubByHost.get(device.host);
         if (hub === undefined || gate.isOutdated || isInFlight(agent, this.#context.hubNow())) {
           return { isApplied, known: records.agent.known };
@@ -121,12 +121,12 @@ export class EdgeWork {
       load(AGENT_MODULE),
       load(HUB_MODULE),
     ]);
-    const device = snapshotIn(deviceRecord.known);
+    const device = knownSnapshot(deviceRecord.known);
     const of = fleet.hubByHost.get(host);
     const contents =
       device === undefined || of === undefined
         ? undefined
-        : edgeContents({ device, agent: snapshotIn(agent.known) }, fleet, of, gate, hubNow());
+        : edgeContents({ device, agent: knownSnapshot(agent.known) }, fleet, of, gate, hubNow());
     return { device, deviceRecord, agent, hub, contents };
   }
 
@@ -156,7 +156,7 @@ export class EdgeWork {
     if (device.suspended !== undefined)
       return { kind: 'none', why: device.suspended.why, manifest: undefined };
     if (device.unread !== undefined) return { kind: 'read', why: 'its device twin must be read first' };
-    const runtime = snapshotIn(agent.known);
+    const runtime = knownSnapshot(agent.known);
     // An apply that has no result: the hub may have it.
     if (!isRead && runtime?.edge?.intent !== undefined && runtime.unread === undefined) {
       return { kind: 'read', why: 'the result of the last apply was not stored' };
@@ -164,7 +164,7 @@ export class EdgeWork {
     return decideEdge({
       device,
       agent: runtime,
-      hub: snapshotIn(hub.known),
+      hub: knownSnapshot(hub.known),
       fleet,
       settings: this.#settings,
       redaction,
@@ -178,7 +178,7 @@ export class EdgeWork {
     // Its own work item reads it, and this device follows.
     if (device === undefined || device.unread !== undefined) return;
     for (const record of [agent, ...(hub.known.kind === 'snapshot' ? [hub] : [])]) {
-      const snapshot = snapshotIn(record.known);
+      const snapshot = knownSnapshot(record.known);
       const isRead =
         snapshot !== undefined && snapshot.unread === undefined && snapshot.edge?.intent === undefined;
       if (isRead) continue;
@@ -189,10 +189,10 @@ export class EdgeWork {
 
   async #markUnread(record: TwinRecord, why: string): Promise<void> {
     const { twins, hubNow } = this.#context;
-    const since = snapshotIn(record.known)?.asOf;
+    const since = knownSnapshot(record.known)?.asOf;
     const fresh = await twins.load(record.id);
     const known = markUnread(fresh.known, record.id, {
-      since: since ?? snapshotIn(fresh.known)?.asOf ?? NEVER,
+      since: since ?? knownSnapshot(fresh.known)?.asOf ?? NEVER,
       why,
       priority: 'drift',
       at: hubNow(),
@@ -215,7 +215,7 @@ export class EdgeWork {
     if ((await gate.current()) !== before) {
       return this.#postpone(records, 'the control row has changed', hubNow(), false);
     }
-    const snapshot = snapshotIn(agent.known);
+    const snapshot = knownSnapshot(agent.known);
     if (snapshot === undefined) return { isApplied: false, known: agent.known };
     const at = hubNow();
     const intent = appliedManifest(decision.fingerprint, {
@@ -224,7 +224,7 @@ export class EdgeWork {
       why: decision.why,
       deployments: decision.manifest.provenance.deployments,
       contents: decision.manifest.provenance.contents,
-      lifeAt: lifeOf([records.device, snapshot, snapshotIn(records.hub.known)]),
+      lifeAt: lifeOf([records.device, snapshot, knownSnapshot(records.hub.known)]),
     });
     const workItem: WorkItem = {
       priority: 'drift',
@@ -258,7 +258,7 @@ export class EdgeWork {
     const stored = new Map<string, Snapshot | undefined>();
     for (const moduleId of sharedModules(filled, policies)) {
       const { known } = await twins.load({ host, deviceId, moduleId });
-      stored.set(moduleId, snapshotIn(known));
+      stored.set(moduleId, knownSnapshot(known));
     }
     return withPolicyValues(filled, policies, (module) => stored.get(module));
   }
@@ -271,14 +271,14 @@ export class EdgeWork {
     applied: Parameters<typeof withApplied>[1],
   ): Promise<'applied' | 'conflict'> {
     const { twins, hubNow } = this.#context;
-    const hubSnapshot = snapshotIn(hub.known);
+    const hubSnapshot = knownSnapshot(hub.known);
     if (hubSnapshot !== undefined) {
       const read = await this.#readNow(hubSnapshot, 'a manifest was applied');
       if ((await twins.save(hub, { kind: 'snapshot', snapshot: read })) === 'conflict') {
         await this.#markUnread(hub, 'a manifest was applied');
       }
     }
-    const snapshot = snapshotIn(agent.known) as Snapshot;
+    const snapshot = knownSnapshot(agent.known) as Snapshot;
     const read = await this.#readNow(snapshot, 'a manifest was applied');
     const version = read.unread === undefined ? { version: read.desiredVersion } : {};
     const edge = withApplied(snapshot.edge, { ...applied, ...version }, cause, hubNow());
@@ -313,7 +313,7 @@ export class EdgeWork {
   ): Promise<EdgeResult | 'conflict'> {
     const { warn, now, hubNow } = this.#context;
     const { agent } = records;
-    const snapshot = snapshotIn(agent.known) as Snapshot;
+    const snapshot = knownSnapshot(agent.known) as Snapshot;
     const code = error instanceof HubError ? (error.hubCode ?? String(error.status)) : error.code;
     const tries = snapshot.workItem?.tries ?? 0;
     const wait = (ms: number, why: string): WorkItem => ({
@@ -358,7 +358,7 @@ export class EdgeWork {
 
   /** The apply waits for a permit, the end of a pause, or the work queue. */
   #postpone(records: Records, why: string, at: EpochMs, isHeld: boolean): Promise<EdgeResult | 'conflict'> {
-    const snapshot = snapshotIn(records.agent.known) as Snapshot;
+    const snapshot = knownSnapshot(records.agent.known) as Snapshot;
     const { workItem: before } = snapshot;
     // A work item of the future, after a failed call, keeps its time.
     const keeps = before !== undefined && before.tries > 0 && before.at > at;
@@ -373,11 +373,11 @@ export class EdgeWork {
   ): Promise<EdgeResult | 'conflict'> {
     const { hubNow, fleet } = this.#context;
     const { agent, hub, contents } = records;
-    const snapshot = snapshotIn(agent.known);
+    const snapshot = knownSnapshot(agent.known);
     if (snapshot === undefined) return { isApplied, known: agent.known };
     // The read of an unread twin stays due.
     if (snapshot.unread !== undefined && decision.kind === 'none') return { isApplied, known: agent.known };
-    const status = statusOfDecision(decision, snapshot, snapshotIn(hub.known), hubNow());
+    const status = statusOfDecision(decision, snapshot, knownSnapshot(hub.known), hubNow());
     const nextAt = sooner(status.nextAt, contents?.nextAt);
     const workItem: WorkItem | undefined =
       nextAt === undefined ? undefined : { priority: 'drift', at: nextAt, why: status.why, tries: 0 };
@@ -410,14 +410,14 @@ export class EdgeWork {
   ): Promise<EdgeResult | 'conflict'> {
     const { fleet, hubNow } = this.#context;
     const own = policyStatusOf(status);
-    const twins = [device, snapshot, snapshotIn(hub.known)];
+    const twins = [device, snapshot, knownSnapshot(hub.known)];
     const statuses =
       contents === undefined
         ? { policies: {}, stages: {}, nextAt: undefined }
         : deploymentStatuses(contents, own, twins, snapshot.edge?.applied ?? [], hubNow());
     const lastReconcile = edgeReconcile(snapshot.lastReconcile, status, statuses, fleet.revision, hubNow());
     const after = { ...snapshot, lastReconcile, workItem: withTime(snapshot.workItem, statuses.nextAt) };
-    const before = snapshotIn(agent.known);
+    const before = knownSnapshot(agent.known);
     if (before !== undefined && JSON.stringify(before) === JSON.stringify(after)) {
       return { isApplied: false, known: agent.known };
     }
