@@ -3,7 +3,7 @@ import { startAmqp } from './amqp/index.ts';
 import { createArm } from './arm/resources.ts';
 import { azureWebSockets } from './azure-web-sockets.ts';
 import { type Azurite, startAzurite } from './azurite/index.ts';
-import { createUploadStorage } from './azurite/upload-storage.ts';
+import { blobsOf, createUploadStorage } from './azurite/upload-storage.ts';
 import { type CertificateAuthority, openAuthority, openOwnCertificates } from './ca/index.ts';
 import {
   type ControlApi,
@@ -27,7 +27,7 @@ import type { LinkNames, Ports } from './options.ts';
 import { credentialsOf } from './own-device/credentials.ts';
 import { tpmOfDevice } from './own-device/tpm-file.ts';
 import { CONSUMER_GROUP, EVENT_HUB } from './plan/berth-plan.ts';
-import { eventHubsOf, routedSink } from './plan/delivery.ts';
+import { builtInConnection, eventHubsOf, routedSink } from './plan/delivery.ts';
 import { builtInEventHub, type LocalPlan } from './plan/local-plan.ts';
 
 /** Where the hubs of a fleet without regions are, for Azure Resource Manager. */
@@ -111,6 +111,7 @@ export async function startCloud(options: CloudOptions): Promise<Cloud> {
 
     const feed = new EventFeed();
     const watchers = new Watchers();
+    let amqpsPort = ports.amqps; // known when its server listens
     const hubs: IotHubs = createIotHubs({
       hubs: plan.hubs,
       directory: state('hubs'),
@@ -124,6 +125,7 @@ export async function startCloud(options: CloudOptions): Promise<Cloud> {
           watchers.takeEvent(host, event);
         };
       },
+      eventsAt: (host) => ({ hostname: 'localhost', port: amqpsPort, eventHub: builtInEventHub(host) }),
       onTraffic: (host, traffic) => watchers.takeTraffic(host, traffic),
       authorities: [authority.root],
       uploadStorage: createUploadStorage({
@@ -170,9 +172,10 @@ export async function startCloud(options: CloudOptions): Promise<Cloud> {
       log,
     });
     closers.push(() => amqps.close());
+    amqpsPort = amqps.port;
     const webSockets = azureWebSockets({ mqtt, amqp: amqps });
     // Devices upload their files over https, which Azurite does not have.
-    const passThrough = [{ prefix: `/${azurite.account}/`, port: azurite.ports.blob }];
+    const passThrough = [blobsOf(azurite)];
     const https = await startHttp({
       port: ports.https,
       certificate,
@@ -220,7 +223,7 @@ export async function startCloud(options: CloudOptions): Promise<Cloud> {
       ...counted,
       builtInEndpoint: (host) => ({
         eventHubName: builtInEventHub(host),
-        connectionString: eventHubs.connectionString(builtInEventHub(host)),
+        connectionString: builtInConnection(host, eventHubs),
       }),
       storage: azurite.connectionString,
       processes: options.processes,

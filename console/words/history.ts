@@ -1,6 +1,6 @@
 import type { DeviceMoment } from '../api/contract.ts';
 import { countedText, hubName, valueText } from './format.ts';
-import { statusWords } from './statuses.ts';
+import { reasonText, statusWords } from './statuses.ts';
 
 /** One moment of the time line of a device. */
 export interface TimelineEntry {
@@ -51,7 +51,7 @@ export function timelineEntry(moment: DeviceMoment): TimelineEntry {
         at,
         kind,
         title: `Twin status: ${statusWords(moment.status).label}`,
-        detail: `${moment.why || 'every owned property has the wanted value'}${suffix(moment)}`,
+        detail: `${reasonText(moment.why) || 'every owned property has the wanted value'}${suffix(moment)}`,
       };
   }
 }

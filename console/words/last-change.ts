@@ -1,5 +1,6 @@
-import type { FleetStatus, PauseStatus } from '../api/contract.ts';
+import type { FleetStatus, PauseStatus, PolicyStatusRow } from '../api/contract.ts';
 import { countedText, hubName, shareText, timeOf } from './format.ts';
+import { listText } from './place.ts';
 
 /** The newest change of the fleet that Berth knows of, and what it did. */
 export interface LastChange {
@@ -14,7 +15,7 @@ export interface LastChange {
 /** The last of: a policy with new content, a pause, the start of a gradual move. Undefined: nothing is known. */
 export function lastChange(fleet: FleetStatus): LastChange | undefined {
   const changes = [
-    ...fleet.policies.flatMap((policy) => policyChange(policy) ?? []),
+    ...policyChanges(fleet.policies),
     ...pauseChange('the whole fleet', fleet.pause),
     ...fleet.hubs.flatMap(({ host, pause }) => pauseChange(hubName(host), pause)),
     ...fleet.moves.flatMap(({ cause, since, progress }) => {
@@ -35,15 +36,24 @@ export function lastChange(fleet: FleetStatus): LastChange | undefined {
   return changes.sort((one, other) => other.at - one.at)[0];
 }
 
-function policyChange(policy: FleetStatus['policies'][number]): LastChange | undefined {
-  const at = timeOf(policy.since);
-  if (at === undefined) return undefined;
-  return {
-    at,
-    what: `Policy ${policy.name} has new content`,
-    effect: policyEffect(policy),
-    policy: policy.name,
-  };
+/** Policies of one package begin at the same time, so they are one change. */
+function policyChanges(policies: FleetStatus['policies']): readonly LastChange[] {
+  const byTime = new Map<number, PolicyStatusRow[]>();
+  for (const policy of policies) {
+    const at = timeOf(policy.since);
+    if (at !== undefined) byTime.set(at, [...(byTime.get(at) ?? []), policy]);
+  }
+  return [...byTime].map(([at, changed]) => {
+    const [only, ...others] = changed;
+    return only !== undefined && others.length === 0
+      ? { at, what: `Policy ${only.name} has new content`, effect: policyEffect(only), policy: only.name }
+      : {
+          at,
+          what: `Policies ${listText(changed.map(({ name }) => name))} have new content`,
+          effect: changed.map((policy) => `${policy.name}: ${policyEffect(policy).join(' ')}`),
+          policy: undefined,
+        };
+  });
 }
 
 /** What a policy did so far: how many twins it reached, and how those stand that are not fine. */

@@ -70,6 +70,11 @@ export function isStatus(status: string): status is Status {
   return (STATUSES as readonly string[]).includes(status);
 }
 
+/** Why a twin has its status. Berth begins the reason with the path of the property; a sentence about the device follows. */
+export function reasonText(why: string): string {
+  return why.replace(/^(\S+) (?=the device )/, '$1: ');
+}
+
 /** The twins of all statuses together, and those that are not in sync. */
 export function twinTotals(twins: Readonly<Partial<Record<string, number>>>): {
   readonly all: number;

@@ -2,6 +2,7 @@ import { LocalError } from '../errors.ts';
 import { reservePort } from '../listen.ts';
 import type { LocalLog } from '../log.ts';
 import { type Child, startChild } from '../processes/child.ts';
+import { isAnswering } from '../processes/is-answering.ts';
 import { type KeptRunning, keepRunning } from '../processes/kept-running.ts';
 import { checkDatabases } from './databases.ts';
 
@@ -72,6 +73,7 @@ export async function startAzurite(options: AzuriteOptions): Promise<Azurite> {
         });
       },
       obstacle: () => obstacleTo(ports, options.directory),
+      responds: () => isAnswering(`http://127.0.0.1:${ports.blob}/`),
       log: options.log,
     }),
     ports,

@@ -6,7 +6,9 @@ import {
   RestError,
   StorageSharedKeyCredential,
 } from '@azure/storage-blob';
+import type { PassThrough } from '../https/index.ts';
 import type { UploadStorage } from '../iot-hub/index.ts';
+import type { Azurite } from './index.ts';
 
 /** The container of the files that devices upload. */
 export const UPLOADS = 'iothub-uploads';
@@ -64,4 +66,12 @@ async function makeContainer(service: BlobServiceClient): Promise<ContainerClien
   const client = service.getContainerClient(UPLOADS);
   await client.createIfNotExists();
   return client;
+}
+
+/**
+ * The blobs of the account over https. The SDK for Node.js sends `x-ms-encryption-algorithm` without a key, which Azure ignores
+ * and Azurite refuses.
+ */
+export function blobsOf({ account, ports }: Pick<Azurite, 'account' | 'ports'>): PassThrough {
+  return { prefix: `/${account}/`, port: ports.blob, without: ['x-ms-encryption-algorithm'] };
 }

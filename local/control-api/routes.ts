@@ -148,13 +148,15 @@ function hubRoute(
     return request.method === 'GET' ? ok(hubs.views.map(summary)) : methodNotAllowed(request, 'GET');
   const hub = hubs.view(host);
   if (hub === undefined) return unknownHub(host, hubs);
+  if (collection === 'devices' && deviceId !== undefined && modules === 'manifest' && moduleId === undefined)
+    return manifestRoute(hub, deviceId, request);
   if (collection === undefined)
     return request.method === 'GET' ? ok(summary(hub)) : methodNotAllowed(request, 'GET');
   if (collection !== 'devices' || (modules ?? 'modules') !== 'modules' || more.length > 0) {
     return failedAnswer(
       404,
       'BERTH_LOCAL_NOT_FOUND',
-      `Unknown route /${request.path.join('/')}. Below a hub, there is only devices/ID and devices/ID/modules/ID.`,
+      `Unknown route /${request.path.join('/')}. Below a hub, there is only devices/ID, devices/ID/modules/ID and devices/ID/manifest.`,
     );
   }
   if (deviceId === undefined) {
@@ -162,6 +164,26 @@ function hubRoute(
   }
   if (modules !== undefined && moduleId === undefined) return moduleList(hub, deviceId, request);
   return twinRoute(hub, deviceId, moduleId, request);
+}
+
+/** Writes a manifest to an Edge device. */
+function manifestRoute(hub: HubView, deviceId: string, request: ControlRequest): ControlAnswer {
+  if (request.method !== 'PUT') return methodNotAllowed(request, 'PUT');
+  if (!isObject(request.body)) {
+    return failedAnswer(
+      400,
+      'BERTH_LOCAL_REQUEST_INVALID',
+      'The body must be a manifest: {"modulesContent": {"$edgeAgent": {"properties.desired": …}, …}}.',
+    );
+  }
+  try {
+    hub.applyManifest(deviceId, request.body);
+    return { status: 204, body: undefined };
+  } catch (error) {
+    if (!(error instanceof HubRefusal)) throw error;
+    if (error.refusal === 'DeviceNotFound') return unknown(hub, deviceId);
+    return failedAnswer(error.status, 'BERTH_LOCAL_REQUEST_INVALID', error.message);
+  }
 }
 
 function moduleList(hub: HubView, deviceId: string, request: ControlRequest): ControlAnswer {

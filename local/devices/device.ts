@@ -144,12 +144,14 @@ export class SimulatedDevice {
     };
     if (typeof value !== 'number' || typeof version !== 'number' || version <= this.#answered) return;
     this.#answered = version;
-    const refuses = this.#options.profile.rejectsLongIntervals && value > LONGEST_INTERVAL_MS;
+    const { rejectsLongIntervals } = this.#options.profile;
+    const refuses = rejectsLongIntervals && value > LONGEST_INTERVAL_MS;
     if (!refuses) this.#interval = value;
     this.#telemetry.every(this.#interval);
     const answer = refuses
       ? { value: this.#interval, ac: 400, av: version, ad: 'this model sends at least every 30 s' }
-      : { value: this.#interval, ac: 200, av: version };
+      : // The twin would keep the description of an earlier refusal.
+        { value: this.#interval, ac: 200, av: version, ...(rejectsLongIntervals ? { ad: null } : {}) };
     void this.#report({ sendDataInterval: answer }).then((isTaken) => {
       if (isTaken) this.#publish({ type: refuses ? 'rejected' : 'applied', value, version });
     });

@@ -1,5 +1,11 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
 
+/** A shared access policy: its name and its key, as text. */
+export interface EventHubPolicy {
+  readonly keyName: string;
+  readonly key: string;
+}
+
 /**
  * The only policy of the local namespace. It has all rights. It is the public one of Microsoft's emulator
  * (Azure/azure-event-hubs-emulator-installer).
@@ -19,8 +25,14 @@ const PREFIX = 'SharedAccessSignature ';
 /**
  * Checks a shared access signature. Unlike in IoT Hub, the key is signed as text (event-hubs, "authenticate shared access
  * signature"). Returns the text of Event Hubs for a token that it refuses.
+ *
+ * @param policies those of the event hub, besides the one of the namespace.
  */
-export function readAccessToken(text: unknown, now: number): AccessToken | string {
+export function readAccessToken(
+  text: unknown,
+  now: number,
+  policies: readonly EventHubPolicy[],
+): AccessToken | string {
   if (typeof text !== 'string' || !text.startsWith(PREFIX)) return MALFORMED;
   const fields = new Map(
     text
@@ -31,10 +43,13 @@ export function readAccessToken(text: unknown, now: number): AccessToken | strin
   const [sr = '', se = ''] = [fields.get('sr'), fields.get('se')];
   const [resource, sig, skn] = [decoded(sr), decoded(fields.get('sig')), decoded(fields.get('skn'))];
   if (!resource || !sig || !/^\d{1,12}$/.test(se)) return MALFORMED;
-  const wanted = createHmac('sha256', ACCESS_KEY.key).update(`${sr}\n${se}`, 'utf8').digest();
+  const policy = [ACCESS_KEY, ...policies].find(({ keyName }) => keyName === skn);
+  const wanted = createHmac('sha256', (policy ?? ACCESS_KEY).key)
+    .update(`${sr}\n${se}`, 'utf8')
+    .digest();
   const given = Buffer.from(sig, 'base64');
   const isSigned = given.length === wanted.length && timingSafeEqual(given, wanted);
-  if (skn !== ACCESS_KEY.keyName || !isSigned) return 'InvalidSignature: The token has an invalid signature.';
+  if (policy === undefined || !isSigned) return 'InvalidSignature: The token has an invalid signature.';
   const expires = Number(se) * 1000;
   return expires <= now ? 'ExpiredToken: The token is expired.' : { resource, expires };
 }

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { LocalError } from '../errors.ts';
+import type { EventHubPolicy } from './access-key.ts';
 import type { AppendedPosition, ProducedEvent } from './event.ts';
 import { DEFAULT_CONSUMER_GROUP, type EventHubOptions, isDefaultGroup } from './options.ts';
 import { Partition, type Retention } from './partition.ts';
@@ -43,6 +44,8 @@ export interface ReaderCounters {
 export class EventHub {
   readonly name: string;
   readonly partitions: readonly Partition[];
+  /** Its policies, besides the one of the namespace. */
+  readonly policies: readonly EventHubPolicy[];
   /** Milliseconds since the epoch. */
   readonly createdAt: number;
   /** The readers of each partition, by the name of the consumer group in lower case. */
@@ -60,6 +63,7 @@ export class EventHub {
     now: () => number,
   ) {
     this.name = options.name;
+    this.policies = options.policies ?? [];
     this.createdAt = now();
     const ids = Array.from({ length: options.partitionCount }, (_, index) => String(index));
     this.partitions = ids.map((id) => openPartition(options.name, id, directory, retention, now));

@@ -3,7 +3,7 @@ import { STANDARD_MESSAGE_FORMAT } from '../amqp/encoding.ts';
 import { type AmqpServer, type AmqpService, startAmqp } from '../amqp/index.ts';
 import { LocalError, notHere } from '../errors.ts';
 import { silent } from '../log.ts';
-import { ACCESS_KEY } from './access-key.ts';
+import { ACCESS_KEY, type EventHubPolicy } from './access-key.ts';
 import { IOT_HOSTS, isOfIotHub } from './amqp/entity-address.ts';
 import { MAX_MESSAGE_SIZE } from './amqp/producer-link.ts';
 import { createEventHubsService } from './amqp/session.ts';
@@ -31,8 +31,12 @@ export interface EventHubs {
   readonly port: number;
   /** The namespace, for a server that serves several services over TLS or WebSockets. */
   readonly amqp: AmqpService;
-  /** Connection string for Azure's SDKs. Its key is the public key of Microsoft's emulator. */
-  connectionString(hub?: string): string;
+  /**
+   * Connection string for Azure's SDKs.
+   *
+   * @param policy default: the public one of Microsoft's emulator, for the whole namespace.
+   */
+  connectionString(hub?: string, policy?: EventHubPolicy): string;
   /**
    * Appends an event as if a client had sent it, without the network.
    *
@@ -90,7 +94,7 @@ export async function startEventHubs(options: EventHubsOptions): Promise<EventHu
   return {
     port: server.port,
     amqp,
-    connectionString: (hub) => connectionString(server.port, hub),
+    connectionString: (hub, policy = ACCESS_KEY) => connectionString(server.port, hub, policy),
     append(name, event) {
       if (closing !== undefined) {
         throw new LocalError(
@@ -153,11 +157,11 @@ function unknownHub(sentence: string): LocalError {
  * A connection string of Microsoft's Event Hubs emulator (Azure/azure-event-hubs-emulator-installer), for
  * another port.
  */
-function connectionString(port: number, hub: string | undefined): string {
+function connectionString(port: number, hub: string | undefined, { keyName, key }: EventHubPolicy): string {
   const parts = [
     `Endpoint=sb://localhost:${port}`,
-    `SharedAccessKeyName=${ACCESS_KEY.keyName}`,
-    `SharedAccessKey=${ACCESS_KEY.key}`,
+    `SharedAccessKeyName=${keyName}`,
+    `SharedAccessKey=${key}`,
     'UseDevelopmentEmulator=true',
   ];
   if (hub !== undefined) parts.push(`EntityPath=${hub}`);

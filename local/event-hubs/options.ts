@@ -1,5 +1,6 @@
 import { LocalError } from '../errors.ts';
 import type { LocalLog } from '../log.ts';
+import type { EventHubPolicy } from './access-key.ts';
 import type { Retention } from './partition.ts';
 
 /** One event hub. It always has the consumer group `$Default`. */
@@ -9,6 +10,8 @@ export interface EventHubOptions {
   readonly consumerGroups: readonly string[];
   /** Limits for each partition of this event hub; default: those of all. */
   readonly retention?: Partial<Retention> | undefined;
+  /** Shared access policies of this event hub, besides the one of the namespace. Default: none. */
+  readonly policies?: readonly EventHubPolicy[] | undefined;
 }
 
 export interface EventHubsOptions {

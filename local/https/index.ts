@@ -3,6 +3,7 @@
  * (`IOT_ENDPOINT`).
  */
 export type { HttpRequest, HttpResponse, HttpService } from './exchange.ts';
+export type { PassThrough } from './pass-through.ts';
 export { createRevocationListService } from './revocation-list.ts';
 export { type HttpOptions, type HttpServer, startHttp } from './server.ts';
 export type { WebSocketRoute } from './web-sockets.ts';

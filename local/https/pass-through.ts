@@ -6,11 +6,20 @@ export interface PassThrough {
   readonly prefix: string;
   /** The port of the other server, on 127.0.0.1. */
   readonly port: number;
+  /** Headers that are not passed on, in lower case. */
+  readonly without?: readonly string[];
 }
 
 /** Passes a request and its answer on as streams, so that they can be of any size. */
-export function passOn(incoming: IncomingMessage, outgoing: ServerResponse, port: number): void {
-  const { method, url, headers } = incoming;
+export function forward(
+  incoming: IncomingMessage,
+  outgoing: ServerResponse,
+  { port, without = [] }: PassThrough,
+): void {
+  const { method, url } = incoming;
+  const headers = Object.fromEntries(
+    Object.entries(incoming.headers).filter(([name]) => !without.includes(name)),
+  );
   const further = request(
     { host: '127.0.0.1', port, method, path: url, headers: { ...headers, host: `127.0.0.1:${port}` } },
     (answer) => {

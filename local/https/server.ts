@@ -9,7 +9,7 @@ import { type OwnAddresses, ownRequestsOnly } from '../foreign-requests.ts';
 import { listen } from '../listen.ts';
 import { type LocalLog, silent } from '../log.ts';
 import { ConnectionDropped, type HttpRequest, type HttpResponse, type HttpService } from './exchange.ts';
-import { type PassThrough, passOn } from './pass-through.ts';
+import { forward, type PassThrough } from './pass-through.ts';
 import { type WebSocketRoute, webSocketUpgrade } from './web-sockets.ts';
 
 /** Larger than the largest request to hubs and DPS: 100 devices with full twins. */
@@ -61,7 +61,7 @@ export async function startHttp(options: HttpOptions): Promise<HttpServer> {
     outgoing.on('error', () => outgoing.destroy());
     const other = passThrough.find(({ prefix }) => incoming.url?.startsWith(prefix));
     if (other !== undefined) {
-      passOn(incoming, outgoing, other.port);
+      forward(incoming, outgoing, other);
       return;
     }
     answer(incoming, services, log).then(

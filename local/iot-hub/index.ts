@@ -3,6 +3,7 @@
  * pure functions for twins. `local/https` and `local/mqtt` are the servers of the APIs.
  */
 
+export type { EventsPlace } from './amqp/event-links.ts';
 export type { FaultSettings } from './faults/faults.ts';
 export type { FaultStatus } from './faults/hub-faults.ts';
 export type { HubCounters } from './hub/counters.ts';
@@ -18,6 +19,7 @@ export {
   type LocalIotHubsOptions,
   type Writer,
 } from './iot-hubs.ts';
+export { type AccessPolicy, builtInPolicies } from './model/access-policy.ts';
 export { deviceNameOf, isSameHub, readHubName } from './model/host-name.ts';
 export { HubRefusal } from './model/hub-error.ts';
 export type { Authentication } from './model/identity.ts';

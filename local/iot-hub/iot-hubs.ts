@@ -6,6 +6,7 @@ import type { HttpResponse, HttpService } from '../https/exchange.ts';
 import { type LocalLog, silent } from '../log.ts';
 import type { MqttService } from '../mqtt/index.ts';
 import { openDeviceLinks } from './amqp/device/device-links.ts';
+import { type EventsPlace, openEventLinks } from './amqp/event-links.ts';
 import { createHubAmqpService } from './amqp/hub-service.ts';
 import { openServiceLinks } from './amqp/service-links.ts';
 import { keepEvaluating } from './configurations/evaluator.ts';
@@ -26,6 +27,7 @@ import { type Address, addressOf } from './model/address.ts';
 import { isSameHub, namesOf, readHubName } from './model/host-name.ts';
 import { HubRefusal } from './model/hub-error.ts';
 import { readModuleChoice } from './model/identity.ts';
+import { applyConfigurationContent } from './operations/apply-configuration.ts';
 import { expireMessages } from './operations/cloud-messages.ts';
 import { keepSendingFeedback } from './operations/feedback.ts';
 import { createIdentity, deleteIdentity } from './operations/identity-operations.ts';
@@ -53,6 +55,8 @@ export interface LocalIotHubsOptions {
   readonly uploadStorage?: UploadStorage;
   /** PEM of the CA certificates that the hubs trust for devices with `certificateAuthority`; default: none. */
   readonly authorities?: readonly string[];
+  /** Where the events of the built-in endpoint of a hub are read over AMQP; default: nowhere. */
+  readonly eventsAt?: (host: string) => EventsPlace | undefined;
   /** Base64 key of the policy `iothubowner` on every hub; default: the public development key. */
   readonly serviceKey?: string;
   readonly log?: LocalLog;
@@ -103,6 +107,13 @@ export interface HubView {
    * @throws HubRefusal `DeviceNotFound`, `ModuleNotFound`, `ArgumentInvalid`
    */
   edit(deviceId: string, patch: JsonObject, as: Writer, moduleId?: string): JsonObject;
+  /**
+   * Writes a manifest to an Edge device, as `applyConfigurationContent` of the service API does.
+   *
+   * @throws HubRefusal `DeviceNotFound`, `ArgumentInvalid`, `InvalidConfigurationContent`,
+   *   `DeviceModelMaxPropertiesExceeded`, `TooManyModulesOnDevice`
+   */
+  applyManifest(deviceId: string, content: JsonObject): void;
   /**
    * Deletes an identity and its twin. For a device, also deletes its modules.
    *
@@ -174,6 +185,7 @@ export function createIotHubs(options: LocalIotHubsOptions): IotHubs {
     hubs.set(key, { hub, faults });
   }
   const hubOf = (host: string): LocalHub | undefined => hubs.get(readHubName(host).hub)?.hub;
+  const all = [...hubs.values()].map(({ hub }) => hub);
   const views = [...hubs.values()].map(viewOf);
 
   return {
@@ -213,10 +225,11 @@ export function createIotHubs(options: LocalIotHubsOptions): IotHubs {
         return refusalResponse(refusal, false, now());
       },
     },
-    mqtt: createDeviceService(hubOf, policies),
-    amqp: createHubAmqpService({ hubOf, all: [...hubs.values()].map(({ hub }) => hub), policies }, [
+    mqtt: createDeviceService(hubOf, policies, all),
+    amqp: createHubAmqpService({ hubOf, all, policies }, [
       openDeviceLinks,
       openServiceLinks,
+      openEventLinks((hub) => options.eventsAt?.(hub.host)),
     ]),
     views,
     view: (host) => views.find((view) => isSameHub(view.host, host)),
@@ -280,6 +293,10 @@ function viewOf({ hub, faults }: FaultyHub): HubView {
       const twin = editAs(as, hub, addressOf(deviceId, moduleId), patch);
       hub.counters.controlWrites += 1;
       return twin;
+    },
+    applyManifest(deviceId, content) {
+      applyConfigurationContent(hub, deviceId, content);
+      hub.counters.controlWrites += 1;
     },
     remove(deviceId, moduleId) {
       const address = addressOf(deviceId, moduleId);

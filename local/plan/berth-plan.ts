@@ -6,12 +6,15 @@ import { type LocalPlan, NEW_BUILT_IN_ENDPOINT, type PlannedHub, USUAL_PARTITION
 export const EVENT_HUB = 'twin-events';
 export const CONSUMER_GROUP = 'berth';
 
-/** The routing of the hubs of Berth. A test compares it with the one that `infra/modules/hub.bicep` deploys. */
+/** The name of the endpoint of Berth in a hub. */
+const ENDPOINT = 'berth-twin-events';
+
+/** The routing of the hubs of Berth. A test compares it with the one that `infra/` and `berth connect` give a hub. */
 export const BERTH_ROUTING: LocalRouting = HUB_ROUTING.parse({
-  endpoints: { eventHubs: [{ name: EVENT_HUB, entityPath: EVENT_HUB }] },
+  endpoints: { eventHubs: [{ name: ENDPOINT, entityPath: EVENT_HUB }] },
   routes: [
-    { name: 'twin-changes', source: 'TwinChangeEvents', endpointNames: [EVENT_HUB] },
-    { name: 'device-lifecycle', source: 'DeviceLifecycleEvents', endpointNames: [EVENT_HUB] },
+    { name: 'berth-twin-changes', source: 'TwinChangeEvents', endpointNames: [ENDPOINT] },
+    { name: 'berth-device-lifecycle', source: 'DeviceLifecycleEvents', endpointNames: [ENDPOINT] },
   ],
   fallbackRoute: { endpointNames: [BUILT_IN_ENDPOINT] },
 });

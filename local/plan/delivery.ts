@@ -1,6 +1,6 @@
 import type { JsonValue } from '../../src/json/json.ts';
 import type { EventHubOptions, EventHubs } from '../event-hubs/index.ts';
-import { BUILT_IN_ENDPOINT, createRouter, type EventSink } from '../iot-hub/index.ts';
+import { BUILT_IN_ENDPOINT, builtInPolicies, createRouter, type EventSink } from '../iot-hub/index.ts';
 import { builtInEventHub, type LocalPlan, type PlannedHub } from './local-plan.ts';
 
 /** Telemetry of a day of many devices must not fill the memory. Durations are those of every Event Hub. */
@@ -14,8 +14,20 @@ export function eventHubsOf({ hubs, eventHubs }: LocalPlan): readonly EventHubOp
       name: builtInEventHub(host),
       ...builtInEndpoint,
       retention: BUILT_IN_RETENTION,
+      policies: READERS,
     })),
   ];
+}
+
+/** The policies of a hub that open its built-in endpoint: those with `ServiceConnect` (iot-hub-devguide-security.md). */
+const READERS = builtInPolicies().filter(({ rights }) => rights.includes('ServiceConnect'));
+
+/** The connection string of the built-in endpoint of a hub, with the key of its policy `service`. */
+export function builtInConnection(host: string, eventHubs: Pick<EventHubs, 'connectionString'>): string {
+  return eventHubs.connectionString(
+    builtInEventHub(host),
+    READERS.find(({ keyName }) => keyName === 'service'),
+  );
 }
 
 /**

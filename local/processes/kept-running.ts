@@ -27,6 +27,8 @@ export interface KeepRunningOptions {
   readonly start: () => Child;
   /** The reason why the process cannot restart now, as a sentence; undefined if it can. Default: it always can. */
   readonly obstacle?: () => Promise<string | undefined>;
+  /** Whether the process responds. One that has responded and then does not for a minute is ended. Default: it always does. */
+  readonly responds?: () => Promise<boolean>;
   readonly log: LocalLog;
   readonly clock?: Clock;
 }
@@ -46,6 +48,9 @@ const RESTART_AFTER_MS = 1_000;
 /** If a process ends at once several times, the wait before its restart doubles up to this. */
 const LONGEST_WAIT_MS = 30_000;
 const SHORT_LIFE_MS = 10_000;
+const PROBE_EVERY_MS = 5_000;
+/** Probes in a row without a response. A machine that slept has missed at most one. */
+const MOST_SILENT_PROBES = 12;
 
 /** Starts a process, and restarts it one second after it has ended, until `stop`. */
 export function keepRunning(options: KeepRunningOptions): KeptRunning {
@@ -87,6 +92,22 @@ export function keepRunning(options: KeepRunningOptions): KeptRunning {
       restarts += 1;
     }
   };
+  /** Ends a process that hangs; `watch` restarts it. */
+  const probe = async (responds: () => Promise<boolean>): Promise<void> => {
+    let probed: Child | undefined;
+    let silent: number | undefined; // undefined: it has not responded yet
+    while (!signal.aborted) {
+      await clock.wait(PROBE_EVERY_MS, signal);
+      if (signal.aborted || !isRunning) continue;
+      if (probed !== child) [probed, silent] = [child, undefined];
+      if (await responds()) silent = 0;
+      else if (silent !== undefined) silent += 1;
+      if (silent !== MOST_SILENT_PROBES || probed !== child || !isRunning) continue;
+      log.warn(`${title} has not responded for a minute and is ended.`);
+      await child.stop(0);
+    }
+  };
+  if (options.responds !== undefined) void probe(options.responds);
   const watching = watch();
   return {
     name,

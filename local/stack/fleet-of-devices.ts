@@ -31,9 +31,7 @@ export async function runDevices(options: DevicesOptions): Promise<KeptRunning> 
   const { profiles, bundles, cloud, stateDirectory, lively, logFile, log, onNews } = options;
   const start: StartDevices = {
     type: 'start',
-    devices: await Promise.all(
-      profiles.map(async (profile) => ({ profile, proof: await proofOf(profile, cloud) })),
-    ),
+    devices: await withProofs(profiles, cloud),
     idScope: ID_SCOPE,
     ca: cloud.authority.root,
     httpsPort: cloud.ports.https,
@@ -61,6 +59,16 @@ export async function runDevices(options: DevicesOptions): Promise<KeptRunning> 
     },
     log,
   });
+}
+
+/** One after the other, because the first Edge device makes the enrollment group of the next ones. */
+async function withProofs(
+  profiles: readonly DeviceProfile[],
+  cloud: Cloud,
+): Promise<StartDevices['devices']> {
+  const devices: { readonly profile: DeviceProfile; readonly proof: DeviceProof }[] = [];
+  for (const profile of profiles) devices.push({ profile, proof: await proofOf(profile, cloud) });
+  return devices;
 }
 
 async function proofOf(profile: DeviceProfile, { authority, control }: Cloud): Promise<DeviceProof> {

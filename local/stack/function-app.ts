@@ -7,6 +7,7 @@ import type { FunctionHostKeys } from '../keys.ts';
 import type { LocalLog } from '../log.ts';
 import { logToFile } from '../log-file.ts';
 import { startChild } from '../processes/child.ts';
+import { isAnswering } from '../processes/is-answering.ts';
 import { type KeptRunning, keepRunning } from '../processes/kept-running.ts';
 
 /** The name in `GET /processes`. */
@@ -45,7 +46,8 @@ export function runFunctionApp(options: FunctionAppOptions): KeptRunning {
       },
       onLine,
     });
-  return keepRunning({ name: FUNCTION_HOST, start, log });
+  const responds = () => isAnswering(`http://127.0.0.1:${port}/api/health`);
+  return keepRunning({ name: FUNCTION_HOST, start, responds, log });
 }
 
 /**

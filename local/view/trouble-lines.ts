@@ -1,3 +1,4 @@
+import { isObject } from '../../src/json/json.ts';
 import { duration, pluralText, within } from './text.ts';
 
 /** A pause of a hub, or of the whole fleet. */
@@ -81,8 +82,17 @@ function faultText({ settings, outageLeftMs }: FaultLine): string {
   const { seed: _, outageMs: __, failover: ___, ...rates } = settings;
   return [
     ...(outageLeftMs > 0 ? [`outage for ${duration(outageLeftMs)} more`] : []),
-    ...Object.entries(rates).flatMap(([name, value]) => (value ? [`${name} ${value}`] : [])),
+    ...settingTexts(rates),
   ].join(', ');
+}
+
+/** @example { throttleRate: 1, edge: { share: 1, offline: true } } → ['throttleRate 1', 'edge share 1', 'edge offline'] */
+function settingTexts(settings: Readonly<Record<string, unknown>>): readonly string[] {
+  return Object.entries(settings).flatMap(([name, value]) => {
+    if (isObject(value)) return settingTexts(value).map((text) => `${name} ${text}`);
+    if (value === true) return [name];
+    return value ? [`${name} ${value}`] : [];
+  });
 }
 
 function countText(faults: readonly FaultLine[]): string {

@@ -11,29 +11,33 @@ export const AUTHORIZATION_API = '2022-04-01';
 export const RESOURCES_API = '2021-04-01';
 
 /**
- * The newest version of the API of a type, from the answer of "Providers - Get" for Microsoft.Devices. Undefined if the
- * answer does not list the type.
+ * The versions of the API in which a resource may show more than in Berth's version: a newer stable version, and the newest
+ * preview, also an older one. A stable version may lack what a preview before it has, such as `deviceRegistryNamespace` of DPS.
+ *
+ * @param provider the answer of "Providers - Get" for Microsoft.Devices
  */
-export function newestVersion(
+export function otherVersions(
   provider: JsonObject,
   type: typeof HUB_TYPE | typeof DPS_TYPE,
-): string | undefined {
+  own: string,
+): readonly string[] {
+  const versions = versionsOf(provider, type);
+  const stable = newestOf(versions.filter((version) => version.length === own.length && version > own));
+  const preview = newestOf(versions.filter((version) => version.endsWith('-preview')));
+  return [stable, preview].flatMap((version) => version ?? []);
+}
+
+function versionsOf(provider: JsonObject, type: string): readonly string[] {
   const name = type.slice(type.indexOf('/') + 1).toLowerCase();
   const types = ownMember(provider, 'resourceTypes');
   const found = (Array.isArray(types) ? types : []).find(
     (each) => String(ownMember(each, 'resourceType') ?? '').toLowerCase() === name,
   );
   const versions = ownMember(found, 'apiVersions');
-  return (Array.isArray(versions) ? versions : [])
-    .map(String)
-    .reduce<string | undefined>(
-      (newest, each) => (newest === undefined || isNewerVersion(each, newest) ? each : newest),
-      undefined,
-    );
+  return (Array.isArray(versions) ? versions : []).map(String);
 }
 
-/** Whether a version is newer. Of one day, the stable version is newer than the preview. */
-export function isNewerVersion(version: string, than: string): boolean {
-  const [day, other] = [version.slice(0, 10), than.slice(0, 10)];
-  return day === other ? than.length > version.length : day > other;
+/** Versions begin with their date, so that their order is that of texts. */
+function newestOf(versions: readonly string[]): string | undefined {
+  return [...versions].sort().at(-1);
 }

@@ -141,10 +141,8 @@ export async function connectDps(
       wanted.link.kind === 'keys' ? await policiesOf(session, changes) : new Map<HostName, HubPolicy>();
     const body = changedDps(dps, changes, wanted, (hub) => policies.get(hub.host) ?? { name: '', key: '' });
     const own = new Set(wanted.hubs.map(({ host }) => host));
-    const written = new Set(
-      changes.flatMap((change) =>
-        change.kind === 'link' ? [change.hub.host as string] : 'link' in change ? [change.link.name] : [],
-      ),
+    const added = new Set(
+      changes.flatMap((change) => (change.kind === 'link' ? [change.hub.host as string] : [])),
     );
     await writeResource(session, {
       id: wanted.id,
@@ -152,7 +150,7 @@ export async function connectDps(
       before: dps,
       body,
       isOwn: (path, item) =>
-        path === 'properties.iotHubs' && (written.has(linkName(item)) || isNewLink(item, own)),
+        path === 'properties.iotHubs' && (added.has(linkName(item)) || isNewLink(item, own)),
     });
     done.push(...changes);
     isFresh = true;

@@ -1,15 +1,9 @@
+import type { ArmPort } from '../arm/port.ts';
 import { parseResourceId, type ResourceId } from '../arm/resource-id.ts';
 import { BerthError } from '../errors.ts';
 import type { HostName } from '../iot-hub/host-name.ts';
 import type { JsonObject } from '../json/json.ts';
-import {
-  AUTHORIZATION_API,
-  DPS_API,
-  HUB_API,
-  isNewerVersion,
-  newestVersion,
-  RESOURCES_API,
-} from './api-versions.ts';
+import { AUTHORIZATION_API, DPS_API, HUB_API, otherVersions, RESOURCES_API } from './api-versions.ts';
 import { type DpsPlan, planDps } from './dps-plan.ts';
 import { type HubPlan, planHub } from './hub-plan.ts';
 import { identitiesOf } from './identity.ts';
@@ -57,7 +51,7 @@ export async function readDps(
   return dps === undefined ? undefined : { resource: dps, plan: planDps(dps, wanted, unlink, withoutKeys) };
 }
 
-/** A resource in Berth's version of the API, after a look at it in the newest version. */
+/** A resource in Berth's version of the API, after a look at it in others. */
 async function readResource(
   session: Session,
   id: ResourceId,
@@ -67,20 +61,37 @@ async function readResource(
   const { arm, ignoredFeatures } = session;
   const resource = await arm.get(id, version);
   if (resource === undefined) return undefined;
-  const provider = await arm.get(
-    `/subscriptions/${parseResourceId(id)?.subscription}/providers/Microsoft.Devices`,
-    RESOURCES_API,
-  );
-  const newest = newestVersion(provider ?? {}, type);
-  if (newest === undefined || !isNewerVersion(newest, version)) return resource;
-  const seen = await arm.get(id, newest);
-  const unknown = unknownFeatures(resource, seen ?? {}).filter((path) => !ignoredFeatures.includes(path));
-  if (unknown.length === 0) return resource;
-  throw new BerthError(
+  const provider = await session.provider(parseResourceId(id)?.subscription ?? '');
+  for (const other of otherVersions(provider, type, version)) {
+    const seen = (await arm.get(id, other)) ?? {};
+    const unknown = unknownFeatures(resource, seen).filter((path) => !ignoredFeatures.includes(path));
+    if (unknown.length > 0) throw featureUnknown(id, version, other, unknown);
+  }
+  return resource;
+}
+
+function featureUnknown(
+  id: ResourceId,
+  version: string,
+  other: string,
+  unknown: readonly string[],
+): BerthError {
+  return new BerthError(
     'BERTH_CONNECT_FEATURE_UNKNOWN',
-    `${id} uses ${unknown.join(', ')}, which the API version ${version} of this package does not have: a write could remove it. Update Berth. If Azure computes this value, so that a write cannot remove it, add --ignore-feature ${unknown[0]}.`,
-    { details: unknown.map((path) => ({ path, message: `is in the API version ${newest}` })) },
+    `${id} uses ${unknown.join(', ')}, which the API version ${version} of this package does not have: a write could remove it. Update Berth, or make the change in the portal. If Azure computes this value, so that a write cannot remove it, add --ignore-feature ${unknown[0]}.`,
+    { details: unknown.map((path) => ({ path, message: `is in the API version ${other}` })) },
   );
+}
+
+/** Asks for the versions of the API once for each subscription. */
+export function providerOnce(arm: ArmPort): Session['provider'] {
+  const asked = new Map<string, Promise<JsonObject>>();
+  return (subscription) => {
+    const path = `/subscriptions/${subscription}/providers/Microsoft.Devices`;
+    const found = asked.get(path) ?? arm.get(path, RESOURCES_API).then((provider) => provider ?? {});
+    asked.set(path, found);
+    return found;
+  };
 }
 
 /** Whether a principal has the role to send to the Event Hub, there or above. */

@@ -1,9 +1,12 @@
 import type { ArmPort } from '../arm/port.ts';
+import type { JsonObject } from '../json/json.ts';
 import type { EpochMs } from '../time/epoch-ms.ts';
 
 /** What reading and changing hubs and DPS needs. */
 export interface Session {
   readonly arm: ArmPort;
+  /** The answer of "Providers - Get" for Microsoft.Devices in a subscription. It is asked once. */
+  readonly provider: (subscription: string) => Promise<JsonObject>;
   readonly now: () => EpochMs;
   /** Waits, in milliseconds. */
   readonly wait: (ms: number) => Promise<void>;

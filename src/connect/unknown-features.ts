@@ -1,36 +1,26 @@
 import { isObject, type JsonObject, type JsonValue } from '../json/json.ts';
+import { COMPUTED } from './writable.ts';
 
-/** Members that Azure computes. A write cannot lose them (Microsoft.Devices types, marked as read-only). */
-const READ_ONLY: ReadonlySet<string> = new Set([
-  'properties.hostName',
-  'properties.deviceHostName',
-  'properties.serviceHostName',
-  'properties.iotHubDetails',
-  'properties.locations',
-  'properties.state',
-  'properties.provisioningState',
+/** Further members that Azure computes, or whose resources are their own. */
+const NOT_WRITTEN: ReadonlySet<string> = new Set([
+  'etag',
   'properties.privateEndpointConnections',
   'properties.portalOperationsHostName',
-  'properties.deviceProvisioningHostName',
-  'properties.serviceOperationsHostName',
-  'properties.idScope',
-  'systemData',
-  'etag',
 ]);
 
 /**
- * The members of a resource that a newer version of the API shows and Berth's version does not. A write with Berth's
+ * The members of a resource that another version of the API shows and Berth's version does not. A write with Berth's
  * version would remove them, so Berth does not write such a resource.
  *
  * @param known the resource in Berth's version of the API
- * @param newest the resource in the newest version
+ * @param newest the resource in the other version
  */
 export function unknownFeatures(known: JsonObject, newest: JsonObject): readonly string[] {
   return missing('', known, newest);
 }
 
 function missing(path: string, known: JsonValue | undefined, newest: JsonValue): readonly string[] {
-  if (READ_ONLY.has(path) || isOff(newest)) return [];
+  if (COMPUTED.has(path) || NOT_WRITTEN.has(path) || isOff(newest)) return [];
   if (known === undefined) return [path];
   if (isObject(newest)) {
     const inner = isObject(known) ? known : {};

@@ -5,6 +5,7 @@ import { type JsonObject, ownMember } from '../json/json.ts';
 import { type EpochMs, plus } from '../time/epoch-ms.ts';
 import { differingPaths, type IsOwn } from './difference.ts';
 import type { Session } from './session.ts';
+import { writable } from './writable.ts';
 
 /** Pauses between two looks at a resource, and between two tries of a write. */
 const LOOK_MS = 5_000;
@@ -30,7 +31,7 @@ export interface ResourceWrite {
 export async function writeResource(session: Session, write: ResourceWrite): Promise<JsonObject> {
   const { id, apiVersion, before, body, isOwn } = write;
   const { etag } = before;
-  await session.arm.put(id, apiVersion, body, typeof etag === 'string' ? etag : undefined);
+  await session.arm.put(id, apiVersion, writable(body), typeof etag === 'string' ? etag : undefined);
   const after = await settled(session, write);
   const paths = differingPaths(body, after, isOwn);
   if (paths.length === 0) return after;

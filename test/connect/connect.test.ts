@@ -175,12 +175,25 @@ dps-berth-abc (DPS)
     });
   });
 
+  test('says before the first deployment that nothing is deployed, and does not prevent it; drift fails', async () => {
+    const other = { AZURE_RESOURCE_GROUP: 'rg-other' };
+    const { code, out } = await connect(arm, [MANAGED], ['plan'], other);
+
+    expect(code).toBe(0);
+    expect(out).toContain(
+      'Nothing is deployed yet. No successful deployment of the subscription has the output',
+    );
+    expect((await connect(arm, [MANAGED], ['plan', '--fail-on-changes'], other)).failure).toMatchObject({
+      code: 'BERTH_CONNECTIONS_UNKNOWN',
+    });
+  });
+
   test('names the settings that it needs, and a resource group without a deployment', async () => {
     const unset = await connect(arm, [MANAGED], ['plan'], { AZURE_RESOURCE_GROUP: '' });
     expect(unset.failure).toMatchObject({
       message: expect.stringContaining('AZURE_RESOURCE_GROUP is not set'),
     });
-    const wrong = await connect(arm, [MANAGED], ['plan'], { AZURE_RESOURCE_GROUP: 'rg-other' });
+    const wrong = await connect(arm, [MANAGED], ['apply'], { AZURE_RESOURCE_GROUP: 'rg-other' });
     expect(wrong.failure).toMatchObject({
       code: 'BERTH_CONNECTIONS_UNKNOWN',
       message: expect.stringContaining('"rg-other"'),
@@ -349,6 +362,39 @@ describe('a hub', () => {
     expect(accepted.failure).toBeUndefined();
   });
 
+  test('is not written if only a preview before the version of this package has a feature of it', async () => {
+    change(MANAGED_DPS, { deviceRegistryNamespace: { resourceId: '/subscriptions/s/namespaces/n' } });
+    arm.shown = (resource, version) => {
+      const { deviceRegistryNamespace: _, ...known } = isObject(resource.properties)
+        ? resource.properties
+        : {};
+      return version === '2026-06-01-preview' ? resource : { ...resource, properties: known };
+    };
+
+    expect((await connect(arm, [MANAGED], ['apply'])).failure).toMatchObject({
+      code: 'BERTH_CONNECT_FEATURE_UNKNOWN',
+      message: expect.stringContaining('properties.deviceRegistryNamespace'),
+    });
+    expect(writes().filter((each) => each.includes('provisioningServices'))).toEqual([]);
+  });
+
+  test('is written without what Azure computes, as the clients of Microsoft write it', async () => {
+    await connect(arm, [MANAGED], ['apply']);
+
+    const sent = arm.bodies[0] ?? {};
+    expect(Object.keys(sent).sort()).toEqual(['etag', 'identity', 'location', 'properties', 'sku', 'tags']);
+    expect(sent.sku).toEqual({ name: 'S1', capacity: 1 });
+    expect(sent.identity).toEqual({
+      type: 'SystemAssigned, UserAssigned',
+      userAssignedIdentities: { [ROUTING_IDENTITY]: {} },
+    });
+    expect(Object.keys(sent.properties ?? {})).not.toContain('hostName');
+    expect(ownMember(ownMember(sent.properties, 'eventHubEndpoints'), 'events')).toEqual({
+      partitionCount: 2,
+      retentionTimeInDays: 1,
+    });
+  });
+
   test('ends the run if something else of it is not what it was, and names the place but no value', async () => {
     const put = arm.put;
     arm.put = (resource) => {
@@ -436,6 +482,25 @@ describe('DPS', () => {
     expect(names).toEqual(['contoso-old.device.azure-devices.net', 'contoso-plant.device.azure-devices.net']);
   });
 
+  test('ends the run if the weight of a link is not what it was, also of a link whose key was written', async () => {
+    const put = arm.put;
+    arm.put = (resource) => {
+      const text = JSON.stringify(resource);
+      put(
+        String(resource.id) === EXISTING_DPS
+          ? JSON.parse(text.replace('"allocationWeight":5', '"allocationWeight":1'))
+          : resource,
+      );
+    };
+
+    expect((await connect(arm, [EXISTING], ['apply'], IN_EXISTING_DPS)).failure).toMatchObject({
+      code: 'BERTH_CONNECT_CHANGED_ELSEWHERE',
+      message: expect.stringContaining(
+        'properties.iotHubs[contoso-plant.azure-devices.net].allocationWeight',
+      ),
+    });
+  });
+
   test('gets the present key of a hub at each run, and neither the plan nor the result shows a key', async () => {
     const runs = [
       await connect(arm, [MANAGED], ['plan']),
@@ -445,7 +510,7 @@ describe('DPS', () => {
 
     for (const { out, err } of runs) expect(out + err).not.toContain(KEY);
     const link = `HostName=contoso-weu.azure-devices.net;SharedAccessKeyName=iothubowner;SharedAccessKey=${KEY}`;
-    const bodies = arm.bodies.filter(({ id }) => id === MANAGED_DPS);
+    const bodies = arm.bodies.filter(({ properties }) => ownMember(properties, 'iotHubs') !== undefined);
     expect(bodies.map((body) => JSON.stringify(body).includes(link))).toEqual([true, true]);
   });
 

@@ -1,10 +1,12 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { request } from 'node:http';
 import { join, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { EventHubConsumerClient, earliestEventPosition, type ReceivedEventData } from '@azure/event-hubs';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { SharedAccessSignature } from 'azure-iot-common';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 import { type Bundles, buildBundles } from './bundles.ts';
 import { type LocalRun, runLocally } from './local-run.ts';
@@ -63,6 +65,30 @@ async function twinOf(id: string): Promise<Record<string, unknown> & { readonly 
     if (response.ok) return { host, ...((await response.json()) as object) };
   }
   throw new Error(`No hub has ${id}.`);
+}
+
+/** Sends a message as a service does. The host name selects the hub, so `fetch` cannot send it. */
+async function sendToDevice(host: string, id: string, body: string): Promise<void> {
+  const { ports } = await get<{ readonly ports: { readonly rest: number } }>('/stack');
+  const key = Buffer.from('berth-local-development-key-0001').toString('base64');
+  const expiry = Math.ceil(Date.now() / 1_000) + 3_600;
+  const authorization = SharedAccessSignature.create(host, 'iothubowner', key, expiry).toString();
+  const path = `/devices/${id}/messages/devicebound?api-version=2021-04-12`;
+  const options = {
+    host: '127.0.0.1',
+    port: ports.rest,
+    path,
+    method: 'POST',
+    headers: { host, authorization },
+  };
+  const status = await new Promise((resolve, reject) => {
+    const call = request(options, (response) => {
+      response.resume().once('end', () => resolve(response.statusCode));
+    });
+    call.once('error', reject);
+    call.end(body);
+  });
+  expect([200, 204]).toContain(status);
 }
 
 describe('the local stack without Berth', () => {
@@ -153,6 +179,8 @@ describe('a stack that is killed', () => {
       );
     const before = await supervisor();
     expect(before?.restarts).toBe(0);
+    await sendToDevice(host, 'lamp', 'kept');
+    const { eventHub, events } = await get<{ readonly eventHub: string; readonly events: number }>('/events');
 
     process.kill(before?.pid ?? 0, 'SIGKILL');
     const killedAt = Date.now();
@@ -168,7 +196,12 @@ describe('a stack that is killed', () => {
     // Ten seconds on an idle machine; the tests of other folders run at the same time.
     expect(Date.now() - killedAt).toBeLessThan(30_000);
     expect(await twinOf('lamp')).toMatchObject({ host, deviceId: 'lamp' });
-    expect((await device('lamp')).code).toBe(0);
+    expect(await get('/events')).toMatchObject({ eventHub, events });
+    const staying = runProgram(process.execPath, [
+      ...[join(bundles.directory, 'device.cjs'), 'lamp', '--stay', '--control', control],
+    ]);
+    await staying.prints('message kept');
+    staying.child.kill('SIGINT');
     expect(run.said()).toContain('The local stack ended (SIGKILL) and restarts in 1 s, with its state.');
   });
 });
@@ -228,7 +261,10 @@ describe('the local stack with local.json', () => {
   }
 
   test('routes messages by their body to an Event Hub, and the others to the built-in endpoint', async () => {
-    const stack = (await (await fetch(`${address}/stack`)).json()) as { readonly idScope: string };
+    const stack = (await (await fetch(`${address}/stack`)).json()) as {
+      readonly idScope: string;
+      readonly settings: { readonly TWIN_EVENTS: string };
+    };
     const hub = (await (await fetch(`${address}/hubs/${HOST}`)).json()) as {
       readonly builtInEndpoint: { readonly eventHubName: string; readonly connectionString: string };
     };
@@ -245,7 +281,7 @@ describe('the local stack with local.json', () => {
     const isTelemetry = (event: ReceivedEventData) =>
       event.systemProperties?.['iothub-message-source'] === 'Telemetry';
     const warm = await firstEvent(
-      connectionString.replace(eventHubName, 'warm-devices'),
+      `${stack.settings.TWIN_EVENTS}EntityPath=warm-devices`,
       '$Default',
       isTelemetry,
     );

@@ -9,6 +9,7 @@ import { createIotHubs, type IotHubs } from '../../local/iot-hub/index.ts';
 import { Watchers } from '../../local/monitor/watchers.ts';
 import { DEFAULT_PORTS } from '../../local/options.ts';
 import { storageAccount } from '../support/storage-account.ts';
+import { testKey } from './iot-hub/local-hubs.ts';
 
 const WEU = 'weu.azure-devices.net';
 const HUB = 'twin-events';
@@ -126,6 +127,34 @@ describe('the control API: hubs and twins', () => {
     });
     // Neither counts as a call of the service side, which is what Berth is measured by.
     expect((await call('GET', '/hubs')).body[0].twinWrites).toBe(0);
+  });
+
+  test('PUT of a manifest writes it to an Edge device, and says what is wrong with another one', async () => {
+    const path = `/hubs/${WEU}/devices/gateway/manifest`;
+    const manifest = { modulesContent: { camera: { 'properties.desired': { fps: 5 } } } };
+    expect((await call('PUT', path, manifest)).body).toMatchObject({
+      error: { code: 'BERTH_LOCAL_NOT_FOUND' },
+    });
+    hubs.provisioning(WEU)?.create('gateway', {
+      authentication: { type: 'sas', symmetricKey: { primaryKey: testKey(1), secondaryKey: testKey(1) } },
+      capabilities: { iotEdge: true },
+      tags: {},
+      desired: {},
+      reported: {},
+    });
+
+    const wrong = await call('PUT', path, { deviceContent: {} });
+    const done = await call('PUT', path, manifest);
+    const module = await call('GET', `/hubs/${WEU}/devices/gateway/modules/camera`);
+    await call('DELETE', `/hubs/${WEU}/devices/gateway`);
+
+    expect(wrong).toMatchObject({
+      status: 400,
+      body: { error: { message: expect.stringContaining('modulesContent') } },
+    });
+    expect(done.status).toBe(204);
+    expect(module.body.properties.desired).toMatchObject({ fps: 5 });
+    expect((await call('GET', path)).status).toBe(405);
   });
 
   test('PATCH with ?as=configuration marks the values that it writes', async () => {

@@ -335,6 +335,15 @@ describe('the trouble lines of the live view', () => {
       ['faults   contoso-weu: throttleRate 1, latencyMs 200 (happened 1 time)'],
     ],
     [
+      'faults of Edge devices',
+      {
+        faults: [
+          fault({ settings: { seed: 7, edge: { share: 0.5, invalid: false, offline: true } }, happened: 0 }),
+        ],
+      },
+      ['faults   contoso-weu: edge share 0.5, edge offline'],
+    ],
+    [
       'the same faults of every hub in one line',
       {
         faults: ['a', 'b'].map((host) =>

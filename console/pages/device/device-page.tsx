@@ -2,9 +2,9 @@ import { useApi } from '../../api/berth.ts';
 import type { DeviceStatus, TwinOfDevice } from '../../api/contract.ts';
 import { Empty, Loading, PageHead, Section } from '../../parts/section.tsx';
 import { StatusBadge } from '../../parts/status-badge.tsx';
-import { Ago, At } from '../../parts/time.tsx';
+import { At } from '../../parts/time.tsx';
 import { hubName } from '../../words/format.ts';
-import { statusWords } from '../../words/statuses.ts';
+import { reasonText, statusWords } from '../../words/statuses.ts';
 import { DeviceTimeline } from './device-timeline.tsx';
 import { PropertyTable } from './property-table.tsx';
 import { TwinFacts } from './twin-facts.tsx';
@@ -70,8 +70,8 @@ function TwinLead({ twin }: { readonly twin: TwinOfDevice }) {
   const { label, action } = statusWords(twin.status);
   return (
     <>
-      On <b>{hubName(twin.hub)}</b>. The twin is <b>{label}</b> since <Ago at={twin.since} />
-      {twin.why === '' ? '.' : `: ${twin.why}.`} {twin.status !== 'inSync' && action}
+      On <b>{hubName(twin.hub)}</b>. The twin has been <b>{label}</b> since <At at={twin.since} />
+      {twin.why === '' ? '.' : `: ${reasonText(twin.why)}.`} {twin.status !== 'inSync' && action}
     </>
   );
 }
@@ -105,9 +105,35 @@ function TwinSection({
       ) : (
         <PropertyTable deviceId={deviceId} twin={twin} />
       )}
+      {twin.rollouts.length > 0 && (
+        <ul class="section-foot">
+          {twin.rollouts.map(({ policy, stage, gets, why, until }) => (
+            <li key={policy}>
+              <a href="#/rollouts">Rollout of {policy}</a>
+              {stage !== null && `, stage ${stage}`}: {ROLLOUT_GETS[gets]}
+              {why !== '' && ` (${why})`}
+              {until !== null && (
+                <>
+                  {' '}
+                  until about <At at={until} />
+                </>
+              )}
+              .
+            </li>
+          ))}
+        </ul>
+      )}
       <p class="section-foot muted">
         State of the twin as of <At at={twin.asOf} />, version {twin.version}.
       </p>
     </Section>
   );
 }
+
+/** What the device gets of a policy whose rollout is not complete. */
+const ROLLOUT_GETS: Readonly<Record<TwinOfDevice['rollouts'][number]['gets'], string>> = {
+  new: 'the device has the new content',
+  previous: 'the device keeps the earlier content',
+  nothing: 'the device gets nothing yet, because there is no earlier content',
+  back: 'the device gets back the values from before the rollout',
+};

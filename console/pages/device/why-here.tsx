@@ -6,6 +6,7 @@ import { Term } from '../../parts/term.tsx';
 import { At } from '../../parts/time.tsx';
 import { Value } from '../../parts/value.tsx';
 import { clockText, figureText, hubName, revisionText, timeOf } from '../../words/format.ts';
+import { placeSentences } from '../../words/place.ts';
 import {
   conditionsText,
   decisionSentences,
@@ -56,7 +57,7 @@ export function WhyHere({ device }: { readonly device: DeviceStatus }) {
       }
     >
       <ul class="sentences">
-        {decisionSentences(receipt).map((text) => (
+        {[...decisionSentences(receipt), ...placeSentences(receipt)].map((text) => (
           <li key={text}>{text}</li>
         ))}
       </ul>

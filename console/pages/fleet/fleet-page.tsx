@@ -134,7 +134,9 @@ function Figures({ fleet, queue }: { readonly fleet: FleetStatus; readonly queue
             </p>
             <p class="muted">
               {change.effect.join(' ')}{' '}
-              {change.policy !== undefined && (
+              {change.policy === undefined ? (
+                <a href="#/policies">Show the policies</a>
+              ) : (
                 <a href={listHref('devices', { policy: change.policy })}>Show its twins</a>
               )}
             </p>

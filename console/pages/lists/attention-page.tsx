@@ -11,7 +11,7 @@ import { StatusBadge } from '../../parts/status-badge.tsx';
 import { Ago } from '../../parts/time.tsx';
 import { TWIN_COLUMNS, twinRowKey } from '../../parts/twin-columns.tsx';
 import { hubName } from '../../words/format.ts';
-import { statusWords } from '../../words/statuses.ts';
+import { reasonText, statusWords } from '../../words/statuses.ts';
 
 type Item = AttentionPage['items'][number];
 
@@ -63,7 +63,7 @@ const COLUMNS: readonly TableColumn<Item>[] = [
     isWide: true,
     cell: ({ why, status }) => (
       <div class="stacked">
-        <span>{why}</span>
+        <span>{reasonText(why)}</span>
         <span class="muted">{statusWords(status).action}</span>
       </div>
     ),

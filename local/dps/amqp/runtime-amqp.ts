@@ -42,16 +42,16 @@ export function createRuntimeAmqp(
   service: RegistrationService,
 ): AmqpService {
   const connect = (client: AmqpClient, proved: Proved | undefined): AmqpSession => {
-    const nodes = new Map<string, AmqpNode>();
+    let last: { readonly address: RegistrationAddress; readonly node: AmqpNode } | undefined;
     return {
       putToken: () => undefined,
       node(text) {
         const address = readRegistrationAddress(text, idScope);
         if (address === undefined) return undefined;
-        const key = `${address.scope}/${address.registrationId}`.toLowerCase();
-        const node = nodes.get(key) ?? registrationNode(client, address, proved);
-        nodes.set(key, node);
-        return node;
+        // Both links of a device have the same address, and a device registers on a connection of its own.
+        if (last === undefined || !isSame(last.address, address))
+          last = { address, node: registrationNode(client, address, proved) };
+        return last.node;
       },
       closed() {},
     };

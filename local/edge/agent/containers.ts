@@ -57,7 +57,8 @@ export class Containers {
   async pull(image: string, signal: AbortSignal): Promise<void> {
     const { pace, faults } = this.#options;
     await wait(pace.pullMs, undefined, { signal });
-    const { pullFails } = faults();
+    const { pullFails, offline } = faults();
+    if (offline) throw new PullFailed(`Failed to pull ${image}: dial tcp: lookup failed: no such host`);
     if (pullFails !== undefined && image.includes(pullFails)) {
       throw new PullFailed(`Failed to pull ${image}: manifest for ${image} not found: manifest unknown`);
     }

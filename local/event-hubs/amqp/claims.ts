@@ -24,7 +24,8 @@ export function answerClaim(
   if (type === 'jwt') {
     return { status: 401, ...unauthorized('Microsoft Entra ID tokens are not in the local Event Hubs.') };
   }
-  const token = readAccessToken(text, now);
+  const policies = hub === undefined ? [] : (findHub(hub)?.policies ?? []);
+  const token = readAccessToken(text, now, policies);
   if (typeof token === 'string') return { status: 401, ...unauthorized(token) };
   const granted = hubOfAudience(token.resource);
   if (granted !== undefined && granted.toLowerCase() !== hub?.toLowerCase()) {

@@ -5,8 +5,9 @@ import type { LocalLog } from '../../log.ts';
 import type { Address } from '../model/address.ts';
 import { isEdgeAgent } from '../model/edge.ts';
 import type { FeedbackRecord } from '../model/feedback.ts';
-import { HubRefusal } from '../model/hub-error.ts';
+import { HubRefusal, type RefusalName } from '../model/hub-error.ts';
 import { createClock, type Ticks } from '../model/instant.ts';
+import type { TransferJob } from '../model/transfer-job.ts';
 import { type ConfigurationStore, openConfigurations } from './configuration-store.ts';
 import { type Connections, createConnections, type DeviceLink } from './connections.ts';
 import { createCounters, type HubCounters } from './counters.ts';
@@ -64,6 +65,8 @@ export interface LocalHub {
   readonly store: DeviceStore;
   readonly configurations: ConfigurationStore;
   readonly jobs: JobStore;
+  /** The jobs that import or export devices, the oldest first. They are not stored. */
+  readonly transfers: Map<string, TransferJob>;
   /** The ends of messages that are not yet in `feedback`. They are not stored. */
   readonly pendingFeedback: FeedbackRecord[];
   /** Batches of feedback for services. */
@@ -79,6 +82,8 @@ export interface LocalHub {
   readonly quota: DailyQuota;
   readonly log: LocalLog;
   readonly uploads: Uploads;
+  /** The refusals for which devices have asked, by the keys of their addresses. `until`: milliseconds since the epoch. */
+  readonly refused: Map<string, { readonly refusal: RefusalName; readonly until: number }>;
   /** The CA certificates that sign certificates of devices. */
   authorities(): readonly X509Certificate[];
   now(): number;
@@ -138,6 +143,7 @@ export function createHub(settings: HubSettings, context: HubContext): LocalHub 
     past,
     configurations: openConfigurations(besideDevices(file, 'configurations')),
     jobs: openJobs(besideDevices(file, 'jobs')),
+    transfers: new Map(),
     pendingFeedback: [],
     feedback: openServiceQueue(besideDevices(file, 'feedback'), now),
     fileNotifications: openServiceQueue(besideDevices(file, 'file-notifications'), now),
@@ -148,6 +154,7 @@ export function createHub(settings: HubSettings, context: HubContext): LocalHub 
     quota,
     log,
     uploads: createUploads(context.uploadStorage, now),
+    refused: new Map(),
     authorities: context.authorities ?? (() => []),
     now,
     tick,

@@ -19,6 +19,7 @@ const REFUSALS = {
   IotHubUnauthorizedAccess: { status: 401, code: 401002 },
   IotHubUnauthorized: { status: 401, code: 401003 },
   SystemModuleModifyUnauthorizedAccess: { status: 401, code: 401100 },
+  JobQuotaExceeded: { status: 403, code: 403003 },
   IotHubQuotaExceeded: { status: 403, code: 403002 },
   DeviceMaximumQueueDepthExceeded: { status: 403, code: 403004 },
   DeviceModelMaxPropertiesExceeded: { status: 403, code: 403100 },

@@ -49,6 +49,8 @@ export type IdentityChoice = Pick<
   'status' | 'statusReason' | 'authentication' | 'capabilities' | 'managedBy' | 'deviceScope' | 'parentScopes'
 >;
 
+/** The start of every scope. The hub refuses another text (azure-iot-sdk-node, e2etests/test/registry.js). */
+const SCOPE = 'ms-azure-iot-edge://';
 /** Longest scope: its prefix, the longest id and a number. */
 const MAX_SCOPE_LENGTH = 256;
 /** A device has one parent (iot-edge-limits-and-restrictions.md). */
@@ -115,9 +117,10 @@ export const MADE_FOR_EDGE: IdentityChoice = {
 function readScopes(body: JsonObject): Pick<Identity, 'deviceScope' | 'parentScopes'> {
   const deviceScope = ownMember(body, 'deviceScope') || undefined;
   const parentScopes = ownMember(body, 'parentScopes') ?? [];
-  if (deviceScope !== undefined && !isScope(deviceScope)) throw invalid('deviceScope must be a string');
+  if (deviceScope !== undefined && !isScope(deviceScope))
+    throw invalid(`deviceScope must be a text that begins with ${SCOPE}`);
   if (!Array.isArray(parentScopes) || parentScopes.length > MAX_PARENTS || !parentScopes.every(isScope)) {
-    throw invalid(`parentScopes must be an array of at most ${MAX_PARENTS} string`);
+    throw invalid(`parentScopes must be an array of at most ${MAX_PARENTS} text that begins with ${SCOPE}`);
   }
   return {
     ...(deviceScope !== undefined && { deviceScope }),
@@ -126,7 +129,7 @@ function readScopes(body: JsonObject): Pick<Identity, 'deviceScope' | 'parentSco
 }
 
 function isScope(value: JsonValue): value is string {
-  return typeof value === 'string' && value !== '' && value.length <= MAX_SCOPE_LENGTH;
+  return typeof value === 'string' && value.startsWith(SCOPE) && value.length <= MAX_SCOPE_LENGTH;
 }
 
 /**

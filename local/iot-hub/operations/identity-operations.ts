@@ -48,6 +48,8 @@ export function createIdentity(
   const at = hub.tick();
   const twin = createTwin(at, initial);
   const { deviceScope: _scope, parentScopes: _parents, ...chosen } = choice;
+  const scopes = scopesOf(choice, undefined, newScope(address, at));
+  checkParent(hub, scopes.parentScopes?.[0], undefined);
   hub.store.put({
     identity: {
       ...address,
@@ -55,7 +57,7 @@ export function createIdentity(
       etag: newIdentityEtag(),
       statusUpdatedTime: NO_TICKS,
       ...chosen,
-      ...scopesOf(choice, undefined, newScope(address, at)),
+      ...scopes,
     },
     twin,
   });
@@ -127,12 +129,14 @@ export function updateIdentity(
   const { deviceScope: _before, parentScopes: _parentsBefore, ...identity } = entry.identity;
   const { deviceScope: _scope, parentScopes: _parents, ...chosen } = choice;
   const at = hub.tick();
+  const scopes = scopesOf(choice, entry.identity, newScope(address, at));
+  checkParent(hub, scopes.parentScopes?.[0], entry.identity.parentScopes?.[0]);
   hub.store.put({
     ...entry,
     identity: {
       ...identity,
       ...chosen,
-      ...scopesOf(choice, entry.identity, newScope(address, at)),
+      ...scopes,
       etag: newIdentityEtag(),
       statusUpdatedTime: choice.status === identity.status ? identity.statusUpdatedTime : formatInstant(at),
     },
@@ -144,6 +148,21 @@ export function updateIdentity(
     for (const part of withModules(hub, entry)) dropConnection(hub, part.identity);
   }
   return readIdentity(hub, address);
+}
+
+/**
+ * Refuses a new parent that is not an IoT Edge device of this hub (azure-iot-sdk-node, e2etests/test/registry.js: a device
+ * cannot get any text as its scope).
+ */
+function checkParent(hub: LocalHub, scope: string | undefined, before: string | undefined): void {
+  if (scope === undefined || scope === before) return;
+  const deviceId = /^ms-azure-iot-edge:\/\/(.+)-\d+$/.exec(scope)?.[1];
+  const parent = deviceId === undefined ? undefined : hub.store.get({ deviceId })?.identity;
+  if (parent?.capabilities.iotEdge === true && parent.deviceScope === scope) return;
+  throw new HubRefusal(
+    'ArgumentInvalid',
+    `The scope ${scope.slice(0, 100)} is not the scope of an IoT Edge device.`,
+  );
 }
 
 /** @example 'ms-azure-iot-edge://gateway-1-637176526047419634' */

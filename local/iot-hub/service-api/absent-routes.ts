@@ -5,7 +5,6 @@ import { HubRefusal } from '../model/hub-error.ts';
 /** The routes of IoT Hub that the local hub does not have (REST API 2021-04-12), with the feature that they belong to. */
 const ABSENT: readonly (readonly [RegExp, string])[] = [
   [/^\/\$(?:iothub|servicebus)\/websocket\/?$/i, 'WebSockets without TLS are not'],
-  [/^\/jobs(?!\/v2\/)(?:\/.*)?$/, 'Jobs that import or export devices are not'],
   [/^\/twins\/[^/]+(?:\/modules\/[^/]+)?\/streams(?:\/.*)?$/i, 'Device streams are not'],
 ];
 

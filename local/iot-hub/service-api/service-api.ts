@@ -29,6 +29,7 @@ import { JOB_OPERATIONS } from './job-routes.ts';
 import { headerOf, readObject, type Serve, type ServiceOperation } from './operation.ts';
 import { authorizeService } from './service-authorization.ts';
 import { SERVICE_QUEUE_OPERATIONS } from './service-queue-routes.ts';
+import { TRANSFER_OPERATIONS } from './transfer-routes.ts';
 
 /** Most devices in the answer of GET `/devices` (identity registry REST API). */
 const MAX_LISTED = 1000;
@@ -39,6 +40,7 @@ const OPERATIONS: ReadonlyMap<string, ServiceOperation> = new Map<string, Servic
   ...DIGITAL_TWIN_OPERATIONS,
   ...JOB_OPERATIONS,
   ...SERVICE_QUEUE_OPERATIONS,
+  ...TRANSFER_OPERATIONS,
   ['GET /twins/{id}', { serve: getTwin, right: 'ServiceConnect' }],
   ['PATCH /twins/{id}', { serve: writeTwin(patchTwinOf), right: 'ServiceConnect' }],
   ['PUT /twins/{id}', { serve: writeTwin(replaceTwinOf), right: 'ServiceConnect' }],
@@ -54,6 +56,7 @@ const OPERATIONS: ReadonlyMap<string, ServiceOperation> = new Map<string, Servic
   ['POST /devices', { serve: postBulk, right: 'RegistryWrite' }],
   ['POST /devices/query', { serve: postQuery, right: 'RegistryRead' }],
   ['GET /statistics/devices', { serve: getStatistics, right: 'RegistryRead' }],
+  ['GET /statistics/service', { serve: getServiceStatistics, right: 'ServiceConnect' }],
 ]);
 
 /**
@@ -87,14 +90,17 @@ function refusalOf(hub: LocalHub, error: unknown): HubRefusal {
   return new HubRefusal('ServerError', 'The hub failed.');
 }
 
-/** How many segments of a path are its collection, by its first segment; absent: one. */
-const FIXED_SEGMENTS: Readonly<Record<string, number>> = { jobs: 2, messages: 3 };
+/** How many segments of a path are its collection. @example '/jobs/v2/job-1' → 2 */
+function collectionLength([first, second]: readonly string[]): number {
+  if (first === 'jobs' && second === 'v2') return 2;
+  return first === 'messages' ? 3 : 1;
+}
 
 function route(request: HttpRequest): { operation: ServiceOperation; address: Address } {
   const segments = pathSegments(request.path);
   if (segments === undefined)
     throw new HubRefusal('ArgumentInvalid', 'The encoding of the path is not valid.');
-  const fixedLength = FIXED_SEGMENTS[segments[0] ?? ''] ?? 1;
+  const fixedLength = collectionLength(segments);
   const named = segments.slice(0, fixedLength).join('/');
   // The SDKs write `serviceBound` in two cases.
   const collection = segments[0] === 'messages' ? named.toLowerCase() : named;
@@ -259,6 +265,15 @@ async function getStatistics(hub: LocalHub): Promise<HttpResponse> {
     status: 200,
     body: { totalDeviceCount: total, enabledDeviceCount: enabled, disabledDeviceCount: total - enabled },
   };
+}
+
+async function getServiceStatistics(hub: LocalHub): Promise<HttpResponse> {
+  hub.counters.statisticsReads += 1;
+  let connectedDeviceCount = 0;
+  for (const { identity } of hub.store.sorted()) {
+    if (hub.connections.link(identity) !== undefined) connectedDeviceCount += 1;
+  }
+  return { status: 200, body: { connectedDeviceCount } };
 }
 
 async function admitIdentities(hub: LocalHub, count: number): Promise<void> {

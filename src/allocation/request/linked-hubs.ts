@@ -20,22 +20,33 @@ const PREFERENCE: readonly HubNameKind[] = ['device', 'classic', 'service', 'oth
  * @param current the current host name of the device, in lower case.
  */
 export function linkedHubsOf(texts: readonly string[], current: string | undefined): readonly LinkedHub[] {
-  const hubs = new Map<HostName, ReadonlyMap<string, Name>>();
+  const hubs = new Map<HostName, Name[]>();
   for (const text of texts) {
     const parsed = parseHubName(text);
     if (parsed === undefined) continue;
     const { host, kind, name } = parsed;
+    const names = hubs.get(host) ?? [];
+    if (names.length === 0) hubs.set(host, names);
     const rank = name === current ? -1 : PREFERENCE.indexOf(kind);
-    hubs.set(host, new Map([...(hubs.get(host) ?? []), [name, { text, rank }]]));
+    const repeated = names.findIndex((other) => other.name === name);
+    // Of one name in two cases, the last counts, in the place of the first.
+    names.splice(repeated < 0 ? names.length : repeated, repeated < 0 ? 0 : 1, { name, text, rank });
   }
-  return [...hubs].map(([host, names]) => {
-    const [first, ...others] = [...names.values()].sort((left, right) => left.rank - right.rank);
+  const linked: LinkedHub[] = [];
+  for (const [host, names] of hubs) {
+    if (names.length > 1) names.sort((left, right) => left.rank - right.rank);
+    const [first, ...others] = names;
     const text = first?.text ?? host;
-    return others.length === 0 ? { host, text } : { host, text, others: others.map((other) => other.text) };
-  });
+    linked.push(
+      others.length === 0 ? { host, text } : { host, text, others: others.map((other) => other.text) },
+    );
+  }
+  return linked;
 }
 
 interface Name {
+  /** In lower case. */
+  readonly name: string;
   readonly text: string;
   /** The name with the smallest rank goes into the answer. */
   readonly rank: number;
@@ -43,5 +54,10 @@ interface Name {
 
 /** Every linked host name of the hubs, as in the request. */
 export function offeredNames(hubs: readonly LinkedHub[]): readonly string[] {
-  return hubs.flatMap(({ text, others = [] }) => [text, ...others]);
+  const names: string[] = [];
+  for (const { text, others } of hubs) {
+    names.push(text);
+    if (others !== undefined) names.push(...others);
+  }
+  return names;
 }

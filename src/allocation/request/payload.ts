@@ -27,11 +27,16 @@ export function buildPayload(template: Template, variables: Variables, work?: Ex
   const filled = fillTemplate(template, variables, unfilled, work);
   const omissions = new Omissions();
   for (const { path, why } of unfilled) omissions.add(path, why);
-  const ascii = filled === undefined ? undefined : keepAscii(filled, [], omissions);
+  let text = filled === undefined ? '' : JSON.stringify(filled);
+  let ascii = filled;
+  if (filled !== undefined && !isAscii(text)) {
+    ascii = keepAscii(filled, [], omissions);
+    text = JSON.stringify(ascii ?? null);
+  }
   if (!isObject(ascii) || Object.keys(ascii).length === 0) {
     return { payload: undefined, omitted: omissions.list };
   }
-  if (JSON.stringify(ascii).length <= MAX_BYTES) return { payload: ascii, omitted: omissions.list };
+  if (text.length <= MAX_BYTES) return { payload: ascii, omitted: omissions.list };
   omissions.add([], `the payload is larger than ${MAX_BYTES / 1024} KB`);
   return { payload: undefined, omitted: omissions.list };
 }

@@ -180,7 +180,8 @@ const DEVICE_ID = /^[A-Za-z0-9\-.+%_#*?!(),:=@$']{1,128}$/;
 function toRequest(parsed: ParsedRequest): AllocationRequest {
   const context = parsed.deviceRuntimeContext;
   const linked = filled(parsed.linkedHubs);
-  const unreadable = linked.filter((text) => !isHostName(text)).length;
+  let unreadable = 0;
+  for (const text of linked) if (!isHostName(text)) unreadable += 1;
   const current = currentHubOf(context.currentIotHubHostName, context.currentDeviceId);
   return {
     registrationId: context.registrationId,

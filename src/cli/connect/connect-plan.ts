@@ -1,5 +1,6 @@
 import { isDifference } from '../../connect/dps-plan.ts';
 import { readDps, readHub } from '../../connect/read.ts';
+import { BerthError } from '../../errors.ts';
 import type { HostName } from '../../iot-hub/host-name.ts';
 import { ownMember } from '../../json/json.ts';
 import type { Cli } from '../shell/cli.ts';
@@ -36,6 +37,19 @@ export function registerConnectPlan(connect: CommandGroup): void {
 }
 
 async function planConnections(cli: Cli, options: Given<typeof INPUTS>): Promise<number> {
+  try {
+    return await planDeployed(cli, options);
+  } catch (error) {
+    // Before the first deployment there is nothing to compare, and a plan must not prevent it.
+    const isFirst = error instanceof BerthError && error.code === 'BERTH_CONNECTIONS_UNKNOWN';
+    if (!isFirst || options.failOnChanges) throw error;
+    if (options.json) sayJson(cli.terminal, { resources: [], note: error.message });
+    else say(cli.terminal, `Nothing is deployed yet. ${error.message}`);
+    return 0;
+  }
+}
+
+function planDeployed(cli: Cli, options: Given<typeof INPUTS>): Promise<number> {
   const { terminal } = cli;
   return withConnections(cli, { ...options, patienceMs: 0 }, async (connecting) => {
     const items = await planItems(connecting, options.unlink);

@@ -9,6 +9,7 @@ import {
   type DeployedConnections,
   readConnections,
 } from '../../connect/connections.ts';
+import { providerOnce } from '../../connect/read.ts';
 import type { Session } from '../../connect/session.ts';
 import { type WantedDps, type WantedHubs, wantedDps, wantedHubs } from '../../connect/wanted.ts';
 import { BerthError } from '../../errors.ts';
@@ -56,6 +57,7 @@ export async function withConnections(
     const wanted = wantedHubs(fleet.file.hubs, connections);
     const session: Session = {
       arm,
+      provider: providerOnce(arm),
       now,
       wait,
       patienceMs: options.patienceMs,

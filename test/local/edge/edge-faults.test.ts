@@ -123,6 +123,29 @@ describe('the faults of a simulated Edge device', () => {
     await until(isDone, 'the end of the pull');
   });
 
+  test('a new manifest ends the update that still runs, and its modules do not wait', async () => {
+    await device.close();
+    device = await startEdgeDevice({ pullMs: 1_000, patienceMs: 50, firstRetryMs: 60_000 });
+    await device.apply({ other: module('other:1') });
+    await until(() => code() === 500, 'the running update');
+
+    await device.apply({ other: module('other:2') });
+    await until(isDone, 'the new manifest');
+
+    expect(modules().other.settings.image).toBe('other:2');
+  });
+
+  test('after a failed pull, a new manifest makes the device try at once', async () => {
+    await device.close();
+    device = await startEdgeDevice({ firstRetryMs: 60_000 });
+    await device.setFaults({ pullFails: 'other:1' });
+    await device.apply({ other: module('other:1') });
+    await until(() => code() === 500, 'the failure');
+
+    await device.apply({ other: module('other:2') });
+    await until(isDone, 'the new manifest');
+  });
+
   test('throttled identity operations are 500 of the device, and it tries again', async () => {
     device.local.hubs
       .view(WEU)

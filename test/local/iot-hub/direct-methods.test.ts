@@ -51,6 +51,16 @@ describe('direct methods', () => {
     agent.destroy();
   });
 
+  test.each([[null], [''], [0], [false], ['text'], [{}]])('the answer %j arrives', async (payload) => {
+    const client = await local.device(WEU, 'dev-1', KEY);
+    await client.open();
+    client.onDeviceMethod('reboot', (_request, response) => response.send(200, payload, () => {}));
+
+    const answer = await whenReady({ methodName: 'reboot' });
+
+    expect(answer.body).toEqual({ status: 200, payload });
+  });
+
   test.each([[undefined], [null], [7], ['text'], [[1, 2]]])('the payload %j arrives', async (payload) => {
     const client = await local.device(WEU, 'dev-1', KEY);
     await client.open();
@@ -59,6 +69,16 @@ describe('direct methods', () => {
     const answer = await whenReady({ methodName: 'reboot', payload });
 
     expect(answer).toMatchObject({ status: 200, body: { status: 201, payload: { got: payload ?? null } } });
+  });
+
+  test.each([[null], [false], [0], [''], ['null']])('the answer %j arrives', async (payload) => {
+    const client = await local.device(WEU, 'dev-1', KEY);
+    await client.open();
+    client.onDeviceMethod('reboot', (_request, response) => void response?.send(200, payload, () => {}));
+
+    const answer = await whenReady({ methodName: 'reboot' });
+
+    expect(answer.body).toEqual({ status: 200, payload });
   });
 
   test('a module answers its own calls', async () => {

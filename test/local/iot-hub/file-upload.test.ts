@@ -1,7 +1,7 @@
 import { Agent, request } from 'node:https';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { SharedAccessSignature } from 'azure-iot-common';
-import { createUploadStorage } from '../../../local/azurite/upload-storage.ts';
+import { blobsOf, createUploadStorage } from '../../../local/azurite/upload-storage.ts';
 import { startHttp } from '../../../local/https/index.ts';
 import { storageAccount } from '../../support/storage-account.ts';
 import { type LocalHubs, startLocalHubs, testKey, WEU } from './local-hubs.ts';
@@ -37,7 +37,7 @@ describe('file upload of devices', () => {
       port: 0,
       services: [local.hubs.https],
       certificate: local.authority.server,
-      passThrough: [{ prefix: `/${account}/`, port: Number(port) }],
+      passThrough: [blobsOf({ account, ports: { blob: Number(port), queue: 0, table: 0 } })],
     });
     const authentication = { symmetricKey: { primaryKey: KEY, secondaryKey: KEY } };
     await local.registry(WEU).create({ deviceId: 'dev-1', authentication });

@@ -252,12 +252,6 @@ describe('jobs over the service SDK', () => {
       'JobNotFound',
       () => local.call('POST', '/jobs/v2/none/cancel'),
     ],
-    [
-      'an import job',
-      501,
-      'NotInLocalHub',
-      () => local.call('POST', '/jobs/create', { body: { type: 'import' } }),
-    ],
   ])('%s is refused', async (_what, expected, code, send) => {
     const answer = await send();
 

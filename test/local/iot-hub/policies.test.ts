@@ -125,7 +125,6 @@ describe('what is not in the local hub', () => {
   afterEach(() => local.close());
 
   test.each([
-    ['POST', '/jobs/create'],
     ['POST', '/twins/dev-1/streams/shell'],
     ['GET', '/$iothub/websocket'],
   ])('%s %s is answered so, without a look at the token', async (method, path) => {

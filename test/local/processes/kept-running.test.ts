@@ -127,6 +127,37 @@ describe('a supervised process', () => {
     expect(kept.isRunning).toBe(false);
   });
 
+  test('is ended and restarted when it has responded and then does not for a minute', async () => {
+    let responds = true;
+    keep({ responds: async () => responds });
+    await pass(20_000);
+    responds = false;
+    await pass(59_000);
+    expect(kept).toMatchObject({ pid: 1, isRunning: true, restarts: 0 });
+
+    await pass(7_000);
+
+    expect(kept).toMatchObject({ pid: 2, isRunning: true, restarts: 1 });
+    expect(said[0]).toBe('Fake has not responded for a minute and is ended.');
+  });
+
+  test('has all its time to respond for the first time, and a short silence has no effect', async () => {
+    let responds = false;
+    keep({ responds: async () => responds });
+    await pass(300_000);
+    responds = true;
+    await pass(10_000);
+    responds = false;
+    await pass(30_000);
+    responds = true;
+    await pass(10_000);
+    responds = false;
+    await pass(40_000);
+
+    expect(kept).toMatchObject({ pid: 1, isRunning: true, restarts: 0 });
+    expect(said).toEqual([]);
+  });
+
   test('is replaced by another process when it is renewed', async () => {
     keep();
 

@@ -114,7 +114,7 @@ export async function startFakeArm(...names: readonly string[]): Promise<FakeArm
     if (ifMatch !== undefined && ifMatch !== found.etag) {
       return failure(412, 'PreconditionFailed', 'The ETag does not match.');
     }
-    if (needsRole(body) && !maySend(body)) {
+    if (needsRole(body) && !maySend(found)) {
       return failure(400, '400027', 'The endpoint could not be reached: the identity is not authorized.');
     }
     writes += 1;
@@ -129,8 +129,8 @@ export async function startFakeArm(...names: readonly string[]): Promise<FakeArm
     return { status: 200, body: hidden(stored) };
   }
 
-  function maySend(body: JsonObject): boolean {
-    const principal = ownMember(body.identity, 'principalId') ?? PRINCIPAL;
+  function maySend({ identity }: JsonObject): boolean {
+    const principal = ownMember(identity, 'principalId') ?? PRINCIPAL;
     const given = [...(answered('role-assignments').value as readonly JsonObject[]), ...roles];
     if (!given.some(({ properties }) => ownMember(properties, 'principalId') === principal)) return false;
     fake.roleDelay -= 1;
@@ -185,11 +185,14 @@ function computed(resource: JsonObject, found: JsonObject): JsonObject {
   const links = ownMember(properties, 'iotHubs');
   const hasSystem = /SystemAssigned/.test(String(ownMember(identity, 'type') ?? ''));
   return {
+    ...(found.systemData !== undefined && { systemData: found.systemData }),
+    type: found.type ?? '',
     ...resource,
     sku: { ...(isObject(sku) ? sku : {}), tier: ownMember(sku, 'name') === 'F1' ? 'Free' : 'Standard' },
     ...(isObject(identity) && {
       identity: {
         ...identity,
+        ...withPrincipals(identity, found.identity),
         ...(hasSystem && {
           principalId: ownMember(found.identity, 'principalId') ?? PRINCIPAL,
           tenantId: ownMember(found.identity, 'tenantId') ?? '11111111-2222-3333-4444-555555555555',
@@ -197,9 +200,50 @@ function computed(resource: JsonObject, found: JsonObject): JsonObject {
       },
     }),
     properties: {
-      ...(isObject(properties) ? properties : {}),
+      ...withComputed(isObject(properties) ? properties : {}, found.properties),
       ...(Array.isArray(links) && { iotHubs: links.filter(isObject).map(named) }),
     },
+  };
+}
+
+/** The identities with the ids of their principals, of those that were there. */
+function withPrincipals(identity: JsonObject, found: JsonValue | undefined): JsonObject {
+  const ids = identity.userAssignedIdentities;
+  if (!isObject(ids)) return {};
+  const known = ownMember(found, 'userAssignedIdentities');
+  return {
+    userAssignedIdentities: Object.fromEntries(
+      Object.entries(ids).map(([id, value]) => [id, ownMember(known, id) ?? value]),
+    ),
+  };
+}
+
+/** Members that Azure computes, which a client does not send. */
+const COMPUTED = [
+  'hostName',
+  'deviceHostName',
+  'serviceHostName',
+  'iotHubDetails',
+  'locations',
+  'state',
+  'provisioningState',
+  'idScope',
+  'deviceProvisioningHostName',
+  'serviceOperationsHostName',
+];
+
+function withComputed(properties: JsonObject, found: JsonValue | undefined): JsonObject {
+  const kept = COMPUTED.flatMap((name) => {
+    const value = ownMember(found, name);
+    return value === undefined ? [] : [[name, value] as const];
+  });
+  const events = ownMember(ownMember(properties, 'eventHubEndpoints'), 'events');
+  const present = ownMember(ownMember(found, 'eventHubEndpoints'), 'events');
+  return {
+    ...properties,
+    ...Object.fromEntries(kept),
+    ...(isObject(events) &&
+      isObject(present) && { eventHubEndpoints: { events: { ...present, ...events } } }),
   };
 }
 
