@@ -327,7 +327,7 @@ export class EdgeWork {
       return end({ ...snapshot, edge, workItem: undefined }, { ...status, nextAt: undefined });
     }
     if (error.code === 'BERTH_HUB_UNAUTHORIZED') {
-      const why = `BERTH_EDGE_UNAUTHORIZED: the hub refuses an apply (${code}): give the app a role with ${APPLY_ACTION}`;
+      const why = `BERTH_EDGE_UNAUTHORIZED: the hub refuses an apply (${code}): give the app the role "Berth Edge Deployer", with the data action ${APPLY_ACTION}`;
       log('BERTH_EDGE_UNAUTHORIZED', why);
       return end({ ...without, workItem: wait(UNAUTHORIZED_MS, why) }, drifted(why));
     }
