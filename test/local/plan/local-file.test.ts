@@ -171,7 +171,7 @@ test('schemas/local.schema.json is the schema of local.json: run npm run schema 
 
 test('the example in docs/local.md is valid', () => {
   const [, example = ''] =
-    /## local\.json[^]*?```jsonc\n([^]*?)```/.exec(readFileSync('docs/local.md', 'utf8')) ?? [];
+    /## local\.json.*?```jsonc\n(.*?)```/s.exec(readFileSync('docs/local.md', 'utf8')) ?? [];
 
   expect(problemsOf(example)).toEqual([]);
 });
