@@ -124,6 +124,7 @@ export class SimulatedEdge {
   async #refreshFaults(): Promise<void> {
     this.#faults = (await this.#options.faults?.()) ?? NO_EDGE_FAULTS;
     if (this.#faults.killedBy === undefined) this.#isKilled = false;
+    this.#containers.applyFaults();
     this.#setOnline();
   }
 

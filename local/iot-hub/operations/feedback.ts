@@ -52,7 +52,12 @@ export function keepSendingFeedback(hub: LocalHub, expire: (hub: LocalHub) => vo
     sendBatch(hub);
   }, LOOK_EVERY_MS);
   timer.unref();
-  hub.closing.addEventListener('abort', () => clearInterval(timer), { once: true });
+  const stop = (): void => {
+    clearInterval(timer);
+    // The queue is stored, and feedback that waits is not.
+    while (hub.pendingFeedback.length > 0) sendBatch(hub);
+  };
+  hub.closing.addEventListener('abort', stop, { once: true });
 }
 
 /** "When a device is deleted, any pending feedback is deleted as well" (same page). */

@@ -57,6 +57,19 @@ describe('the faults of a simulated Edge device', () => {
     expect(modules().sensor.runtimeStatus).toBe('running');
   });
 
+  test('the fault also ends a module that runs already, and with its end the module runs on', async () => {
+    await device.apply({ other: module('own/other:1') });
+    await until(isDone, 'the modules');
+    await device.setFaults({ crashes: 'other' });
+    await until(() => modules().other.restartCount > 0, 'a restart');
+    await device.setFaults({});
+
+    await until(() => modules().other.runtimeStatus === 'running', 'the module');
+    const { restartCount } = modules().other;
+    await new Promise((resolve) => setTimeout(resolve, 600));
+    expect(modules().other).toMatchObject({ runtimeStatus: 'running', restartCount });
+  });
+
   test('a crashed module without a restart policy is failed', async () => {
     await device.setFaults({ crashes: 'other' });
     await device.apply({ other: module('own/other:1', { restartPolicy: 'never' }) });

@@ -368,6 +368,7 @@ describe('the links of devices over AMQP', () => {
         (_, index) => got[0]?.properties.getItem(index).key,
       );
       expect([got[0]?.to, names]).toEqual([to, ['k']]);
+      expect((got[0] as { ack?: string } | undefined)?.ack).toBeFalsy();
     },
   );
 
