@@ -298,6 +298,15 @@ describe('berth get', () => {
     expect(devices[0].policies).toEqual({ interval: 'drifted', level: 'held' });
   });
 
+  test('devices and attention can leave out the twins that are in sync', async () => {
+    const all = (await json('get', 'devices')).devices as { status: string }[];
+    const { devices } = await json('get', 'devices', '--status', 'notInSync');
+
+    expect(devices.length).toBeGreaterThan(1);
+    expect(devices).toEqual(all.filter(({ status }) => status !== 'inSync'));
+    expect(await json('get', 'attention', '--status', 'notInSync')).toEqual(await json('get', 'attention'));
+  });
+
   test('attention lists the twins that need a person', async () => {
     expect(await json('get', 'attention', '--status', 'rejected')).toMatchObject({
       attention: [{ deviceId: 'valve', hub: EUS, status: 'rejected', why: 'answered 400' }],
