@@ -22,8 +22,9 @@ export default {
   transformIgnorePatterns: ['/node_modules/(?!(p-limit|yocto-queue|@marcbachmann/cel-js)/)'],
   // Says only that a test hangs: a busy machine may take long.
   testTimeout: 120_000,
-  // Suites must not depend on each other: two of them run side by side.
-  maxWorkers: 2,
+  // Suites must not depend on each other: three of them run side by side. Suites that start processes mostly wait, so two
+  // cores are busy with three of them.
+  maxWorkers: 3,
   testSequencer: '<rootDir>/test/support/run/longest-first.cjs',
   globalSetup: '<rootDir>/test/support/run/begin.ts',
   globalTeardown: '<rootDir>/test/support/run/end.ts',

@@ -72,6 +72,9 @@ param location string
 @description('The hubs of the fleet file, as it has them: the one list that roles, quota alerts and stamps are made from. Those with `azure` exist already.')
 param hubs fleetHub[]
 
+@description('Whether the fleet file has `edge`. The apps then get a role of their own, with the one right to apply manifests to IoT Edge devices.')
+param appliesManifests bool = false
+
 @description('A DPS that exists already. Without it, the templates create one.')
 param existingDps existingDpsPlace?
 
@@ -225,6 +228,7 @@ module stampDeployments 'modules/stamp.bicep' = [
     params: {
       stamp: stamp
       hubs: hasStamps ? filter(allHubs, hub => hub.stamp == stamp.name) : index == 0 ? allHubs : []
+      appliesManifests: appliesManifests
       stampName: hasStamps ? stamp.name : ''
       token: token
       tags: allTags

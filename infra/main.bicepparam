@@ -9,3 +9,4 @@ param alertEmail = readEnvironmentVariable('BERTH_ALERT_EMAIL', '')
 param httpAlwaysReady = int(readEnvironmentVariable('BERTH_HTTP_ALWAYS_READY', '1'))
 
 param hubs = loadJsonContent('../fleet.json').hubs
+param appliesManifests = contains(loadJsonContent('../fleet.json'), 'edge')

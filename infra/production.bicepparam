@@ -6,6 +6,7 @@ param environmentName = 'berth-prod'
 param location = 'westeurope'
 
 param hubs = loadJsonContent('fleet.production.json').hubs
+param appliesManifests = contains(loadJsonContent('fleet.production.json'), 'edge')
 
 param stamps = [
   {

@@ -8,6 +8,7 @@
 //   Event Hubs Data Receiver         the Event Hub          reads twin events, and asks how many partitions there are
 //   IoT Hub Twin Contributor         each hub of the stamp  reads, queries and writes twins
 //   IoT Hub Data Reader              each hub of the stamp  the number of devices, and whether an identity is disabled
+//   Berth Edge Deployer              each hub of the stamp  applies manifests to IoT Edge devices; only with appliesManifests
 //   Monitoring Metrics Publisher     Application Insights   sends telemetry without a key
 //
 // Identity of an allocator in another region (id-berth-alloc-...), which never speaks with a hub:
@@ -43,3 +44,9 @@ var roles = {
   iotHubDataReader: 'b447c946-2db7-41ec-983d-d8bf3b1c77e3'
   monitoringMetricsPublisher: '3913510d-42f4-4e42-8a64-420c390055eb'
 }
+
+@export()
+@description('What the custom role Berth Edge Deployer may do, and nothing else.')
+var edgeDataActions = [
+  'Microsoft.Devices/IotHubs/configurations/applyToEdgeDevice/action'
+]

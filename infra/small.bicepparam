@@ -6,6 +6,7 @@ param environmentName = 'berth-try'
 param location = 'westeurope'
 
 param hubs = loadJsonContent('fleet.small.json').hubs
+param appliesManifests = contains(loadJsonContent('fleet.small.json'), 'edge')
 
 param httpAlwaysReady = 0
 param eventRetentionDays = 1

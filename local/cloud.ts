@@ -4,7 +4,12 @@ import { createArm } from './arm/resources.ts';
 import { azureWebSockets } from './azure-web-sockets.ts';
 import { type Azurite, startAzurite } from './azurite/index.ts';
 import { blobsOf, createUploadStorage } from './azurite/upload-storage.ts';
-import { type CertificateAuthority, openAuthority, openOwnCertificates } from './ca/index.ts';
+import {
+  type CertificateAuthority,
+  openAuthority,
+  openOwnCertificates,
+  readTrustedFiles,
+} from './ca/index.ts';
 import {
   type ControlApi,
   type ControlOptions,
@@ -47,6 +52,8 @@ export interface CloudOptions {
   readonly functionKey: string;
   /** URL at which DPS calls `allocateDevice`, with the function key as `?code=`; undefined: the stack runs without Berth. */
   readonly webhookUrl: string | undefined;
+  /** Files with CA certificates (PEM) that the hubs trust for devices, besides the root of the stack. */
+  readonly trustedFiles: readonly string[];
   /** The host names by which DPS links the hubs. */
   readonly links: LinkNames;
   readonly processes: () => readonly ProcessStatus[];
@@ -79,6 +86,7 @@ export interface Cloud {
 export async function startCloud(options: CloudOptions): Promise<Cloud> {
   const { plan, ports, stateDirectory, webhookUrl, log } = options;
   const state = (name: string) => join(stateDirectory, name);
+  const trusted = readTrustedFiles(options.trustedFiles);
   const closers: (() => Promise<void> | void)[] = [];
   const close = async (): Promise<void> => {
     for (const each of closers.splice(0).reverse()) await each();
@@ -127,7 +135,7 @@ export async function startCloud(options: CloudOptions): Promise<Cloud> {
       },
       eventsAt: (host) => ({ hostname: 'localhost', port: amqpsPort, eventHub: builtInEventHub(host) }),
       onTraffic: (host, traffic) => watchers.takeTraffic(host, traffic),
-      authorities: [authority.root],
+      authorities: [authority.root, ...trusted],
       uploadStorage: createUploadStorage({
         connectionString: azurite.connectionString,
         hostName: () => `localhost:${bound.https}/${azurite.account}`,

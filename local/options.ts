@@ -58,6 +58,8 @@ export interface LocalOptions {
   readonly configuration: string | undefined;
   /** Use the ports of Azure, so that programs that cannot choose a port reach the stack. */
   readonly standardPorts: boolean;
+  /** Files with the CA certificates that the hubs trust for devices. */
+  readonly trustedFiles: readonly string[];
   /** The host names by which DPS links the hubs. */
   readonly links: LinkNames;
   readonly ports: Ports;
@@ -93,6 +95,14 @@ export function readOptions(argv: readonly string[]): LocalOptions {
         .choices(['classic', 'device', 'both'])
         .default('classic'),
     )
+    .addOption(
+      new Option(
+        '--trust-ca <file>',
+        'trust the CA certificates (PEM) in a file for devices; can be repeated',
+      )
+        .argParser((file: string, before: readonly string[]) => [...before, file])
+        .default([], 'the root of the stack alone'),
+    )
     .addOption(new Option('--without-functions', 'run the functions with `func start`').default(false))
     .addOption(
       new Option('--plain', 'hubs, DPS, Event Hubs and storage alone, for your own program; without Berth')
@@ -126,6 +136,7 @@ export function readOptions(argv: readonly string[]): LocalOptions {
     plain: boolean;
     config?: string;
     standardPorts: boolean;
+    trustCa: readonly string[];
     port: Partial<Ports>;
     freePorts: boolean;
   }>();
@@ -142,6 +153,7 @@ export function readOptions(argv: readonly string[]): LocalOptions {
     plain: flags.plain,
     configuration: flags.config,
     standardPorts: flags.standardPorts,
+    trustedFiles: flags.trustCa,
     links: flags.links,
     ports: { ...portsOf(flags), ...flags.port },
     givenPorts: flags.freePorts || flags.standardPorts ? { ...portsOf(flags), ...flags.port } : flags.port,

@@ -1,12 +1,15 @@
 // What a stamp's Function App may do with a hub. Deployed to the resource group of the hub, which may exist already.
 
-import { roles } from '../roles.bicep'
+import { edgeDataActions, roles } from '../roles.bicep'
 
 @description('Name of the hub.')
 param hubName string
 
 @description('Principal id of the Function App that reads and writes the twins.')
 param appPrincipalId string
+
+@description('Whether the fleet file has deployments of IoT Edge, which the app applies to devices.')
+param appliesManifests bool
 
 resource iotHub 'Microsoft.Devices/IotHubs@2023-06-30' existing = {
   name: hubName
@@ -27,6 +30,38 @@ resource dataReaderRole 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
   name: guid(iotHub.id, appPrincipalId, roles.iotHubDataReader)
   properties: {
     roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', roles.iotHubDataReader)
+    principalId: appPrincipalId
+    principalType: 'ServicePrincipal'
+  }
+}
+
+// No built-in role has this right without all others on devices. The name of a role is unique in a tenant, as the name of a
+// hub is in Azure. A role of its own for each hub, because hubs may lie in several subscriptions.
+resource edgeDeployer 'Microsoft.Authorization/roleDefinitions@2022-04-01' = if (appliesManifests) {
+  name: guid(iotHub.id, 'berth-edge-deployer')
+  properties: {
+    roleName: 'Berth Edge Deployer (${hubName})'
+    description: 'Applies manifests to the IoT Edge devices of ${hubName}.'
+    type: 'CustomRole'
+    permissions: [
+      {
+        actions: []
+        notActions: []
+        dataActions: edgeDataActions
+        notDataActions: []
+      }
+    ]
+    assignableScopes: [
+      resourceGroup().id
+    ]
+  }
+}
+
+resource edgeDeployerRole 'Microsoft.Authorization/roleAssignments@2022-04-01' = if (appliesManifests) {
+  scope: iotHub
+  name: guid(iotHub.id, appPrincipalId, 'berth-edge-deployer')
+  properties: {
+    roleDefinitionId: edgeDeployer.id
     principalId: appPrincipalId
     principalType: 'ServicePrincipal'
   }

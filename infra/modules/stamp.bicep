@@ -8,6 +8,9 @@ param stamp stampSettings
 @description('The hubs of this stamp.')
 param hubs hubSettings[]
 
+@description('Whether the fleet file has deployments of IoT Edge.')
+param appliesManifests bool
+
 @description('Value of BERTH_STAMP; empty: the fleet has no stamps, and this reconciles all hubs.')
 param stampName string
 
@@ -281,6 +284,7 @@ module hubRoles 'hub-roles.bicep' = [
     params: {
       hubName: hub.name
       appPrincipalId: appIdentity.outputs.principalId
+      appliesManifests: appliesManifests
     }
     dependsOn: [
       iotHubs

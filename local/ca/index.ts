@@ -17,3 +17,4 @@ export {
   type TrustFiles,
 } from './own-certificates.ts';
 export { peerCertificates } from './peer-certificates.ts';
+export { readTrustedFiles } from './trusted-files.ts';

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import { openBatteries } from './batteries.ts';
 import { SimulatedDevice } from './device.ts';
@@ -15,6 +16,7 @@ const STARTS_PER_SECOND = 16;
 const GRACE_MS = 3_000;
 
 const ending = new AbortController();
+setMaxListeners(0, ending.signal); // each device and each wait adds a listener
 
 function end(): void {
   ending.abort();

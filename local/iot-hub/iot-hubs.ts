@@ -187,6 +187,7 @@ export function createIotHubs(options: LocalIotHubsOptions): IotHubs {
     hubs.set(key, { hub, faults });
   }
   const hubOf = (host: string): LocalHub | undefined => hubs.get(readHubName(host).hub)?.hub;
+  const all = [...hubs.values()].map(({ hub }) => hub);
   const views = [...hubs.values()].map(viewOf);
 
   return {
@@ -226,8 +227,8 @@ export function createIotHubs(options: LocalIotHubsOptions): IotHubs {
         return refusalResponse(refusal, false, now());
       },
     },
-    mqtt: createDeviceService(hubOf, policies),
-    amqp: createHubAmqpService({ hubOf, all: [...hubs.values()].map(({ hub }) => hub), policies }, [
+    mqtt: createDeviceService(hubOf, policies, all),
+    amqp: createHubAmqpService({ hubOf, all, policies }, [
       openDeviceLinks,
       openServiceLinks,
       openEventLinks((hub) => options.eventsAt?.(hub.host)),

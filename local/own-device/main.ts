@@ -94,15 +94,24 @@ async function main(): Promise<void> {
     if (!flags.printEnv) {
       print(`desired ${JSON.stringify(twin.properties.desired)}`);
       await explain({ deviceId: assigned.deviceId, registrationId, since, hasTwin: true }, stack);
+      if (edge && !flags.stay) print(`runtime npm run device -- ${registrationId} --edge --stay`);
     }
     if (flags.stay) {
       const { method: methods } = flags;
       const signal = untilCtrlC();
-      const runtime = flags.edge ? runEdge(assigned, own, stack, flags, signal) : undefined;
+      const runtime = flags.edge
+        ? runEdge(assigned, own, stack, { control: flags.control, print, signal })
+        : undefined;
       await stayConnected({ client, twin, methods, print, signal });
       await runtime;
     }
   });
+}
+
+interface EdgeRun {
+  readonly control: string;
+  readonly print: (line: string) => void;
+  readonly signal: AbortSignal;
 }
 
 /** Runs the simulated runtime of IoT Edge as this device. It signs with the key of the device. */
@@ -110,8 +119,7 @@ async function runEdge(
   { hub, deviceId }: Assigned,
   { key }: OwnDevice,
   { ports, root: ca }: RunningStack,
-  { control }: Flags,
-  signal: AbortSignal,
+  { control, print, signal }: EdgeRun,
 ): Promise<void> {
   if (key === null) {
     console.error(
@@ -120,7 +128,13 @@ async function runEdge(
     return;
   }
   const address = { hub, deviceId, key, ca, mqttPort: ports.mqtt, httpsPort: ports.https };
-  await new SimulatedEdge({ ...address, faults: faultsOfControlApi(control, address), signal }).run();
+  const onChange = (summary: string) => print(`edge    ${summary}`);
+  await new SimulatedEdge({
+    ...address,
+    faults: faultsOfControlApi(control, address),
+    onChange,
+    signal,
+  }).run();
 }
 
 /** A registered device. With a TPM, only the TPM can sign its tokens. */

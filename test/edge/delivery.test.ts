@@ -382,3 +382,29 @@ describe('faults', () => {
     expect(world.snapshot('gateway-1').edge?.intent).toBeUndefined();
   });
 });
+
+describe('a module that a deployment and a policy share', () => {
+  const shared = (version: number) =>
+    edgeFleet([sensor(version, { desired: { SendData: true } })], EDGE, {
+      policies: [
+        { name: 'interval', target: 'module:sensor', desired: { SendInterval: 10 }, confirm: false },
+      ],
+    });
+  const desired = () => world.twin('gateway-1', 'sensor').desired.values;
+  const patches = () => world.calls.filter((call) => call === 'patch sensor').length;
+
+  test('keeps the values of the policy through every apply, and the policy writes once', async () => {
+    world = new EdgeWorld(shared(1));
+    world.settings = (name) => values[name];
+    world.createDevice('gateway-1');
+    await world.takeEvents();
+    expect(desired()).toEqual({ SendData: true, SendInterval: 10 });
+
+    for (let version = 2; version <= 6; version += 1) await world.deploy(shared(version));
+
+    expect(world.applied).toHaveLength(6);
+    expect(desired()).toEqual({ SendData: true, SendInterval: 10 });
+    expect(patches()).toBe(1);
+    expect(world.snapshot('gateway-1', 'sensor').lastReconcile.status).toBe('inSync');
+  });
+});

@@ -228,7 +228,12 @@ export class EdgeWorld {
         this.calls.push(`read ${id.moduleId ?? 'device'}`);
         return this.#call('GET', () => this.twin(id.deviceId, id.moduleId));
       },
-      patchDesired: absent,
+      patchDesired: (id, desired, etag) =>
+        this.#call('PATCH', () => {
+          this.calls.push(`patch ${id.moduleId ?? 'device'}`);
+          patchTwinOf(this.local, addressOf(id), { properties: { desired } }, `"${etag}"`);
+          return this.twin(id.deviceId, id.moduleId);
+        }),
       applyManifest: async ({ deviceId }, content) => {
         this.calls.push('apply');
         await this.#call(

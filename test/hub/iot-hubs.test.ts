@@ -132,6 +132,27 @@ describe('a call to a hub', () => {
     expect(seen[0]?.headers['if-match']).toBe('"AAAAAAAAAAM="');
   });
 
+  test('applies a manifest to a device, and takes an answer without a body', async () => {
+    answer = (response) => response.writeHead(204).end();
+    const content = { modulesContent: { $edgeAgent: { 'properties.desired': { password: 'Hunter2' } } } };
+    await hubs.applyManifest(ID, content);
+
+    expect(seen[0]).toMatchObject({
+      method: 'POST',
+      url: '/devices/pump%201%2F%C3%A9/applyConfigurationContent?api-version=2021-04-12',
+      body: JSON.stringify(content),
+    });
+  });
+
+  test('that applies a manifest has no credential in its error', async () => {
+    answer = json(400, { Message: '{"errorCode":400004,"message":"Property value: Hunter2"}' });
+    const content = { modulesContent: { $edgeAgent: { 'properties.desired': { password: 'Hunter2' } } } };
+    const error = await failure(hubs.applyManifest(ID, content));
+
+    expect(error).toMatchObject({ code: 'BERTH_HUB_REFUSED', hubCode: '400004' });
+    expect(inspect(error, { depth: 10, showHidden: true })).not.toContain('Hunter2');
+  });
+
   test('reaches modules, statistics and identities', async () => {
     const module = { ...ID, deviceId: 'd', moduleId: 'm' };
     await hubs.readTwin(module);

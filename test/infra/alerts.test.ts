@@ -161,7 +161,7 @@ describe('the log queries', () => {
     ['a code', 'AppTraces\n| where code != "BERTH_NOTHING"', ['BERTH_NOTHING']],
     ['a function', 'AppRequests\n| where Name == "resync"', ['resync']],
     ['a text', 'AppTraces\n| where Message has_any ("refused", "gone")', ['gone']],
-    ['a count', 'AppTraces\n| summarize sum(tolong(line.skipped))', ['skipped']],
+    ['a count', 'AppTraces\n| summarize sum(tolong(line.vanished))', ['vanished']],
   ])('the check reports %s that the app does not write', (_, query, problems) => {
     expect(problemsOf(query)).toEqual(problems);
   });

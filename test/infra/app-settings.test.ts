@@ -26,6 +26,8 @@ const LEFT_OUT: Readonly<Record<string, string>> = {
   BERTH_DPS__hostName: 'of the command',
   BERTH_DPS__resourceId: 'of the command',
   BERTH_WEBHOOK_KEY: 'of the command',
+  AZURE_SUBSCRIPTION_ID: 'of the command',
+  AZURE_RESOURCE_GROUP: 'of the command',
   IDENTITY_ENDPOINT: 'set by the platform',
   WEBSITE_INSTANCE_ID: 'set by the platform',
   NO_COLOR: 'of the command',
@@ -41,7 +43,9 @@ function settingsRead(source: string): readonly string[] {
     (match) => match[1] ?? '',
   );
   return [
-    ...[...source.matchAll(/\benv\.(\w+)/g), ...source.matchAll(/'%(\w+)%'/g)].map((match) => match[1] ?? ''),
+    ...[...source.matchAll(/\benv\.([A-Z]\w*)/g), ...source.matchAll(/'%(\w+)%'/g)].map(
+      (match) => match[1] ?? '',
+    ),
     ...prefixes.flatMap((prefix) => suffixes.map((suffix) => `${prefix}${suffix}`)),
   ];
 }

@@ -103,6 +103,38 @@ describeBicep('role assignments', () => {
     ]);
   });
 
+  test('with deployments of IoT Edge give each app one right more on its own hubs, by a custom role', async () => {
+    const parameters = edgeFleet('links by identity, and stamps whose names are parts of other names');
+    const without = await snapshotOf(parameters);
+    const snapshot = await snapshotOf({ ...parameters, appliesManifests: true });
+    const definitions = snapshot.predictedResources.filter(
+      ({ type }) => type === 'Microsoft.Authorization/roleDefinitions',
+    );
+    const added = assignments(snapshot).filter(
+      ({ id }) => !assignments(without).some((each) => each.id === id),
+    );
+
+    expect(without.predictedResources.map(({ type }) => type)).not.toContain(
+      'Microsoft.Authorization/roleDefinitions',
+    );
+    expect(
+      definitions.map(({ properties }) => [at(properties, 'roleName'), at(properties, 'permissions')]),
+    ).toEqual(
+      ['contoso-weu', 'contoso-neu', 'contoso-eus'].map((name) => [
+        `Berth Edge Deployer (${name})`,
+        [
+          {
+            actions: [],
+            notActions: [],
+            dataActions: ['Microsoft.Devices/IotHubs/configurations/applyToEdgeDevice/action'],
+            notDataActions: [],
+          },
+        ],
+      ]),
+    );
+    expect(added).toHaveLength(3);
+  });
+
   test('give an operator the state and nothing else', async () => {
     const parameters = edgeFleet('every option');
     const operator = String(parameters.operatorPrincipalId);

@@ -371,6 +371,7 @@ describe('POST /commands', () => {
       'connect plan',
       'connect apply',
       'enroll rotate-key',
+      'enroll export',
       'enroll certificate upload',
       'enroll certificate verify',
       'explain',

@@ -307,6 +307,17 @@ describe('a rollback', () => {
     expect(write()).toEqual({});
   });
 
+  test('gives a value back once where the earlier content does not apply and removes what it wrote', () => {
+    twin = { ...twin, desired: { interval: 42 }, reported: { battery: 90 } };
+    deploy({ ...OLD, when: 'reported.battery < 20', onLeave: 'remove' });
+    deploy(toAll({ ...OLD, desired: { interval: 60 } }));
+    expect(write()).toEqual({ interval: 60 });
+    back();
+
+    expect(write()).toEqual({ interval: 42 });
+    expect([write(), write(), write()]).toEqual([{}, {}, {}]);
+  });
+
   test('gives a late joiner nothing of what was rolled back', () => {
     twin = { ...twin, desired: {} };
     deploy(toAll({ name: 'base', desired: { interval: 60 } }));

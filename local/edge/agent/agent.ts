@@ -167,16 +167,19 @@ export class EdgeAgent {
   async #bringTo(manifest: AgentManifest, signal: AbortSignal): Promise<Status> {
     const { edgeAgent } = manifest;
     if (edgeAgent !== undefined && edgeAgent.image !== this.#agent.image) {
-      await this.#try('edgeAgent', () => this.#updateAgent(edgeAgent, signal));
+      await this.#try('edgeAgent', signal, () => this.#updateAgent(edgeAgent, signal));
       if (this.#failures.has('edgeAgent')) return this.#result();
     }
     const present = new Map([...this.#modules].map(([name, { module }]) => [name, module]));
     const plan = planUpdate(manifest.modules, present);
-    for (const name of plan.remove) await this.#try(name, () => this.#remove(name));
+    for (const name of plan.remove) await this.#try(name, signal, () => this.#remove(name));
     for (const group of plan.update) {
-      await Promise.all(group.map((module) => this.#try(module.name, () => this.#deploy(module, signal))));
+      await Promise.all(
+        group.map((module) => this.#try(module.name, signal, () => this.#deploy(module, signal))),
+      );
     }
-    for (const module of plan.changeStatus) await this.#try(module.name, () => this.#changeStatus(module));
+    for (const module of plan.changeStatus)
+      await this.#try(module.name, signal, () => this.#changeStatus(module));
     this.#restartModules();
     return this.#result();
   }
@@ -187,7 +190,7 @@ export class EdgeAgent {
   }
 
   /** Runs a command. After a failure, it runs again 10 s, 20 s, 40 s … later, at most 20 times. */
-  async #try(name: string, command: () => Promise<void>): Promise<void> {
+  async #try(name: string, signal: AbortSignal, command: () => Promise<void>): Promise<void> {
     const { now, pace } = this.#options;
     const failure = this.#failures.get(name);
     if (failure !== undefined && (now() < failure.nextAt || failure.count >= MOST_COMMAND_TRIES)) return;
@@ -195,6 +198,8 @@ export class EdgeAgent {
       await command();
       this.#failures.delete(name);
     } catch (error) {
+      // A newer manifest has ended this update.
+      if (signal.aborted) return;
       const count = (failure?.count ?? 0) + 1;
       const message = error instanceof Error ? error.message : String(error);
       this.#failures.set(name, { count, nextAt: now() + retryDelay(pace, count), message });

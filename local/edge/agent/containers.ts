@@ -57,7 +57,8 @@ export class Containers {
   async pull(image: string, signal: AbortSignal): Promise<void> {
     const { pace, faults } = this.#options;
     await wait(pace.pullMs, undefined, { signal });
-    const { pullFails } = faults();
+    const { pullFails, offline } = faults();
+    if (offline) throw new PullFailed(`Failed to pull ${image}: dial tcp: lookup failed: no such host`);
     if (pullFails !== undefined && image.includes(pullFails)) {
       throw new PullFailed(`Failed to pull ${image}: manifest for ${image} not found: manifest unknown`);
     }
@@ -74,22 +75,19 @@ export class Containers {
   start(name: string): void {
     const container = this.#containers.get(name);
     if (container === undefined || container.state.isRunning) return;
-    const { now, program, faults, pace } = this.#options;
+    const { now, program } = this.#options;
     container.state = { ...container.state, isRunning: true, startedAt: now() };
-    const log = (line: string) => {
-      container.lines = [...container.lines, `${new Date(now()).toISOString()} ${line}`].slice(-LINES);
-    };
+    const log = (line: string) => this.#log(container, line);
     log('started');
-    const { crashes } = faults();
     const { module } = container;
-    if (crashes !== undefined && (module.name === crashes || module.image.includes(crashes))) {
-      container.crash = setTimeout(() => {
-        log('Segmentation fault');
-        void this.#end(container, CRASHED);
-      }, pace.crashAfterMs);
-      container.crash.unref();
-    }
     container.program = program(module, log);
+    this.#crashByFault(container);
+  }
+
+  /** Applies the present faults to the containers that run. */
+  applyFaults(): void {
+    for (const container of this.#containers.values())
+      if (container.state.isRunning) this.#crashByFault(container);
   }
 
   async stop(name: string): Promise<void> {
@@ -102,8 +100,29 @@ export class Containers {
     this.#containers.delete(name);
   }
 
+  #crashByFault(container: Container): void {
+    const { faults, pace } = this.#options;
+    const { name, image } = container.module;
+    const { crashes } = faults();
+    if (crashes === undefined || (name !== crashes && !image.includes(crashes))) {
+      clearTimeout(container.crash);
+      container.crash = undefined;
+      return;
+    }
+    container.crash ??= setTimeout(() => {
+      this.#log(container, 'Segmentation fault');
+      void this.#end(container, CRASHED);
+    }, pace.crashAfterMs).unref();
+  }
+
+  #log(container: Container, line: string): void {
+    const at = new Date(this.#options.now()).toISOString();
+    container.lines = [...container.lines, `${at} ${line}`].slice(-LINES);
+  }
+
   async #end(container: Container, exitCode: number): Promise<void> {
     clearTimeout(container.crash);
+    container.crash = undefined;
     const { program } = container;
     container.program = undefined;
     container.state = { ...container.state, isRunning: false, exitCode, exitedAt: this.#options.now() };

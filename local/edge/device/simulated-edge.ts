@@ -1,6 +1,7 @@
 import type { JsonObject } from '../../../src/json/json.ts';
 import { EdgeAgent } from '../agent/agent.ts';
 import { Containers, type ModuleProgram } from '../agent/containers.ts';
+import { reportSummary } from '../agent/report-summary.ts';
 import { type EdgeFaults, NO_EDGE_FAULTS } from '../faults.ts';
 import type { WantedModule } from '../manifest/agent-manifest.ts';
 import { simulatedModule } from '../modules/image-program.ts';
@@ -18,6 +19,8 @@ export interface SimulatedEdgeOptions extends HubAddress {
   readonly pace?: EdgePace;
   /** The faults of this device now. They are asked for as often as the agent reconciles. */
   readonly faults?: () => EdgeFaults | Promise<EdgeFaults>;
+  /** Called with the state of the device in one line, when it changes. */
+  readonly onChange?: (summary: string) => void;
   /** Milliseconds since the epoch; default `Date.now`. */
   readonly now?: () => number;
   /** The runtime ends when it is aborted. */
@@ -46,6 +49,7 @@ export class SimulatedEdge {
   #edgeHub: EdgeHub | undefined;
   #faults: EdgeFaults = NO_EDGE_FAULTS;
   #isKilled = false;
+  #told = '';
 
   constructor(options: SimulatedEdgeOptions) {
     this.#options = options;
@@ -63,9 +67,13 @@ export class SimulatedEdge {
       pace,
       now,
       containers: this.#containers,
-      identities: this.#identities,
+      identities: {
+        set: (name) => this.#whileOnline(() => this.#identities.set(name)),
+        remove: (name) => this.#whileOnline(() => this.#identities.remove(name)),
+      },
       faults,
       report: async (document) => {
+        this.#tell(reportSummary(document));
         await this.#agentConnection?.report(document);
       },
       onKilled: () => {
@@ -102,9 +110,21 @@ export class SimulatedEdge {
     return !this.#faults.offline && !this.#isKilled;
   }
 
+  #tell(summary: string): void {
+    if (summary === this.#told) return;
+    this.#told = summary;
+    this.#options.onChange?.(summary);
+  }
+
+  async #whileOnline(call: () => Promise<void>): Promise<void> {
+    if (!this.#isOnline) throw new Error('The hub cannot be reached.');
+    await call();
+  }
+
   async #refreshFaults(): Promise<void> {
     this.#faults = (await this.#options.faults?.()) ?? NO_EDGE_FAULTS;
     if (this.#faults.killedBy === undefined) this.#isKilled = false;
+    this.#containers.applyFaults();
     this.#setOnline();
   }
 
@@ -145,6 +165,7 @@ export class SimulatedEdge {
       this.#isOnline,
     );
     this.#edgeHub = hub;
+    for (const [name, { connection: own }] of this.#running) if (own.isConnected) hub.client(name, true);
     return {
       connection,
       input: () => {},

@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { isObject, type JsonObject, type JsonValue, ownMember } from '../../../src/json/json.ts';
+import { type JsonObject, ownMember } from '../../../src/json/json.ts';
 import { joinCreateOptions } from './create-options.ts';
 
 /* What the agent reads from its desired properties (Microsoft.Azure.Devices.Edge.Agent.*, sources of 2026-08). */
@@ -183,9 +183,4 @@ function invalid(reason: string): ReadManifest {
 /** The properties of a section as the device sees it, without `$version`. */
 export function withoutVersion(section: JsonObject): JsonObject {
   return Object.fromEntries(Object.entries(section).filter(([key]) => key !== '$version'));
-}
-
-/** The members of an object, or none. */
-export function objectAt(value: JsonValue | undefined): JsonObject {
-  return isObject(value) ? value : {};
 }

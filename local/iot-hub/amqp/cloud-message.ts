@@ -28,6 +28,7 @@ export function readSentMessage(encoded: Buffer): SentCloudMessage {
   properties.delete(ACKNOWLEDGEMENT);
   const system: readonly (readonly [string, unknown])[] = [
     ['$.mid', sent.message_id],
+    ['$.to', sent.to], // the device gets it as the service has written it (azure-iot-sdk-csharp, e2e)
     ['$.cid', sent.correlation_id],
     ['$.uid', sent.user_id],
     ['$.ct', sent.content_type],

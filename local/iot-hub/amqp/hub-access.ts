@@ -218,7 +218,7 @@ const CONDITIONS: Readonly<Partial<Record<HubRefusal['refusal'], string>>> = {
   InvalidProtocolVersion: 'com.microsoft:argument-error',
   IotHubUnauthorizedAccess: 'amqp:unauthorized-access',
   IotHubUnauthorized: 'amqp:unauthorized-access',
-  IotHubQuotaExceeded: 'com.microsoft:quota-exceeded',
+  IotHubQuotaExceeded: 'amqp:resource-limit-exceeded',
   DeviceMaximumQueueDepthExceeded: 'amqp:resource-limit-exceeded',
   IotHubNotFound: 'com.microsoft:iot-hub-not-found-error',
   DeviceNotFound: 'amqp:not-found',

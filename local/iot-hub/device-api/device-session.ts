@@ -52,6 +52,9 @@ export function openDeviceSession(hub: LocalHub, accepted: AcceptedDevice): Mqtt
         payload: Buffer.from(payload),
       }) ?? false,
     deliver,
+    fail: (target) => {
+      if (target === 'transport') connection?.close();
+    },
     close: () => connection?.close(),
   };
 

@@ -72,7 +72,9 @@ export function isMessageFilter(filter: string): boolean {
 
 /** @example 'devices/dev-1/messages/devicebound/%24.mid=a&%24.to=%2Fdevices%2Fdev-1%2Fmessages%2Fdevicebound&k=v' */
 export function cloudMessageTopic(address: Address, { system, properties }: CloudMessage): string {
-  const bag = [...Object.entries(system), ...Object.entries(properties)].map(
+  // Without an acknowledgement, the topic has no property for it (azure-iot-sdk-node, e2etests/test/device_service.js).
+  const given = Object.entries(system).filter(([name, value]) => name !== 'iothub-ack' || value !== 'none');
+  const bag = [...given, ...Object.entries(properties)].map(
     ([name, value]) => `${encodeURIComponent(name)}=${encodeURIComponent(value)}`,
   );
   return `${addressPath(address)}/messages/devicebound/${bag.join('&')}`;

@@ -1,5 +1,6 @@
 import { type Address, addressKey, parseAddressKey } from '../model/address.ts';
 import { isEdgeAgent } from '../model/edge.ts';
+import type { FaultTarget } from '../model/injected-fault.ts';
 import { formatInstant, NO_TICKS, type Ticks } from '../model/instant.ts';
 import type { HubTwinSection } from '../model/twin.ts';
 
@@ -14,6 +15,8 @@ export interface DeviceLink {
   callMethod(call: { readonly requestId: string; readonly name: string; readonly payload: string }): boolean;
   /** Sends the cloud-to-device messages in the queue, if the device is subscribed to them. */
   deliver(): void;
+  /** Ends a part of the connection, because the device has asked for this fault. A transport without this part ignores it. */
+  fail(target: FaultTarget): void;
   close(): void;
 }
 

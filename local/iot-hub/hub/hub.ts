@@ -5,7 +5,7 @@ import type { LocalLog } from '../../log.ts';
 import type { Address } from '../model/address.ts';
 import { isEdgeAgent } from '../model/edge.ts';
 import type { FeedbackRecord } from '../model/feedback.ts';
-import { HubRefusal } from '../model/hub-error.ts';
+import { HubRefusal, type RefusalName } from '../model/hub-error.ts';
 import { createClock, type Ticks } from '../model/instant.ts';
 import type { TransferJob } from '../model/transfer-job.ts';
 import { type ConfigurationStore, openConfigurations } from './configuration-store.ts';
@@ -82,6 +82,8 @@ export interface LocalHub {
   readonly quota: DailyQuota;
   readonly log: LocalLog;
   readonly uploads: Uploads;
+  /** The refusals for which devices have asked, by the keys of their addresses. `until`: milliseconds since the epoch. */
+  readonly refused: Map<string, { readonly refusal: RefusalName; readonly until: number }>;
   /** The CA certificates that sign certificates of devices. */
   authorities(): readonly X509Certificate[];
   now(): number;
@@ -152,6 +154,7 @@ export function createHub(settings: HubSettings, context: HubContext): LocalHub 
     quota,
     log,
     uploads: createUploads(context.uploadStorage, now),
+    refused: new Map(),
     authorities: context.authorities ?? (() => []),
     now,
     tick,

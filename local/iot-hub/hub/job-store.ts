@@ -84,9 +84,10 @@ export function openJobs(file: string | undefined): JobStore {
     journal.append(line);
     lines += 1;
     keep(line);
+    const count = [...devices.values()].reduce((sum, ofJob) => sum + ofJob.size, jobs.size);
+    if (lines <= 4 * count + COMPACT_SLACK) return;
+    lines = count;
     const all = [...devices.values()].flatMap((ofJob) => [...ofJob.values()]);
-    if (lines <= 4 * (jobs.size + all.length) + COMPACT_SLACK) return;
-    lines = jobs.size + all.length;
     journal.compact([...[...jobs.values()].map((job) => ({ job })), ...all.map((device) => ({ device }))]);
   };
   return {

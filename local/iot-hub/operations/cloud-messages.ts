@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { JsonObject } from '../../../src/json/json.ts';
+import type { Entry } from '../hub/device-store.ts';
 import { entryOf, type LocalHub } from '../hub/hub.ts';
 import { type Address, addressPath } from '../model/address.ts';
 import type { CloudMessage } from '../model/cloud-message.ts';
@@ -16,7 +17,7 @@ const MAX_DELIVERIES = 10;
 /** A message that a service sends. */
 export interface NewCloudMessage {
   readonly body: Buffer;
-  /** As in `CloudMessage`, without `$.to`. */
+  /** As in `CloudMessage`. Without `$.to`, the hub makes it. */
   readonly system: Readonly<Record<string, string>>;
   readonly properties: Readonly<Record<string, string>>;
   /** Milliseconds since the epoch; undefined: in an hour. */
@@ -61,8 +62,8 @@ export function enqueueCloudMessage(hub: LocalHub, address: Address, message: Ne
       body: message.body.toString('base64'),
       system: {
         '$.mid': randomUUID(),
-        ...message.system,
         '$.to': `/${addressPath(address)}/messages/devicebound`,
+        ...message.system,
       },
       properties: message.properties,
       expires: message.expires ?? hub.now() + TIME_TO_LIVE_MS,
@@ -110,10 +111,16 @@ export function rejectMessage(hub: LocalHub, address: Address, { id }: CloudMess
 /** Removes the messages of all devices that have expired, so that their senders get feedback in time. */
 export function expireMessages(hub: LocalHub): void {
   const now = hub.now();
-  for (const entry of [...hub.store.sorted(), ...hub.store.sortedModules()]) {
-    const { identity, inbox } = entry;
-    if (inbox?.some(({ expires }) => expires <= now)) keep(hub, identity, queuedMessages(hub, identity));
-  }
+  const hasExpired = ({ inbox }: Entry) => inbox?.some(({ expires }) => expires <= now) === true;
+  // The store must not change while it is read.
+  const expired = [hub.store.sorted(), hub.store.sortedModules()].flatMap((entries) => [
+    ...entriesWhere(entries, hasExpired),
+  ]);
+  for (const { identity } of expired) keep(hub, identity, queuedMessages(hub, identity));
+}
+
+function* entriesWhere(entries: Iterable<Entry>, isWanted: (entry: Entry) => boolean): Iterable<Entry> {
+  for (const entry of entries) if (isWanted(entry)) yield entry;
 }
 
 /** Empties the queue of a device. @throws HubRefusal `DeviceNotFound` */

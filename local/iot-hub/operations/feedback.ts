@@ -12,6 +12,8 @@ const MAX_BATCH = 64;
 const BATCH_EVERY_MS = 15_000;
 /** How often the hub looks at its clock, in milliseconds. */
 const LOOK_EVERY_MS = 200;
+/** How often the hub looks for messages that have expired, in milliseconds. It looks at every device. */
+const EXPIRE_EVERY_MS = 1000;
 
 /** Notes the end of a message, if its sender wants to know it. */
 export function recordFeedback(
@@ -36,8 +38,12 @@ export function recordFeedback(
  */
 export function keepSendingFeedback(hub: LocalHub, expire: (hub: LocalHub) => void): void {
   let sentAt = Number.NEGATIVE_INFINITY;
+  let expiredAt = Number.NEGATIVE_INFINITY;
   const timer = setInterval(() => {
-    expire(hub);
+    if (hub.now() - expiredAt >= EXPIRE_EVERY_MS) {
+      expiredAt = hub.now();
+      expire(hub);
+    }
     hub.feedback.look();
     hub.fileNotifications.look();
     const isDue = hub.now() - sentAt >= BATCH_EVERY_MS || hub.pendingFeedback.length >= MAX_BATCH;
@@ -46,7 +52,12 @@ export function keepSendingFeedback(hub: LocalHub, expire: (hub: LocalHub) => vo
     sendBatch(hub);
   }, LOOK_EVERY_MS);
   timer.unref();
-  hub.closing.addEventListener('abort', () => clearInterval(timer), { once: true });
+  const stop = (): void => {
+    clearInterval(timer);
+    // The queue is stored, and feedback that waits is not.
+    while (hub.pendingFeedback.length > 0) sendBatch(hub);
+  };
+  hub.closing.addEventListener('abort', stop, { once: true });
 }
 
 /** "When a device is deleted, any pending feedback is deleted as well" (same page). */

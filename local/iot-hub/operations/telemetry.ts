@@ -2,6 +2,8 @@ import { type Telemetry, telemetrySent } from '../hub/events.ts';
 import { entryOf, type LocalHub } from '../hub/hub.ts';
 import type { Address } from '../model/address.ts';
 import { HubRefusal } from '../model/hub-error.ts';
+import { readInjectedFault } from '../model/injected-fault.ts';
+import { checkInjectedRefusal, injectFault } from './injected-faults.ts';
 
 /** Largest message, or batch of messages: 256 KB ("IoT Hub quotas and throttling"). */
 export const MAX_TELEMETRY_BYTES = 256 * 1024;
@@ -18,9 +20,15 @@ export async function acceptTelemetry(
 ): Promise<void> {
   const bytes = messages.reduce((sum, { body }) => sum + body.length, 0);
   if (bytes > MAX_TELEMETRY_BYTES) throw new HubRefusal('RequestTooLarge', 'A message was too large.');
+  checkInjectedRefusal(hub, address);
   await hub.admit('sends', messages.length);
   for (const message of messages) {
     const sender = entryOf(hub, address);
+    const fault = readInjectedFault(message.application);
+    if (fault !== undefined) {
+      void injectFault(hub, address, fault);
+      continue;
+    }
     const at = hub.tick();
     hub.connections.active(address, at);
     hub.emit(telemetrySent(hub.origin(address, at), sender, message));

@@ -1,5 +1,5 @@
 import type { Scope } from '../../control/control.ts';
-import { hostsOf } from '../../fleet/fleet.ts';
+import { hostsOf, rolloutContents } from '../../fleet/fleet.ts';
 import { hostName } from '../../iot-hub/host-name.ts';
 import { type Environment, stamp } from '../../settings/settings.ts';
 import { invalid } from '../shell/arguments.ts';
@@ -43,7 +43,7 @@ export async function refuseUnknown(
   else
     knownPolicy(
       scope.name,
-      fleet.twins.policies.map((policy) => policy.name),
+      rolloutContents(fleet).map((content) => content.name),
       name,
     );
 }

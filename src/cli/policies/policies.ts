@@ -1,4 +1,4 @@
-import type { Fleet } from '../../fleet/fleet.ts';
+import { type Fleet, rolloutContents } from '../../fleet/fleet.ts';
 import type { HostName } from '../../iot-hub/host-name.ts';
 import { type PolicyOverview, policyOverviews } from '../../sync/resync/sync-overview.ts';
 import { type EpochMs, earlierOf, epochMs } from '../../time/epoch-ms.ts';
@@ -49,7 +49,7 @@ export function showPolicies(cli: Cli, options: PolicyListOptions): Promise<numb
     const overviews = matching.slice(0, limit);
     const countedAt = oldest([...counted.values()].map((twins) => twins.countedAt));
     const age = countedAt === undefined ? 'not all counted yet' : `counted ${span(now() - countedAt)} ago`;
-    const left = { ...control, policies: without(control.policies, all) };
+    const left = { ...control, policies: without(control.policies, rolloutContents(fleet)) };
     return {
       about: `State: ${state.place}. Fleet file: revision ${shortRevision(fleet.revision)}. Twins: ${age}.`,
       columns: COLUMNS,
@@ -112,7 +112,7 @@ function cellsOf(policy: PolicyOverview, terminal: Terminal, now: EpochMs): read
 
 function without<Value>(
   paused: Readonly<Record<string, Value>>,
-  overviews: readonly PolicyOverview[],
+  overviews: readonly { readonly name: string }[],
 ): Record<string, Value> {
   return Object.fromEntries(
     Object.entries(paused).filter(([name]) => !overviews.some((policy) => policy.name === name)),

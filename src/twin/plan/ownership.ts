@@ -63,12 +63,13 @@ export function ownedLeaves(
       owned.set(key, { policy, path, key, wanted, report, compare, isLeaving: false });
     }
   }
+  const gone = new Set(rolledBack.map(({ policy }) => policy.hash));
   for (const policy of own) {
     if (!policy.removesOnLeave || matches.get(policy) !== false) continue;
     for (const leaf of policy.leaves) {
       const { path, key, compare } = leaf;
       // The marker stays, so that the device sees that the removed properties belong to a component.
-      if (isMarker(path) || owned.has(key) || !isLeftBehind(snapshot, policy, leaf)) continue;
+      if (isMarker(path) || owned.has(key) || !isLeftBehind(snapshot, policy, leaf, gone)) continue;
       const report = reportAt(snapshot.reported, path, readingFor(policy));
       owned.set(key, { policy, path, key, wanted: null, report, compare, isLeaving: true });
     }
@@ -125,10 +126,18 @@ export function matchOf(
 
 /**
  * Whether the present value is the one that this policy wrote last, so that no other writer has changed it. The policy is
- * found by name, because a new condition changes its hash.
+ * found by name, because a new condition changes its hash. What a content that was rolled back has written, or given back, is
+ * not left behind: the rollback decides what becomes of it.
  */
-function isLeftBehind(snapshot: Snapshot, policy: Policy, { path, key, compare }: PolicyLeaf): boolean {
-  const [last] = historyAt(snapshot.paths, key).writes;
+function isLeftBehind(
+  snapshot: Snapshot,
+  policy: Policy,
+  { path, key, compare }: PolicyLeaf,
+  rolledBack: ReadonlySet<string>,
+): boolean {
+  const { writes, replaced } = historyAt(snapshot.paths, key);
+  const [last] = writes;
   if (last === undefined || last.by !== policy.name || last.value === null) return false;
+  if (rolledBack.has(last.policy) && replaced?.policy === last.policy) return false;
   return sameValue(valueAt(snapshot.desired, path) ?? null, last.value, compare);
 }

@@ -57,6 +57,19 @@ describe('the faults of a simulated Edge device', () => {
     expect(modules().sensor.runtimeStatus).toBe('running');
   });
 
+  test('the fault also ends a module that runs already, and with its end the module runs on', async () => {
+    await device.apply({ other: module('own/other:1') });
+    await until(isDone, 'the modules');
+    await device.setFaults({ crashes: 'other' });
+    await until(() => modules().other.restartCount > 0, 'a restart');
+    await device.setFaults({});
+
+    await until(() => modules().other.runtimeStatus === 'running', 'the module');
+    const { restartCount } = modules().other;
+    await new Promise((resolve) => setTimeout(resolve, 600));
+    expect(modules().other).toMatchObject({ runtimeStatus: 'running', restartCount });
+  });
+
   test('a crashed module without a restart policy is failed', async () => {
     await device.setFaults({ crashes: 'other' });
     await device.apply({ other: module('own/other:1', { restartPolicy: 'never' }) });
@@ -121,6 +134,29 @@ describe('the faults of a simulated Edge device', () => {
     await until(() => code() === 500, 'the interim code');
     expect(device.agent().lastDesiredStatus.description).toBe('The operation was canceled.');
     await until(isDone, 'the end of the pull');
+  });
+
+  test('a new manifest ends the update that still runs, and its modules do not wait', async () => {
+    await device.close();
+    device = await startEdgeDevice({ pullMs: 1_000, patienceMs: 50, firstRetryMs: 60_000 });
+    await device.apply({ other: module('other:1') });
+    await until(() => code() === 500, 'the running update');
+
+    await device.apply({ other: module('other:2') });
+    await until(isDone, 'the new manifest');
+
+    expect(modules().other.settings.image).toBe('other:2');
+  });
+
+  test('after a failed pull, a new manifest makes the device try at once', async () => {
+    await device.close();
+    device = await startEdgeDevice({ firstRetryMs: 60_000 });
+    await device.setFaults({ pullFails: 'other:1' });
+    await device.apply({ other: module('other:1') });
+    await until(() => code() === 500, 'the failure');
+
+    await device.apply({ other: module('other:2') });
+    await until(isDone, 'the new manifest');
   });
 
   test('throttled identity operations are 500 of the device, and it tries again', async () => {

@@ -1,6 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { isRestartDue, type ModuleState, runtimeStatus } from '../../../local/edge/agent/module-state.ts';
 import { planUpdate } from '../../../local/edge/agent/plan-update.ts';
+import { reportSummary } from '../../../local/edge/agent/report-summary.ts';
 import type { WantedModule } from '../../../local/edge/manifest/agent-manifest.ts';
 import { measurement, nextTemperature, timeSpan } from '../../../local/edge/modules/temperature.ts';
 import { REAL_PACE } from '../../../local/edge/pace.ts';
@@ -85,6 +86,24 @@ describe('the status of a module', () => {
         isRestartDue(state({}, 1, restarts), 1_000 + seconds * 1_000, REAL_PACE),
       );
     expect([dueAfter(0), dueAfter(1), dueAfter(2), dueAfter(12)]).toEqual([10, 20, 40, 300]);
+  });
+});
+
+describe('the state of a device in one line', () => {
+  test('has the code with its reason, and each module but the agent', () => {
+    const document = {
+      lastDesiredStatus: { code: 500, description: 'Failed to pull a:2' },
+      systemModules: {
+        edgeAgent: { runtimeStatus: 'running' },
+        edgeHub: { runtimeStatus: 'running', restartCount: 0 },
+      },
+      modules: { a: { runtimeStatus: 'backoff', restartCount: 3 } },
+    };
+
+    expect(reportSummary(document)).toBe(
+      '500 (Failed to pull a:2), edgeHub running, a backoff after 3 restarts',
+    );
+    expect(reportSummary({ lastDesiredStatus: { code: 200, description: '' } })).toBe('200');
   });
 });
 

@@ -1,10 +1,19 @@
 import { once } from 'node:events';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { SharedAccessSignature } from 'azure-iot-common';
+import type { Message as DeviceMessage } from 'azure-iot-device';
 import rhea, { type EventContext, type Message } from 'rhea';
 import { connectRaw, deliver, type RawClient, type RawReceiver } from '../event-hubs/raw-client.ts';
 import { eventually } from '../event-hubs/reading.ts';
-import { type LocalHubs, serviceToken, startLocalHubs, testKey, until, WEU } from './local-hubs.ts';
+import {
+  type LocalHubs,
+  serviceToken,
+  startLocalHubs,
+  type TransportName,
+  testKey,
+  until,
+  WEU,
+} from './local-hubs.ts';
 
 const KEY = testKey(1);
 const EVENTS = '/devices/dev-1/messages/events';
@@ -336,6 +345,32 @@ describe('the links of devices over AMQP', () => {
       'the empty queue',
     );
   });
+
+  test.each<TransportName>(['Mqtt', 'Amqp'])(
+    'over %s, a device gets the address that the service has written, and no property for an absent acknowledgement',
+    async (transport) => {
+      const device = await local.device(WEU, 'dev-1', KEY, transport);
+      const got: DeviceMessage[] = [];
+      device.on('message', (message: DeviceMessage) => got.push(message));
+      await device.open();
+      const username = 'iothubowner@sas.root.contoso-weu';
+      const service = await connect({ username, password: serviceToken() });
+      const to = '/devices/dev-1/messages/deviceBound';
+
+      await deliver(
+        await service.sender('/messages/devicebound'),
+        data('hello', { to, application_properties: { k: 'v' } }),
+      );
+      await until(() => got.length === 1, 'the message');
+
+      const names = Array.from(
+        { length: got[0]?.properties.count() ?? 0 },
+        (_, index) => got[0]?.properties.getItem(index).key,
+      );
+      expect([got[0]?.to, names]).toEqual([to, ['k']]);
+      expect((got[0] as { ack?: string } | undefined)?.ack).toBeFalsy();
+    },
+  );
 
   test('a method call has a UUID as correlation id, and its answer is matched by it', async () => {
     const client = await asDevice();

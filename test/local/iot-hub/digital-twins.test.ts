@@ -1,4 +1,3 @@
-import { HttpHeaders, type WebResourceLike } from '@azure/ms-rest-js';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { DigitalTwinClient, IoTHubTokenCredentials } from 'azure-iothub';
 import { DEVELOPMENT_SERVICE_KEY } from '../../../local/iot-hub/index.ts';
@@ -6,6 +5,17 @@ import { type LocalHubs, report, startLocalHubs, testKey, until, WEU } from './l
 
 const KEY = testKey(1);
 const MODEL = 'dtmi:com:example:TemperatureController;1';
+
+/** A request of the SDK's HTTP client, and the class of its headers. */
+interface SdkRequest {
+  readonly url: string;
+  readonly method: string;
+  readonly body: unknown;
+  readonly headers: {
+    rawHeaders(): Record<string, string>;
+    readonly constructor: new (headers: object) => object;
+  };
+}
 
 describe('digital twins over the service SDK', () => {
   let local: LocalHubs;
@@ -25,13 +35,13 @@ describe('digital twins over the service SDK', () => {
     // The SDK connects to the real name of the hub. This client sends its requests to the local one.
     // biome-ignore lint/suspicious/noExplicitAny: the HTTP client is private
     (twins as any)._pl._httpClient = {
-      async sendRequest(request: WebResourceLike) {
+      async sendRequest(request: SdkRequest) {
         const { pathname, search } = new URL(request.url);
         const answer = await local.call(request.method, pathname + search, {
-          headers: request.headers.rawHeaders() as Record<string, string>,
+          headers: request.headers.rawHeaders(),
           body: request.body,
         });
-        const headers = new HttpHeaders(answer.headers as Record<string, string>);
+        const headers = new request.headers.constructor(answer.headers);
         return { request, headers, status: answer.status, bodyAsText: answer.text };
       },
     };

@@ -232,6 +232,24 @@ describe.each([false, true])('the service client over AMQP (WebSocket: %s)', (is
     expect(later[0]?.records).toEqual(batches[0]?.records);
   });
 
+  test('feedback that waits for its batch is stored when the hubs stop', async () => {
+    const { got } = await device();
+    await service.open();
+    const batches = await collect(await receiverOf(service));
+    await service.send('dev-1', message('a', 'first', 'full'));
+    await until(() => batches.length === 1, 'the first batch');
+    await service.send('dev-1', message('b', 'second', 'full'));
+    await until(() => got.length === 2 && queued() === 0, 'the message');
+    await local.close();
+    await start();
+
+    await service.open();
+    const later = await collect(await receiverOf(service));
+
+    await until(() => later.length === 1, 'the second batch');
+    expect(later[0]?.records).toMatchObject([{ originalMessageId: 'second', statusCode: 'Success' }]);
+  });
+
   test('a message that a device rejects over AMQP gives negative feedback', async () => {
     const client = await local.device(WEU, 'dev-1', KEY, 'Amqp');
     client.on('message', (received) => client.reject(received, () => {}));

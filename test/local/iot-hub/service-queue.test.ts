@@ -1,7 +1,7 @@
-import { beforeEach, describe, expect, test } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { SharedAccessSignature } from 'azure-iot-common';
 import { openServiceQueue, type ServiceQueue } from '../../../local/iot-hub/hub/service-queue.ts';
-import { startLocalHubs, testKey, WEU } from './local-hubs.ts';
+import { type Answer, type LocalHubs, startLocalHubs, testKey, WEU } from './local-hubs.ts';
 
 const MINUTE = 60_000;
 
@@ -77,49 +77,72 @@ describe('a queue for services', () => {
 });
 
 describe('feedback over HTTPS', () => {
-  test('a rejected message gives feedback that can be abandoned and completed', async () => {
-    const local = await startLocalHubs();
-    const key = testKey(1);
+  const FEEDBACK = '/messages/serviceBound/feedback';
+  const KEY = testKey(1);
+  let local: LocalHubs;
+  let asDevice: { readonly headers: Record<string, string> };
+
+  beforeEach(async () => {
+    local = await startLocalHubs();
     await local.registry(WEU).create({
       deviceId: 'dev-1',
-      authentication: { symmetricKey: { primaryKey: key, secondaryKey: key } },
+      authentication: { symmetricKey: { primaryKey: KEY, secondaryKey: KEY } },
     });
-    const token = SharedAccessSignature.create(
-      `${WEU}%2Fdevices%2Fdev-1`,
-      '',
-      key,
-      Math.ceil(Date.now() / 1000) + 3600,
-    ).toString();
-    const asDevice = { headers: { authorization: token } };
-    const feedback = '/messages/serviceBound/feedback';
-    try {
-      expect((await local.call('GET', feedback)).status).toBe(204);
-      await local.call('POST', '/devices/dev-1/messages/deviceBound', {
-        body: 'x',
-        headers: { 'iothub-ack': 'full', 'iothub-messageid': 'm-1' },
-      });
-      const received = await local.call('GET', '/devices/dev-1/messages/deviceBound', asDevice);
-      const lock = String(received.headers.etag).replaceAll('"', '');
-      await local.call('DELETE', `/devices/dev-1/messages/deviceBound/${lock}?reject`, asDevice);
+    const expiry = Math.ceil(Date.now() / 1000) + 3600;
+    const resource = encodeURIComponent(`${WEU}/devices/dev-1`);
+    const token = SharedAccessSignature.create(resource, '', KEY, expiry).toString();
+    asDevice = { headers: { authorization: token } };
+  });
+  afterEach(() => local.close());
 
-      let first = await local.call('GET', feedback);
-      for (let tries = 0; first.status === 204 && tries < 100; tries += 1) {
-        await new Promise((resolve) => setTimeout(resolve, 50));
-        first = await local.call('GET', feedback);
-      }
-      expect(first.body).toMatchObject([
-        { originalMessageId: 'm-1', statusCode: 'Rejected', deviceId: 'dev-1' },
-      ]);
-      const tokenOf = (answer: typeof first) => String(answer.headers.etag).replaceAll('"', '');
-      expect((await local.call('POST', `${feedback}/${tokenOf(first)}/abandon`)).status).toBe(204);
-      const second = await local.call('GET', feedback.toLowerCase());
-      expect(second.body).toEqual(first.body);
-      expect((await local.call('DELETE', `${feedback}/${tokenOf(second)}`)).status).toBe(204);
-      expect((await local.call('DELETE', `${feedback}/${tokenOf(second)}`)).status).toBe(412);
-      expect((await local.call('GET', feedback)).status).toBe(204);
-      expect((await local.call('GET', '/messages/serviceBound/filenotifications')).status).toBe(204);
-    } finally {
-      await local.close();
+  const send = () =>
+    local.call('POST', '/devices/dev-1/messages/deviceBound', {
+      body: 'x',
+      headers: { 'iothub-ack': 'full', 'iothub-messageid': 'm-1' },
+    });
+  const lockOf = ({ headers }: Answer) => String(headers.etag).replaceAll('"', '');
+  const receive = () => local.call('GET', '/devices/dev-1/messages/deviceBound', asDevice);
+  async function feedback(): Promise<Answer> {
+    for (let tries = 0; tries < 400; tries += 1) {
+      const answer = await local.call('GET', FEEDBACK);
+      if (answer.status !== 204) return answer;
+      await new Promise((resolve) => setTimeout(resolve, 50));
     }
+    throw new Error('there is no feedback');
+  }
+
+  test('a rejected message gives feedback that can be abandoned and completed', async () => {
+    expect((await local.call('GET', FEEDBACK)).status).toBe(204);
+    await send();
+    await local.call(
+      'DELETE',
+      `/devices/dev-1/messages/deviceBound/${lockOf(await receive())}?reject`,
+      asDevice,
+    );
+
+    const first = await feedback();
+    expect(first.body).toMatchObject([
+      { originalMessageId: 'm-1', statusCode: 'Rejected', deviceId: 'dev-1' },
+    ]);
+    expect((await local.call('POST', `${FEEDBACK}/${lockOf(first)}/abandon`)).status).toBe(204);
+    const second = await local.call('GET', FEEDBACK.toLowerCase());
+    expect(second.body).toEqual(first.body);
+    expect((await local.call('DELETE', `${FEEDBACK}/${lockOf(second)}`)).status).toBe(204);
+    expect((await local.call('DELETE', `${FEEDBACK}/${lockOf(second)}`)).status).toBe(412);
+    expect((await local.call('GET', FEEDBACK)).status).toBe(204);
+    expect((await local.call('GET', '/messages/serviceBound/filenotifications')).status).toBe(204);
+  });
+
+  test('a message that is delivered ten times in vain gives feedback', async () => {
+    await send();
+    for (let times = 0; times < 10; times += 1) {
+      const path = `/devices/dev-1/messages/deviceBound/${lockOf(await receive())}/abandon`;
+      expect((await local.call('POST', path, asDevice)).status).toBe(204);
+    }
+    expect((await receive()).status).toBe(204);
+
+    expect((await feedback()).body).toMatchObject([
+      { originalMessageId: 'm-1', statusCode: 'DeliveryCountExceeded' },
+    ]);
   });
 });

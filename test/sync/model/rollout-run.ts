@@ -171,13 +171,15 @@ function checkFirstWrites(simulation: Simulation, device: Device): readonly stri
   return Object.entries(known.snapshot.paths).flatMap(([path, { replaced }]) => {
     const policy = replaced && simulation.content(replaced.policy);
     if (replaced === undefined || policy === undefined) return [];
-    // The instance that began the stage may be behind, and the one that wrote ahead.
-    const at = plus(millisecondsOf(replaced.at), 2 * MOST_SKEW_MS);
+    // The instance that began the stage may be behind, and the one that wrote ahead; windows open and close meanwhile.
+    const times = [-2 * MOST_SKEW_MS, 0, 2 * MOST_SKEW_MS].map((ms) => plus(millisecondsOf(replaced.at), ms));
     // A device that was reached once keeps the content, also after a pause or an abort.
     const isReached = store.controls.some(({ at: from, control }, index) => {
       const next = store.controls[index + 1]?.at;
-      const until = next === undefined ? at : earlierOf(at, plus(next, 2 * MOST_SKEW_MS));
-      return from <= at && contentAt(simulation, policy, device, control, until).kind === 'new';
+      return times.some((at) => {
+        const until = next === undefined ? at : earlierOf(at, next);
+        return from <= at && contentAt(simulation, policy, device, control, until).kind === 'new';
+      });
     });
     return isReached
       ? []

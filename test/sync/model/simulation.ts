@@ -230,6 +230,7 @@ export class Simulation {
       notifyDesired: () => true,
       callMethod: () => false,
       deliver: () => {},
+      fail: () => {},
       close: () => {},
     };
     const isFragile = this.hasStages && random.chance(0.3);

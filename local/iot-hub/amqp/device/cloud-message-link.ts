@@ -77,6 +77,8 @@ const { types } = rhea;
 
 /** The types must not change: the SDK for .NET casts the delivery count to a byte. */
 function encode({ body, system, properties, expires, deliveryCount }: CloudMessage): Buffer {
+  const acknowledgement = system['iothub-ack'];
+  const isAcknowledged = acknowledgement !== undefined && acknowledgement !== 'none';
   return rhea.message.encode({
     message_id: system['$.mid'],
     to: system['$.to'],
@@ -88,7 +90,8 @@ function encode({ body, system, properties, expires, deliveryCount }: CloudMessa
     message_annotations: { 'iothub-deliverycount': types.wrap_ubyte(Math.min(deliveryCount, 255)) },
     application_properties: {
       ...properties,
-      ...(system['iothub-ack'] !== undefined && { 'iothub-ack': system['iothub-ack'] }),
+      // The SDK for .NET would count it as a property of the sender.
+      ...(isAcknowledged && { 'iothub-ack': acknowledgement }),
     },
     body: rhea.message.data_section(Buffer.from(body, 'base64')),
   } as unknown as Parameters<typeof rhea.message.encode>[0]);

@@ -7,6 +7,7 @@ import type { DeviceLink } from '../../hub/connections.ts';
 import { connectDevice, disconnectDevice, type LocalHub } from '../../hub/hub.ts';
 import type { Address } from '../../model/address.ts';
 import { HubRefusal } from '../../model/hub-error.ts';
+import type { FaultTarget } from '../../model/injected-fault.ts';
 import { acceptTelemetry, MAX_TELEMETRY_BYTES } from '../../operations/telemetry.ts';
 import { conditionOf } from '../hub-access.ts';
 import { type CloudMessageLink, openCloudMessageLink } from './cloud-message-link.ts';
@@ -16,6 +17,15 @@ import { TwinChannel } from './twin-channel.ts';
 
 /** Longest delay of a timer in Node.js. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
+
+const FAULT = 'The device has asked for this fault (AzIoTHub_FaultOperationType).';
+
+/** The name of a link in a fault. Direct methods are requests of the hub, twin operations requests of the device. */
+function linkTarget(node: DeviceNode, isSender: boolean): FaultTarget {
+  if (node === 'twin') return isSender ? 'twinResponses' : 'twinRequests';
+  if (node === 'methods') return isSender ? 'methodRequests' : 'methodResponses';
+  return node;
+}
 
 /** What a link of a device is for, from the end of its address. */
 export type DeviceNode = 'telemetry' | 'cloudMessages' | 'twin' | 'methods';
@@ -29,7 +39,7 @@ export class ConnectedDevice implements DeviceLink {
   readonly #address: Address;
   readonly #client: AmqpClient;
   readonly #onEnd: (isEndedByHub: boolean) => boolean;
-  readonly #links = new Set<Sender | Receiver>();
+  readonly #links = new Map<Sender | Receiver, DeviceNode>();
   readonly #twin: TwinChannel;
   readonly #methods: MethodChannel;
   readonly #cloudMessages = new Map<Sender, CloudMessageLink>();
@@ -70,7 +80,7 @@ export class ConnectedDevice implements DeviceLink {
 
   /** Opens a link on which the device sends. */
   openReceiver(node: DeviceNode, link: Receiver): void {
-    this.#links.add(link);
+    this.#links.set(link, node);
     if (node === 'twin') this.#twin.openRequests(this.#client, link);
     else if (node === 'methods') this.#methods.openAnswers(this.#client, link);
     else this.#openTelemetry(link);
@@ -78,7 +88,7 @@ export class ConnectedDevice implements DeviceLink {
 
   /** Opens a link on which the device receives. */
   openSender(node: DeviceNode, link: Sender): void {
-    this.#links.add(link);
+    this.#links.set(link, node);
     if (node === 'twin') this.#twin.openResponses(link);
     else if (node === 'methods') this.#methods.openCalls(link);
     else this.#cloudMessages.set(link, openCloudMessageLink(this.#hub, this.#address, link));
@@ -109,6 +119,18 @@ export class ConnectedDevice implements DeviceLink {
     for (const link of this.#cloudMessages.values()) link.deliver();
   }
 
+  fail(target: FaultTarget): void {
+    if (target === 'transport') this.#client.end();
+    else if (target === 'connection') this.#client.close(amqpError('amqp:connection:forced', FAULT));
+    else if (target === 'session') {
+      const sessions = new Set([...this.#links.keys()].map(({ session }) => session));
+      for (const session of sessions) session.close(amqpError('amqp:session:errant-link', FAULT));
+    } else {
+      const ending = [...this.#links].filter(([link, node]) => linkTarget(node, link.is_sender()) === target);
+      for (const [link] of ending) link.close(amqpError('amqp:link:detach-forced', FAULT));
+    }
+  }
+
   /** The hub ends the links: the device was deleted, disabled, or has a newer connection. */
   close(): void {
     if (this.#links.size === 0) return;
@@ -119,7 +141,7 @@ export class ConnectedDevice implements DeviceLink {
 
   #end(error: AmqpError): void {
     if (this.#isEnded) return;
-    const links = [...this.#links];
+    const links = [...this.#links.keys()];
     for (const link of links) this.#release(link);
     // If the client for JavaScript gets errors of links and then loses its connection, it waits 45 s.
     if (!this.#disconnect(true)) for (const link of links) link.close(error);

@@ -2,7 +2,9 @@ import { decideEdge, type EdgeDecision } from '../../../edge/edge-decision.ts';
 import { appliedManifest, withApplied, withIntent, withRefusal } from '../../../edge/edge-record.ts';
 import { type SettingValues, withSecrets } from '../../../edge/fingerprint.ts';
 import { touchedModules } from '../../../edge/manifest-diff.ts';
+import { sharedModules, withPolicyValues } from '../../../edge/policy-values.ts';
 import { BerthError } from '../../../errors.ts';
+import type { FilledManifest } from '../../../fleet/edge/manifest.ts';
 import type { Hub } from '../../../fleet/fleet.ts';
 import type { WritePermit } from '../../../hub/budgeted-hubs.ts';
 import { type DeviceId, HubError } from '../../../hub/port.ts';
@@ -27,6 +29,7 @@ import {
   sooner,
   statusOfDecision,
 } from './edge-statuses.ts';
+import { drifted, isInFlight, isRefusal, isWaiting, knownSnapshot, withTime } from './edge-work-state.ts';
 
 /** Reads an unread twin from its hub, if there is a permit. */
 export type ReadTwin = (id: TwinId) => Promise<void>;
@@ -83,7 +86,7 @@ export class EdgeWork {
         const gate = await this.#context.gate.current();
         const records = await this.#load(device, gate);
         if ((await this.#markAsEdge(records)) === 'conflict') return 'conflict';
-        const agent = snapshotIn(records.agent.known);
+        const agent = knownSnapshot(records.agent.known);
         const hub = this.#context.fleet.hubByHost.get(device.host);
         if (hub === undefined || gate.isOutdated || isInFlight(agent, this.#context.hubNow())) {
           return { isApplied, known: records.agent.known };
@@ -118,12 +121,12 @@ export class EdgeWork {
       load(AGENT_MODULE),
       load(HUB_MODULE),
     ]);
-    const device = snapshotIn(deviceRecord.known);
+    const device = knownSnapshot(deviceRecord.known);
     const of = fleet.hubByHost.get(host);
     const contents =
       device === undefined || of === undefined
         ? undefined
-        : edgeContents({ device, agent: snapshotIn(agent.known) }, fleet, of, gate, hubNow());
+        : edgeContents({ device, agent: knownSnapshot(agent.known) }, fleet, of, gate, hubNow());
     return { device, deviceRecord, agent, hub, contents };
   }
 
@@ -153,7 +156,7 @@ export class EdgeWork {
     if (device.suspended !== undefined)
       return { kind: 'none', why: device.suspended.why, manifest: undefined };
     if (device.unread !== undefined) return { kind: 'read', why: 'its device twin must be read first' };
-    const runtime = snapshotIn(agent.known);
+    const runtime = knownSnapshot(agent.known);
     // An apply that has no result: the hub may have it.
     if (!isRead && runtime?.edge?.intent !== undefined && runtime.unread === undefined) {
       return { kind: 'read', why: 'the result of the last apply was not stored' };
@@ -161,7 +164,7 @@ export class EdgeWork {
     return decideEdge({
       device,
       agent: runtime,
-      hub: snapshotIn(hub.known),
+      hub: knownSnapshot(hub.known),
       fleet,
       settings: this.#settings,
       redaction,
@@ -175,7 +178,7 @@ export class EdgeWork {
     // Its own work item reads it, and this device follows.
     if (device === undefined || device.unread !== undefined) return;
     for (const record of [agent, ...(hub.known.kind === 'snapshot' ? [hub] : [])]) {
-      const snapshot = snapshotIn(record.known);
+      const snapshot = knownSnapshot(record.known);
       const isRead =
         snapshot !== undefined && snapshot.unread === undefined && snapshot.edge?.intent === undefined;
       if (isRead) continue;
@@ -186,10 +189,10 @@ export class EdgeWork {
 
   async #markUnread(record: TwinRecord, why: string): Promise<void> {
     const { twins, hubNow } = this.#context;
-    const since = snapshotIn(record.known)?.asOf;
+    const since = knownSnapshot(record.known)?.asOf;
     const fresh = await twins.load(record.id);
     const known = markUnread(fresh.known, record.id, {
-      since: since ?? snapshotIn(fresh.known)?.asOf ?? NEVER,
+      since: since ?? knownSnapshot(fresh.known)?.asOf ?? NEVER,
       why,
       priority: 'drift',
       at: hubNow(),
@@ -212,7 +215,7 @@ export class EdgeWork {
     if ((await gate.current()) !== before) {
       return this.#postpone(records, 'the control row has changed', hubNow(), false);
     }
-    const snapshot = snapshotIn(agent.known);
+    const snapshot = knownSnapshot(agent.known);
     if (snapshot === undefined) return { isApplied: false, known: agent.known };
     const at = hubNow();
     const intent = appliedManifest(decision.fingerprint, {
@@ -221,7 +224,7 @@ export class EdgeWork {
       why: decision.why,
       deployments: decision.manifest.provenance.deployments,
       contents: decision.manifest.provenance.contents,
-      lifeAt: lifeOf([records.device, snapshot, snapshotIn(records.hub.known)]),
+      lifeAt: lifeOf([records.device, snapshot, knownSnapshot(records.hub.known)]),
     });
     const workItem: WorkItem = {
       priority: 'drift',
@@ -240,12 +243,24 @@ export class EdgeWork {
   /** Returns the error of the hub; undefined: it has applied the manifest. */
   async #call(permit: WritePermit, { filled }: Applying): Promise<BerthError | undefined> {
     try {
-      await this.#context.hubs.applyManifest(permit, withSecrets(filled, this.#settings));
+      const whole = await this.#withPolicyValues(permit.id, filled);
+      await this.#context.hubs.applyManifest(permit, withSecrets(whole, this.#settings));
       return undefined;
     } catch (error) {
       if (!(error instanceof BerthError) || mustComeAgain(error)) throw error;
       return error;
     }
+  }
+
+  async #withPolicyValues({ host, deviceId }: DeviceId, filled: FilledManifest): Promise<FilledManifest> {
+    const { twins, fleet } = this.#context;
+    const policies = [...fleet.twins.policies, ...fleet.twins.previous.values()];
+    const stored = new Map<string, Snapshot | undefined>();
+    for (const moduleId of sharedModules(filled, policies)) {
+      const { known } = await twins.load({ host, deviceId, moduleId });
+      stored.set(moduleId, knownSnapshot(known));
+    }
+    return withPolicyValues(filled, policies, (module) => stored.get(module));
   }
 
   /** Stores what was applied, and reads both twins of the runtime: the answer to an apply has no body. */
@@ -256,14 +271,14 @@ export class EdgeWork {
     applied: Parameters<typeof withApplied>[1],
   ): Promise<'applied' | 'conflict'> {
     const { twins, hubNow } = this.#context;
-    const hubSnapshot = snapshotIn(hub.known);
+    const hubSnapshot = knownSnapshot(hub.known);
     if (hubSnapshot !== undefined) {
       const read = await this.#readNow(hubSnapshot, 'a manifest was applied');
       if ((await twins.save(hub, { kind: 'snapshot', snapshot: read })) === 'conflict') {
         await this.#markUnread(hub, 'a manifest was applied');
       }
     }
-    const snapshot = snapshotIn(agent.known) as Snapshot;
+    const snapshot = knownSnapshot(agent.known) as Snapshot;
     const read = await this.#readNow(snapshot, 'a manifest was applied');
     const version = read.unread === undefined ? { version: read.desiredVersion } : {};
     const edge = withApplied(snapshot.edge, { ...applied, ...version }, cause, hubNow());
@@ -298,7 +313,7 @@ export class EdgeWork {
   ): Promise<EdgeResult | 'conflict'> {
     const { warn, now, hubNow } = this.#context;
     const { agent } = records;
-    const snapshot = snapshotIn(agent.known) as Snapshot;
+    const snapshot = knownSnapshot(agent.known) as Snapshot;
     const code = error instanceof HubError ? (error.hubCode ?? String(error.status)) : error.code;
     const tries = snapshot.workItem?.tries ?? 0;
     const wait = (ms: number, why: string): WorkItem => ({
@@ -327,7 +342,7 @@ export class EdgeWork {
       return end({ ...snapshot, edge, workItem: undefined }, { ...status, nextAt: undefined });
     }
     if (error.code === 'BERTH_HUB_UNAUTHORIZED') {
-      const why = `BERTH_EDGE_UNAUTHORIZED: the hub refuses an apply (${code}): give the app a role with ${APPLY_ACTION}`;
+      const why = `BERTH_EDGE_UNAUTHORIZED: the hub refuses an apply (${code}): give the app the role "Berth Edge Deployer", with the data action ${APPLY_ACTION}`;
       log('BERTH_EDGE_UNAUTHORIZED', why);
       return end({ ...without, workItem: wait(UNAUTHORIZED_MS, why) }, drifted(why));
     }
@@ -343,7 +358,7 @@ export class EdgeWork {
 
   /** The apply waits for a permit, the end of a pause, or the work queue. */
   #postpone(records: Records, why: string, at: EpochMs, isHeld: boolean): Promise<EdgeResult | 'conflict'> {
-    const snapshot = snapshotIn(records.agent.known) as Snapshot;
+    const snapshot = knownSnapshot(records.agent.known) as Snapshot;
     const { workItem: before } = snapshot;
     // A work item of the future, after a failed call, keeps its time.
     const keeps = before !== undefined && before.tries > 0 && before.at > at;
@@ -358,11 +373,11 @@ export class EdgeWork {
   ): Promise<EdgeResult | 'conflict'> {
     const { hubNow, fleet } = this.#context;
     const { agent, hub, contents } = records;
-    const snapshot = snapshotIn(agent.known);
+    const snapshot = knownSnapshot(agent.known);
     if (snapshot === undefined) return { isApplied, known: agent.known };
     // The read of an unread twin stays due.
     if (snapshot.unread !== undefined && decision.kind === 'none') return { isApplied, known: agent.known };
-    const status = statusOfDecision(decision, snapshot, snapshotIn(hub.known), hubNow());
+    const status = statusOfDecision(decision, snapshot, knownSnapshot(hub.known), hubNow());
     const nextAt = sooner(status.nextAt, contents?.nextAt);
     const workItem: WorkItem | undefined =
       nextAt === undefined ? undefined : { priority: 'drift', at: nextAt, why: status.why, tries: 0 };
@@ -395,14 +410,14 @@ export class EdgeWork {
   ): Promise<EdgeResult | 'conflict'> {
     const { fleet, hubNow } = this.#context;
     const own = policyStatusOf(status);
-    const twins = [device, snapshot, snapshotIn(hub.known)];
+    const twins = [device, snapshot, knownSnapshot(hub.known)];
     const statuses =
       contents === undefined
         ? { policies: {}, stages: {}, nextAt: undefined }
         : deploymentStatuses(contents, own, twins, snapshot.edge?.applied ?? [], hubNow());
     const lastReconcile = edgeReconcile(snapshot.lastReconcile, status, statuses, fleet.revision, hubNow());
     const after = { ...snapshot, lastReconcile, workItem: withTime(snapshot.workItem, statuses.nextAt) };
-    const before = snapshotIn(agent.known);
+    const before = knownSnapshot(agent.known);
     if (before !== undefined && JSON.stringify(before) === JSON.stringify(after)) {
       return { isApplied: false, known: agent.known };
     }
@@ -413,37 +428,4 @@ export class EdgeWork {
   #save(record: TwinRecord, snapshot: Snapshot): Promise<TwinRecord | 'conflict'> {
     return this.#context.twins.save(record, { kind: 'snapshot', snapshot });
   }
-}
-
-function snapshotIn(known: Known | undefined): Snapshot | undefined {
-  return known?.kind === 'snapshot' ? known.snapshot : undefined;
-}
-
-/** Another instance applies now. If it ends, its work item starts the device again. */
-function isInFlight(agent: Snapshot | undefined, now: EpochMs): boolean {
-  return agent?.edge?.intent !== undefined && agent.unread === undefined && (agent.workItem?.at ?? 0) > now;
-}
-
-/** The work item, or one for an earlier time. After a failed call its wait stays. */
-function withTime(workItem: WorkItem | undefined, at: EpochMs | undefined): WorkItem | undefined {
-  if (at === undefined || (workItem !== undefined && (workItem.tries > 0 || workItem.at <= at)))
-    return workItem;
-  return { priority: 'drift', at, why: 'the deadline of a rollout', tries: 0 };
-}
-
-/** After a failed call, events of the device do not shorten the wait. */
-function isWaiting(agent: Snapshot | undefined, now: EpochMs): boolean {
-  const { workItem } = agent ?? {};
-  return workItem !== undefined && workItem.tries > 0 && workItem.at > now;
-}
-
-function drifted(why: string): EdgeTwinStatus {
-  return { status: 'drifted', why, isHeld: false, nextAt: undefined };
-}
-
-/** The hub finds fault with the manifest: 400, 413, and 403100 for one that is too large. */
-function isRefusal(error: BerthError): boolean {
-  if (error.code === 'BERTH_HUB_REFUSED') return true;
-  const tooLarge = ['403100', 'DeviceModelMaxPropertiesExceeded'];
-  return error instanceof HubError && tooLarge.includes(error.hubCode ?? '');
 }
