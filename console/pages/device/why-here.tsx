@@ -108,7 +108,7 @@ function RankedRow({ hub }: { readonly hub: RankedHub }) {
       </span>
       {excluded === undefined ? (
         <span class="ranked-bar">
-          <span class="ranked-fill" style={{ width: `${Math.max(1, length * 100)}%` }} />
+          <span class="ranked-fill" style={{ width: `calc((100% - 70px) * ${Math.max(0.01, length)})` }} />
           <span class="number">{figureText(score, 4)}</span>
         </span>
       ) : (
