@@ -15,7 +15,7 @@ import { statusText } from '../shell/colors.ts';
 import { knownHub, knownPolicy } from '../shell/known.ts';
 import { type Listing, type ListingRow, type ListOptions, showListing } from '../shell/listing.ts';
 import { printable, printableStart } from '../shell/printable.ts';
-import { reasonText } from '../shell/reason.ts';
+import { twinReasonText } from '../shell/reason.ts';
 import { fleetInForce, openState, type State } from '../shell/state.ts';
 import { shortRevision, span } from '../shell/terminal.ts';
 
@@ -146,7 +146,7 @@ function rowOf(twin: ListedTwin, { terminal, now }: Cli): ListingRow {
       id.host,
       statusText(terminal, status),
       since === 0 ? '-' : `${span(now() - since)} ago`,
-      printableStart(reasonText(why), REASON_WIDTH),
+      printableStart(twinReasonText(why), REASON_WIDTH),
     ],
     item: itemOf(twin),
   };
