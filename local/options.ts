@@ -109,7 +109,12 @@ export function readOptions(argv: readonly string[]): LocalOptions {
         .default(false)
         .conflicts(['once', 'devices', 'edgeDevices', 'json']),
     )
-    .option('--config <file>', 'with --plain: hubs, routes, DPS and ports; default: local.json, if it exists')
+    .addOption(
+      new Option(
+        '--config <file>',
+        'with --plain: hubs, routes, DPS and ports; default: local.json, if it exists',
+      ).implies({ plain: true }),
+    )
     .addOption(
       new Option('--standard-ports', 'use the ports of Azure: https=443, mqtt=8883, amqps=5671')
         .default(false)

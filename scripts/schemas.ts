@@ -1,4 +1,5 @@
 import { writeFileSync } from 'node:fs';
+import { localFileJsonSchema } from '../local/plan/local-file-schema.ts';
 import { openApiDocument } from '../src/api/open-api.ts';
 import { enrollmentsJsonSchema } from '../src/enroll/schema.ts';
 import { fleetJsonSchema } from '../src/fleet/schema.ts';
@@ -7,6 +8,7 @@ import { fleetJsonSchema } from '../src/fleet/schema.ts';
 const schemas: Readonly<Record<string, object>> = {
   'schemas/fleet.schema.json': fleetJsonSchema(),
   'schemas/enrollments.schema.json': enrollmentsJsonSchema(),
+  'schemas/local.schema.json': localFileJsonSchema(),
   'schemas/openapi.json': openApiDocument(),
 };
 for (const [file, schema] of Object.entries(schemas)) {

@@ -83,7 +83,12 @@ export async function startHttp(options: HttpOptions): Promise<HttpServer> {
       )
     : createServer(onRequest);
   const upgrade = webSocketUpgrade(webSockets);
+  /** The sockets of WebSockets. The HTTP server does not end them. */
+  const upgraded = new Set<Duplex>();
   const onUpgrade = (incoming: IncomingMessage, socket: Duplex, head: Buffer): void => {
+    upgraded.add(socket);
+    socket.once('close', () => upgraded.delete(socket));
+    socket.on('error', () => socket.destroy()); // Node.js has removed its own listener
     const outgoing = new ServerResponse(incoming);
     outgoing.shouldKeepAlive = false;
     outgoing.assignSocket(socket as Socket);
@@ -108,6 +113,7 @@ export async function startHttp(options: HttpOptions): Promise<HttpServer> {
       return new Promise((resolve) => {
         server.close(() => resolve());
         server.closeAllConnections();
+        for (const socket of upgraded) socket.destroy();
       });
     },
   };

@@ -101,3 +101,11 @@ export const LOCAL_FILE = z.strictObject({
 });
 
 export type LocalFile = z.output<typeof LOCAL_FILE>;
+
+/** The JSON schema of `local.json` for editors, as `schemas/local.schema.json` holds it. */
+export function localFileJsonSchema(): object {
+  return {
+    title: 'Configuration of the local Azure IoT',
+    ...z.toJSONSchema(LOCAL_FILE, { io: 'input', target: 'draft-7' }),
+  };
+}

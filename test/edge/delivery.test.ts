@@ -1,6 +1,8 @@
 import { beforeEach, describe, expect, test } from '@jest/globals';
 import type { JsonObject } from '../../src/json/json.ts';
-import { edgeFleet } from './edge-devices.ts';
+import { markForRead } from '../../src/sync/reconcile/mark-for-read.ts';
+import { NEVER } from '../../src/time/instant.ts';
+import { edgeFleet, HOST } from './edge-devices.ts';
 import { EdgeWorld } from './edge-world.ts';
 
 const SECRET = 'Hunter2Hunter2';
@@ -229,6 +231,26 @@ describe('an IoT Edge device that has its manifest', () => {
     await world.after(60);
 
     expect(world.applied).toHaveLength(2);
+  });
+
+  test('stays Berth’s after a resync of its hub, also while a new manifest waits', async () => {
+    world.fault = { code: 'BERTH_HUB_THROTTLED' };
+    await world.deploy(fleet(2));
+    for (const moduleId of [undefined, '$edgeAgent', '$edgeHub']) {
+      const mark = {
+        since: NEVER,
+        why: 'resync',
+        priority: 'resync',
+        isResync: true,
+        now: world.now,
+      } as const;
+      await markForRead(world.store, { host: HOST, deviceId: 'gateway-1', moduleId }, mark);
+    }
+    world.fault = undefined;
+    await world.after(60);
+
+    expect(world.applied).toHaveLength(2);
+    expect(world.snapshot('gateway-1').edge?.applied).toHaveLength(2);
   });
 
   test('waits for a permit, with the identity operations of its modules', async () => {

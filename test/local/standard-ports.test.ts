@@ -10,6 +10,15 @@ describe('the ports of Azure', () => {
     expect(readOptions(['--standard-ports', '--port', 'https=7443']).ports.https).toBe(7443);
   });
 
+  test('--config names a file, and implies a stack without Berth', () => {
+    expect(readOptions(['--config', 'mine.json'])).toMatchObject({
+      plain: true,
+      withoutFunctions: true,
+      configuration: 'mine.json',
+    });
+    expect(readOptions([])).toMatchObject({ plain: false, configuration: undefined });
+  });
+
   test('a port that the operating system refuses is an error that says in one sentence what it needs', async () => {
     const server = createServer();
     const refused = Object.assign(new Error('listen EACCES'), { code: 'EACCES' });

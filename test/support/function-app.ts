@@ -41,6 +41,8 @@ export interface Line {
 export interface FunctionAppOptions {
   /** Policies of the fleet file; default: one that wants `interval` 5. */
   readonly policies?: readonly object[];
+  /** Deployments of IoT Edge; default: none. */
+  readonly edge?: object;
   /** DTDL files next to the fleet file, by their names. */
   readonly models?: Readonly<Record<string, object>>;
   /** Additional fields of each hub of the fleet file; default: one hub. */
@@ -124,6 +126,7 @@ export class FunctionApp {
         ...hub,
       })),
       twins: { policies },
+      ...(this.#options.edge === undefined ? {} : { edge: this.#options.edge }),
     };
     writeFileSync(join(this.#directory, 'fleet.json'), JSON.stringify(fleet));
   }
@@ -171,10 +174,10 @@ export class FunctionApp {
     return view;
   }
 
-  create(deviceId: string, desired: JsonObject = { interval: 99 }, host = this.host): void {
+  create(deviceId: string, desired: JsonObject = { interval: 99 }, host = this.host, iotEdge = false): void {
     this.#hubs.provisioning(host)?.create(deviceId, {
       authentication: { type: 'sas', symmetricKey: { primaryKey: KEY, secondaryKey: KEY } },
-      capabilities: { iotEdge: false },
+      capabilities: { iotEdge },
       tags: {},
       desired,
       reported: {},

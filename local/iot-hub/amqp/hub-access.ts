@@ -15,6 +15,7 @@ import {
   covers,
   isSignedBy,
   parseSharedAccessSignature,
+  resourcesOf,
   type SharedAccessSignature,
 } from '../service-api/shared-access-signature.ts';
 
@@ -94,16 +95,20 @@ export class HubAccess {
    * Answers a token of `$cbs`; undefined if it is not for a hub. A wrong token gets 401 (azure-iot-amqp-base reads the status,
    * 200 for a token that counts).
    *
+   * @param called the host name that the client has called. If it is a hub, the token must be for this hub.
    * @param onDevice called for a device or module whose token counts.
    */
   async putToken(
     { audience, type, token: text }: Claim,
+    called: string | undefined,
     onDevice: (address: Address, expires: number | undefined) => void,
   ): Promise<NodeResponse | undefined> {
     const target = parseAudience(audience);
     if (target === undefined) return undefined;
     const hub = this.#hubs.hubOf(target.host);
     if (hub === undefined) return { status: 404, ...hubNotFound(target.host) };
+    const own = called === undefined ? undefined : this.#hubs.hubOf(called);
+    if (own !== undefined && own !== hub) return refused(`The token is for another hub than ${called}.`);
     if (type === 'jwt') return refused(notHere('Microsoft Entra ID tokens are not in the local hub.'));
     if (typeof text !== 'string') return refused('The token is not a shared access signature.');
     try {
@@ -174,13 +179,19 @@ export class HubAccess {
     certificates: LeafFirst,
   ): DeviceProof | undefined {
     if (certificates.length === 0) return undefined;
-    const named = host === undefined ? undefined : this.#hubs.hubOf(host);
-    for (const hub of named === undefined ? this.#hubs.all : [named]) {
+    for (const hub of this.#called(host)) {
       const evidence = { host: hub.host, password: undefined, certificates };
       const proof = authenticateDevice(hub, address, evidence, []);
       if (proof !== undefined) return { ...proof, hub };
     }
     return undefined;
+  }
+
+  /** The hub of a host name; all hubs for a name that is not one of Azure, such as `localhost`. */
+  #called(host: string | undefined): readonly LocalHub[] {
+    const named = host === undefined ? undefined : this.#hubs.hubOf(host);
+    if (named !== undefined) return [named];
+    return host === undefined || readHubName(host).kind === 'other' ? this.#hubs.all : [];
   }
 
   #grantDevice(hub: LocalHub, host: string, address: Address, text: string): boolean {
@@ -196,6 +207,7 @@ export class HubAccess {
     const policy = this.#hubs.policies.find(({ keyName }) => keyName === token?.keyName);
     if (token === undefined || policy === undefined || !isSignedBy(token, [policy.key], hub.now()))
       return false;
+    if (!resourcesOf(token).some((resource) => hostOf(resource) === host.toLowerCase())) return false;
     this.#policyTokens.unshift({ hub, host, token, policy });
     return true;
   }
@@ -251,4 +263,9 @@ function decoded(text: string): string {
   } catch {
     return text;
   }
+}
+
+/** The host name at the start of a resource, in lower case. */
+function hostOf(resource: string): string {
+  return resource.split('/')[0]?.toLowerCase() ?? '';
 }

@@ -38,7 +38,7 @@ export function createHubAmqpService(hubs: Hubs, parts: readonly OpenHubLinks[])
     const links = parts.map((open) => open({ client, hubs, access }));
     return {
       putToken: (claim) =>
-        access.putToken(claim, (address, expires) => {
+        access.putToken(claim, client.host, (address, expires) => {
           for (const part of links) part.authorized?.(address, expires);
         }),
       node(address) {

@@ -271,7 +271,7 @@ export function adoptTwin(
     ...snapshot,
     ...contents(twin, sections.time),
     modelId: twin.modelId === undefined && !isFirst ? snapshot.modelId : twin.modelId || undefined,
-    ...edgeFacts(isFirst ? { ...snapshot, edge: undefined } : snapshot, twin, sections.time),
+    ...edgeFacts(snapshot, twin, sections.time),
     bornAt: isFirst || believed(snapshot.bornAt) === NEVER ? sections.time : snapshot.bornAt,
     lifeAt: lifeIn(twin, isResync ? undefined : snapshot.lifeAt),
     activity: isResync ? undefined : snapshot.activity,
@@ -287,7 +287,8 @@ export function adoptTwin(
 
 /**
  * What the snapshot of a device or of a module of IoT Edge itself has in addition. A document without `capabilities` keeps
- * what is known. What Berth applied to an earlier twin of this id is not known of a new one.
+ * what is known. What Berth applied stays known, also if the versions went back: after a failover of the hub, the twin has an
+ * earlier manifest of Berth.
  */
 function edgeFacts(
   { id, isEdge, edge }: Pick<Snapshot, 'id' | 'isEdge' | 'edge'>,

@@ -6,6 +6,7 @@ import rhea, { type EventContext, type Message } from 'rhea';
 import { connectRaw, deliver, type RawClient, type RawReceiver } from '../event-hubs/raw-client.ts';
 import { eventually } from '../event-hubs/reading.ts';
 import {
+  EUS,
   type LocalHubs,
   serviceToken,
   startLocalHubs,
@@ -108,6 +109,32 @@ describe('the links of devices over AMQP', () => {
 
     expect(await putToken(client, 'nothing.azure-devices.net/devices/dev-1', tokenOf('dev-1'))).toBe(404);
     expect(await putToken(client, `${WEU}/devices/dev-1`, 'eyJ', 'jwt')).toBe(401);
+  });
+
+  test('a token for another hub than the one that the client has called does not count', async () => {
+    const client = await connect({ hostname: EUS });
+    const policy = serviceToken(EUS, undefined, Math.ceil(now / 1000) + 60);
+
+    expect(await putToken(client, `${WEU}/devices/dev-1`, tokenOf('dev-1'))).toBe(401);
+    expect(await putToken(client, WEU, policy)).toBe(401);
+    expect(await putToken(client, EUS, serviceToken(WEU, undefined, Math.ceil(now / 1000) + 60))).toBe(401);
+    expect(await putToken(client, EUS, policy)).toBe(200);
+  });
+
+  test('a certificate counts for the hub that the client has called, and for a name of its own for each hub', async () => {
+    const certificate = await local.authority.issueDevice('dev-x');
+    const authentication = { type: 'certificateAuthority' };
+    await local.registry(WEU).create({ deviceId: 'dev-x', authentication });
+    const sending = async (hostname: string) => {
+      const { certificate: cert, key } = certificate;
+      const client = await connect({ hostname, cert, key });
+      return (await deliver(await client.sender('/devices/dev-x/messages/events'), data('x'))).result;
+    };
+
+    expect([await sending(WEU), await sending('localhost')]).toEqual(['accepted', 'accepted']);
+    for (const other of [EUS, 'nothing.azure-devices.net']) {
+      await expect(sending(other)).rejects.toMatchObject({ condition: 'amqp:unauthorized-access' });
+    }
   });
 
   test.each([

@@ -1,8 +1,10 @@
 import { once } from 'node:events';
+import { connect as connectTls } from 'node:tls';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { NoRetry } from 'azure-iot-common';
 import { Message } from 'azure-iot-device';
 import WebSocket from 'ws';
+import { startHttp } from '../../../local/https/index.ts';
 import { type LocalHubs, report, startLocalHubs, testKey, thumbprintOf, until, WEU } from './local-hubs.ts';
 
 const KEY = testKey(1);
@@ -113,6 +115,51 @@ describe('MQTT over WebSocket, through azure-iot-device', () => {
   ])('a WebSocket at %s for %j is answered with %s', async (path, protocols, expected) => {
     expect(await opening(path, protocols, { host: WEU })).toBe(expected);
   });
+
+  test('the HTTPS server closes although a WebSocket is open', async () => {
+    let isOpen = false;
+    const server = await startHttp({
+      port: 0,
+      services: [local.hubs.https],
+      certificate: local.authority.server,
+      webSockets: [
+        {
+          path: '/$iothub/websocket',
+          protocol: 'mqtt',
+          accept: ({ stream }) => {
+            isOpen = true;
+            stream.on('error', () => {});
+          },
+        },
+      ],
+    });
+    const socket = new WebSocket(`wss://localhost:${server.port}/$iothub/websocket`, ['mqtt'], {
+      ca: local.authority.root,
+    });
+    await once(socket, 'open');
+    const ended = once(socket, 'close');
+
+    await server.close();
+    await ended;
+
+    expect(isOpen).toBe(true);
+  });
+
+  test.each(['/$iothub/websocket', '/twins/dev-1'])(
+    'a client that breaks off its request for a WebSocket at %s harms no one else',
+    async (path) => {
+      for (let count = 0; count < 5; count += 1) {
+        const socket = connectTls({ host: 'localhost', port: local.ports.https, ca: local.authority.root });
+        await once(socket, 'secureConnect');
+        socket.write(
+          `GET ${path} HTTP/1.1\r\nHost: ${WEU}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n`,
+        );
+        socket.destroy();
+      }
+
+      expect(await opening('/$iothub/websocket', ['mqtt'], { host: WEU })).toBe('mqtt');
+    },
+  );
 
   test('a WebSocket of a foreign web page is refused', async () => {
     expect(await opening('/$iothub/websocket', ['mqtt'], { origin: 'https://evil.example' })).toBe(

@@ -1,8 +1,9 @@
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import type { LocalError } from '../../../local/errors.ts';
 import { readLocalFile } from '../../../local/plan/local-file.ts';
+import { localFileJsonSchema } from '../../../local/plan/local-file-schema.ts';
 import { builtInEventHub } from '../../../local/plan/local-plan.ts';
 import { plainPlan } from '../../../local/plan/plain-plan.ts';
 import { temporaryFolder } from '../../support/temporary-folder.ts';
@@ -160,6 +161,19 @@ describe('local.json', () => {
     expect(text.join()).toContain('primaryKey');
     expect(text.join()).not.toContain(secret);
   });
+});
+
+test('schemas/local.schema.json is the schema of local.json: run npm run schema after a change', () => {
+  const committed: unknown = JSON.parse(readFileSync('schemas/local.schema.json', 'utf8'));
+
+  expect(committed).toEqual(JSON.parse(JSON.stringify(localFileJsonSchema())));
+});
+
+test('the example in docs/local.md is valid', () => {
+  const [, example = ''] =
+    /## local\.json.*?```jsonc\n(.*?)```/s.exec(readFileSync('docs/local.md', 'utf8')) ?? [];
+
+  expect(problemsOf(example)).toEqual([]);
 });
 
 describe('the plan of a stack without Berth', () => {
