@@ -107,6 +107,18 @@ const COLUMNS: readonly TableColumn<PolicyStatusRow>[] = [
     cell: ({ reached }) => countText(reached),
   },
   {
+    title: 'In sync',
+    explain: 'The device reports its value.',
+    isNumber: true,
+    cell: ({ inSync }) => countText(inSync),
+  },
+  {
+    title: 'Pending',
+    explain: 'Its value is written, and the device has not reported it yet.',
+    isNumber: true,
+    cell: ({ name, pending }) => count(name, pending),
+  },
+  {
     title: 'Drifted',
     explain: 'Its value is not in the desired properties.',
     isNumber: true,

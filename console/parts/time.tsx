@@ -1,5 +1,5 @@
 import { useNow } from '../api/berth.ts';
-import { agoText, clockText, NOT_KNOWN, timeOf } from '../words/format.ts';
+import { agoText, clockText, localTimesText, NOT_KNOWN, timeOf } from '../words/format.ts';
 
 /** A moment as how long ago it was; the time of day is its title. */
 export function Ago({ at }: { readonly at: string | number | null | undefined }) {
@@ -23,4 +23,9 @@ export function At({ at }: { readonly at: string | number | null | undefined }) 
       {clockText(time, now)}
     </time>
   );
+}
+
+/** A sentence of Berth, with its times as the reader's time of day. */
+export function LocalTimes({ text }: { readonly text: string }) {
+  return <>{localTimesText(text, useNow())}</>;
 }

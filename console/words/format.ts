@@ -66,6 +66,14 @@ export function clockText(at: number, now: number, timeZone?: string): string {
   return day.format(at) === day.format(now) ? time : `${day.format(at)} ${time}`;
 }
 
+/** A sentence of Berth with each time in UTC, such as `2026-11-28T14:03:10.123Z`, in the local time of the reader. */
+export function localTimesText(text: string, now: number, timeZone?: string): string {
+  return text.replace(/\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z/g, (time) => {
+    const at = timeOf(time);
+    return at === undefined ? time : clockText(at, now, timeZone);
+  });
+}
+
 /** A value as JSON on one line, for a table. A long text is cut. */
 export function valueText(value: unknown, longest = 80): string {
   if (value === undefined) return NOT_KNOWN;

@@ -1,5 +1,5 @@
 import type { FleetStatus, PauseStatus, PolicyStatusRow } from '../api/contract.ts';
-import { countedText, hubName, shareText, timeOf } from './format.ts';
+import { countedText, countText, hubName, shareText, timeOf } from './format.ts';
 import { listText } from './place.ts';
 
 /** The newest change of the fleet that Berth knows of, and what it did. */
@@ -56,19 +56,28 @@ function policyChanges(policies: FleetStatus['policies']): readonly LastChange[]
   });
 }
 
-/** What a policy did so far: how many twins it reached, and how those stand that are not fine. */
+/** What a policy did so far: how many twins it reached, and how they stand. */
 export function policyEffect(policy: FleetStatus['policies'][number]): readonly string[] {
-  const { rollout, reached, rejected, contested, drifted, held, pause } = policy;
-  const problems = [
+  const { rollout, reached, inSync, pending, rejected, contested, drifted, held, pause } = policy;
+  const standings = [
+    [inSync, 'in sync'],
+    [pending, 'pending'],
     [rejected, 'rejected'],
     [contested, 'contested'],
     [drifted, 'drifted'],
   ] as const;
-  const found = problems.filter(([count]) => count > 0).map(([count, status]) => `${count} ${status}`);
-  const rest = found.length === 0 ? 'None of them rejects it.' : `Of these: ${found.join(', ')}.`;
+  const found = standings
+    .filter(([count]) => count > 0)
+    .map(([count, status]) => `${countText(count)} ${status}`);
+  const stands =
+    reached > 0 && inSync === reached
+      ? inSync === 1
+        ? 'It is in sync.'
+        : 'All of them are in sync.'
+      : `Of these: ${found.join(', ')}.`;
   return [
     ...(rollout < 1 ? [`Its rollout has reached ${shareText(rollout)} of the fleet.`] : []),
-    reached === 0 ? 'It applies to no twin now.' : `It applies to ${countedText(reached, 'twin')}. ${rest}`,
+    reached === 0 ? 'It applies to no twin now.' : `It applies to ${countedText(reached, 'twin')}. ${stands}`,
     ...(held === 0 ? [] : [`Corrections of ${countedText(held, 'twin')} are held.`]),
     ...(pause === null ? [] : ['It is paused.']),
   ];

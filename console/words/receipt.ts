@@ -96,6 +96,29 @@ export function decisionSentences(receipt: ReceiptAnswer): readonly string[] {
   ];
 }
 
+/** Where a device stands of which Berth has no twin, by the newest decision about it. */
+export function withoutTwinText(newest: Pick<ReceiptAnswer, 'result'> | undefined): string {
+  if (newest === undefined) return 'Berth has no twin of it.';
+  return newest.result.kind === 'refused'
+    ? 'Berth refused its last registration. It has no hub.'
+    : `Its hub is ${hubName(newest.result.host)}. The hub has not sent an event of its twin yet.`;
+}
+
+/**
+ * Whether a rule took effect, and why. A rule that could not be decided takes effect by `whenUnknown`.
+ * `matched and takes effect.`, `could not be decided, because the key country is missing. It takes effect all the same.`
+ */
+export function ruleText({ result, applied, why }: ReceiptAnswer['rules'][number]): string {
+  if (result === 'matched') {
+    const effect = applied ? 'takes effect' : 'does not take effect';
+    return `matched and ${effect}${why === undefined ? '.' : `: ${why}.`}`;
+  }
+  const because = why === undefined ? '' : `, because ${why}`;
+  return `could not be decided${because}. ${
+    applied ? 'It takes effect all the same.' : 'It does not take effect.'
+  }`;
+}
+
 const HOW = {
   placed: 'Berth chose a hub for the device.',
   stayed: 'The device stayed on its hub.',

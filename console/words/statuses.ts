@@ -75,6 +75,9 @@ export function reasonText(why: string): string {
   return why.replace(/^(\S+) (?=the device )/, '$1: ');
 }
 
+/** The value of the filter `status` that finds all twins that are not in sync. */
+export const NOT_IN_SYNC = 'notInSync';
+
 /** The twins of all statuses together, and those that are not in sync. */
 export function twinTotals(twins: Readonly<Partial<Record<string, number>>>): {
   readonly all: number;

@@ -286,8 +286,8 @@ function appendEvent(body: unknown, { eventHubs, eventHub }: ControlOptions): Co
   return { status: 201, body: position };
 }
 
-function countsOf({ host, deviceCount, connectedCount, counters, messagesToday }: HubView): JsonObject {
-  return { host, devices: deviceCount, connected: connectedCount, messagesToday, ...counters };
+function countsOf({ host, deviceCount, connectedDevices, counters, messagesToday }: HubView): JsonObject {
+  return { host, devices: deviceCount, connected: connectedDevices, messagesToday, ...counters };
 }
 
 function unknown(hub: HubView, deviceId: string, moduleId?: string): ControlAnswer {

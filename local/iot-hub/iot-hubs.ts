@@ -86,6 +86,8 @@ export interface HubView {
   readonly deviceCount: number;
   /** Devices and modules. */
   readonly connectedCount: number;
+  /** Without modules, as `deviceCount`. */
+  readonly connectedDevices: number;
   readonly counters: Readonly<HubCounters>;
   /** Messages of the daily quota used so far today. */
   readonly messagesToday: number;
@@ -271,6 +273,9 @@ function viewOf({ hub, faults }: FaultyHub): HubView {
     },
     get connectedCount() {
       return hub.connections.count;
+    },
+    get connectedDevices() {
+      return hub.connections.deviceCount;
     },
     counters: hub.counters,
     get messagesToday() {

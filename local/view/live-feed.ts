@@ -127,7 +127,7 @@ export class LiveFeed {
         name: this.#names.get(view.host) ?? view.host,
         ...this.#statusOf(view.host),
         devices: view.deviceCount,
-        connected: view.connectedCount,
+        connected: view.connectedDevices,
         twinReads: view.counters.twinReads,
         twinWrites: view.counters.twinWrites,
       })),

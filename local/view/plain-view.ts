@@ -13,9 +13,9 @@ export function renderPlain(
     '',
     ...table([
       ['hub', 'online', 'telemetry', 'twin reads', 'twin writes'],
-      ...hubs.views.map(({ host, deviceCount, connectedCount, counters }) => [
+      ...hubs.views.map(({ host, deviceCount, connectedDevices, counters }) => [
         host,
-        `${connectedCount} of ${deviceCount}`,
+        `${connectedDevices} of ${deviceCount}`,
         String(counters.deviceTelemetry),
         String(counters.twinReads),
         String(counters.twinWrites + counters.deviceTwinWrites),

@@ -87,6 +87,8 @@ const policy = z.strictObject({
   held: nonNegative,
   contested: nonNegative,
   drifted: nonNegative,
+  pending: nonNegative.meta({ description: 'Written, and not answered by the device yet.' }),
+  inSync: nonNegative,
 });
 
 const act = { author: z.string(), reason: z.string(), at: time.nullable() };

@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { BerthError } from '../errors.ts';
 import { epochMs } from '../time/epoch-ms.ts';
-import { TWIN_STATUSES } from '../twin/snapshot/snapshot.ts';
+import { STATUS_FILTERS } from '../twin/snapshot/snapshot.ts';
 
 /* The query parameters of the HTTP functions. Handlers read them with these schemas. */
 
@@ -54,9 +54,9 @@ export const deviceQuery = z.object({
 export const devicesQuery = z.object({
   hub,
   status: z
-    .enum(TWIN_STATUSES, `write one of ${TWIN_STATUSES.join(', ')}`)
+    .enum(STATUS_FILTERS, `write one of ${STATUS_FILTERS.join(', ')}`)
     .optional()
-    .meta({ description: 'Only twins with this status.' }),
+    .meta({ description: 'Only twins with this status; `notInSync`: every status but `inSync`.' }),
   policy: z.string().optional().meta({ description: 'Only twins in which this policy owns a property.' }),
   prefix: z.string().optional().meta({ description: 'Only device ids that begin with it.' }),
   top: top(LONGEST_PAGE),

@@ -6,6 +6,7 @@ import type { Fleet, Policy } from '../fleet/fleet.ts';
 import type { Instance } from '../instance/instance.ts';
 import { snapshotPrefix } from '../store/tables/keys.ts';
 import type { ListedSnapshot } from '../store/twins/twin-lists.ts';
+import { passesFilter } from '../twin/snapshot/snapshot.ts';
 import { cursorText, listedHubs, listedPartitions, readCursor } from './cursor.ts';
 import { answeringErrors, type HttpHandler, taggedAnswer } from './http-answer.ts';
 
@@ -35,8 +36,7 @@ export function devices(instance: Instance): HttpHandler {
     const policyId = policy === undefined ? undefined : knownPolicy(fleet, policy).id;
     const names = new Map(fleet.twins.policies.map(({ id, name }) => [id, name]));
     const isWanted = (twin: ListedSnapshot): boolean =>
-      (status === undefined || twin.status === status) &&
-      (policyId === undefined || Object.hasOwn(twin.policies, policyId));
+      passesFilter(twin.status, status) && (policyId === undefined || Object.hasOwn(twin.policies, policyId));
 
     const partitions = listedPartitions(listedHubs(fleet, hub));
     let cursor = readCursor(after, partitions, snapshotPrefix(prefix));

@@ -85,7 +85,7 @@ describe('the queries of the HTTP functions', () => {
     [
       devicesQuery,
       'status=fine',
-      'status is "fine": write one of inSync, pending, drifted, rejected, contested, suspended, unknown.',
+      'status is "fine": write one of inSync, pending, drifted, rejected, contested, suspended, unknown, notInSync.',
     ],
     [seriesQuery, 'step=day', 'step is "day": write minute or hour.'],
     [

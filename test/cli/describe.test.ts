@@ -69,7 +69,7 @@ beforeAll(async () => {
     }),
   });
   await appear('pump', WEU, { lastReconcile: reconciled('inSync', '') }, 'camera');
-  await appear('valve', EUS, { lastReconcile: reconciled('rejected', 'answered 400') });
+  await appear('valve', EUS, { lastReconcile: reconciled('rejected', 'interval the device answered 400') });
 }, 60_000);
 
 function reconciled(
@@ -298,9 +298,28 @@ describe('berth get', () => {
     expect(devices[0].policies).toEqual({ interval: 'drifted', level: 'held' });
   });
 
+  test('a reason names the property, and then what the device did', async () => {
+    const said = [...(await lines('get', 'attention')), ...(await lines('describe', 'device', 'valve'))];
+
+    expect(said.filter((line) => line.includes('answered 400')).length).toBeGreaterThan(1);
+    for (const line of said.filter((each) => each.includes('answered 400')))
+      expect(line).toContain('interval: the device answered 400');
+  });
+
+  test('devices and attention can leave out the twins that are in sync', async () => {
+    const all = (await json('get', 'devices')).devices as { status: string }[];
+    const { devices } = await json('get', 'devices', '--status', 'notInSync');
+
+    expect(devices.length).toBeGreaterThan(1);
+    expect(devices).toEqual(all.filter(({ status }) => status !== 'inSync'));
+    expect(await json('get', 'attention', '--status', 'notInSync')).toEqual(await json('get', 'attention'));
+  });
+
   test('attention lists the twins that need a person', async () => {
     expect(await json('get', 'attention', '--status', 'rejected')).toMatchObject({
-      attention: [{ deviceId: 'valve', hub: EUS, status: 'rejected', why: 'answered 400' }],
+      attention: [
+        { deviceId: 'valve', hub: EUS, status: 'rejected', why: 'interval the device answered 400' },
+      ],
       more: false,
     });
     expect(await lines('get', 'attention', '--status', 'suspended')).toEqual(['No twin needs you.', '']);

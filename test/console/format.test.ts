@@ -6,6 +6,7 @@ import {
   countText,
   figureText,
   hubName,
+  localTimesText,
   shareText,
   shortCountText,
   spanText,
@@ -58,6 +59,15 @@ describe('numbers and times of the console', () => {
 
     expect(clockText(at, at + HOUR, 'UTC')).toBe('14:03:10');
     expect(clockText(at, at + DAY, 'UTC')).toBe('27 Nov 14:03:10');
+  });
+
+  test('the times of a sentence are shown in local time', () => {
+    const now = Date.parse('2026-11-28T20:31:21Z');
+    const next = 'asks the hub at 2026-11-28T20:37:14.988Z whether the device is alive';
+
+    expect(localTimesText(next, now, 'UTC')).toBe('asks the hub at 20:37:14 whether the device is alive');
+    expect(localTimesText('from 2026-11-27T20:37:14Z on', now, 'UTC')).toBe('from 27 Nov 20:37:14 on');
+    expect(localTimesText('version 2026-11-28 stays', now, 'UTC')).toBe('version 2026-11-28 stays');
   });
 
   test('a time with seven decimals, as hubs write it, is read to the millisecond', () => {

@@ -88,10 +88,12 @@ test('policies that one package has changed are one change, with the effect of e
     held: 0,
     contested: 0,
     drifted: 0,
+    pending: 0,
+    inSync: 3,
   };
   const policies = [
-    { ...policy, name: 'saver', rejected: 1 },
-    { ...policy, name: 'interval', reached: 17 },
+    { ...policy, name: 'saver', inSync: 2, rejected: 1 },
+    { ...policy, name: 'interval', reached: 17, inSync: 17 },
     { ...policy, name: 'older', since: '2026-11-27T10:00:00Z' },
   ];
 
@@ -99,8 +101,8 @@ test('policies that one package has changed are one change, with the effect of e
     at: Date.parse('2026-11-28T10:00:00Z'),
     what: 'Policies saver and interval have new content',
     effect: [
-      'saver: It applies to 3 twins. Of these: 1 rejected.',
-      'interval: It applies to 17 twins. None of them rejects it.',
+      'saver: It applies to 3 twins. Of these: 2 in sync, 1 rejected.',
+      'interval: It applies to 17 twins. All of them are in sync.',
     ],
     policy: undefined,
   });

@@ -8,6 +8,8 @@ import {
   decisionText,
   rankedHubs,
   receiptNotes,
+  ruleText,
+  withoutTwinText,
 } from '../../console/words/receipt.ts';
 import { type Conditions, NO_CONDITIONS } from '../../src/allocation/conditions.ts';
 import { decide } from '../../src/allocation/decision/decide.ts';
@@ -125,5 +127,23 @@ describe('a receipt in the console', () => {
     expect(decisionSentences(receiptFor({ model: 'x0', country: 'US' }))[0]).toMatch(
       /refused.*model x0 is retired/,
     );
+  });
+
+  test('a device without a twin is refused, or waits for the first event of its hub', () => {
+    const at = (country: string, model: string) => withoutTwinText(receiptFor({ country, model }));
+
+    expect(at('US', 'x0')).toBe('Berth refused its last registration. It has no hub.');
+    expect(at('DE', 'x1')).toBe('Its hub is contoso-weu. The hub has not sent an event of its twin yet.');
+    expect(withoutTwinText(undefined)).toBe('Berth has no twin of it.');
+  });
+
+  test('each rule says whether it takes effect and why', () => {
+    const said = ({ rules }: ReceiptAnswer) => rules.map((rule) => `${rule.name} ${ruleText(rule)}`);
+
+    expect(said(receiptFor({ country: 'DE', model: 'x1' }))).toEqual(['eu matched and takes effect.']);
+    expect(said(receiptFor({}))).toEqual([
+      'eu could not be decided, because the key country is missing. It takes effect all the same.',
+      'retired could not be decided, because the key model is missing. It does not take effect.',
+    ]);
   });
 });

@@ -104,6 +104,8 @@ describe('the last change of the fleet', () => {
     held: 2,
     contested: 0,
     drifted: 0,
+    pending: 3,
+    inSync: 4,
   };
   const pause = { author: 'ana', reason: 'portal import', at: '2026-11-28T12:00:00Z' };
   const fleet = { policies: [policy], pause: null, hubs: [], moves: [] } as unknown as FleetStatus;
@@ -114,7 +116,7 @@ describe('the last change of the fleet', () => {
       what: 'Policy interval has new content',
       effect: [
         'Its rollout has reached 50 % of the fleet.',
-        'It applies to 8 twins. Of these: 1 rejected.',
+        'It applies to 8 twins. Of these: 4 in sync, 3 pending, 1 rejected.',
         'Corrections of 2 twins are held.',
       ],
       policy: 'interval',

@@ -275,6 +275,7 @@ describe('GET /api/devices', () => {
     [{ hub: 'EUS.azure-devices.net' }, ['pump#4', 'valve']],
     [{ hub: 'eus.service.azure-devices.net' }, ['pump#4', 'valve']],
     [{ status: 'drifted' }, ['pump-2', 'pump-3']],
+    [{ status: 'notInSync', prefix: 'pump' }, ['pump#4', 'pump-2', 'pump-3']],
     [{ prefix: 'pump' }, ['pump#4', 'pump-1', 'pump-2', 'pump-3']],
     [{ prefix: 'pump-1' }, ['pump-1']],
     [{ prefix: 'pump#' }, ['pump#4']],

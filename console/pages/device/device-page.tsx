@@ -1,9 +1,10 @@
 import { useApi } from '../../api/berth.ts';
 import type { DeviceStatus, TwinOfDevice } from '../../api/contract.ts';
 import { Empty, Loading, PageHead, Section } from '../../parts/section.tsx';
-import { StatusBadge } from '../../parts/status-badge.tsx';
-import { At } from '../../parts/time.tsx';
+import { Badge, StatusBadge } from '../../parts/status-badge.tsx';
+import { At, LocalTimes } from '../../parts/time.tsx';
 import { hubName } from '../../words/format.ts';
+import { withoutTwinText } from '../../words/receipt.ts';
 import { reasonText, statusWords } from '../../words/statuses.ts';
 import { DeviceTimeline } from './device-timeline.tsx';
 import { PropertyTable } from './property-table.tsx';
@@ -38,8 +39,14 @@ export function OneDevicePage({ id }: { readonly id: string }) {
             <span class="muted">Device</span> {device.deviceId}
           </>
         }
-        lead={twin === undefined ? 'No twin of it is stored yet.' : <TwinLead twin={twin} />}
-        aside={twin !== undefined && <StatusBadge status={twin.status} />}
+        lead={twin === undefined ? withoutTwinText(device.receipts[0]) : <TwinLead twin={twin} />}
+        aside={
+          twin === undefined ? (
+            device.receipts[0]?.result.kind === 'refused' && <Badge tone="bad">refused</Badge>
+          ) : (
+            <StatusBadge status={twin.status} />
+          )
+        }
       />
       {twin !== undefined && <TwinSection deviceId={id} twin={twin} title="Properties" />}
       <div class="columns">
@@ -93,7 +100,8 @@ function TwinSection({
       flush
       note={
         <>
-          Next step: {twin.next}.{twin.suspended !== null && ` Suspended: ${twin.suspended.why}.`}
+          Next step: <LocalTimes text={twin.next} />.
+          {twin.suspended !== null && ` Suspended: ${twin.suspended.why}.`}
         </>
       }
       aside={isModule ? <StatusBadge status={twin.status} /> : undefined}

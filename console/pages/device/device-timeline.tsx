@@ -3,7 +3,7 @@ import type { DeviceHistory, DeviceMoment } from '../../api/contract.ts';
 import { Answered } from '../../parts/answered.tsx';
 import { Icon, type IconName } from '../../parts/icons.tsx';
 import { Empty, Section } from '../../parts/section.tsx';
-import { Ago, At } from '../../parts/time.tsx';
+import { Ago, At, LocalTimes } from '../../parts/time.tsx';
 import { countedText } from '../../words/format.ts';
 import { timelineEntry } from '../../words/history.ts';
 
@@ -43,7 +43,9 @@ export function DeviceTimeline({
                     <Icon name="clock" />
                   </span>
                   <div>
-                    <b>Next: {next}</b>
+                    <b>
+                      Next: <LocalTimes text={next} />
+                    </b>
                     {nextAt !== undefined && (
                       <p class="muted">
                         <Ago at={nextAt} />

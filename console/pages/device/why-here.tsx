@@ -14,6 +14,7 @@ import {
   type RankedHub,
   rankedHubs,
   receiptNotes,
+  ruleText,
 } from '../../words/receipt.ts';
 
 /** Why the device is on its hub: the receipt of a decision, in words, as a ranking and in full. */
@@ -107,7 +108,7 @@ function RankedRow({ hub }: { readonly hub: RankedHub }) {
       </span>
       {excluded === undefined ? (
         <span class="ranked-bar">
-          <span class="ranked-fill" style={{ width: `${Math.max(1, length * 100)}%` }} />
+          <span class="ranked-fill" style={{ width: `calc((100% - 70px) * ${Math.max(0.01, length)})` }} />
           <span class="number">{figureText(score, 4)}</span>
         </span>
       ) : (
@@ -125,11 +126,9 @@ function Rules({ receipt: { rules } }: { readonly receipt: ReceiptAnswer }) {
   if (rules.length === 0) return <p class="note">No rule matched, and none was unknown.</p>;
   return (
     <ul class="rules">
-      {rules.map(({ name, result, applied, why }) => (
-        <li key={name}>
-          Rule <b>{name}</b> {result === 'matched' ? 'matched' : 'could not be decided (unknown)'} and{' '}
-          {applied ? <b>takes effect</b> : 'does not take effect'}
-          {why === undefined ? '.' : `: ${why}.`}
+      {rules.map((rule) => (
+        <li key={rule.name}>
+          Rule <b>{rule.name}</b> {ruleText(rule)}
         </li>
       ))}
     </ul>

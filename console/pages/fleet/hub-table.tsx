@@ -7,7 +7,7 @@ import { Meter } from '../../parts/meter.tsx';
 import { Badge } from '../../parts/status-badge.tsx';
 import { agoText, countText, hubName, shareText, shortCountText, timeOf } from '../../words/format.ts';
 import { bandOf, targetOf } from '../../words/share.ts';
-import { twinTotals } from '../../words/statuses.ts';
+import { NOT_IN_SYNC, twinTotals } from '../../words/statuses.ts';
 import { ShareBar } from './share-bar.tsx';
 
 /** Each hub: state, actual against expected share, capacity, budget, trust, twins, and the changes that can be made. */
@@ -115,7 +115,7 @@ function columns(devices: number, widest: number): readonly TableColumn<HubStatu
             {notInSync === 0 ? (
               <span>0</span>
             ) : (
-              <a href={listHref('attention', { hub: host })}>{countText(notInSync)}</a>
+              <a href={listHref('devices', { hub: host, status: NOT_IN_SYNC })}>{countText(notInSync)}</a>
             )}
             <span class="muted">of {countText(all)}</span>
           </div>

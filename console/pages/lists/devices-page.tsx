@@ -10,7 +10,7 @@ import { Empty, PageHead, Section } from '../../parts/section.tsx';
 import { StatusBadge } from '../../parts/status-badge.tsx';
 import { TWIN_COLUMNS, twinRowKey } from '../../parts/twin-columns.tsx';
 import { hubName } from '../../words/format.ts';
-import { policyStatusWords, STATUS_WORDS, STATUSES } from '../../words/statuses.ts';
+import { NOT_IN_SYNC, policyStatusWords, STATUS_WORDS, STATUSES } from '../../words/statuses.ts';
 
 type DeviceRow = DevicePage['items'][number];
 type Filter = Readonly<Record<string, string>>;
@@ -47,7 +47,7 @@ export function DevicesPage({ filter }: { readonly filter: Filter }) {
           label="Status"
           any="all statuses"
           value={status}
-          choices={STATUSES.map((each) => ({ value: each, label: STATUS_WORDS[each].label }))}
+          choices={STATUS_CHOICES}
           onChange={(value) => set({ status: value })}
         />
         <SelectFilter
@@ -79,6 +79,11 @@ export function DevicesPage({ filter }: { readonly filter: Filter }) {
     </>
   );
 }
+
+const STATUS_CHOICES = [
+  { value: NOT_IN_SYNC, label: 'not in sync' },
+  ...STATUSES.map((each) => ({ value: each, label: STATUS_WORDS[each].label })),
+];
 
 const COLUMNS: readonly TableColumn<DeviceRow>[] = [
   ...TWIN_COLUMNS,

@@ -1,4 +1,4 @@
-import { type Address, addressKey } from '../model/address.ts';
+import { type Address, addressKey, parseAddressKey } from '../model/address.ts';
 import { isEdgeAgent } from '../model/edge.ts';
 import type { FaultTarget } from '../model/injected-fault.ts';
 import { formatInstant, NO_TICKS, type Ticks } from '../model/instant.ts';
@@ -37,7 +37,10 @@ const NEVER_SEEN: Presence = {
 export interface Connections {
   link(address: Address): DeviceLink | undefined;
   presence(address: Address): Presence;
+  /** Of devices and modules. */
   readonly count: number;
+  /** Of devices, without their modules. */
+  readonly deviceCount: number;
   /** Makes `link` the connection of this address. Returns the connection that it replaces. */
   open(address: Address, link: DeviceLink, at: Ticks): DeviceLink | undefined;
   /** Ends the connection of this address if it is still `link`. Returns whether it was. */
@@ -66,6 +69,9 @@ export function createConnections(): Connections {
     presence,
     get count() {
       return links.size;
+    },
+    get deviceCount() {
+      return [...links.keys()].filter((key) => parseAddressKey(key).moduleId === undefined).length;
     },
     open(address, link, at) {
       const replaced = links.get(addressKey(address));

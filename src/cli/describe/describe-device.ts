@@ -10,6 +10,7 @@ import { sayReceipt } from '../devices/receipt-text.ts';
 import type { Cli } from '../shell/cli.ts';
 import { bold, statusText } from '../shell/colors.ts';
 import { printable } from '../shell/printable.ts';
+import { twinReasonText } from '../shell/reason.ts';
 import { fleetInForce, openState, redactionIn } from '../shell/state.ts';
 import {
   count,
@@ -104,7 +105,7 @@ function sayTwin(terminal: Terminal, twin: DeviceStatus['twins'][number], now: E
   const title = moduleId === null ? `Twin on ${hub}` : `Module ${printable(moduleId)} on ${hub}`;
   sayTitle(terminal, `${title}: ${statusText(terminal, status)}`);
   const facts: readonly Fact[] = [
-    ['reason', printable(why)],
+    ['reason', printable(twinReasonText(why))],
     [
       'since',
       since === null || Date.parse(since) === 0 ? '' : `${since} (${span(now - Date.parse(since))} ago)`,
@@ -114,7 +115,7 @@ function sayTwin(terminal: Terminal, twin: DeviceStatus['twins'][number], now: E
       'work item',
       workItem === null
         ? ''
-        : `${workItem.priority}: ${printable(workItem.why)}, tried ${workItem.tries} times`,
+        : `${workItem.priority}: ${printable(twinReasonText(workItem.why))}, tried ${workItem.tries} times`,
     ],
     ['suspended', suspended === null ? '' : printable(suspended.why)],
     ['unread', unread === null ? '' : printable(unread.why)],
@@ -211,6 +212,6 @@ function momentText(moment: DeviceMoment): string {
     case 'report':
       return `${at}  ${of}the device reported ${printable(moment.path)}`;
     case 'status':
-      return `${at}  ${of}${moment.status}${moment.why === '' ? '' : `: ${printable(moment.why)}`}`;
+      return `${at}  ${of}${moment.status}${moment.why === '' ? '' : `: ${printable(twinReasonText(moment.why))}`}`;
   }
 }

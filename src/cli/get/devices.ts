@@ -3,13 +3,19 @@ import type { HostName } from '../../iot-hub/host-name.ts';
 import { partitionsOf } from '../../store/tables/keys.ts';
 import type { EpochMs } from '../../time/epoch-ms.ts';
 import { isoTime } from '../../time/iso-time.ts';
-import type { PolicyStatus, TwinStatus } from '../../twin/snapshot/snapshot.ts';
+import {
+  type PolicyStatus,
+  passesFilter,
+  type StatusFilter,
+  type TwinStatus,
+} from '../../twin/snapshot/snapshot.ts';
 import type { TwinId } from '../../twin/snapshot/twin.ts';
 import type { Cli } from '../shell/cli.ts';
 import { statusText } from '../shell/colors.ts';
 import { knownHub, knownPolicy } from '../shell/known.ts';
 import { type Listing, type ListingRow, type ListOptions, showListing } from '../shell/listing.ts';
 import { printable, printableStart } from '../shell/printable.ts';
+import { twinReasonText } from '../shell/reason.ts';
 import { fleetInForce, openState, type State } from '../shell/state.ts';
 import { shortRevision, span } from '../shell/terminal.ts';
 
@@ -21,7 +27,7 @@ const COLUMNS = ['device', 'hub', 'status', 'since', 'reason'] as const;
 
 interface Filter {
   readonly hub: string | undefined;
-  readonly status: TwinStatus | undefined;
+  readonly status: StatusFilter | undefined;
   readonly policy?: string | undefined;
 }
 
@@ -95,7 +101,7 @@ async function* devicesOf(
         const policies = Object.fromEntries(
           Object.entries(lastReconcile.policies).map(([key, value]) => [names.get(key) ?? key, value]),
         );
-        if (status !== undefined && lastReconcile.status !== status) continue;
+        if (!passesFilter(lastReconcile.status, status)) continue;
         if (wanted !== undefined && !Object.hasOwn(policies, wanted)) continue;
         const { status: own, since, why } = lastReconcile;
         yield { id, status: own, since, why, policies };
@@ -115,7 +121,7 @@ async function* attentionOf(
     let after: string | undefined;
     do {
       const page = await twins.attention(partition, after, PAGE);
-      yield* page.filter((twin) => status === undefined || twin.status === status);
+      yield* page.filter((twin) => passesFilter(twin.status, status));
       after = page.length < PAGE ? undefined : page.at(-1)?.rowKey;
     } while (after !== undefined);
   }
@@ -140,7 +146,7 @@ function rowOf(twin: ListedTwin, { terminal, now }: Cli): ListingRow {
       id.host,
       statusText(terminal, status),
       since === 0 ? '-' : `${span(now() - since)} ago`,
-      printableStart(why, REASON_WIDTH),
+      printableStart(twinReasonText(why), REASON_WIDTH),
     ],
     item: itemOf(twin),
   };

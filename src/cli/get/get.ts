@@ -1,5 +1,5 @@
 import { HUB_STATES } from '../../fleet/hub-state.ts';
-import { TWIN_STATUSES } from '../../twin/snapshot/snapshot.ts';
+import { STATUS_FILTERS } from '../../twin/snapshot/snapshot.ts';
 import { HUB_LIST, showHubs } from '../hubs/hubs.ts';
 import { POLICY_LIST, showPolicies } from '../policies/policies.ts';
 import { readChoice } from '../shell/arguments.ts';
@@ -9,9 +9,9 @@ import { LIST_INPUTS } from '../shell/listing.ts';
 import { showAttention, showDevices } from './devices.ts';
 
 const status = oneOf(
-  TWIN_STATUSES,
-  optional(`only twins with this status: ${TWIN_STATUSES.join(', ')}`, (given, { name }) =>
-    readChoice(name, given, TWIN_STATUSES),
+  STATUS_FILTERS,
+  optional(`only twins with this status: ${STATUS_FILTERS.join(', ')}`, (given, { name }) =>
+    readChoice(name, given, STATUS_FILTERS),
   ),
 );
 const hub = text('only this hub, by any of its host names');

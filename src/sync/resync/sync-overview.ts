@@ -24,6 +24,9 @@ export interface PolicyOverview extends PolicyProgress {
   readonly pause: Pause | undefined;
   readonly contested: number;
   readonly drifted: number;
+  /** Written, and not answered by the device yet. */
+  readonly pending: number;
+  readonly inSync: number;
 }
 
 export function policyOverviews(
@@ -50,6 +53,8 @@ export function policyOverviews(
       ...policyProgressOf(statusCounts),
       contested: statusCounts.contested ?? 0,
       drifted: statusCounts.drifted ?? 0,
+      pending: statusCounts.pending ?? 0,
+      inSync: statusCounts.inSync ?? 0,
     };
   });
 }

@@ -107,6 +107,15 @@ export const TWIN_STATUSES: readonly TwinStatus[] = [
   'unknown',
 ];
 
+/** Which twins a list has: those with one status, or all that are not in sync. */
+export type StatusFilter = TwinStatus | 'notInSync';
+export const STATUS_FILTERS: readonly StatusFilter[] = [...TWIN_STATUSES, 'notInSync'];
+
+export function passesFilter(status: TwinStatus, filter: StatusFilter | undefined): boolean {
+  if (filter === 'notInSync') return status !== 'inSync';
+  return filter === undefined || status === filter;
+}
+
 export interface LastReconcile {
   readonly status: TwinStatus;
   /** Since when the twin has this status. */

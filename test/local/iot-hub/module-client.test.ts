@@ -117,6 +117,7 @@ describe('the device API for modules, through azure-iot-device over MQTT', () =>
     const first = await connect('camera');
     await connect('pump');
     expect(local.hubs.view(WEU)?.connectedCount).toBe(3);
+    expect(local.hubs.view(WEU)?.connectedDevices).toBe(1);
     const ended = once(first, 'disconnect');
     local.events.length = 0;
 
