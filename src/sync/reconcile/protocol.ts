@@ -1,5 +1,5 @@
 import type { ErrorCode } from '../../errors.ts';
-import type { Fleet, Hub } from '../../fleet/fleet.ts';
+import type { Hub } from '../../fleet/fleet.ts';
 import { sameJson } from '../../json/json.ts';
 import { DAY_MS } from '../../time/day.ts';
 import { type EpochMs, epochMs, plus } from '../../time/epoch-ms.ts';
@@ -11,7 +11,6 @@ import { valueAt } from '../../twin/snapshot/merge.ts';
 import { AGENT_MODULE } from '../../twin/snapshot/runtime-twin.ts';
 import {
   historyAt,
-  type LastReconcile,
   type Snapshot,
   type TwinStatus,
   WORK_PRIORITIES,
@@ -19,6 +18,7 @@ import {
   type WorkPriority,
 } from '../../twin/snapshot/snapshot.ts';
 import type { Twin } from '../../twin/snapshot/twin.ts';
+import { lastReconcileOf, type StatusSurroundings, type Surroundings, withStatus } from './last-reconcile.ts';
 import type { Gate } from './write-gate.ts';
 
 /*
@@ -95,11 +95,6 @@ export interface ReconcileState {
   readonly isOneByOne: boolean;
   /** The hub does not find the twin. `answeredAt`: the hub's clock, if the answer had it. */
   readonly notFound: { readonly answeredAt: Instant | undefined } | undefined;
-}
-
-export interface Surroundings {
-  readonly fleet: Fleet;
-  readonly now: EpochMs;
 }
 
 /** The state after the last answer, and the next step. */
@@ -396,58 +391,6 @@ function planOf({ snapshot, hub, gate, isOneByOne }: ReconcileState, { fleet, no
     now,
     ...(isOneByOne ? { mostWrites: 1 } : {}),
   });
-}
-
-interface StatusSurroundings extends Surroundings {
-  /**
-   * The same status by another fleet file is not a change, so that a resync stores only what differs. With events, the
-   * snapshot is stored in any case. Then the status gets the present revision.
-   */
-  readonly keepsRevision?: boolean;
-}
-
-function withStatus(
-  snapshot: Snapshot,
-  planned: Plan,
-  at: StatusSurroundings,
-): Pick<Snapshot, 'paths' | 'lastReconcile'> {
-  const { policies, stages, isHeld, paths } = planned;
-  const before = snapshot.lastReconcile;
-  const { stages: _, ...found } = lastReconcileOf(snapshot, planned.status, planned.why, at);
-  const inStages = Object.keys(stages).length === 0 ? {} : { stages };
-  const lastReconcile = { ...found, policies, ...inStages, isHeld };
-  const revision = at.keepsRevision === true ? before.revision : lastReconcile.revision;
-  const isSame = before.revision !== '' && isSameStatus({ ...lastReconcile, revision }, before);
-  return { paths, lastReconcile: isSame ? before : lastReconcile };
-}
-
-function isSameStatus(one: LastReconcile, other: LastReconcile): boolean {
-  return (
-    one.status === other.status &&
-    one.since === other.since &&
-    one.why === other.why &&
-    one.revision === other.revision &&
-    one.isHeld === other.isHeld &&
-    sameJson(one.policies, other.policies) &&
-    sameJson(one.stages, other.stages)
-  );
-}
-
-function lastReconcileOf(
-  { lastReconcile: before }: Snapshot,
-  state: TwinStatus,
-  why: string,
-  { fleet, now }: Surroundings,
-): LastReconcile {
-  const isSame = before.status === state && before.since > 0 && before.since <= now;
-  return {
-    ...before,
-    status: state,
-    why,
-    since: isSame ? before.since : now,
-    revision: fleet.revision,
-    isHeld: false,
-  };
 }
 
 function workItemAt({ priority, snapshot }: ReconcileState, at: EpochMs, why: string): WorkItem {

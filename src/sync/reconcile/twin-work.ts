@@ -12,6 +12,7 @@ import type { Plan } from '../../twin/plan/plan.ts';
 import type { Snapshot } from '../../twin/snapshot/snapshot.ts';
 import { twinKey } from '../../twin/snapshot/twin.ts';
 import { backOff } from './back-off.ts';
+import type { Surroundings } from './last-reconcile.ts';
 import {
   intentOf,
   type Next,
@@ -19,7 +20,6 @@ import {
   type ReconcileState,
   type ReconcileStep,
   type StepAnswer,
-  type Surroundings,
 } from './protocol.ts';
 import type { SyncContext } from './sync-context.ts';
 
