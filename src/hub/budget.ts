@@ -64,6 +64,13 @@ export const RESYNC_PART = 0.3;
  */
 export const MESSAGES = { read: 1, write: 3, identity: 0, apply: 0 } as const;
 
+/**
+ * A part of the budget starts with one apply. On a hub with one unit, a partition saves up an apply in half a minute or more,
+ * and a new IoT Edge device would wait for it. A new owner of a partition makes one apply more than the rate at most, and no
+ * device gets the same manifest twice.
+ */
+const SAVED_APPLIES = 1;
+
 /** The size of a page of a hundred twins without their contents. */
 const QUERY_PAGE_BYTES = 16 * 1024;
 
@@ -101,7 +108,7 @@ export class BudgetShare implements HubBudget {
     // Checked before the token bucket: a place in its queue would delay other calls for nothing.
     if (day.isSpent(messagesOf(hub, operation), now())) return spent(now());
     const waitMs = this.#bucket(hub, operation).take(now(), Math.max(0, until - now()));
-    if (waitMs === undefined) return later(until, 'the budget of operations a second is used up');
+    if (waitMs === undefined) return later(until, operation === 'apply' ? APPLY_WHY : OPERATIONS_WHY);
     if (waitMs > 0) await wait(waitMs);
     const pausedMeanwhile = this.#paused(hub, until);
     if (pausedMeanwhile !== undefined) return pausedMeanwhile;
@@ -109,13 +116,17 @@ export class BudgetShare implements HubBudget {
   }
 
   async permitApply(hub: Hub, identityOperations: number, until: EpochMs): Promise<Permit | NoPermit> {
-    if (identityOperations > 0) {
-      // Before the permit of the apply itself, which would be lost.
-      const identity = await this.permit(hub, 'identity', until);
-      if (identity.kind === 'noPermit') return { ...identity, why: IDENTITY_WHY };
-    }
+    const { now, wait } = this.#options;
+    const paused = this.#paused(hub, until);
+    if (paused !== undefined) return paused;
+    // Before the permit of the apply itself, which would be lost.
+    const identity = this.#bucket(hub, 'identity');
+    const longestMs = Math.max(0, until - now());
+    const waitMs = identityOperations > 0 ? identity.borrow(identityOperations, now(), longestMs) : 0;
+    if (waitMs === undefined) return later(until, IDENTITY_WHY);
+    if (waitMs > 0) await wait(waitMs);
     const permitted = await this.permit(hub, 'apply', until);
-    if (permitted.kind === 'granted') this.#bucket(hub, 'identity').owe(Math.max(0, identityOperations - 1));
+    if (permitted.kind === 'noPermit') identity.putBack(identityOperations);
     return permitted;
   }
 
@@ -138,7 +149,8 @@ export class BudgetShare implements HubBudget {
     // With other units or another budget, a new bucket starts.
     const perSecond = ratePerSecond(hub, operation, this.#options.part);
     const key = `${hub.host} ${operation} ${perSecond}`;
-    const bucket = this.#buckets.get(key) ?? new TokenBucket(perSecond, this.#options.now());
+    const saved = operation === 'apply' ? SAVED_APPLIES : 0;
+    const bucket = this.#buckets.get(key) ?? new TokenBucket(perSecond, this.#options.now(), saved);
     this.#buckets.set(key, bucket);
     return bucket;
   }
@@ -167,6 +179,10 @@ export function dailyLimit(hub: Pick<Hub, 'tier' | 'units' | 'budget'>, part: nu
 }
 
 const IDENTITY_WHY = 'the budget of identity operations is used up, which the device needs for its modules';
+
+const OPERATIONS_WHY = 'the budget of operations a second is used up';
+
+const APPLY_WHY = 'the budget of applied manifests is used up';
 
 const GRANTED: Permit = { kind: 'granted' };
 

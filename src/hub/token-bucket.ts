@@ -1,24 +1,34 @@
 import { type EpochMs, laterOf } from '../time/epoch-ms.ts';
 
 /**
- * Limits the operations in a second. It starts empty and holds the operations of one second, but at least one. So an old
- * and a new owner of the same budget cannot use a full bucket each.
+ * Limits the operations in a second. It holds the operations of one second, but at least one. It starts empty, or with a few
+ * saved operations. So an old and a new owner of the same budget cannot use a full bucket each.
  */
 export class TokenBucket {
   readonly #perMs: number;
   readonly #capacity: number;
-  #level = 0;
+  #level: number;
   #at: EpochMs;
 
-  constructor(perSecond: number, now: EpochMs) {
+  /** @param saved operations that may be made at once. */
+  constructor(perSecond: number, now: EpochMs, saved = 0) {
     this.#perMs = perSecond / 1_000;
     this.#capacity = Math.max(1, perSecond);
+    this.#level = Math.min(this.#capacity, saved);
     this.#at = now;
   }
 
-  /** Takes operations that will be made soon, by others. Later ones wait until the bucket is above zero again. */
-  owe(operations: number): void {
-    this.#level -= operations;
+  /**
+   * Takes several operations at once, which others will make soon, and returns how long to wait before them, ms. They may
+   * leave a debt. Only an earlier debt makes them wait. Undefined: as `take`.
+   */
+  borrow(operations: number, now: EpochMs, longestMs: number): number | undefined {
+    return this.#takeAbove(0, operations, now, longestMs);
+  }
+
+  /** Puts operations back that were not made. */
+  putBack(operations: number): void {
+    this.#level += operations;
   }
 
   /**
@@ -26,12 +36,17 @@ export class TokenBucket {
    * and nothing was taken.
    */
   take(now: EpochMs, longestMs: number): number | undefined {
+    return this.#takeAbove(1, 1, now, longestMs);
+  }
+
+  /** Takes operations as soon as the level is at least `least`. */
+  #takeAbove(least: number, operations: number, now: EpochMs, longestMs: number): number | undefined {
     const level = Math.min(this.#capacity, this.#level + Math.max(0, now - this.#at) * this.#perMs);
-    const waitMs = Math.max(0, 1 - level) / this.#perMs;
+    const waitMs = Math.max(0, least - level) / this.#perMs;
     this.#at = laterOf(this.#at, now);
     this.#level = level;
     if (waitMs > longestMs) return undefined;
-    this.#level = level - 1;
+    this.#level = level - operations;
     return waitMs;
   }
 }

@@ -54,6 +54,37 @@ describe('a token bucket', () => {
   });
 });
 
+describe('a token bucket with saved and borrowed operations', () => {
+  test('permits the operations that it starts with at once', () => {
+    const bucket = new TokenBucket(0.1, T0, 1);
+
+    expect([bucket.take(T0, 60 * SECOND), bucket.take(T0, 60 * SECOND)]).toEqual([0, 10 * SECOND]);
+  });
+
+  test('starts with no more operations than it holds', () => {
+    const bucket = new TokenBucket(0.1, T0, 5);
+
+    expect([1, 2].map(() => bucket.take(T0, 60 * SECOND))).toEqual([0, 10 * SECOND]);
+  });
+
+  test('lends several operations at once, and lets later ones wait until they are paid', () => {
+    const bucket = new TokenBucket(0.1, T0);
+
+    expect(bucket.borrow(6, T0, 0)).toBe(0);
+    expect(bucket.borrow(6, T0, 60 * SECOND)).toBe(60 * SECOND);
+    expect(bucket.take(plus(T0, 120 * SECOND), 60 * SECOND)).toBe(10 * SECOND);
+  });
+
+  test('lends nothing if the debt takes too long, and takes operations back that were not made', () => {
+    const bucket = new TokenBucket(0.1, T0);
+    bucket.borrow(6, T0, 0);
+
+    expect(bucket.borrow(1, T0, 59 * SECOND)).toBeUndefined();
+    bucket.putBack(6);
+    expect(bucket.borrow(1, T0, 0)).toBe(0);
+  });
+});
+
 /** The counts of all instances, in memory. */
 class MemoryCounts implements DailyCounts {
   readonly asked: DailyKey[] = [];
@@ -187,6 +218,52 @@ describe('a share of the budgets', () => {
 
     expect(10_000 / (time - first)).toBeCloseTo(ofTheHub * 0.1 * 0.5);
     expect(ratePerSecond(HUB, operation, 0.5)).toBeCloseTo(ofTheHub * 0.1 * 0.5);
+  });
+
+  /** The part of a hub with one unit that each of four partitions has. */
+  const SMALL: Hub = { ...HUB, budget: { rate: 0.35, daily: 1 } };
+  const APPLY_MS = (60 * SECOND) / (20 * 0.35 * 0.5);
+  const IDENTITY_MS = (60 * SECOND) / (100 * 0.35 * 0.5);
+
+  test('permits the first apply with all its identity operations at once', async () => {
+    expect(await share.permitApply(SMALL, 6, plus(T0, SECOND))).toEqual({ kind: 'granted' });
+    expect(time).toBe(T0);
+  });
+
+  test.each([2, 6, 40])(
+    'keeps the rates of applies and identity operations for applies with %i identity operations',
+    async (operations) => {
+      const applies = 20;
+      for (let times = 0; times <= applies; times += 1) await share.permitApply(SMALL, operations, LATER);
+
+      expect((time - T0) / applies).toBeCloseTo(Math.max(APPLY_MS, operations * IDENTITY_MS), -1);
+    },
+  );
+
+  test('lets allocation’s identity operations wait for those of an applied manifest', async () => {
+    await share.permitApply(SMALL, 6, LATER);
+    await share.permit(SMALL, 'identity', LATER);
+
+    expect(time - T0).toBeCloseTo(7 * IDENTITY_MS, -1);
+  });
+
+  test('counts no identity operation of an apply that it refuses', async () => {
+    await share.permitApply(SMALL, 0, LATER);
+
+    expect(await share.permitApply(SMALL, 6, plus(T0, SECOND))).toMatchObject({
+      kind: 'noPermit',
+      why: 'the budget of applied manifests is used up',
+    });
+    await share.permit(SMALL, 'identity', LATER);
+    expect(time - T0).toBeCloseTo(IDENTITY_MS, -1);
+  });
+
+  test('refuses an apply to a paused hub and keeps it saved up', async () => {
+    throttle();
+
+    expect(await share.permitApply(SMALL, 6, plus(T0, SECOND))).toMatchObject({ why: 'the hub throttles' });
+    time = plus(T0, 2 * SECOND);
+    expect(await share.permitApply(SMALL, 6, time)).toEqual({ kind: 'granted' });
   });
 
   test('has a separate queue for each operation', async () => {
