@@ -1,3 +1,4 @@
+import { randomInt } from 'node:crypto';
 import { createServer, type Server } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { LocalError } from './errors.ts';
@@ -12,8 +13,14 @@ const NO_IPV6: ReadonlySet<string | undefined> = new Set([
   'EAFNOSUPPORT',
   'EPROTONOSUPPORT',
 ]);
-/** For port 0: how often another port is tried if the chosen one is free on 127.0.0.1 only. */
-const MAX_TRIES = 20;
+/**
+ * For port 0: ports that an operating system does not give to connections that programs open. Linux gives those from 32768 on
+ * (ip(7), `ip_local_port_range`), Windows and macOS those from 49152 on. So no connection takes the port of a server that
+ * starts later or again.
+ */
+const QUIET_PORTS = { first: 20_000, end: 32_000 };
+/** For port 0: how often another port is tried if the chosen one is taken. */
+const MAX_TRIES = 50;
 
 /**
  * Listens on loopback, on 127.0.0.1 and on [::1], and resolves with the port in use (0 selects a free one). Without IPv6,
@@ -30,16 +37,24 @@ export async function listen(
   name?: keyof Ports,
 ): Promise<number> {
   for (let tries = 1; ; tries += 1) {
-    const bound = await listenOn(server, port, IPV4).catch((error: unknown) => {
-      throw failureOf(error, port, what, name);
-    });
+    const chosen = port === 0 ? randomInt(QUIET_PORTS.first, QUIET_PORTS.end) : port;
     try {
-      await listenOnIpv6(server, bound);
-      return bound;
+      await listenOnBoth(server, chosen);
+      return chosen;
     } catch (error) {
-      await new Promise((resolve) => server.close(resolve));
-      if (port !== 0 || tries === MAX_TRIES) throw failureOf(error, bound, what, name);
+      const mayTryAgain = port === 0 && tries < MAX_TRIES && codeOf(error) === 'EADDRINUSE';
+      if (!mayTryAgain) throw failureOf(error, chosen, what, name);
     }
+  }
+}
+
+async function listenOnBoth(server: Server, port: number): Promise<void> {
+  await listenOn(server, port, IPV4);
+  try {
+    await listenOnIpv6(server, port);
+  } catch (error) {
+    await new Promise((resolve) => server.close(resolve));
+    throw error;
   }
 }
 
@@ -64,14 +79,19 @@ async function listenOnIpv6(server: Server, port: number): Promise<void> {
   server.once('close', () => second.close());
 }
 
-function listenOn(server: Server, port: number, host: string): Promise<number> {
+function listenOn(server: Server, port: number, host: string): Promise<void> {
   return new Promise((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(port, host, () => {
-      server.off('error', reject);
-      const address = server.address();
-      resolve(typeof address === 'object' && address !== null ? address.port : port);
-    });
+    const onListening = () => {
+      server.off('error', onError);
+      resolve();
+    };
+    const onError = (error: Error) => {
+      server.off('listening', onListening);
+      reject(error);
+    };
+    server.once('error', onError);
+    server.once('listening', onListening);
+    server.listen(port, host);
   });
 }
 

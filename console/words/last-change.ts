@@ -49,7 +49,11 @@ function policyChanges(policies: FleetStatus['policies']): readonly LastChange[]
       ? { at, what: `Policy ${only.name} has new content`, effect: policyEffect(only), policy: only.name }
       : {
           at,
-          what: `Policies ${listText(changed.map(({ name }) => name))} have new content`,
+          // A new deployment begins so. A later change of every policy at once looks the same.
+          what:
+            changed.length === policies.length
+              ? `All policies are new: ${listText(changed.map(({ name }) => name))}`
+              : `Policies ${listText(changed.map(({ name }) => name))} have new content`,
           effect: changed.map((policy) => `${policy.name}: ${policyEffect(policy).join(' ')}`),
           policy: undefined,
         };

@@ -53,9 +53,9 @@ export interface Azurite {
  */
 export async function startAzurite(options: AzuriteOptions): Promise<Azurite> {
   // For a port in use or a damaged file, Azurite prints only a stack trace. These checks give a message instead.
-  await reservePorts(options.ports);
+  const reserved = await reservePorts(options.ports);
   checkDatabases(options.directory);
-  const { child: first, ports } = await startFirst(options);
+  const { child: first, ports } = await startFirst({ ...options, ports: reserved });
   const endpoints = SERVICES.map((service) => {
     const name = `${service[0]?.toUpperCase()}${service.slice(1)}Endpoint`;
     return `${name}=http://127.0.0.1:${ports[service]}/${ACCOUNT}`;
@@ -82,8 +82,12 @@ export async function startAzurite(options: AzuriteOptions): Promise<Azurite> {
   };
 }
 
-async function reservePorts(ports: Ports): Promise<void> {
-  for (const service of SERVICES) await reservePort(ports[service], `Azurite (${service})`, service);
+async function reservePorts(ports: Ports): Promise<Ports> {
+  const reserved = { ...ports };
+  for (const service of SERVICES) {
+    reserved[service] = await reservePort(ports[service], `Azurite (${service})`, service);
+  }
+  return reserved;
 }
 
 /** Why Azurite cannot restart: another program uses one of its ports, or its files are damaged. */

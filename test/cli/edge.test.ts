@@ -81,6 +81,18 @@ describe('berth edge status', () => {
     expect(out).not.toContain('pump-1');
   });
 
+  test('says that Berth leaves the devices alone if the fleet file has no deployments', async () => {
+    const empty = { AzureWebJobsStorage: await storageAccount() };
+    const text = JSON.stringify({ hubs: [{ host: HOST, region: 'westeurope', tier: 'S1' }] });
+    const { revision } = validFleet(parseFleet(text), 'the file');
+    await openState(empty).revisions.keep(revision, text, '2026', {});
+    const { cli, out } = listen(empty);
+
+    await berth(cli, 'edge', 'status');
+
+    expect(out()).toContain('has no deployments of IoT Edge');
+  });
+
   test('has each module in its JSON', async () => {
     const { out } = await run('status', '--status', 'inSync', '--json');
     const { devices } = JSON.parse(out);

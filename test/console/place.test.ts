@@ -106,4 +106,7 @@ test('policies that one package has changed are one change, with the effect of e
     ],
     policy: undefined,
   });
+  // A new deployment does not claim that someone has changed its policies.
+  const all = { policies: policies.slice(0, 2), pause: null, hubs: [], moves: [] };
+  expect(lastChange(all as unknown as FleetStatus)?.what).toBe('All policies are new: saver and interval');
 });

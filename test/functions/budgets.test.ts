@@ -63,7 +63,8 @@ describe('the daily message quota of a hub', () => {
 
     app.pass(midnight - app.now + 1_000);
     const before = app.calls.length;
-    // Waits advance the clock while other calls are on their way, so the time of one run may end before its last twin.
+    // Waits advance the clock while other calls are on their way. So the time of a run may end before its last twin, and the
+    // next run does the rest.
     for (let run = 0; run < 3; run += 1) {
       await app.resync(instance);
       app.pass(60_000);
@@ -72,9 +73,8 @@ describe('the daily message quota of a hub', () => {
     // The audit may read twins at the same time.
     const order = app.calls
       .slice(before)
-      .flatMap((call) => /^PATCH \/twins\/(\w+)-/.exec(call)?.[1] ?? [])
-      .filter((name, index, names) => name !== names[index - 1]);
-    expect(order).toEqual(['edited', 'drifted', 'missed']);
+      .flatMap((call) => /^PATCH \/twins\/(edited|drifted|missed)-/.exec(call)?.[1] ?? []);
+    expect([...new Set(order)]).toEqual(['edited', 'drifted', 'missed']);
     for (const name of [...drifted, ...edited, ...missed, 'late']) expect(app.interval(name)).toBe(5);
   });
 

@@ -55,7 +55,10 @@ function edgeStatusList(cli: Cli, options: Given<typeof INPUTS>): Promise<number
       columns: ['device', 'hub', 'status', 'since', 'modules', 'reason'],
       rows,
       more: isMore,
-      none: 'No IoT Edge devices.',
+      none:
+        fleet.edge === undefined
+          ? 'The fleet file has no deployments of IoT Edge (`edge`), so Berth leaves IoT Edge devices alone.'
+          : 'No IoT Edge devices.',
       json: { revision: fleet.revision, devices: rows.map(({ item }) => item), more: isMore },
     };
   });
