@@ -35,7 +35,7 @@ function missing(path: string, known: JsonValue | undefined, newest: JsonValue):
   return [];
 }
 
-/** Whether a member says that nothing is set. The default of a new feature is no use of it. */
+/** Whether a member has no value, or the value that means "off". Then the resource does not use the feature. */
 function isOff(value: JsonValue): boolean {
   if (value === null || value === false || value === '' || value === 'None' || value === 'Disabled')
     return true;

@@ -77,7 +77,7 @@ describe('the part edge of a fleet file', () => {
     });
   });
 
-  test('a rollout of a deployment is no part of its content', () => {
+  test('the content of a deployment does not include its rollout', () => {
     const plain = edgeOf(withDeployment({ modules: { tempSensor: MODULE } })).deployments[0];
     const staged = edgeOf(withDeployment({ modules: { tempSensor: MODULE }, rollout: { over: '1h' } }))
       .deployments[0];

@@ -11,6 +11,7 @@ import { createSimulatedTpm, generateTpmKeys } from '../../local/tpm/index.ts';
 import { realTime } from '../support/clock.ts';
 import { type RegistrationProtocol, startLocalDps, testAuthority } from './dps/local-dps.ts';
 import {
+  createDeviceWithCamera,
   type LocalHubs,
   report,
   startLocalHubs,
@@ -45,7 +46,6 @@ const DPS_TRANSPORTS: Readonly<Record<Transport, RegistrationProtocol>> = {
 
 const KEY = testKey(1);
 const MODULE_KEY = testKey(3);
-const keysOf = (key: string) => ({ symmetricKey: { primaryKey: key, secondaryKey: key } });
 
 /** What a capability needs to be tried. */
 interface Try {
@@ -231,11 +231,7 @@ describe('the local hubs, through the official device SDK', () => {
   test.each(cellsOf(HUB_CAPABILITIES))('%s: works over %s', async (capability, transport) => {
     const hubs = await startLocalHubs();
     local = hubs;
-    await hubs.registry(WEU).create({ deviceId: 'dev-1', authentication: keysOf(KEY) });
-    await hubs
-      .registry(WEU)
-      .addModule({ deviceId: 'dev-1', moduleId: 'camera', authentication: keysOf(MODULE_KEY) });
-    hubs.events.length = 0;
+    await createDeviceWithCamera(hubs, { device: KEY, camera: MODULE_KEY });
     const opened = async <Each extends Client | ModuleClient>(client: Each): Promise<Each> => {
       client.setRetryPolicy(new NoRetry());
       await client.open();

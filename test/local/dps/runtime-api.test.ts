@@ -13,13 +13,7 @@ import {
   startWebhook,
   type Webhook,
 } from './local-dps.ts';
-
-interface Answer {
-  readonly status: number;
-  readonly headers: Record<string, string | string[] | undefined>;
-  // biome-ignore lint/suspicious/noExplicitAny: bodies of every shape
-  readonly body: any;
-}
+import { answerOf, type ServiceAnswer } from './service-calls.ts';
 
 /** The wire form, as C and Python devices see it that are written by the documentation. */
 describe('the runtime API over HTTPS', () => {
@@ -49,7 +43,7 @@ describe('the runtime API over HTTPS', () => {
     path: string,
     body: unknown = {},
     headers: Record<string, string> = { authorization: tokenFor('dev-1') },
-  ): Promise<Answer> {
+  ): Promise<ServiceAnswer> {
     return new Promise((resolve, reject) => {
       const text = typeof body === 'string' ? body : JSON.stringify(body);
       const options = {
@@ -71,18 +65,7 @@ describe('the runtime API over HTTPS', () => {
             ...headers,
           },
         },
-        (response) => {
-          const chunks: Buffer[] = [];
-          response.on('data', (chunk) => chunks.push(chunk));
-          response.on('end', () => {
-            const text = Buffer.concat(chunks).toString();
-            resolve({
-              status: response.statusCode ?? 0,
-              headers: response.headers,
-              body: text === '' ? undefined : JSON.parse(text),
-            });
-          });
-        },
+        (response) => void answerOf(response).then(resolve, reject),
       );
       request.on('error', reject);
       request.end(text);

@@ -1,6 +1,6 @@
 import { request } from 'node:https';
 import { type LocalDps, SERVICE_HOST } from './local-dps.ts';
-import type { ServiceAnswer } from './service-calls.ts';
+import { answerOf, type ServiceAnswer } from './service-calls.ts';
 
 /** Calls the runtime API of DPS over HTTPS, for requests that the device SDK cannot send. */
 export function callRuntime(
@@ -22,18 +22,7 @@ export function callRuntime(
         path: path.includes('?') ? path : `${path}?api-version=2019-03-31`,
         headers: { host: SERVICE_HOST, 'content-type': 'application/json', ...headers },
       },
-      (response) => {
-        const chunks: Buffer[] = [];
-        response.on('data', (chunk) => chunks.push(chunk));
-        response.on('end', () => {
-          const text = Buffer.concat(chunks).toString();
-          resolve({
-            status: response.statusCode ?? 0,
-            headers: response.headers,
-            body: text === '' ? undefined : JSON.parse(text),
-          });
-        });
-      },
+      (response) => void answerOf(response).then(resolve, reject),
     );
     outgoing.on('error', reject);
     outgoing.end(JSON.stringify(body));

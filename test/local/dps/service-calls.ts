@@ -1,4 +1,5 @@
-import { request } from 'node:http';
+import { type IncomingMessage, request } from 'node:http';
+import { text } from 'node:stream/consumers';
 import { SharedAccessSignature } from 'azure-iot-common';
 import { DEVELOPMENT_DPS } from '../../../src/dps/development.ts';
 import { type LocalDps, SERVICE_HOST } from './local-dps.ts';
@@ -30,22 +31,21 @@ export function callService(
         path: path.includes('?') ? path : `${path}?api-version=2021-10-01`,
         headers: { host: SERVICE_HOST, authorization, ...headers },
       },
-      (response) => {
-        const chunks: Buffer[] = [];
-        response.on('data', (chunk) => chunks.push(chunk));
-        response.on('end', () => {
-          const text = Buffer.concat(chunks).toString();
-          resolve({
-            status: response.statusCode ?? 0,
-            headers: response.headers,
-            body: text === '' ? undefined : JSON.parse(text),
-          });
-        });
-      },
+      (response) => void answerOf(response).then(resolve, reject),
     );
     outgoing.on('error', reject);
     outgoing.end(body === undefined ? undefined : JSON.stringify(body));
   });
+}
+
+/** Reads an answer with a JSON body. */
+export async function answerOf(response: IncomingMessage): Promise<ServiceAnswer> {
+  const content = await text(response);
+  return {
+    status: response.statusCode ?? 0,
+    headers: response.headers,
+    body: content === '' ? undefined : JSON.parse(content),
+  };
 }
 
 /** The name of the SDK's error and the body of the answer of a call that must fail. */

@@ -3,6 +3,7 @@ import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { NoRetry } from 'azure-iot-common';
 import { type Client, Message, type ModuleClient } from 'azure-iot-device';
 import {
+  createDeviceWithCamera,
   type LocalHubs,
   report,
   startLocalHubs,
@@ -21,12 +22,7 @@ describe.each<TransportName>(['Amqp', 'AmqpWs'])('%s, through azure-iot-device',
 
   beforeEach(async () => {
     local = await startLocalHubs();
-    const keys = (key: string) => ({
-      authentication: { symmetricKey: { primaryKey: key, secondaryKey: testKey(9) } },
-    });
-    await local.registry(WEU).create({ deviceId: 'dev-1', ...keys(KEY) });
-    await local.registry(WEU).addModule({ deviceId: 'dev-1', moduleId: 'camera', ...keys(MODULE_KEY) });
-    local.events.length = 0;
+    await createDeviceWithCamera(local, { device: KEY, camera: MODULE_KEY });
   });
   afterEach(() => local.close());
 

@@ -167,7 +167,7 @@ describe('the links of devices over AMQP', () => {
   test.each([
     ['without a token', EVENTS],
     ['of another device', '/devices/dev-2/messages/events'],
-    ['of an unknown device', '/devices/nobody/messages/events'],
+    ['of an unknown device', '/devices/absent/messages/events'],
   ])('a link %s is refused as unauthorized', async (name, address) => {
     const client = name === 'without a token' ? await connect() : await asDevice();
 

@@ -142,7 +142,7 @@ describe('cloud-to-device messages', () => {
   });
 
   test('a message to an unknown device is 404001', async () => {
-    const answer = await local.call('POST', '/devices/nobody/messages/devicebound', { body: 'x' });
+    const answer = await local.call('POST', '/devices/absent/messages/devicebound', { body: 'x' });
 
     expect(answer.status).toBe(404);
     expect(answer.headers['iothub-errorcode']).toBe('DeviceNotFound');

@@ -185,7 +185,7 @@ describe('digital twins over the service SDK', () => {
 
   test('a command for an absent device is 404, and a digital twin of an unknown device too', async () => {
     await expect(twins.invokeCommand('dev-1', 'reboot', {})).rejects.toMatchObject({ statusCode: 404 });
-    await expect(twins.getDigitalTwin('nobody')).rejects.toMatchObject({ statusCode: 404 });
+    await expect(twins.getDigitalTwin('absent')).rejects.toMatchObject({ statusCode: 404 });
   });
 
   test.each<[string, unknown]>([

@@ -151,8 +151,8 @@ describe('direct methods', () => {
   });
 
   test('an unknown device or module is 404001 or 404010', async () => {
-    const device = await invoke({ methodName: 'a' }, '/twins/nobody/methods');
-    const module = await invoke({ methodName: 'a' }, '/twins/dev-1/modules/nobody/methods');
+    const device = await invoke({ methodName: 'a' }, '/twins/absent/methods');
+    const module = await invoke({ methodName: 'a' }, '/twins/dev-1/modules/absent/methods');
 
     expect(JSON.parse(device.body.Message).errorCode).toBe(404001);
     expect(JSON.parse(module.body.Message).errorCode).toBe(404010);

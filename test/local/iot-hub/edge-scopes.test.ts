@@ -85,8 +85,8 @@ describe('the scopes of IoT Edge devices and their children', () => {
   test.each([
     ['two parents', { parentScopes: ['a', 'b'] }],
     ['a scope that is not text', { deviceScope: 7 }],
-    ['a scope of no device', { deviceScope: 'ms-azure-iot-edge://nobody-1' }],
-    ['an unknown parent', { parentScopes: ['ms-azure-iot-edge://nobody-1'] }],
+    ['the scope of an unknown device', { deviceScope: 'ms-azure-iot-edge://absent-1' }],
+    ['an unknown parent', { parentScopes: ['ms-azure-iot-edge://absent-1'] }],
     ['a scope that no Edge device can have', { deviceScope: '3d1f9a7e-3c3f-4b6a-9a53-0c4b3a0d5e6f' }],
     ['a parent that no Edge device can be', { parentScopes: ['gateway'] }],
     ['parents that are not a list', { parentScopes: 'a' }],

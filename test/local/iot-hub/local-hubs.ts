@@ -389,3 +389,21 @@ export function testKey(byte: number): string {
 export function thumbprintOf(pem: string): string {
   return new X509Certificate(pem).fingerprint.replaceAll(':', '');
 }
+
+/** Creates the device `dev-1` with the module `camera`, and forgets their events. */
+export async function createDeviceWithCamera(
+  local: LocalHubs,
+  keys: { readonly device: string; readonly camera: string },
+): Promise<void> {
+  const authentication = (primaryKey: string) => ({
+    symmetricKey: { primaryKey, secondaryKey: testKey(9) },
+  });
+  const registry = local.registry(WEU);
+  await registry.create({ deviceId: 'dev-1', authentication: authentication(keys.device) });
+  await registry.addModule({
+    deviceId: 'dev-1',
+    moduleId: 'camera',
+    authentication: authentication(keys.camera),
+  });
+  local.events.length = 0;
+}

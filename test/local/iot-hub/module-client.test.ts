@@ -137,7 +137,7 @@ describe('the device API for modules, through azure-iot-device over MQTT', () =>
       expect(opening).rejects.toMatchObject({ name: 'UnauthorizedError' });
 
     test('a module with the key of its device is refused', () => refused(connect('camera', DEVICE_KEY)));
-    test('an unknown module is refused', () => refused(connect('nobody')));
+    test('an unknown module is refused', () => refused(connect('absent')));
     test('a module whose id differs in case is refused', () => refused(connect('Camera')));
     test('a device with the key of its module is refused', async () => {
       const device = await local.device(WEU, 'dev-1', MODULE_KEY);

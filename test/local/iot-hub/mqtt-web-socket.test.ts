@@ -5,7 +5,16 @@ import { NoRetry } from 'azure-iot-common';
 import { Message } from 'azure-iot-device';
 import WebSocket from 'ws';
 import { startHttp } from '../../../local/https/index.ts';
-import { type LocalHubs, report, startLocalHubs, testKey, thumbprintOf, until, WEU } from './local-hubs.ts';
+import {
+  createDeviceWithCamera,
+  type LocalHubs,
+  report,
+  startLocalHubs,
+  testKey,
+  thumbprintOf,
+  until,
+  WEU,
+} from './local-hubs.ts';
 
 const KEY = testKey(1);
 const MODULE_KEY = testKey(3);
@@ -15,12 +24,7 @@ describe('MQTT over WebSocket, through azure-iot-device', () => {
 
   beforeEach(async () => {
     local = await startLocalHubs();
-    const keys = (key: string) => ({
-      authentication: { symmetricKey: { primaryKey: key, secondaryKey: testKey(9) } },
-    });
-    await local.registry(WEU).create({ deviceId: 'dev-1', ...keys(KEY) });
-    await local.registry(WEU).addModule({ deviceId: 'dev-1', moduleId: 'camera', ...keys(MODULE_KEY) });
-    local.events.length = 0;
+    await createDeviceWithCamera(local, { device: KEY, camera: MODULE_KEY });
   });
   afterEach(() => local.close());
 

@@ -308,7 +308,7 @@ describe.each([false, true])('the service client over AMQP (WebSocket: %s)', (is
 
   test('a message for an unknown device is refused', async () => {
     await service.open();
-    await expect(service.send('nobody', message('a', 'm-1'))).rejects.toMatchObject({
+    await expect(service.send('absent', message('a', 'm-1'))).rejects.toMatchObject({
       name: 'DeviceNotFoundError',
     });
   });

@@ -69,7 +69,7 @@ describe('modules over the service API', () => {
       const { responseBody: listed } = await registry.getModulesOnDevice('dev-1');
 
       expect(listed.map(({ moduleId }) => moduleId)).toEqual(['$edgeAgent', 'camera', 'pump']);
-      expect((await local.call('GET', '/devices/nobody/modules')).status).toBe(404);
+      expect((await local.call('GET', '/devices/absent/modules')).status).toBe(404);
     });
 
     test('module identities do not change the identity, the list and the count of devices', async () => {
@@ -252,7 +252,7 @@ describe('modules over the service API', () => {
         JSON.parse((await local.call('GET', path)).body.Message) as { readonly errorCode: number };
 
       expect((await errorOf('/twins/dev-1/modules/camera')).errorCode).toBe(404010);
-      expect((await errorOf('/twins/nobody/modules/camera')).errorCode).toBe(404001);
+      expect((await errorOf('/twins/absent/modules/camera')).errorCode).toBe(404001);
       await expect(registry.getModuleTwin('dev-1', 'camera')).rejects.toMatchObject({
         response: { statusCode: 404, headers: { 'iothub-errorcode': 'ModuleNotFound' } },
       });

@@ -85,7 +85,7 @@ describe('queries over the service API', () => {
     ["tags.site = 'ams' and properties.desired.level > 3", ['dev-14']],
     ["tags.site != 'ams'", []],
     ["status = 'disabled'", []],
-    ["deviceId IN ['dev-14', 'dev-12', 'nobody']", ['dev-12', 'dev-14']],
+    ["deviceId IN ['dev-14', 'dev-12', 'absent']", ['dev-12', 'dev-14']],
     ["deviceId in['dev-12','dev-14'] AND properties.desired.level IN [1, 4]", ['dev-14']],
     ["properties.desired.level IN ['3', true]", []],
     ["tags.toString = 'x'", []],

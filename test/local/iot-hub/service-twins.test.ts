@@ -219,7 +219,7 @@ describe('twins over the service API', () => {
   });
 
   test('an unknown device is answered with 404001, in the form of the twin store', async () => {
-    const answer = await local.call('GET', '/twins/nobody');
+    const answer = await local.call('GET', '/twins/absent');
 
     expect(answer.status).toBe(404);
     expect(answer.headers['iothub-errorcode']).toBe('DeviceNotFound');
@@ -228,7 +228,7 @@ describe('twins over the service API', () => {
       trackingId: expect.stringMatching(/^[0-9a-f]{32}-G:0-TimeStamp:\d\d\/\d\d\/\d{4} \d\d:\d\d:\d\d$/),
       timestampUtc: expect.any(String),
     });
-    await expect(registry.getTwin('nobody')).rejects.toMatchObject({ response: { statusCode: 404 } });
+    await expect(registry.getTwin('absent')).rejects.toMatchObject({ response: { statusCode: 404 } });
   });
 
   test('the twin of a disabled device can be read but not written', async () => {
