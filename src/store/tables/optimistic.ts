@@ -12,15 +12,17 @@ const LONGEST_WAIT_MS = 250;
  * only if the data is unchanged. The second try is immediate, because the first one may have used data from memory.
  *
  * @param what the stored data, as the subject of a sentence.
+ * @param wait how it waits before a try, ms. Default: a timer. Runs on virtual time give their own.
  * @param attempt gets the number of earlier tries. Returns `'conflict'` if another writer was faster.
  * @throws BerthError `BERTH_STORE_UNAVAILABLE` after ten tries
  */
 export async function untilStored<Result>(
   what: string,
   attempt: (tries: number) => Promise<Result | 'conflict'>,
+  wait: (ms: number) => Promise<unknown> = setTimeout,
 ): Promise<Result> {
   for (let tries = 0; tries < MOST_TRIES; tries += 1) {
-    if (tries > 1) await setTimeout(waitBefore(tries));
+    if (tries > 1) await wait(waitBefore(tries));
     const result = await attempt(tries);
     if (result !== 'conflict') return result;
   }

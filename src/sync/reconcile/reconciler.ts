@@ -93,11 +93,12 @@ export class Reconciler {
     first: TwinRecord | 'stored' | 'remembered',
     attempt: (record: TwinRecord) => Promise<Reconciled | 'conflict'>,
   ): Promise<Reconciled> {
-    const { twins } = this.#context;
-    return untilStored(`The record of ${twinKey(id)}`, async (tries) => {
+    const { twins, wait } = this.#context;
+    const tryOnce = async (tries: number) => {
       const from = tries > 0 ? 'stored' : first;
       return attempt(typeof from === 'string' ? await twins.load(id, from) : from);
-    });
+    };
+    return untilStored(`The record of ${twinKey(id)}`, tryOnce, wait);
   }
 
   async #attempt(record: TwinRecord, events: readonly TwinEvent[]): Promise<Reconciled | 'conflict'> {
@@ -162,10 +163,10 @@ export class Reconciler {
 
   /** The hub reports a missing device without the time of its deletion. So each of its modules is read. */
   async #readModules(device: TwinId): Promise<void> {
-    const { twins, hubNow } = this.#context;
+    const { twins, hubNow, wait } = this.#context;
     const why = 'its device was deleted';
     for (const module of await twins.modulesOf(device)) {
-      await markForRead(twins, module, { since: NEVER, why, priority: 'drift', now: hubNow() });
+      await markForRead(twins, module, { since: NEVER, why, priority: 'drift', now: hubNow(), wait });
     }
   }
 

@@ -32,6 +32,8 @@ export interface SyncContext {
   readonly now: () => EpochMs;
   /** The hubs' clock. All waits use it, because their times are compared with times of the hubs. */
   readonly hubNow: () => EpochMs;
+  /** How a change of a record waits before it is tried again. Default: a timer. */
+  readonly wait?: ((ms: number) => Promise<unknown>) | undefined;
   /** @param number default 1. */
   readonly count: (host: HostName, what: SyncCount, number?: number) => void;
   /** Logs a problem for operators: a failing hub, a defect. */

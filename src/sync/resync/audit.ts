@@ -209,7 +209,7 @@ async function step(hub: Hub, at: AuditProgress, context: ResyncContext): Promis
  * events were ignored.
  */
 async function markPage(host: HostName, at: AuditProgress, context: ResyncContext): Promise<AuditProgress> {
-  const { twins, hubNow } = context;
+  const { twins, hubNow, wait } = context;
   const place = placeOf(host, at);
   if (place === undefined) return { ...at, phase: at.isWhole ? 'sweep' : 'modules', at: '' };
   const page = await twins.page(place.partition, place.after, PAGE);
@@ -222,7 +222,7 @@ async function markPage(host: HostName, at: AuditProgress, context: ResyncContex
           const mark = at.isWhole ? wholeMark(known, hubNow()) : moduleMark(id, known, at);
           if (mark === undefined) return;
           const now = hubNow();
-          await unlessNewer('left', () => markForRead(twins, id, { ...mark, priority: 'resync', now }));
+          await unlessNewer('left', () => markForRead(twins, id, { ...mark, priority: 'resync', now, wait }));
         },
         { concurrency: CONCURRENCY },
       ),
@@ -309,12 +309,12 @@ async function compareTwin(
   at: AuditProgress,
   context: ResyncContext,
 ): Promise<AuditProgress> {
-  const { twins, fleet, hubNow } = context;
+  const { twins, fleet, hubNow, wait } = context;
   if (id.moduleId !== undefined && !modulesFollowed(fleet).has(id.moduleId)) return at;
   const { known } = await twins.load(id);
   const next = { ...at, seen: at.seen + 1 };
   const read = (since: Instant, why: string, isResync = false) =>
-    markForRead(twins, id, { since, why, priority: 'resync', now: hubNow(), isResync });
+    markForRead(twins, id, { since, why, priority: 'resync', now: hubNow(), isResync, wait });
   const isRecent = (time: Instant) => millisecondsOf(readAt) - millisecondsOf(time) < QUERY_LAG_MS;
   const isBelieved = (time: Instant) => time <= latestBelievable(readAt);
   switch (known.kind) {

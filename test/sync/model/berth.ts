@@ -207,7 +207,7 @@ export class Berth {
   }
 
   #context(instance: Instance, task: Task, budget: HubBudget, until: EpochMs): SyncContext {
-    const { store, scheduler, hub } = this.#simulation;
+    const { store, scheduler, hub, random } = this.#simulation;
     const { gate, memory, pauses } = instance;
     const fleet = this.#simulation.withPrevious(instance.fleet);
     const now = () => this.#nowOf(instance);
@@ -222,6 +222,8 @@ export class Berth {
       now,
       // The hub's own clock is right.
       hubNow: () => scheduler.now,
+      // Virtual time only: a real wait would be missed when the run comes to rest.
+      wait: () => scheduler.pause(random.between(0, 250), task),
       count: () => {},
       warn: () => {},
     };

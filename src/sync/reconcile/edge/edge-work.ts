@@ -81,7 +81,7 @@ export class EdgeWork {
   async reconcile(device: DeviceId, mayCall: boolean): Promise<EdgeResult> {
     let isRead = false;
     let isApplied = false;
-    return untilStored(`The IoT Edge record of ${device.deviceId}`, async () => {
+    const tryOnce = async (): Promise<EdgeResult | 'conflict'> => {
       for (;;) {
         const gate = await this.#context.gate.current();
         const records = await this.#load(device, gate);
@@ -110,7 +110,8 @@ export class EdgeWork {
         isApplied = true;
         isRead = true;
       }
-    });
+    };
+    return untilStored(`The IoT Edge record of ${device.deviceId}`, tryOnce, this.#context.wait);
   }
 
   async #load({ host, deviceId }: DeviceId, gate: Gate): Promise<Records> {
