@@ -3,9 +3,10 @@ import { evaluateCondition } from '../../../fleet/expressions/expression.ts';
 import { ExpressionWork } from '../../../fleet/expressions/expression-work.ts';
 import { fillTemplate } from '../../../fleet/expressions/template.ts';
 import type { Fleet, Hub } from '../../../fleet/fleet.ts';
-import type { ContentChoice, RolloutDevice } from '../../../rollout/content-choice.ts';
-import { type EpochMs, laterOf } from '../../../time/epoch-ms.ts';
+import type { ContentChoice, Hold, RolloutDevice } from '../../../rollout/content-choice.ts';
+import { type EpochMs, laterOf, plus } from '../../../time/epoch-ms.ts';
 import { type Instant, instantOf, latest } from '../../../time/instant.ts';
+import { SKEW_MS } from '../../../twin/plan/contents.ts';
 import { lifeAfterWrite } from '../../../twin/plan/life-after-write.ts';
 import { twinVariables } from '../../../twin/plan/twin-variables.ts';
 import type { AppliedManifest } from '../../../twin/snapshot/runtime-twin.ts';
@@ -42,14 +43,15 @@ export function edgeContents(
 ): EdgeContents {
   const variables = twinVariables(device, hub);
   const work = new ExpressionWork();
-  const [last] = agent?.edge?.applied ?? [];
+  const applied = agent?.edge?.applied ?? [];
   const asked: RolloutDevice<EdgeDeployment> = {
     host: device.id.host,
     deviceId: device.id.deviceId,
     matches: (where) => evaluateCondition(where, variables, work) === true,
     timeZone: ({ timeZone }) => fillTemplate(timeZone, variables, [], work),
-    hasContent: ({ id }) =>
-      ARRIVED.has(agent?.lastReconcile.policies[id]) || last?.contents?.includes(id) === true,
+    hasContent: ({ id }, since) =>
+      ARRIVED.has(agent?.lastReconcile.policies[id]) ||
+      applied.some(({ contents, at }) => contents?.includes(id) === true && at >= plus(since, -SKEW_MS)),
   };
   const choices = (edge?.deployments ?? []).map((deployment): EdgeChoice => {
     const { when } = deployment;
@@ -73,10 +75,10 @@ export function edgeContents(
           return deployment;
       }
     },
-    nextAt: choices.reduce<EpochMs | undefined>(
-      (first, { choice }) => sooner(first, 'hold' in choice ? choice.hold.until : undefined),
-      undefined,
-    ),
+    nextAt: choices.reduce<EpochMs | undefined>((first, { choice }) => {
+      const { hold, closesAt }: { hold?: Hold; closesAt?: EpochMs } = choice;
+      return sooner(first, sooner(hold?.until, closesAt));
+    }, undefined),
   };
 }
 
