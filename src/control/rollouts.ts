@@ -54,6 +54,10 @@ function contentIn<Content extends RolloutContent>(
   const { rollout, hash: content } = policy;
   const state = ownEntry(control.rollouts, content);
   if (policy.mode === 'observe') return REACHED;
+  if (policy.settings !== undefined && ownEntry(control.seen, content)?.leftAt !== undefined) {
+    const hold = { why: 'another instance has newer values of the settings', until: plus(now, 60_000) };
+    return { kind: 'nothing', stage: undefined, hold };
+  }
   if (state?.end?.kind === 'rolledBack') return contentBack(asked, policy, contentsLeft);
   if (rollout === undefined || isImmediate(rollout)) return REACHED;
   const present = presentStage(control, policy, rollout);

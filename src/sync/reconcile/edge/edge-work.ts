@@ -3,8 +3,10 @@ import { appliedManifest, withApplied, withIntent, withRefusal } from '../../../
 import { type SettingValues, withSecrets } from '../../../edge/fingerprint.ts';
 import { touchedModules } from '../../../edge/manifest-diff.ts';
 import { sharedModules, withPolicyValues } from '../../../edge/policy-values.ts';
+import { settingContents } from '../../../edge/setting-contents.ts';
 import { BerthError } from '../../../errors.ts';
 import type { FilledManifest } from '../../../fleet/edge/manifest.ts';
+import type { SettingContent } from '../../../fleet/edge/setting-values.ts';
 import type { Hub } from '../../../fleet/fleet.ts';
 import type { WritePermit } from '../../../hub/budgeted-hubs.ts';
 import { type DeviceId, HubError } from '../../../hub/port.ts';
@@ -21,7 +23,7 @@ import { type TwinId, twinKey } from '../../../twin/snapshot/twin.ts';
 import { backOff } from '../back-off.ts';
 import type { SyncContext } from '../sync-context.ts';
 import type { Gate } from '../write-gate.ts';
-import { deploymentStatuses, type EdgeContents, edgeContents, lifeOf } from './edge-contents.ts';
+import { contentIds, deploymentStatuses, type EdgeContents, edgeContents, lifeOf } from './edge-contents.ts';
 import {
   type EdgeTwinStatus,
   edgeReconcile,
@@ -29,7 +31,15 @@ import {
   sooner,
   statusOfDecision,
 } from './edge-statuses.ts';
-import { drifted, isInFlight, isRefusal, isWaiting, knownSnapshot, withTime } from './edge-work-state.ts';
+import {
+  drifted,
+  isInFlight,
+  isRefusal,
+  isWaiting,
+  knownSnapshot,
+  pausedBy,
+  withTime,
+} from './edge-work-state.ts';
 
 /** Reads an unread twin from its hub, if there is a permit. */
 export type ReadTwin = (id: TwinId) => Promise<void>;
@@ -67,11 +77,13 @@ export class EdgeWork {
   readonly #context: SyncContext;
   readonly #settings: SettingValues;
   readonly #read: ReadTwin;
+  readonly #values: readonly SettingContent[];
 
   constructor(context: SyncContext, settings: SettingValues, read: ReadTwin) {
     this.#context = context;
     this.#settings = settings;
     this.#read = read;
+    this.#values = settingContents(context.fleet.edge, settings, context.redaction.key);
   }
 
   /**
@@ -99,7 +111,9 @@ export class EdgeWork {
           continue;
         }
         if (decision.kind !== 'apply') return this.#settle(records, decision, isApplied);
-        const closed = gate.closedFor(device.host) ?? this.#pausedBy(decision, gate);
+        const closed =
+          gate.closedFor(device.host) ??
+          pausedBy(decision.manifest, this.#context.fleet, gate, this.#context.now());
         if (closed !== undefined) return this.#postpone(records, closed, this.#context.hubNow(), true);
         if (!mayCall) {
           return this.#postpone(records, decision.why, this.#context.hubNow(), false);
@@ -127,7 +141,10 @@ export class EdgeWork {
     const contents =
       device === undefined || of === undefined
         ? undefined
-        : edgeContents({ device, agent: knownSnapshot(agent.known) }, fleet, of, gate, hubNow());
+        : edgeContents(
+            { device, agent: knownSnapshot(agent.known) },
+            { fleet, hub: of, settings: this.#values, gate, now: hubNow() },
+          );
     return { device, deviceRecord, agent, hub, contents };
   }
 
@@ -140,14 +157,6 @@ export class EdgeWork {
       return undefined;
     const saved = await this.#save(deviceRecord, { ...device, isEdge: true });
     return saved === 'conflict' ? saved : undefined;
-  }
-
-  /** A pause of a deployment of the manifest. Undefined: none is paused. */
-  #pausedBy({ manifest }: Applying, gate: Gate): string | undefined {
-    const { edge } = this.#context.fleet;
-    const names = manifest.provenance.deployments;
-    const own = (edge?.deployments ?? []).filter(({ name }) => names.includes(name));
-    return own.flatMap((deployment) => gate.holdOf(deployment, this.#context.now())?.why ?? [])[0];
   }
 
   #decide({ device, agent, hub, contents }: Records, isRead: boolean): EdgeDecision {
@@ -169,7 +178,9 @@ export class EdgeWork {
       fleet,
       settings: this.#settings,
       redaction,
-      ...(contents === undefined ? {} : { contentOf: contents.contentOf }),
+      ...(contents === undefined
+        ? {}
+        : { contentOf: contents.contentOf, holdOfValues: contents.holdOfValues }),
       now: hubNow(),
     });
   }
@@ -224,7 +235,7 @@ export class EdgeWork {
       revision: fleet.revision,
       why: decision.why,
       deployments: decision.manifest.provenance.deployments,
-      contents: decision.manifest.provenance.contents,
+      contents: contentIds(decision, records.contents),
       lifeAt: lifeOf([records.device, snapshot, knownSnapshot(records.hub.known)]),
     });
     const workItem: WorkItem = {
@@ -380,9 +391,9 @@ export class EdgeWork {
     if (snapshot.unread !== undefined && decision.kind === 'none') return { isApplied, known: agent.known };
     const status = statusOfDecision(decision, snapshot, knownSnapshot(hub.known), hubNow());
     const nextAt = sooner(status.nextAt, contents?.nextAt);
-    const workItem: WorkItem | undefined =
+    let workItem: WorkItem | undefined =
       nextAt === undefined ? undefined : { priority: 'drift', at: nextAt, why: status.why, tries: 0 };
-    let { edge } = snapshot;
+    let { edge, unread } = snapshot;
     if (decision.kind === 'inPlace') {
       const [last] = edge?.applied ?? [];
       const { secrets, key } = decision.fingerprint;
@@ -392,15 +403,19 @@ export class EdgeWork {
           revision: fleet.revision,
           why: edge?.intent?.why ?? 'it was there already',
           deployments: decision.manifest.provenance.deployments,
-          contents: decision.manifest.provenance.contents,
+          contents: contentIds(decision, contents),
         };
         edge = withApplied(edge, appliedManifest(decision.fingerprint, about), undefined, hubNow());
       } else if (last !== undefined && last.key !== key && edge !== undefined) {
-        // Only the key has changed: from now on, the values are compared with it.
+        // Only the key has changed: from now on, the values are compared with it. The stored twin has hashes of the other one.
         edge = { ...edge, applied: [{ ...last, secrets, key }, ...edge.applied.slice(1)] };
+        if (last.key !== undefined) {
+          unread = { since: snapshot.asOf, why: 'the key of its hidden values has changed' };
+          workItem = { priority: 'drift', at: hubNow(), why: unread.why, tries: 0 };
+        }
       }
     }
-    const ended = await this.#end(records, { ...snapshot, edge, workItem }, status);
+    const ended = await this.#end(records, { ...snapshot, edge, unread, workItem }, status);
     return ended === 'conflict' ? ended : { ...ended, isApplied };
   }
 
@@ -415,7 +430,14 @@ export class EdgeWork {
     const statuses =
       contents === undefined
         ? { policies: {}, stages: {}, nextAt: undefined }
-        : deploymentStatuses(contents, own, twins, snapshot.edge?.applied ?? [], hubNow());
+        : deploymentStatuses(
+            contents,
+            own,
+            status.valuesWait === true,
+            twins,
+            snapshot.edge?.applied ?? [],
+            hubNow(),
+          );
     const lastReconcile = edgeReconcile(snapshot.lastReconcile, status, statuses, fleet.revision, hubNow());
     const after = { ...snapshot, lastReconcile, workItem: withTime(snapshot.workItem, statuses.nextAt) };
     const before = knownSnapshot(agent.known);
