@@ -14,12 +14,10 @@ import { mustComeAgain } from '../../../store/tables/newer-format.ts';
 import { untilStored } from '../../../store/tables/optimistic.ts';
 import type { TwinRecord } from '../../../store/twins/twin-store.ts';
 import { type EpochMs, plus } from '../../../time/epoch-ms.ts';
-import { NEVER } from '../../../time/instant.ts';
-import { adoptTwin, type Known } from '../../../twin/events/apply-event.ts';
-import { markUnread } from '../../../twin/events/mark.ts';
+import type { Known } from '../../../twin/events/apply-event.ts';
 import { AGENT_MODULE, HUB_MODULE } from '../../../twin/snapshot/runtime-twin.ts';
 import type { Snapshot, WorkItem } from '../../../twin/snapshot/snapshot.ts';
-import { type TwinId, twinKey } from '../../../twin/snapshot/twin.ts';
+import { twinKey } from '../../../twin/snapshot/twin.ts';
 import { backOff } from '../back-off.ts';
 import type { SyncContext } from '../sync-context.ts';
 import type { Gate } from '../write-gate.ts';
@@ -40,9 +38,7 @@ import {
   pausedBy,
   withTime,
 } from './edge-work-state.ts';
-
-/** Reads an unread twin from its hub, if there is a permit. */
-export type ReadTwin = (id: TwinId) => Promise<void>;
+import { type ReadTwin, readNow, readRuntime, storeUnread } from './runtime-reads.ts';
 
 /** What was done for one IoT Edge device, and its `$edgeAgent` after it. */
 export interface EdgeResult {
@@ -107,7 +103,7 @@ export class EdgeWork {
         if (decision.kind === 'read') {
           if (isRead || !mayCall) return { isApplied, known: records.agent.known };
           isRead = true;
-          await this.#readRuntime(records, decision.why);
+          await readRuntime(this.#context, records, this.#read, decision.why);
           continue;
         }
         if (decision.kind !== 'apply') return this.#settle(records, decision, isApplied);
@@ -185,33 +181,6 @@ export class EdgeWork {
     });
   }
 
-  /** Reads `$edgeAgent`, and `$edgeHub` if it is stored. */
-  async #readRuntime({ device, agent, hub }: Records, why: string): Promise<void> {
-    // Its own work item reads it, and this device follows.
-    if (device === undefined || device.unread !== undefined) return;
-    for (const record of [agent, ...(hub.known.kind === 'snapshot' ? [hub] : [])]) {
-      const snapshot = knownSnapshot(record.known);
-      const isRead =
-        snapshot !== undefined && snapshot.unread === undefined && snapshot.edge?.intent === undefined;
-      if (isRead) continue;
-      if (snapshot?.unread === undefined) await this.#markUnread(record, why);
-      await this.#read(record.id);
-    }
-  }
-
-  async #markUnread(record: TwinRecord, why: string): Promise<void> {
-    const { twins, hubNow } = this.#context;
-    const since = knownSnapshot(record.known)?.asOf;
-    const fresh = await twins.load(record.id);
-    const known = markUnread(fresh.known, record.id, {
-      since: since ?? knownSnapshot(fresh.known)?.asOf ?? NEVER,
-      why,
-      priority: 'drift',
-      at: hubNow(),
-    });
-    if (known.kind === 'snapshot') await twins.save(fresh, known);
-  }
-
   /** One apply, after its intent is stored. */
   async #apply(records: Records, decision: Applying, hub: Hub): Promise<EdgeResult | 'conflict' | 'applied'> {
     const { hubs, gate, hubNow, now, fleet } = this.#context;
@@ -285,36 +254,17 @@ export class EdgeWork {
     const { twins, hubNow } = this.#context;
     const hubSnapshot = knownSnapshot(hub.known);
     if (hubSnapshot !== undefined) {
-      const read = await this.#readNow(hubSnapshot, 'a manifest was applied');
+      const read = await readNow(this.#context, hubSnapshot, 'a manifest was applied');
       if ((await twins.save(hub, { kind: 'snapshot', snapshot: read })) === 'conflict') {
-        await this.#markUnread(hub, 'a manifest was applied');
+        await storeUnread(this.#context, hub, 'a manifest was applied');
       }
     }
     const snapshot = knownSnapshot(agent.known) as Snapshot;
-    const read = await this.#readNow(snapshot, 'a manifest was applied');
+    const read = await readNow(this.#context, snapshot, 'a manifest was applied');
     const version = read.unread === undefined ? { version: read.desiredVersion } : {};
     const edge = withApplied(snapshot.edge, { ...applied, ...version }, cause, hubNow());
     const workItem = read.unread === undefined ? undefined : read.workItem;
     return (await this.#save(agent, { ...read, edge, workItem })) === 'conflict' ? 'conflict' : 'applied';
-  }
-
-  /** The snapshot after one GET. Without a permit, or if the call fails, it stays unread. */
-  async #readNow(snapshot: Snapshot, why: string): Promise<Snapshot> {
-    const { hubs, fleet, hubNow } = this.#context;
-    const unread: Snapshot = {
-      ...snapshot,
-      unread: { since: snapshot.asOf, why },
-      workItem: { priority: 'drift', at: hubNow(), why, tries: 0 },
-    };
-    try {
-      const read = await hubs.readTwin(snapshot.id);
-      return read.kind === 'noPermit'
-        ? unread
-        : adoptTwin(snapshot, read.answer, snapshot.asOf, fleet.twins.trackedPaths);
-    } catch (error) {
-      if (!(error instanceof HubError)) throw error;
-      return unread;
-    }
   }
 
   async #afterFailure(
