@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { withPackage } from '../control/packages.ts';
+import { settingContents } from '../edge/setting-contents.ts';
 import { type Fleet, hostsOf, rolloutContents } from '../fleet/fleet.ts';
 import { BudgetShare, type HubBudget, noBudget, RESYNC_PART, SYNC_PART } from '../hub/budget.ts';
 import { type BudgetedHubPort, type BudgetOptions, budgetHubs } from '../hub/budgeted-hubs.ts';
@@ -284,7 +285,13 @@ export class Instance {
     if (this.#isAnnounced) return;
     try {
       const fleet = this.fleet.known;
-      const policies = fleet === undefined ? undefined : rolloutContents(fleet);
+      const policies =
+        fleet === undefined
+          ? undefined
+          : [
+              ...rolloutContents(fleet),
+              ...settingContents(fleet.edge, this.setting, (await this.redaction(fleet)).key),
+            ];
       await this.stores.control.update((control) =>
         withPackage(
           control,
