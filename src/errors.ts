@@ -17,6 +17,7 @@ export const ERRORS = {
   BERTH_INPUT_MISSING: { kind: 'user', status: 400 },
   BERTH_NO_HUB_QUALIFIES: { kind: 'user', status: 400 },
   BERTH_NO_HUB_NOW: { kind: 'transient', status: 503 },
+  BERTH_PARENT_UNKNOWN: { kind: 'transient', status: 503 },
   BERTH_FLEET_INVALID: { kind: 'user', status: 503 },
   BERTH_DEVICE_UNKNOWN: { kind: 'user', status: 404 },
   BERTH_DEAD_LETTER_UNKNOWN: { kind: 'user', status: 404 },

@@ -1,5 +1,6 @@
 import type { HttpRequest } from '@azure/functions';
 import { type DecideInput, type Decision, decide } from '../allocation/decision/decide.ts';
+import { parentNamedFor } from '../allocation/parent/known-parent.ts';
 import { type Receipt, receiptOf } from '../allocation/receipt/receipt.ts';
 import { parseAllocationRequest } from '../allocation/request/request.ts';
 import { readRequestBody } from '../allocation/request/request-body.ts';
@@ -10,10 +11,18 @@ export async function decisionFor(
   request: HttpRequest,
   instance: Instance,
 ): Promise<{ readonly decision: Decision; readonly receipt: Receipt }> {
+  const asked = parseAllocationRequest(readRequestBody(new Uint8Array(await request.arrayBuffer())));
+  const fleet = instance.fleet.current();
+  const named = parentNamedFor(asked, fleet);
+  const [conditions, parent] = await Promise.all([
+    instance.conditions.current(),
+    named === undefined ? undefined : instance.parents.find(named, fleet),
+  ]);
   const input: DecideInput = {
-    request: parseAllocationRequest(readRequestBody(new Uint8Array(await request.arrayBuffer()))),
-    fleet: instance.fleet.current(),
-    conditions: await instance.conditions.current(),
+    request: asked,
+    fleet,
+    conditions,
+    ...(parent === undefined ? {} : { parent }),
     now: instance.now(),
   };
   const decision = decide(input);

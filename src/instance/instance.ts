@@ -37,6 +37,7 @@ import { FleetInForce } from './fleet-in-force.ts';
 import { consoleLog, type Log } from './log.ts';
 import { readModelFiles } from './model-files.ts';
 import { NewerFormats } from './newer-formats.ts';
+import { Parents } from './parents.ts';
 import { countPartitions, PartitionCount } from './partition-count.ts';
 import { PreviousContents } from './previous-contents.ts';
 import { FLUSH_EVERY_MS, ReceiptBuffer } from './receipt-buffer.ts';
@@ -77,6 +78,8 @@ export class Instance {
   readonly fleet: FleetInForce;
   readonly conditions: ConditionsCache;
   readonly receipts: ReceiptBuffer;
+  /** The hubs of parents, for rules that name them. */
+  readonly parents = new Parents({ stores: () => this.stores });
   /** When this package was built, ISO 8601. */
   readonly build: string;
   readonly gate: WriteGate;

@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import { BerthError, type ErrorDetail } from '../../errors.ts';
 import { pathText } from '../../fleet/file/problems.ts';
+import { DEVICE_ID } from '../../iot-hub/device-id.ts';
 import { checkedHostName, type HostName, isHostName, parseHubName } from '../../iot-hub/host-name.ts';
 import { isObject, type JsonObject, type JsonValue } from '../../json/json.ts';
 import { certificateSubject } from './certificate-subject.ts';
@@ -174,8 +175,6 @@ const requestNames = namesIn(requestSchema) ?? new Map();
 
 /** Ids of enrollments: the alphabet of registration ids (DPS concepts-service). */
 const ENROLLMENT_ID = /^[A-Za-z0-9\-._:]{1,128}$/;
-/** Ids of devices (iot-hub-devguide-identity-registry). */
-const DEVICE_ID = /^[A-Za-z0-9\-.+%_#*?!(),:=@$']{1,128}$/;
 
 function toRequest(parsed: ParsedRequest): AllocationRequest {
   const context = parsed.deviceRuntimeContext;

@@ -15,7 +15,10 @@ const SLOTS = 5;
 /** The format of stored receipts. A change of the schema is a new format with a step. */
 export const RECEIPT_FORMAT: DocumentFormat<Receipt> = {
   document: 'receipt',
-  steps: [],
+  steps: [
+    // Format 2 adds the parent that a rule named.
+    (document) => document,
+  ],
   read: readReceipt,
 };
 
