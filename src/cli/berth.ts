@@ -19,6 +19,7 @@ import { registerRollouts } from './rollouts/rollouts.ts';
 import { type Catalog, catalogOf } from './shell/catalog.ts';
 import type { Cli } from './shell/cli.ts';
 import { type Program, runProgram } from './shell/command-line.ts';
+import { registerState } from './state/state.ts';
 import { registerWhatIf } from './what-if/what-if.ts';
 import type { Threads } from './what-if/what-if-placement.ts';
 
@@ -65,6 +66,7 @@ function berthProgram(threads: Threads): Program {
       registerEdge(commands);
       registerResync(commands);
       registerDeadLetters(commands);
+      registerState(commands);
       registerConnect(commands);
       registerEnroll(commands);
       registerValidate(commands);

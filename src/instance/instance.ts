@@ -278,13 +278,13 @@ export class Instance {
 
   /**
    * Writes the build time and the policies of this package into the control row. Instances of older packages then stop
-   * writing, and rollouts begin. Does nothing after the first success.
+   * writing, and rollouts begin. After the first success, it does so again only if the row was deleted or imported since.
    */
   async #announce(): Promise<void> {
-    if (this.#isAnnounced) return;
     try {
       const fleet = this.fleet.known;
       const policies = fleet === undefined ? undefined : rolloutContents(fleet);
+      if (this.#isAnnounced && !(await this.gate.current()).lacks(policies ?? [])) return;
       await this.stores.control.update((control) =>
         withPackage(
           control,

@@ -1,10 +1,12 @@
 import { DeadLetterStore } from './dead-letters/dead-letter-store.ts';
 import { type EventCounts, unknownSourceCounts } from './dead-letters/event-counts.ts';
 import { LetterHours } from './dead-letters/letter-hours.ts';
+import { StateExporter } from './export/state-exporter.ts';
 import { ReceiptStore } from './receipts/receipt-store.ts';
 import { BudgetStore } from './state/budget-store.ts';
 import { ConditionsStore } from './state/conditions-store.ts';
 import { ControlStore } from './state/control.ts';
+import { KeptOutStore } from './state/kept-out-store.ts';
 import { ProgressStore } from './state/progress-store.ts';
 import { RedactionKeyStore } from './state/redaction-key-store.ts';
 import { RevisionStore } from './state/revisions.ts';
@@ -33,6 +35,8 @@ export interface Stores {
   readonly statistics: SyncStatisticsStore;
   readonly series: SeriesStore;
   readonly redactionKey: RedactionKeyStore;
+  readonly keptOut: KeptOutStore;
+  readonly exporter: StateExporter;
 }
 
 /**
@@ -41,6 +45,7 @@ export interface Stores {
  * @param onNewer called with each row of a newer package that a store reads.
  */
 export function openStores(tables: Tables, onNewer?: OnNewerFormat): Stores {
+  const redactionKey = new RedactionKeyStore(tables.state);
   return {
     twins: new TwinStore(tables.twins, onNewer),
     lists: new TwinLists(tables.twins),
@@ -56,6 +61,8 @@ export function openStores(tables: Tables, onNewer?: OnNewerFormat): Stores {
     budgets: new BudgetStore(tables.state),
     statistics: new SyncStatisticsStore(tables.state),
     series: new SeriesStore(tables.state, onNewer),
-    redactionKey: new RedactionKeyStore(tables.state),
+    redactionKey,
+    keptOut: new KeptOutStore(tables.state, onNewer),
+    exporter: new StateExporter(tables.state, redactionKey),
   };
 }

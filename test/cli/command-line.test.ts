@@ -212,6 +212,7 @@ describe('berth', () => {
       'edge',
       'resync',
       'dead-letters',
+      'state',
       'connect',
       'enroll',
       'validate',

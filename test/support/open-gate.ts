@@ -9,6 +9,7 @@ export const OPEN_GATE: Gate = {
   contentOf: () => REACHED,
   contentsToRead: () => [],
   readsFirst: () => false,
+  lacks: () => false,
   modules: new Set(),
   isOutdated: false,
   generation: { number: 0, since: EPOCH },
