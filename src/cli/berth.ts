@@ -7,6 +7,7 @@ import { registerExport } from './devices/export.ts';
 import { registerEdge } from './edge/edge.ts';
 import { registerEnroll } from './enrollments/enroll.ts';
 import { registerValidate } from './fleet/validate.ts';
+import { registerForget } from './forget/forget.ts';
 import { registerGet } from './get/get.ts';
 import { registerHubs } from './hubs/hubs.ts';
 import { registerHub } from './hubs/override.ts';
@@ -66,6 +67,7 @@ function berthProgram(threads: Threads): Program {
       registerEdge(commands);
       registerResync(commands);
       registerDeadLetters(commands);
+      registerForget(commands);
       registerState(commands);
       registerConnect(commands);
       registerEnroll(commands);

@@ -33,6 +33,7 @@ import { modulesFollowed } from '../twin/events/event.ts';
 import { NO_REDACTION, type Redaction } from '../twin/events/redact.ts';
 import { ConditionsCache, REFRESH_EVERY_MS } from './conditions-cache.ts';
 import { FleetInForce } from './fleet-in-force.ts';
+import { KeptOutCache } from './kept-out-cache.ts';
 import { consoleLog, type Log } from './log.ts';
 import { readModelFiles } from './model-files.ts';
 import { NewerFormats } from './newer-formats.ts';
@@ -76,6 +77,8 @@ export class Instance {
   readonly fleet: FleetInForce;
   readonly conditions: ConditionsCache;
   readonly receipts: ReceiptBuffer;
+  /** The devices that nothing may be stored about. */
+  readonly keptOut: KeptOutCache;
   /** When this package was built, ISO 8601. */
   readonly build: string;
   readonly gate: WriteGate;
@@ -116,8 +119,12 @@ export class Instance {
       read: async (now) => this.stores.conditions.read(now),
       now: this.now,
     });
+    this.keptOut = new KeptOutCache({ read: async () => this.stores.keptOut.read(), now: this.now });
     this.receipts = new ReceiptBuffer({
-      keep: async (receipt) => this.stores.receipts.keep(receipt),
+      keep: async (receipt) => {
+        await this.keptOut.load();
+        if (!this.keptOut.hasReceipt(receipt)) await this.stores.receipts.keep(receipt);
+      },
       log: this.log,
     });
     this.build = options.build;
@@ -272,6 +279,7 @@ export class Instance {
 
   #tick(): void {
     void this.conditions.refresh();
+    void this.keptOut.refresh();
     void this.fleet.synchronise();
     void this.#announce();
   }

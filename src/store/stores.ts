@@ -15,6 +15,7 @@ import { SyncStatisticsStore } from './state/sync-statistics-store.ts';
 import { UnknownHubStore } from './state/unknown-hub-store.ts';
 import type { OnNewerFormat } from './tables/newer-format.ts';
 import type { Tables } from './tables/tables.ts';
+import { TwinEraser } from './twins/twin-eraser.ts';
 import { TwinLists } from './twins/twin-lists.ts';
 import { TwinStore } from './twins/twin-store.ts';
 
@@ -22,6 +23,7 @@ import { TwinStore } from './twins/twin-store.ts';
 export interface Stores {
   readonly twins: TwinStore;
   readonly lists: TwinLists;
+  readonly eraser: TwinEraser;
   readonly conditions: ConditionsStore;
   readonly control: ControlStore;
   readonly revisions: RevisionStore;
@@ -46,8 +48,10 @@ export interface Stores {
  */
 export function openStores(tables: Tables, onNewer?: OnNewerFormat): Stores {
   const redactionKey = new RedactionKeyStore(tables.state);
+  const twins = new TwinStore(tables.twins, onNewer);
   return {
-    twins: new TwinStore(tables.twins, onNewer),
+    twins,
+    eraser: new TwinEraser(tables.twins, twins),
     lists: new TwinLists(tables.twins),
     conditions: new ConditionsStore(tables.state, onNewer),
     control: new ControlStore(tables.state, onNewer),

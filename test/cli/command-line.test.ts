@@ -212,6 +212,7 @@ describe('berth', () => {
       'edge',
       'resync',
       'dead-letters',
+      'forget',
       'state',
       'connect',
       'enroll',
