@@ -198,6 +198,7 @@ export class FunctionApp {
       },
       body: Buffer.from(JSON.stringify(body)),
       certificates: [],
+      rawHeaders: [],
     });
   }
 
