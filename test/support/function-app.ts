@@ -202,6 +202,7 @@ export class FunctionApp {
       },
       body: Buffer.from(JSON.stringify(body)),
       certificates: [],
+      rawHeaders: [],
     });
   }
 
