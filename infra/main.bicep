@@ -133,6 +133,11 @@ param storageRedundancy string = 'auto'
 @description('Days that the Event Hub keeps events: how long the app may be down without a gap.')
 param eventRetentionDays int = 7
 
+@minValue(7)
+@maxValue(730)
+@description('Days that daily exports of the state are kept, each with its versions.')
+param exportRetentionDays int = 90
+
 @minValue(30)
 @maxValue(730)
 @description('Days that logs are kept; they are the record of every decision.')
@@ -255,6 +260,7 @@ module stampDeployments 'modules/stamp.bicep' = [
       zoneRedundant: zoneRedundant
       storageRedundancy: any(redundancyIn(stamp.location, storageRedundancy))
       eventRetentionDays: eventRetentionDays
+      exportRetentionDays: exportRetentionDays
       logRetentionDays: logRetentionDays
       logDailyCapGb: logDailyCapGb
       alertEmail: alertEmail

@@ -33,6 +33,9 @@ param packageContainer string
 @description('Name of the storage account of the state tables.')
 param stateAccountName string
 
+@description('Name of the storage account of the exports; empty: this app exports nothing.')
+param exportsAccountName string = ''
+
 @description('Connection string of Application Insights, without a key that is accepted.')
 param applicationInsightsConnectionString string
 
@@ -99,6 +102,13 @@ var stampSettings = empty(stampName)
       BERTH_STAMP: stampName
     }
 
+var exportSettings = empty(exportsAccountName)
+  ? {}
+  : {
+      BERTH_EXPORTS__blobServiceUri: 'https://${exportsAccountName}.blob.${environment().suffixes.storage}'
+      BERTH_EXPORTS__clientId: identityClientId
+    }
+
 var eventSettings = empty(eventsHostName)
   ? {}
   : {
@@ -121,7 +131,7 @@ var hostSettings = {
 
 var disabledSettings = toObject(disabledFunctions, each => 'AzureWebJobs.${each}.Disabled', each => 'true')
 
-var settings = union(berthSettings, stampSettings, eventSettings, hostSettings, disabledSettings)
+var settings = union(berthSettings, stampSettings, exportSettings, eventSettings, hostSettings, disabledSettings)
 
 resource plan 'Microsoft.Web/serverfarms@2025-03-01' = {
   name: planName

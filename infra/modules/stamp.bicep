@@ -61,6 +61,9 @@ param storageRedundancy string
 @description('Days that events are kept.')
 param eventRetentionDays int
 
+@description('Days that exports of the state are kept.')
+param exportRetentionDays int
+
 @description('Days that logs are kept.')
 param logRetentionDays int
 
@@ -186,6 +189,22 @@ module stateStorage 'storage.bicep' = {
   }
 }
 
+module exports 'exports.bicep' = {
+  name: 'exports-${stamp.name}'
+  params: {
+    name: 'stexport${uniqueString(token, stamp.name)}'
+    stampName: stamp.name
+    location: stamp.location
+    tags: tags
+    redundancy: storageRedundancy
+    retentionDays: exportRetentionDays
+    writerPrincipalId: appIdentity.outputs.principalId
+    readerPrincipalId: operatorPrincipalId
+    readerPrincipalType: operatorPrincipalType
+    networkAccess: networkAccess
+  }
+}
+
 module network 'network.bicep' = if (isPrivate) {
   name: 'network-${stamp.name}'
   params: {
@@ -223,6 +242,19 @@ module stateTableEndpoint 'private-endpoint.bicep' = if (isPrivate) {
   }
 }
 
+module exportsBlobEndpoint 'private-endpoint.bicep' = if (isPrivate) {
+  name: 'exports-blob-endpoint-${stamp.name}'
+  params: {
+    name: 'pe-exports-blob-${suffix}'
+    location: stamp.location
+    tags: tags
+    subnetId: network!.outputs.endpointSubnetId
+    serviceId: exports.outputs.id
+    groupId: 'blob'
+    zoneName: zoneNames[?0] ?? ''
+  }
+}
+
 module eventsEndpoint 'private-endpoint.bicep' = if (isPrivate) {
   name: 'events-endpoint-${stamp.name}'
   params: {
@@ -249,6 +281,7 @@ module functionApp 'function-app.bicep' = {
     hostBlobEndpoint: hostStorage.outputs.blobEndpoint
     packageContainer: packageContainer
     stateAccountName: stateStorage.outputs.name
+    exportsAccountName: exports.outputs.name
     applicationInsightsConnectionString: monitoring.outputs.connectionString
     eventsHostName: events.outputs.hostName
     eventHubName: eventHubName
@@ -267,6 +300,7 @@ module functionApp 'function-app.bicep' = {
   dependsOn: [
     hostBlobEndpoint
     stateTableEndpoint
+    exportsBlobEndpoint
     eventsEndpoint
   ]
 }

@@ -10,6 +10,7 @@ import type { JsonValue } from '../json/json.ts';
 import { reportedShares } from '../overview/hub-shares.ts';
 import type { CountedTwins, TwinStatusCounts } from '../store/twins/twin-store.ts';
 import { auditName } from '../sync/resync/audit.ts';
+import { type DailyExportState, readDailyExport } from '../sync/resync/daily-export.ts';
 import { rolloutOverviews } from '../sync/resync/rollout-overview.ts';
 import { hubSyncOverview, policyOverviews } from '../sync/resync/sync-overview.ts';
 import { DAY_MS, dayOf } from '../time/day.ts';
@@ -45,6 +46,7 @@ export function fleetStatus(instance: Instance): HttpHandler {
       used,
       statistics,
       deadLetters,
+      exported,
       hubs,
     ] = await Promise.all([
       stores.control.read(),
@@ -56,6 +58,7 @@ export function fleetStatus(instance: Instance): HttpHandler {
       stores.budgets.used(dayOf(now)),
       stores.statistics.recent(now),
       countLetters(instance, now),
+      readDailyExport(stores.progress),
       Promise.all(fleet.hubs.map((hub) => lookAt(hub, instance))),
     ]);
     const shares = await reportedShares(stores, fleet, conditions, now);
@@ -105,6 +108,7 @@ export function fleetStatus(instance: Instance): HttpHandler {
         events: onlyCounted.reduce((sum, { events }) => sum + events, 0),
         counts: onlyCounted.slice(0, MOST_COUNTS),
       },
+      stateExport: describeExport(exported),
     });
   });
 }
@@ -183,6 +187,18 @@ async function countLetters({ stores }: Instance, now: EpochMs) {
   return {
     since: dayOf(since),
     ...(await stores.deadLetters.count(since, MOST_LETTERS)),
+  };
+}
+
+function describeExport(exported: DailyExportState | undefined): FleetStatus['stateExport'] {
+  const { at, blob, bytes, damaged = 0, failed } = exported ?? {};
+  return {
+    lastAt: isoTime(at),
+    blob: blob ?? null,
+    bytes: bytes ?? null,
+    damaged,
+    failedAt: isoTime(failed?.at),
+    why: failed?.why ?? null,
   };
 }
 

@@ -3,6 +3,7 @@ import { HUB_DEADLINE_MS } from '../hub/port.ts';
 import { type Instance, LETTERS_KEPT_MS } from '../instance/instance.ts';
 import { syncContext } from '../instance/sync-context.ts';
 import { Reconciler } from '../sync/reconcile/reconciler.ts';
+import { exportDaily } from '../sync/resync/daily-export.ts';
 import { RUN_MS, resync } from '../sync/resync/resync.ts';
 import { recordSeries } from '../sync/resync/series.ts';
 import { plus } from '../time/epoch-ms.ts';
@@ -27,6 +28,19 @@ export function resyncFleet(
       { conditions, lease: instance.lease('resync'), hubsUntil },
     );
     if (summary.ran) await recordSeries({ ...stores, hosts: sync.hosts }, now());
+    if (summary.ran) {
+      const { exporter } = stores;
+      const { exportContainer: container, stamp } = instance;
+      await exportDaily({
+        ...sync,
+        exporter,
+        progress,
+        container,
+        stamp,
+        warn: (message, facts) =>
+          context.warn(JSON.stringify({ event: 'stateExportFailed', message, ...facts })),
+      });
+    }
     await instance.forgetOld();
     // One page in a run is sixty thousand letters in an hour. The limit allows fewer new ones.
     const purged = summary.ran ? await stores.deadLetters.forget(plus(now(), -LETTERS_KEPT_MS)) : 0;

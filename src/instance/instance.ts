@@ -18,11 +18,13 @@ import { iotEndpoint, isAzure, partitionsSetting, stamp } from '../settings/sett
 import { Lease } from '../store/state/lease.ts';
 import { openStores, type Stores } from '../store/stores.ts';
 import { WriteGate } from '../sync/reconcile/write-gate.ts';
+import type { ExportContainer } from '../sync/resync/daily-export.ts';
 import { DAY_MS, dayOf } from '../time/day.ts';
 import { type EpochMs, plus } from '../time/epoch-ms.ts';
 import { modulesFollowed } from '../twin/events/event.ts';
 import { NO_REDACTION, type Redaction } from '../twin/events/redact.ts';
 import { type ConditionsCache, REFRESH_EVERY_MS } from './conditions-cache.ts';
+import { exportContainer } from './export-container.ts';
 import type { FleetInForce } from './fleet-in-force.ts';
 import type { KeptOutCache } from './kept-out-cache.ts';
 import type { Log } from './log.ts';
@@ -163,6 +165,14 @@ export class Instance {
   hosts(fleet: Fleet): readonly HostName[] {
     return hostsOf(fleet, stamp(this.#options.env));
   }
+
+  /** The stamp of this deployment. Undefined: it has none. */
+  get stamp(): string | undefined {
+    return stamp(this.#options.env);
+  }
+
+  /** The container of the daily exports, or undefined. @throws BerthError `BERTH_SETTING_INVALID` */
+  readonly exportContainer = (): ExportContainer | undefined => exportContainer(this.#options.env);
 
   /** The value of an app setting that a manifest of IoT Edge names. */
   readonly setting = (name: string): string | undefined => this.#options.env[name];

@@ -87,6 +87,34 @@ export function stateAccount(env: Environment): StateAccount {
   );
 }
 
+/** Where the daily exports go: a storage connection string, or the blob service of an account with an identity. */
+export type ExportAccount =
+  | { readonly kind: 'connectionString'; readonly connectionString: string }
+  | { readonly kind: 'identity'; readonly blobServiceUri: string; readonly clientId: string | undefined };
+
+/**
+ * The account of the daily exports: `BERTH_EXPORTS`, or the account of the state tables if a connection string names that.
+ *
+ * @returns undefined: no setting names it
+ * @throws BerthError `BERTH_SETTING_INVALID`
+ */
+export function exportAccount(env: Environment): ExportAccount | undefined {
+  if (env.BERTH_EXPORTS) return { kind: 'connectionString', connectionString: env.BERTH_EXPORTS };
+  const blobServiceUri = env.BERTH_EXPORTS__blobServiceUri;
+  if (!blobServiceUri) {
+    const state = stateAccount(env);
+    return state.kind === 'connectionString' ? state : undefined;
+  }
+  if (!URL.canParse(blobServiceUri) || new URL(blobServiceUri).protocol !== 'https:') {
+    throw new BerthError(
+      'BERTH_SETTING_INVALID',
+      'BERTH_EXPORTS__blobServiceUri is not a URL: write https://ACCOUNT.blob.core.windows.net.',
+    );
+  }
+  const clientId = env.BERTH_EXPORTS__clientId || env.AZURE_CLIENT_ID || undefined;
+  return { kind: 'identity', blobServiceUri, clientId };
+}
+
 /**
  * The plain-http address of the local hubs and the local DPS, for development.
  *
