@@ -26,6 +26,7 @@ import {
 import { Lease } from '../store/state/lease.ts';
 import { openStores, type Stores } from '../store/stores.ts';
 import { openTables, type Tables } from '../store/tables/tables.ts';
+import { askForParent } from '../sync/reconcile/parent/ask-for-parent.ts';
 import { WriteGate } from '../sync/reconcile/write-gate.ts';
 import { DAY_MS, dayOf } from '../time/day.ts';
 import { type EpochMs, plus, systemTime } from '../time/epoch-ms.ts';
@@ -120,7 +121,10 @@ export class Instance {
       now: this.now,
     });
     this.receipts = new ReceiptBuffer({
-      keep: async (receipt) => this.stores.receipts.keep(receipt),
+      keep: async (receipt) => {
+        await this.stores.receipts.keep(receipt);
+        await askForParent(this.stores.twins, receipt, this.hubClock.now());
+      },
       log: this.log,
     });
     this.build = options.build;

@@ -29,6 +29,7 @@ export async function syncContext(
     hosts: instance.hosts(fleet),
     hubs: instance.hubs({ fleet, budget, until, redaction }),
     twins: stores.twins,
+    receipts: stores.receipts,
     settings: instance.setting,
     gate,
     redaction,
