@@ -14,3 +14,5 @@ param eventRetentionDays = 1
 param logRetentionDays = 30
 // The log is the record of every decision: a cap may lose some. Not for production.
 param logDailyCapGb = 1
+// Each run of the test is billed.
+param availabilityTests = false

@@ -40,6 +40,11 @@ export const ERRORS = {
   BERTH_TOO_MANY_WRITES: { kind: 'user', exit: 1 },
   BERTH_ENROLLMENTS_INVALID: { kind: 'user', exit: 1 },
   BERTH_ENROLLMENTS_UNFINISHED: { kind: 'transient', exit: 1 },
+  BERTH_EXPORT_INVALID: { kind: 'user', exit: 1 },
+  BERTH_STATE_NOT_EMPTY: { kind: 'user', exit: 1 },
+  BERTH_STATE_OTHER_STAMP: { kind: 'user', exit: 1 },
+  BERTH_STATE_CHANGED: { kind: 'transient', exit: 1 },
+  BERTH_DEVICE_EXISTS: { kind: 'user', exit: 1 },
   BERTH_WEBHOOK_KEY_REFUSED: { kind: 'user', exit: 1 },
   BERTH_WEBHOOK_UNREACHABLE: { kind: 'transient', exit: 1 },
 
@@ -81,6 +86,7 @@ export const ERRORS = {
   BERTH_EDGE_UNAUTHORIZED: { kind: 'user' },
   BERTH_PARENT_NOT_ENTERED: { kind: 'user' },
   BERTH_PARENT_UNAUTHORIZED: { kind: 'user' },
+  BERTH_EXPORT_FAILED: { kind: 'transient' },
   BERTH_SNAPSHOT_MISMATCH: { kind: 'defect' },
   BERTH_HUB_UNTRUSTED: { kind: 'user' },
 

@@ -1,6 +1,7 @@
 import type { EdgeDeployment } from '../fleet/edge/edge.ts';
 import type { FilledManifest } from '../fleet/edge/manifest.ts';
 import type { Fleet } from '../fleet/fleet.ts';
+import type { Hold } from '../rollout/content-choice.ts';
 import { type EpochMs, plus } from '../time/epoch-ms.ts';
 import type { Redaction } from '../twin/redaction/redact-values.ts';
 import { type AppliedManifest, type EdgeRecord, NO_EDGE_RECORD } from '../twin/snapshot/runtime-twin.ts';
@@ -8,6 +9,7 @@ import type { Snapshot } from '../twin/snapshot/snapshot.ts';
 import {
   changeBetween,
   fingerprintOf,
+  keyName,
   type ManifestFingerprint,
   missingSettings,
   type SettingValues,
@@ -28,6 +30,8 @@ export interface EdgeInput {
   readonly redaction: Redaction;
   /** What the device gets of a deployment while rollouts run. Default: the content of the fleet file. */
   readonly contentOf?: (deployment: EdgeDeployment) => EdgeDeployment | undefined;
+  /** Why an apply only for changed values of settings must wait. Default: it need not. */
+  readonly holdOfValues?: (() => Hold | undefined) | undefined;
   readonly now: EpochMs;
 }
 
@@ -63,12 +67,16 @@ export type EdgeDecision =
       readonly diff: ManifestDiff;
       readonly manifest: DeviceManifest;
     }
-  /** The hub has what is wanted. `isUnrecorded`: Berth has no record of it, because it was lost. */
+  /**
+   * The hub has what is wanted. `isUnrecorded`: Berth has no record of it, because it was lost. `waits`: the values of
+   * settings have changed, and their rollout has not reached the device.
+   */
   | {
       readonly kind: 'inPlace';
       readonly filled: FilledManifest;
       readonly fingerprint: ManifestFingerprint;
       readonly isUnrecorded: boolean;
+      readonly waits?: Hold | undefined;
       readonly manifest: DeviceManifest;
     };
 
@@ -99,8 +107,18 @@ export function decideEdge(input: EdgeInput): EdgeDecision {
     filled,
     manifest,
     fingerprint: fingerprintOf(filled, settings, redaction.key),
-    diff: diffManifest(present, filled, redaction),
+    diff: diffManifest(
+      present,
+      filled,
+      hasOtherKey(agent, redaction) ? { ...redaction, key: undefined } : redaction,
+    ),
   });
+}
+
+/** Whether the hidden values of the stored twin have hashes of another key, so that they cannot be compared. */
+function hasOtherKey({ edge }: Snapshot, { key }: Redaction): boolean {
+  const last = edge?.applied[0]?.key;
+  return last !== undefined && key !== undefined && last !== keyName(key);
 }
 
 interface Wanted {
@@ -110,7 +128,11 @@ interface Wanted {
   readonly diff: ManifestDiff;
 }
 
-function decideByPresent({ fleet, now }: EdgeInput, agent: Snapshot, wanted: Wanted): EdgeDecision {
+function decideByPresent(
+  { fleet, now, holdOfValues }: EdgeInput,
+  agent: Snapshot,
+  wanted: Wanted,
+): EdgeDecision {
   const { diff, fingerprint, filled, manifest } = wanted;
   const contested = (why: string, until?: EpochMs): EdgeDecision => ({
     kind: 'contested',
@@ -159,9 +181,10 @@ function decideByPresent({ fleet, now }: EdgeInput, agent: Snapshot, wanted: Wan
   const change = changeBetween(fingerprintIn(last), fingerprint);
   if (change === 'content') return apply('content', contentWhy(last, fleet));
   if (!isInPlace) return putBack(record, fleet, now, { contested, apply });
-  return change === 'secrets'
+  const waits = change === 'secrets' ? holdOfValues?.() : undefined;
+  return change === 'secrets' && waits === undefined
     ? apply('secrets', 'the value of a setting has changed')
-    : { kind: 'inPlace', filled, fingerprint, manifest, isUnrecorded: false };
+    : { kind: 'inPlace', filled, fingerprint, manifest, isUnrecorded: false, waits };
 }
 
 /** Another writer has changed what Berth applied. */

@@ -21,9 +21,14 @@ export function allocateDevice(instance: Instance): HttpHandler {
     const { decision, receipt } = await decisionFor(request, instance);
     // The log line is the record of the decision. The copy in the table may be lost.
     const event = decision.result.kind === 'assigned' ? 'allocated' : 'notAllocated';
-    context.log(JSON.stringify({ event, receipt }));
+    const { at, result: logged, revision } = receipt;
+    const isKeptOut = instance.keptOut.hasReceipt(receipt);
+    // The line of a kept-out device names its hub, and not the device.
+    context.log(
+      JSON.stringify(isKeptOut ? { event, keptOut: true, at, result: logged, revision } : { event, receipt }),
+    );
     instance.receipts.add(receipt);
-    if (decision.twin.beyondLimits > 0) {
+    if (decision.twin.beyondLimits > 0 && !isKeptOut) {
       const { registrationId } = receipt.inputs;
       const { omitted } = receipt.twin;
       context.warn(JSON.stringify({ event: 'initialTwinBeyondLimits', registrationId, omitted }));

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { withPackage } from '../control/packages.ts';
+import { settingContents } from '../edge/setting-contents.ts';
 import { type Fleet, hostsOf, rolloutContents } from '../fleet/fleet.ts';
 import { BudgetShare, type HubBudget, noBudget, RESYNC_PART, SYNC_PART } from '../hub/budget.ts';
 import { type BudgetedHubPort, type BudgetOptions, budgetHubs } from '../hub/budgeted-hubs.ts';
@@ -34,6 +35,7 @@ import { modulesFollowed } from '../twin/events/event.ts';
 import { NO_REDACTION, type Redaction } from '../twin/events/redact.ts';
 import { ConditionsCache, REFRESH_EVERY_MS } from './conditions-cache.ts';
 import { FleetInForce } from './fleet-in-force.ts';
+import { KeptOutCache } from './kept-out-cache.ts';
 import { consoleLog, type Log } from './log.ts';
 import { readModelFiles } from './model-files.ts';
 import { NewerFormats } from './newer-formats.ts';
@@ -80,6 +82,8 @@ export class Instance {
   readonly receipts: ReceiptBuffer;
   /** The hubs of parents, for rules that name them. */
   readonly parents = new Parents({ stores: () => this.stores });
+  /** The devices that nothing may be stored about. */
+  readonly keptOut: KeptOutCache;
   /** When this package was built, ISO 8601. */
   readonly build: string;
   readonly gate: WriteGate;
@@ -120,8 +124,11 @@ export class Instance {
       read: async (now) => this.stores.conditions.read(now),
       now: this.now,
     });
+    this.keptOut = new KeptOutCache({ read: async () => this.stores.keptOut.read(), now: this.now });
     this.receipts = new ReceiptBuffer({
       keep: async (receipt) => {
+        await this.keptOut.load();
+        if (this.keptOut.hasReceipt(receipt)) return;
         await this.stores.receipts.keep(receipt);
         await askForParent(this.stores.twins, receipt, this.hubClock.now());
       },
@@ -279,19 +286,26 @@ export class Instance {
 
   #tick(): void {
     void this.conditions.refresh();
+    void this.keptOut.refresh();
     void this.fleet.synchronise();
     void this.#announce();
   }
 
   /**
    * Writes the build time and the policies of this package into the control row. Instances of older packages then stop
-   * writing, and rollouts begin. Does nothing after the first success.
+   * writing, and rollouts begin. After the first success, it does so again only if the row was deleted or imported since.
    */
   async #announce(): Promise<void> {
-    if (this.#isAnnounced) return;
     try {
       const fleet = this.fleet.known;
-      const policies = fleet === undefined ? undefined : rolloutContents(fleet);
+      const policies =
+        fleet === undefined
+          ? undefined
+          : [
+              ...rolloutContents(fleet),
+              ...settingContents(fleet.edge, this.setting, (await this.redaction(fleet)).key),
+            ];
+      if (this.#isAnnounced && !(await this.gate.current()).lacks(policies ?? [])) return;
       await this.stores.control.update((control) =>
         withPackage(
           control,

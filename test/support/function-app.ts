@@ -152,15 +152,19 @@ export class FunctionApp {
     this.clock.pass(ms);
   }
 
+  /** The settings of the instances, and of `berth`. */
+  get env() {
+    return {
+      AzureWebJobsStorage: this.#options.tables ?? this.#storage,
+      IOT_ENDPOINT: `http://127.0.0.1:${this.#rest?.port}`,
+      TWIN_EVENTS_PARTITIONS: '1',
+    };
+  }
+
   /** A new instance of the app. It shares no memory with other instances. */
   instance(env: Readonly<Record<string, string>> = {}): Instance {
     const instance = new Instance({
-      env: {
-        AzureWebJobsStorage: this.#options.tables ?? this.#storage,
-        IOT_ENDPOINT: `http://127.0.0.1:${this.#rest?.port}`,
-        TWIN_EVENTS_PARTITIONS: '1',
-        ...env,
-      },
+      env: { ...this.env, ...env },
       directory: this.#directory,
       build: '2026-11-23T00:00:00Z',
       now: this.clock.now,

@@ -70,12 +70,16 @@ export function isMessageFilter(filter: string): boolean {
   return filter.endsWith('/messages/devicebound/#');
 }
 
-/** @example 'devices/dev-1/messages/devicebound/%24.mid=a&%24.to=%2Fdevices%2Fdev-1%2Fmessages%2Fdevicebound&k=v' */
+/**
+ * The topic of a message. A property without a value is only its name.
+ *
+ * @example 'devices/dev-1/messages/devicebound/%24.mid=a&%24.to=%2Fdevices%2Fdev-1%2Fmessages%2Fdevicebound&k=v'
+ */
 export function cloudMessageTopic(address: Address, { system, properties }: CloudMessage): string {
   // Without an acknowledgement, the topic has no property for it (azure-iot-sdk-node, e2etests/test/device_service.js).
   const given = Object.entries(system).filter(([name, value]) => name !== 'iothub-ack' || value !== 'none');
-  const bag = [...given, ...Object.entries(properties)].map(
-    ([name, value]) => `${encodeURIComponent(name)}=${encodeURIComponent(value)}`,
+  const bag = [...given, ...Object.entries(properties)].map(([name, value]) =>
+    value === null ? encodeURIComponent(name) : `${encodeURIComponent(name)}=${encodeURIComponent(value)}`,
   );
   return `${addressPath(address)}/messages/devicebound/${bag.join('&')}`;
 }

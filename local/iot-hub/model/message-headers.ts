@@ -39,7 +39,7 @@ export function messageHeaders({ system, properties }: CloudMessage): Record<str
     'iothub-to': system['$.to'] ?? '',
     'iothub-ack': system['iothub-ack'] ?? 'none',
     ...Object.fromEntries(
-      Object.entries(properties).map(([name, value]) => [`${APPLICATION}${name}`, value]),
+      Object.entries(properties).map(([name, value]) => [`${APPLICATION}${name}`, value ?? '']),
     ),
   };
 }

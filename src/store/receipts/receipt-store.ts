@@ -44,7 +44,8 @@ export class ReceiptStore {
   async keep(receipt: Receipt): Promise<void> {
     const partition = partitionOf(receipt.inputs.registrationId);
     const essence = essenceOf(receipt);
-    const columns = { at: new Date(receipt.at), essence, ...this.#documents.columns(receipt) };
+    const deviceId = deviceIdOf(receipt);
+    const columns = { at: new Date(receipt.at), deviceId, essence, ...this.#documents.columns(receipt) };
     await untilStored(`The receipts of ${partition}`, async () => {
       const rows = [...(await this.#table.list({ partitionKey: partition }))].sort(byAge);
       const newer = new Map(rows.map((row) => [row, this.#documents.newerIn(row, partition)]));
@@ -111,10 +112,47 @@ export class ReceiptStore {
     });
   }
 
+  /**
+   * The keys of the receipts of a device, under any registration id. Scans the table. Case does not matter, because it does
+   * not for registration ids.
+   */
+  async *keysOf(deviceId: string): AsyncGenerator<ReceiptKey> {
+    const own = partitionOf(deviceId);
+    for (const row of await this.#table.list({ partitionKey: own })) {
+      const read = this.#documents.read(row, own);
+      // A damaged receipt of this registration id is most likely about this device.
+      const id = read.kind === 'known' ? deviceIdOf(read.value) : String(row.properties.deviceId ?? deviceId);
+      if (id.toLowerCase() === deviceId.toLowerCase()) yield keyOf(row);
+    }
+    for await (const page of this.#table.scan({ where: ['deviceId', deviceId], select: [] })) {
+      for (const row of page) if (row.partitionKey !== own) yield keyOf(row);
+    }
+  }
+
+  /** Deletes receipts. A receipt that does not exist is not an error. */
+  async delete(keys: readonly ReceiptKey[]): Promise<void> {
+    for (const { partition, slot } of keys) await this.#table.delete(partition, slot);
+  }
+
   #receiptsIn(rows: readonly Row[]): readonly Receipt[] {
     const newestFirst = [...rows].sort(byAge).reverse();
     return newestFirst.flatMap((row) => this.#documents.readOrRefuse(row, row.partitionKey) ?? []);
   }
+}
+
+/** The place of a receipt. */
+export interface ReceiptKey {
+  readonly partition: string;
+  readonly slot: string;
+}
+
+function keyOf({ partitionKey, rowKey }: Row): ReceiptKey {
+  return { partition: partitionKey, slot: rowKey };
+}
+
+/** The device that a receipt is about. An enrollment can give it another id than the registration has. */
+export function deviceIdOf({ inputs }: Receipt): string {
+  return inputs.deviceId ?? inputs.currentDeviceId ?? inputs.registrationId;
 }
 
 /** Registration ids are not case-sensitive. */

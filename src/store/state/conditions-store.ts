@@ -8,7 +8,7 @@ import { NewerFormatError, type OnNewerFormat } from '../tables/newer-format.ts'
 import { type DocumentColumns, StoredDocuments } from '../tables/stored-documents.ts';
 import type { Row, Table } from '../tables/tables.ts';
 
-const PARTITION = 'conditions';
+export const CONDITIONS_PARTITION = 'conditions';
 
 const statisticsSchema = z.object({
   devices: z.number().optional(),
@@ -59,7 +59,7 @@ export class ConditionsStore {
   }
 
   async read(now: EpochMs): Promise<Conditions> {
-    const rows = await this.#table.list({ partitionKey: PARTITION });
+    const rows = await this.#table.list({ partitionKey: CONDITIONS_PARTITION });
     const hubs = new Map<HostName, HubConditions>();
     const causes = new Map<string, EpochMs>();
     for (const row of rows) {
@@ -91,7 +91,7 @@ export class ConditionsStore {
       const { value, author, reason, expiresAt } = override;
       const document = { value: String(value), author, reason, expiresAt: new Date(expiresAt) };
       const key = `override|${part}|${host}`;
-      await this.#table.update(PARTITION, key, (row) => {
+      await this.#table.update(CONDITIONS_PARTITION, key, (row) => {
         this.#refuseNewer(row);
         return { put: this.#overrides.columns(document), result: undefined };
       });
@@ -101,8 +101,8 @@ export class ConditionsStore {
   /** @throws as `setOverrides` */
   async clearOverrides(host: HostName): Promise<void> {
     const keys = OVERRIDABLE.map((part) => `override|${part}|${host}`);
-    for (const key of keys) this.#refuseNewer(await this.#table.get(PARTITION, key));
-    for (const key of keys) await this.#table.delete(PARTITION, key);
+    for (const key of keys) this.#refuseNewer(await this.#table.get(CONDITIONS_PARTITION, key));
+    for (const key of keys) await this.#table.delete(CONDITIONS_PARTITION, key);
   }
 
   /** Stores the result of a successful statistics call. */
@@ -119,7 +119,7 @@ export class ConditionsStore {
   async recordCauses(current: readonly string[], known: Conditions, now: EpochMs): Promise<void> {
     for (const cause of current) {
       if (known.causes.has(cause)) continue;
-      await this.#table.update(PARTITION, `cause|${cause}`, (row) => {
+      await this.#table.update(CONDITIONS_PARTITION, `cause|${cause}`, (row) => {
         const isKept = row !== undefined && this.#causes.read(row, row.rowKey).kind !== 'damaged';
         return {
           put: isKept ? 'unchanged' : this.#causes.columns({ since: new Date(now) }),
@@ -128,12 +128,12 @@ export class ConditionsStore {
       });
     }
     for (const cause of known.causes.keys()) {
-      if (!current.includes(cause)) await this.#table.delete(PARTITION, `cause|${cause}`);
+      if (!current.includes(cause)) await this.#table.delete(CONDITIONS_PARTITION, `cause|${cause}`);
     }
   }
 
   async #record(host: HostName, change: (before: Statistics | undefined) => Statistics): Promise<void> {
-    await this.#table.update(PARTITION, `hub|${host}`, (row) => {
+    await this.#table.update(CONDITIONS_PARTITION, `hub|${host}`, (row) => {
       const read = row === undefined ? undefined : this.#statistics.read(row, row.rowKey);
       if (read?.kind === 'newer') return { put: 'unchanged', result: undefined };
       const before = read?.kind === 'known' ? read.value : undefined;

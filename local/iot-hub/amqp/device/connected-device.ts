@@ -106,8 +106,9 @@ export class ConnectedDevice implements DeviceLink {
       const sender = link as Sender;
       this.#twin.close(sender);
       this.#methods.close(sender);
-      this.#cloudMessages.get(sender)?.closed();
+      const messages = this.#cloudMessages.get(sender);
       this.#cloudMessages.delete(sender);
+      messages?.closed();
     }
   }
 
