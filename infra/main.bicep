@@ -76,6 +76,9 @@ param hubs fleetHub[]
 @description('Whether the fleet file has `edge`. The apps then get a role of their own, with the one right to apply manifests to IoT Edge devices.')
 param appliesManifests bool = false
 
+@description('Whether the fleet file has `allocation.setScopes`. The apps then get another role of their own, with the one right to update identities of devices.')
+param setsScopes bool = false
+
 @description('A DPS that exists already. Without it, the templates create one.')
 param existingDps existingDpsPlace?
 
@@ -244,6 +247,7 @@ module stampDeployments 'modules/stamp.bicep' = [
       stamp: stamp
       hubs: hasStamps ? filter(allHubs, hub => hub.stamp == stamp.name) : index == 0 ? allHubs : []
       appliesManifests: appliesManifests
+      setsScopes: setsScopes
       stampName: hasStamps ? stamp.name : ''
       token: token
       tags: allTags

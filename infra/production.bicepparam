@@ -7,6 +7,7 @@ param location = 'westeurope'
 
 param hubs = loadJsonContent('fleet.production.json').hubs
 param appliesManifests = contains(loadJsonContent('fleet.production.json'), 'edge')
+param setsScopes = any(loadJsonContent('fleet.production.json')).?allocation.?setScopes ?? false
 
 param stamps = [
   {

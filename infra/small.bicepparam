@@ -7,6 +7,7 @@ param location = 'westeurope'
 
 param hubs = loadJsonContent('fleet.small.json').hubs
 param appliesManifests = contains(loadJsonContent('fleet.small.json'), 'edge')
+param setsScopes = any(loadJsonContent('fleet.small.json')).?allocation.?setScopes ?? false
 
 param httpAlwaysReady = 0
 param eventRetentionDays = 1

@@ -84,6 +84,8 @@ export const ERRORS = {
   BERTH_EDGE_SETTING_MISSING: { kind: 'user' },
   BERTH_EDGE_MANIFEST_REFUSED: { kind: 'user' },
   BERTH_EDGE_UNAUTHORIZED: { kind: 'user' },
+  BERTH_PARENT_NOT_ENTERED: { kind: 'user' },
+  BERTH_PARENT_UNAUTHORIZED: { kind: 'user' },
   BERTH_EXPORT_FAILED: { kind: 'transient' },
   BERTH_SNAPSHOT_MISMATCH: { kind: 'defect' },
   BERTH_HUB_UNTRUSTED: { kind: 'user' },

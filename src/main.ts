@@ -18,6 +18,7 @@ const webhook = once(
     new WebhookState(options, {
       read: await fleetReader(options, __dirname),
       stores: async () => (await instance()).stores,
+      keepReceipt: async (receipt) => (await instance()).keepReceipt(receipt),
     }),
 );
 let isOpened = false;

@@ -11,6 +11,9 @@ param hubs hubSettings[]
 @description('Whether the fleet file has deployments of IoT Edge.')
 param appliesManifests bool
 
+@description('Whether the fleet file lets Berth enter parents in the identities of devices.')
+param setsScopes bool
+
 @description('Value of BERTH_STAMP; empty: the fleet has no stamps, and this reconciles all hubs.')
 param stampName string
 
@@ -329,6 +332,7 @@ module hubRoles 'hub-roles.bicep' = [
       hubName: hub.name
       appPrincipalId: appIdentity.outputs.principalId
       appliesManifests: appliesManifests
+      setsScopes: setsScopes
     }
     dependsOn: [
       iotHubs

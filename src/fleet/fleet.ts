@@ -80,6 +80,8 @@ export interface AllocationOptions {
   readonly rules: readonly Rule[];
   /** Whether a rule names parents of devices. */
   readonly namesParents: boolean;
+  /** Whether Berth enters the scope of a parent in the identities of its children. */
+  readonly setsScopes: boolean;
   readonly payload: Template | undefined;
   /** The paths of the request that rules, layers and the returned payload read, for receipts. */
   readonly reads: readonly (readonly string[])[];

@@ -205,6 +205,12 @@ const allocation = z.strictObject({
     .strictObject({ over: duration.describe('Duration of each gradual move') })
     .optional()
     .describe('Spreads drains and moves to faster hubs over time. Default: at the next registration.'),
+  setScopes: z
+    .boolean()
+    .default(false)
+    .describe(
+      'Berth enters the parent in the identity of its children, once, where none is entered. The app then needs a further right.',
+    ),
   rules: z.array(rule).max(200).default([]).describe('Rules. Every matching rule applies.'),
   payload: template('layer').optional().describe('Payload that Berth returns to the device'),
 });

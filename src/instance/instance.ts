@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout } from 'node:timers/promises';
+import type { Receipt } from '../allocation/receipt/receipt.ts';
 import { withPackage } from '../control/packages.ts';
 import { settingContents } from '../edge/setting-contents.ts';
 import { parseFleetWithModels } from '../fleet/file/models.ts';
@@ -17,6 +18,7 @@ import { SyncCounters } from '../metrics/sync-counters.ts';
 import { iotEndpoint, isAzure, partitionsSetting, stamp } from '../settings/settings.ts';
 import { Lease } from '../store/state/lease.ts';
 import { openStores, type Stores } from '../store/stores.ts';
+import { askForParent } from '../sync/reconcile/parent/ask-for-parent.ts';
 import { WriteGate } from '../sync/reconcile/write-gate.ts';
 import type { ExportContainer } from '../sync/resync/daily-export.ts';
 import { DAY_MS, dayOf } from '../time/day.ts';
@@ -92,7 +94,12 @@ export class Instance {
   constructor(options: InstanceOptions, webhook?: WebhookState) {
     this.#options = options;
     this.#webhook =
-      webhook ?? new WebhookState(options, { read: parseFleetWithModels, stores: async () => this.stores });
+      webhook ??
+      new WebhookState(options, {
+        read: parseFleetWithModels,
+        stores: async () => this.stores,
+        keepReceipt: (receipt) => this.keepReceipt(receipt),
+      });
     const { log, now, fleet, conditions, receipts, newerFormats, keptOut, parents } = this.#webhook;
     this.log = log;
     this.now = now;
@@ -138,6 +145,12 @@ export class Instance {
   get stores(): Stores {
     this.#stores ??= openStores(this.#webhook.tables, this.newerFormats.met);
     return this.#stores;
+  }
+
+  /** Stores a receipt, and asks for the parent of the device where the fleet file names one. */
+  async keepReceipt(receipt: Receipt): Promise<void> {
+    await this.stores.receipts.keep(receipt);
+    await askForParent(this.stores.twins, receipt, this.hubClock.now());
   }
 
   /** The hubs for one invocation: each call has a permit, and every answer is redacted. */

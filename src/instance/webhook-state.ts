@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
+import type { Receipt } from '../allocation/receipt/receipt.ts';
 import type { ModelFile } from '../fleet/file/models.ts';
 import type { ParsedFleet } from '../fleet/file/parse.ts';
 import { type Environment, fleetFile, stateAccount } from '../settings/settings.ts';
@@ -41,6 +42,8 @@ export interface LaterParts {
   readonly read: (text: string, models: readonly ModelFile[]) => ParsedFleet;
   /** Opens the stores for background work. May throw. */
   readonly stores: () => Promise<Pick<Stores, 'receipts' | 'revisions' | 'twins'>>;
+  /** Stores a receipt. May throw. */
+  readonly keepReceipt: (receipt: Receipt) => Promise<void>;
 }
 
 /**
@@ -64,7 +67,7 @@ export class WebhookState {
   #tables: Tables | undefined;
   #conditionsStore: ConditionsStore | undefined;
 
-  constructor(options: WebhookOptions, { read, stores }: LaterParts) {
+  constructor(options: WebhookOptions, { read, stores, keepReceipt }: LaterParts) {
     const { env, directory, build, author } = options;
     this.#env = env;
     this.log = options.log ?? consoleLog;
@@ -90,7 +93,7 @@ export class WebhookState {
     this.receipts = new ReceiptBuffer({
       keep: async (receipt) => {
         await this.keptOut.load();
-        if (!this.keptOut.hasReceipt(receipt)) await (await stores()).receipts.keep(receipt);
+        if (!this.keptOut.hasReceipt(receipt)) await keepReceipt(receipt);
       },
       log: this.log,
     });

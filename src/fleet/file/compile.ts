@@ -77,6 +77,7 @@ function compileAllocation(
     movesOverMs: milliseconds(file.moves?.over ?? '0s'),
     rules,
     namesParents: rules.some(({ effect }) => effect.kind === 'parent'),
+    setsScopes: file.setScopes,
     payload,
     reads: distinct([
       ...rules.flatMap(({ reads }) => reads),
