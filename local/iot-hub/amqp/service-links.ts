@@ -1,5 +1,6 @@
 import type { Sender } from 'rhea';
 import { type AmqpError, type AmqpNode, amqpError, type OpenedLink, openInbox } from '../../amqp/index.ts';
+import { notHere } from '../../errors.ts';
 import type { LocalHub } from '../hub/hub.ts';
 import type { ServiceQueue } from '../hub/service-queue.ts';
 import { type Address, addressOf } from '../model/address.ts';
@@ -70,7 +71,14 @@ function isHub(hub: LocalHub | AmqpError): hub is LocalHub {
 async function takeMessage(hub: LocalHub, encoded: Buffer): Promise<AmqpError | undefined> {
   try {
     const { to, message } = readSentMessage(encoded);
-    await sendCloudMessage(hub, addressIn(to), message);
+    const address = addressIn(to);
+    if (address.moduleId !== undefined) {
+      throw new HubRefusal(
+        'NotInLocalHub',
+        notHere('Messages of services to modules are not in the local hub.'),
+      );
+    }
+    await sendCloudMessage(hub, address, message);
     return undefined;
   } catch (error) {
     if (error instanceof HubRefusal) return conditionOf(error);
