@@ -20,6 +20,7 @@ import {
   iotEndpoint,
   isAzure,
   partitionsSetting,
+  retention,
   stamp,
   stateAccount,
 } from '../settings/settings.ts';
@@ -28,8 +29,8 @@ import { openStores, type Stores } from '../store/stores.ts';
 import { openTables, type Tables } from '../store/tables/tables.ts';
 import { WriteGate } from '../sync/reconcile/write-gate.ts';
 import type { ExportContainer } from '../sync/resync/daily-export.ts';
-import { DAY_MS, dayOf } from '../time/day.ts';
-import { type EpochMs, plus, systemTime } from '../time/epoch-ms.ts';
+import type { StateRetention } from '../sync/resync/purge.ts';
+import { type EpochMs, systemTime } from '../time/epoch-ms.ts';
 import { modulesFollowed } from '../twin/events/event.ts';
 import { NO_REDACTION, type Redaction } from '../twin/events/redact.ts';
 import { ConditionsCache, REFRESH_EVERY_MS } from './conditions-cache.ts';
@@ -45,10 +46,6 @@ import { FLUSH_EVERY_MS, ReceiptBuffer } from './receipt-buffer.ts';
 
 /** How often counts are stored. If an instance ends in between, it loses its counts. */
 const STORE_COUNTS_EVERY_MS = 60_000;
-/** Old counts are removed in about one of this many runs of resync. */
-const FORGET_EVERY = 60;
-/** How long dead letters are stored, and counts of events that are not stored. */
-export const LETTERS_KEPT_MS = 30 * DAY_MS;
 
 export interface InstanceOptions {
   readonly env: Environment;
@@ -192,6 +189,11 @@ export class Instance {
     return hostsOf(fleet, stamp(this.#options.env));
   }
 
+  /** How long receipts and dead letters are stored. @throws BerthError `BERTH_SETTING_INVALID` */
+  retention(): StateRetention {
+    return retention(this.#options.env);
+  }
+
   /** The stamp of this deployment. Undefined: it has none. */
   get stamp(): string | undefined {
     return stamp(this.#options.env);
@@ -255,24 +257,6 @@ export class Instance {
     });
     this.#shares.set(key, opened);
     return opened;
-  }
-
-  /** Removes old counts, in some of its calls. Never throws. */
-  async forgetOld(): Promise<void> {
-    if (Math.random() > 1 / FORGET_EVERY) return;
-    try {
-      await this.stores.statistics.forget(this.now());
-      const before = plus(this.now(), -LETTERS_KEPT_MS);
-      for (const counts of [this.stores.letterHours, this.stores.unknownHubs, this.stores.unknownSources]) {
-        await counts.forget(before);
-      }
-      for (const days of [2, 3, 4]) {
-        const day = dayOf(plus(this.now(), -days * DAY_MS));
-        await this.stores.budgets.forget(day);
-      }
-    } catch {
-      // A later call removes them.
-    }
   }
 
   /** Adds the counts to the statistics of the hour, and logs them. Never throws: counts may be lost, but work must continue. */
