@@ -67,6 +67,12 @@ param eventRetentionDays int
 @description('Days that exports of the state are kept.')
 param exportRetentionDays int
 
+@description('Days that receipts are kept.')
+param receiptRetentionDays int
+
+@description('Days that dead letters are kept.')
+param deadLetterRetentionDays int
+
 @description('Days that logs are kept.')
 param logRetentionDays int
 
@@ -285,6 +291,8 @@ module functionApp 'function-app.bicep' = {
     packageContainer: packageContainer
     stateAccountName: stateStorage.outputs.name
     exportsAccountName: exports.outputs.name
+    receiptRetentionDays: receiptRetentionDays
+    deadLetterRetentionDays: deadLetterRetentionDays
     applicationInsightsConnectionString: monitoring.outputs.connectionString
     eventsHostName: events.outputs.hostName
     eventHubName: eventHubName

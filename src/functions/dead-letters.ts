@@ -1,7 +1,7 @@
 import type { DeadLetterAnswer, DeadLetterList } from '../api/contract.ts';
 import { deadLettersQuery, readQuery } from '../api/queries.ts';
 import { BerthError, ERRORS, type ErrorCode } from '../errors.ts';
-import { type Instance, LETTERS_KEPT_MS } from '../instance/instance.ts';
+import type { Instance } from '../instance/instance.ts';
 import { hostName, shortName } from '../iot-hub/host-name.ts';
 import type { JsonObject } from '../json/json.ts';
 import type { KeptLetter, LetterSummary } from '../store/dead-letters/dead-letter-store.ts';
@@ -30,7 +30,7 @@ export function deadLetters(instance: Instance): HttpHandler {
         },
         top,
       ),
-      letterHours.beyond(laterOf(since, plus(now, -LETTERS_KEPT_MS))),
+      letterHours.beyond(laterOf(since, plus(now, -instance.retention().deadLetterDays * DAY_MS))),
     ]);
     return taggedAnswer<DeadLetterList>(request, {
       letters: letters.map(summaryOf),

@@ -15,14 +15,14 @@ import { redactHubs } from '../hub/redacted-hubs.ts';
 import { type HubCall, watchHubs } from '../hub/watched-hubs.ts';
 import type { HostName } from '../iot-hub/host-name.ts';
 import { SyncCounters } from '../metrics/sync-counters.ts';
-import { iotEndpoint, isAzure, partitionsSetting, stamp } from '../settings/settings.ts';
+import { iotEndpoint, isAzure, partitionsSetting, retention, stamp } from '../settings/settings.ts';
 import { Lease } from '../store/state/lease.ts';
 import { openStores, type Stores } from '../store/stores.ts';
 import { askForParent } from '../sync/reconcile/parent/ask-for-parent.ts';
 import { WriteGate } from '../sync/reconcile/write-gate.ts';
 import type { ExportContainer } from '../sync/resync/daily-export.ts';
-import { DAY_MS, dayOf } from '../time/day.ts';
-import { type EpochMs, plus } from '../time/epoch-ms.ts';
+import type { StateRetention } from '../sync/resync/purge.ts';
+import type { EpochMs } from '../time/epoch-ms.ts';
 import { modulesFollowed } from '../twin/events/event.ts';
 import { NO_REDACTION, type Redaction } from '../twin/events/redact.ts';
 import { type ConditionsCache, REFRESH_EVERY_MS } from './conditions-cache.ts';
@@ -39,10 +39,6 @@ import { type WebhookOptions, WebhookState } from './webhook-state.ts';
 
 /** How often counts are stored. If an instance ends in between, it loses its counts. */
 const STORE_COUNTS_EVERY_MS = 60_000;
-/** Old counts are removed in about one of this many runs of resync. */
-const FORGET_EVERY = 60;
-/** How long dead letters are stored, and counts of events that are not stored. */
-export const LETTERS_KEPT_MS = 30 * DAY_MS;
 
 export interface InstanceOptions extends WebhookOptions {
   /** How calls to hubs wait for their permit. Default: a timer. */
@@ -179,6 +175,11 @@ export class Instance {
     return hostsOf(fleet, stamp(this.#options.env));
   }
 
+  /** How long receipts and dead letters are stored. @throws BerthError `BERTH_SETTING_INVALID` */
+  retention(): StateRetention {
+    return retention(this.#options.env);
+  }
+
   /** The stamp of this deployment. Undefined: it has none. */
   get stamp(): string | undefined {
     return stamp(this.#options.env);
@@ -242,24 +243,6 @@ export class Instance {
     });
     this.#shares.set(key, opened);
     return opened;
-  }
-
-  /** Removes old counts, in some of its calls. Never throws. */
-  async forgetOld(): Promise<void> {
-    if (Math.random() > 1 / FORGET_EVERY) return;
-    try {
-      await this.stores.statistics.forget(this.now());
-      const before = plus(this.now(), -LETTERS_KEPT_MS);
-      for (const counts of [this.stores.letterHours, this.stores.unknownHubs, this.stores.unknownSources]) {
-        await counts.forget(before);
-      }
-      for (const days of [2, 3, 4]) {
-        const day = dayOf(plus(this.now(), -days * DAY_MS));
-        await this.stores.budgets.forget(day);
-      }
-    } catch {
-      // A later call removes them.
-    }
   }
 
   /** Adds the counts to the statistics of the hour, and logs them. Never throws: counts may be lost, but work must continue. */
