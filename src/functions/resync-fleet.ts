@@ -4,6 +4,7 @@ import type { Instance } from '../instance/instance.ts';
 import { syncContext } from '../instance/sync-context.ts';
 import { Reconciler } from '../sync/reconcile/reconciler.ts';
 import { exportDaily } from '../sync/resync/daily-export.ts';
+import { readGauges } from '../sync/resync/gauges.ts';
 import { purgeOld } from '../sync/resync/purge.ts';
 import { RUN_MS, resync } from '../sync/resync/resync.ts';
 import { recordSeries } from '../sync/resync/series.ts';
@@ -29,6 +30,8 @@ export function resyncFleet(
       { conditions, lease: instance.lease('resync'), hubsUntil },
     );
     if (summary.ran) await recordSeries({ ...stores, hosts: sync.hosts }, now());
+    if (summary.ran && instance.metrics.isOn)
+      instance.metrics.set(await readGauges({ ...stores, fleet, hosts: sync.hosts }, now()));
     if (summary.ran) {
       const { exporter } = stores;
       const { exportContainer: container, stamp } = instance;
