@@ -3,6 +3,7 @@ import type { MqttConnection, MqttMessage, MqttSession } from '../../mqtt/index.
 import type { DeviceLink } from '../hub/connections.ts';
 import { connectDevice, disconnectDevice, type LocalHub } from '../hub/hub.ts';
 import { type Address, addressPath } from '../model/address.ts';
+import { checkUserNameVersion } from '../model/api-version.ts';
 import { errorDocument, HubRefusal } from '../model/hub-error.ts';
 import { sectionForDevice } from '../model/twin.ts';
 import { completeMessage, lockNextMessage, unlockMessages } from '../operations/cloud-messages.ts';
@@ -28,6 +29,8 @@ const MAX_TIMER_MS = 2 ** 31 - 1;
 
 export interface AcceptedDevice {
   readonly address: Address;
+  /** The api-version of its user name; undefined: none. */
+  readonly apiVersion: string | undefined;
   /** Whether its subscriptions end with the connection. */
   readonly cleanSession: boolean;
   /** Time at which its token expires, in milliseconds since the epoch. The hub then closes the connection. */
@@ -38,7 +41,7 @@ export interface AcceptedDevice {
 
 /** Handles the connection of a device or module in the hub. */
 export function openDeviceSession(hub: LocalHub, accepted: AcceptedDevice): MqttSession {
-  const { address, cleanSession, expires, will } = accepted;
+  const { address, apiVersion, cleanSession, expires, will } = accepted;
   const restored = cleanSession ? [] : (hub.store.get(address)?.subscriptions ?? []);
   let connection: MqttConnection | undefined;
   let expiry: NodeJS.Timeout | undefined;
@@ -90,6 +93,8 @@ export function openDeviceSession(hub: LocalHub, accepted: AcceptedDevice): Mqtt
    */
   async function answer(requestId: string, request: () => Promise<{ topic: string; body?: JsonValue }>) {
     try {
+      checkUserNameVersion(apiVersion);
+      if (requestId === '') throw new HubRefusal('ArgumentInvalid', 'The topic has no $rid.');
       const { topic, body } = await request();
       send(TWIN_RESPONSES, topic, body);
     } catch (error) {
@@ -127,6 +132,14 @@ export function openDeviceSession(hub: LocalHub, accepted: AcceptedDevice): Mqtt
     }
   }
 
+  /** A clean session discards the earlier one (MQTT 3.1.1, 3.1.2.4). */
+  function forgetSession(): void {
+    const entry = hub.store.get(address);
+    if (entry?.subscriptions === undefined) return;
+    const { subscriptions, ...rest } = entry;
+    hub.store.put(rest);
+  }
+
   /** A Will message is telemetry with a property that says so (iot-mqtt-connect-to-iot-hub.md). */
   function sendWill(message: MqttMessage): void {
     const request = parseDeviceTopic(message.topic, address);
@@ -144,6 +157,7 @@ export function openDeviceSession(hub: LocalHub, accepted: AcceptedDevice): Mqtt
     opened(opened) {
       connection = opened;
       hub.counters.deviceConnections += 1;
+      if (cleanSession) forgetSession();
       connectDevice(hub, address, link);
       messageFilter = restored.find(isMessageFilter);
       deliver();
@@ -151,7 +165,14 @@ export function openDeviceSession(hub: LocalHub, accepted: AcceptedDevice): Mqtt
         expiry = setTimeout(link.close, Math.min(expires - hub.now(), MAX_TIMER_MS)).unref();
       }
     },
-    grants: (filter) => isDeviceFilter(filter, address),
+    grants(filter) {
+      const isGranted = isDeviceFilter(filter, address);
+      if (!isGranted) {
+        const asked = JSON.stringify(filter.slice(0, 200));
+        hub.log.warn(`${hub.name}: ${addressPath(address)} cannot subscribe to ${asked}.`);
+      }
+      return isGranted;
+    },
     subscribed(subscriptions) {
       const entry = hub.store.get(address);
       if (!cleanSession && entry !== undefined) hub.store.put({ ...entry, subscriptions });
@@ -179,7 +200,7 @@ export function openDeviceSession(hub: LocalHub, accepted: AcceptedDevice): Mqtt
         case undefined:
           throw new HubRefusal(
             'ArgumentInvalid',
-            `${addressPath(address)} published to a topic of another device or an unknown topic.`,
+            `${addressPath(address)} published to ${JSON.stringify(topic.slice(0, 200))}, a topic of another device or an unknown topic.`,
           );
       }
     },
