@@ -8,11 +8,9 @@ import type { FeedbackStatus } from '../model/feedback.ts';
 import { HubRefusal } from '../model/hub-error.ts';
 import { recordFeedback } from './feedback.ts';
 
-/* Limits and defaults: iot-hub-devguide-messages-c2d.md and "IoT Hub quotas and throttling". */
+/* Limits: iot-hub-devguide-messages-c2d.md and "IoT Hub quotas and throttling". */
 const MAX_BODY_BYTES = 64 * 1024;
 const MAX_QUEUED = 50;
-const TIME_TO_LIVE_MS = 3_600_000;
-const MAX_DELIVERIES = 10;
 
 /** A message that a service sends. */
 export interface NewCloudMessage {
@@ -20,7 +18,7 @@ export interface NewCloudMessage {
   /** As in `CloudMessage`. Without `$.to`, the hub makes it. */
   readonly system: Readonly<Record<string, string>>;
   readonly properties: CloudMessage['properties'];
-  /** Milliseconds since the epoch; undefined: in an hour. */
+  /** Milliseconds since the epoch; undefined: after the time to live of the hub. */
   readonly expires: number | undefined;
 }
 
@@ -67,7 +65,7 @@ export function enqueueCloudMessage(hub: LocalHub, address: Address, message: Ne
         ...message.system,
       },
       properties: message.properties,
-      expires: message.expires ?? hub.now() + TIME_TO_LIVE_MS,
+      expires: message.expires ?? hub.now() + hub.cloudToDevice.timeToLiveMs,
       deliveryCount: 0,
     },
   ]);
@@ -109,7 +107,7 @@ export function lockNextMessage(hub: LocalHub, address: Address): LockedCloudMes
 export function abandonMessage(hub: LocalHub, address: Address, { id }: CloudMessage): void {
   const queued = queuedMessages(hub, address);
   const deliveryCount = 1 + (queued.find((message) => message.id === id)?.deliveryCount ?? 0);
-  if (deliveryCount >= MAX_DELIVERIES) {
+  if (deliveryCount >= hub.cloudToDevice.maxDeliveryCount) {
     end(hub, address, id, 'DeliveryCountExceeded');
     return;
   }

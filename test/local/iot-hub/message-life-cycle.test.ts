@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { NoRetry, SharedAccessSignature } from 'azure-iot-common';
 import type { Message } from 'azure-iot-device';
 import { cloudMessageTopic } from '../../../local/iot-hub/device-api/device-topics.ts';
+import { CLOUD_TO_DEVICE } from '../../../local/iot-hub/index.ts';
 import { realTime } from '../../support/clock.ts';
 import { type LocalHubs, startLocalHubs, testKey, until, WEU } from './local-hubs.ts';
 
@@ -252,6 +253,51 @@ describe('a cloud-to-device message', () => {
     ]);
     session.closed(true);
   });
+});
+
+test('a hub has its own count of deliveries and its own time to live', async () => {
+  let clock = Date.now();
+  const cloudToDevice = CLOUD_TO_DEVICE.parse({ maxDeliveryCount: 1, defaultTtlAsIso8601: 'PT1M' });
+  const local = await startLocalHubs({
+    now: () => clock,
+    hubs: [{ host: WEU, tier: 'S1', units: 1, cloudToDevice }],
+  });
+  const send = () =>
+    local.call('POST', DEVICEBOUND, {
+      body: 'x',
+      headers: { 'iothub-ack': 'full', 'iothub-messageid': 'm' },
+    });
+  const statuses: string[] = [];
+  const next = async () => {
+    clock += 15_000;
+    const answer = await local.call('GET', '/messages/serviceBound/feedback');
+    if (answer.status !== 200) return false;
+    const lock = String(answer.headers.etag).replaceAll('"', '');
+    await local.call('DELETE', `/messages/serviceBound/feedback/${lock}`);
+    statuses.push(...(answer.body as { statusCode: string }[]).map((each) => each.statusCode));
+    return true;
+  };
+  const feedback = async () => {
+    while (!(await next())) await realTime(250);
+  };
+  try {
+    const keys = { symmetricKey: { primaryKey: KEY, secondaryKey: KEY } };
+    await local.registry(WEU).create({ deviceId: 'dev-1', authentication: keys });
+    await send();
+    const device = await local.device(WEU, 'dev-1', KEY, 'Amqp');
+    device.setRetryPolicy(new NoRetry());
+    await device.open();
+    device.on('message', (message: Message) => void device.abandon(message));
+    await feedback();
+    await device.close();
+    await send();
+    clock += MINUTE;
+    await feedback();
+
+    expect(statuses).toEqual(['DeliveryCountExceeded', 'Expired']);
+  } finally {
+    await local.close();
+  }
 });
 
 describe('the topic of a cloud-to-device message', () => {
