@@ -23,12 +23,15 @@ export async function syncContext(
 ): Promise<SyncContext> {
   const { now, stores, counters, gate, hubClock } = instance;
   const redaction = await instance.redaction(fleet);
+  await instance.keptOut.load();
   const withPrevious = await instance.withPreviousContents(fleet);
   return {
     fleet: withPrevious,
     hosts: instance.hosts(fleet),
     hubs: instance.hubs({ fleet, budget, until, redaction }),
     twins: stores.twins,
+    receipts: stores.receipts,
+    isKeptOut: instance.keptOut.has,
     settings: instance.setting,
     gate,
     redaction,
