@@ -45,6 +45,7 @@ const entry = z.looseObject({
       z.looseObject({ status: z.enum(['Applied', 'Targeted']), paths: z.array(z.string()) }),
     )
     .optional(),
+  lastMessage: z.int().optional(),
   inbox: z
     .array(
       z.looseObject({
@@ -54,6 +55,8 @@ const entry = z.looseObject({
         properties: z.record(z.string(), z.string().nullable()),
         expires: z.number(),
         deliveryCount: z.int(),
+        sequenceNumber: z.int().optional(),
+        enqueuedAt: z.number().optional(),
       }),
     )
     .optional(),

@@ -14,6 +14,8 @@ export interface Entry {
   readonly configurations?: Readonly<Record<string, AppliedConfiguration>>;
   /** The cloud-to-device messages that the device has not acknowledged, oldest first. */
   readonly inbox?: readonly CloudMessage[];
+  /** The sequence number of the last cloud-to-device message; absent: there was none. */
+  readonly lastMessage?: number;
 }
 
 /** What an automatic configuration does to a twin: `Applied`, or `Targeted` if configurations with precedence set all its values. */

@@ -42,7 +42,7 @@ export async function sendCloudMessage(
  * @throws HubRefusal `DeviceNotFound`, `RequestTooLarge`, `DeviceMaximumQueueDepthExceeded`
  */
 export function enqueueCloudMessage(hub: LocalHub, address: Address, message: NewCloudMessage): void {
-  entryOf(hub, address);
+  const { lastMessage = 0 } = entryOf(hub, address);
   if (message.body.length > MAX_BODY_BYTES) {
     throw new HubRefusal('RequestTooLarge', `A cloud-to-device message has at most ${MAX_BODY_BYTES} bytes.`);
   }
@@ -53,22 +53,23 @@ export function enqueueCloudMessage(hub: LocalHub, address: Address, message: Ne
       `Device queue depth cannot exceed ${MAX_QUEUED} messages`,
     );
   }
-  keep(hub, address, [
-    ...queued,
-    {
-      id: randomUUID(),
-      body: message.body.toString('base64'),
-      system: {
-        '$.mid': randomUUID(),
-        '$.to': `/${addressPath(address)}/messages/devicebound`,
-        ...(message.expires !== undefined && { '$.exp': expiryText(message.expires) }),
-        ...message.system,
-      },
-      properties: message.properties,
-      expires: message.expires ?? hub.now() + hub.cloudToDevice.timeToLiveMs,
-      deliveryCount: 0,
+  const sequenceNumber = lastMessage + 1;
+  const enqueued: CloudMessage = {
+    id: randomUUID(),
+    body: message.body.toString('base64'),
+    system: {
+      '$.mid': randomUUID(),
+      '$.to': `/${addressPath(address)}/messages/devicebound`,
+      ...(message.expires !== undefined && { '$.exp': expiryText(message.expires) }),
+      ...message.system,
     },
-  ]);
+    properties: message.properties,
+    expires: message.expires ?? hub.now() + hub.cloudToDevice.timeToLiveMs,
+    deliveryCount: 0,
+    sequenceNumber,
+    enqueuedAt: hub.now(),
+  };
+  keep(hub, address, [...queued, enqueued], sequenceNumber);
   hub.spend(message.body.length);
   hub.observe({ kind: 'message', address, ...message });
   hub.connections.link(address)?.deliver();
@@ -175,12 +176,16 @@ function end(hub: LocalHub, address: Address, id: string, status: FeedbackStatus
   if (ended !== undefined && entry !== undefined) recordFeedback(hub, entry, ended, status);
 }
 
-/** Stores the queue of a device. The messages that have expired since the last time get feedback. */
-function keep(hub: LocalHub, address: Address, inbox: readonly CloudMessage[]): void {
+/** Stores the queue of a device, and the number of a new message. The messages that have expired since the last time get feedback. */
+function keep(hub: LocalHub, address: Address, inbox: readonly CloudMessage[], lastMessage?: number): void {
   const entry = hub.store.get(address);
   if (entry === undefined) return;
   const now = hub.now();
   const { inbox: before = [], ...rest } = entry;
-  hub.store.put(inbox.length === 0 ? rest : { ...rest, inbox });
+  hub.store.put({
+    ...rest,
+    ...(inbox.length > 0 && { inbox }),
+    ...(lastMessage !== undefined && { lastMessage }),
+  });
   for (const message of before) if (message.expires <= now) recordFeedback(hub, entry, message, 'Expired');
 }
