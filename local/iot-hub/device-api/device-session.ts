@@ -1,9 +1,10 @@
 import type { JsonValue } from '../../../src/json/json.ts';
-import type { MqttConnection, MqttMessage, MqttSession } from '../../mqtt/index.ts';
+import type { MqttConnection, MqttMessage, MqttSession, MqttSubscriptions } from '../../mqtt/index.ts';
 import type { DeviceLink } from '../hub/connections.ts';
 import { connectDevice, disconnectDevice, type LocalHub } from '../hub/hub.ts';
 import { type Address, addressPath } from '../model/address.ts';
 import { checkUserNameVersion } from '../model/api-version.ts';
+import type { Entry } from '../model/entry.ts';
 import { errorDocument, HubRefusal } from '../model/hub-error.ts';
 import { sectionForDevice } from '../model/twin.ts';
 import { completeMessage, lockNextMessage, unlockMessages } from '../operations/cloud-messages.ts';
@@ -42,7 +43,7 @@ export interface AcceptedDevice {
 /** Handles the connection of a device or module in the hub. */
 export function openDeviceSession(hub: LocalHub, accepted: AcceptedDevice): MqttSession {
   const { address, apiVersion, cleanSession, expires, will } = accepted;
-  const restored = cleanSession ? [] : (hub.store.get(address)?.subscriptions ?? []);
+  const restored = cleanSession ? NO_SUBSCRIPTIONS : subscriptionsOf(hub.store.get(address));
   let connection: MqttConnection | undefined;
   let expiry: NodeJS.Timeout | undefined;
   let messageFilter: string | undefined;
@@ -136,7 +137,7 @@ export function openDeviceSession(hub: LocalHub, accepted: AcceptedDevice): Mqtt
   function forgetSession(): void {
     const entry = hub.store.get(address);
     if (entry?.subscriptions === undefined) return;
-    const { subscriptions, ...rest } = entry;
+    const { subscriptions, atMostOnce, ...rest } = entry;
     hub.store.put(rest);
   }
 
@@ -159,7 +160,7 @@ export function openDeviceSession(hub: LocalHub, accepted: AcceptedDevice): Mqtt
       hub.counters.deviceConnections += 1;
       if (cleanSession) forgetSession();
       connectDevice(hub, address, link);
-      messageFilter = restored.find(isMessageFilter);
+      messageFilter = [...restored.keys()].find(isMessageFilter);
       deliver();
       if (expires !== undefined) {
         expiry = setTimeout(link.close, Math.min(expires - hub.now(), MAX_TIMER_MS)).unref();
@@ -175,11 +176,15 @@ export function openDeviceSession(hub: LocalHub, accepted: AcceptedDevice): Mqtt
     },
     subscribed(subscriptions) {
       const entry = hub.store.get(address);
-      if (!cleanSession && entry !== undefined) hub.store.put({ ...entry, subscriptions });
-      messageFilter = subscriptions.find(isMessageFilter);
+      const filters = [...subscriptions.keys()];
+      if (!cleanSession && entry !== undefined) {
+        const atMostOnce = filters.filter((filter) => subscriptions.get(filter) === 0);
+        hub.store.put({ ...entry, subscriptions: filters, atMostOnce });
+      }
+      messageFilter = filters.find(isMessageFilter);
       deliver();
       const hadInputs = hasInputs;
-      hasInputs = subscriptions.some((filter) => isInputFilter(filter, address));
+      hasInputs = filters.some((filter) => isInputFilter(filter, address));
       if (hasInputs && !hadInputs) warnAboutInputs(hub, address);
     },
     async received(message) {
@@ -212,6 +217,13 @@ export function openDeviceSession(hub: LocalHub, accepted: AcceptedDevice): Mqtt
       unlockMessages(hub, address, held);
     },
   };
+}
+
+const NO_SUBSCRIPTIONS: MqttSubscriptions = new Map();
+
+function subscriptionsOf(entry: Entry | undefined): MqttSubscriptions {
+  const { subscriptions = [], atMostOnce = [] } = entry ?? {};
+  return new Map(subscriptions.map((filter) => [filter, atMostOnce.includes(filter) ? 0 : 1]));
 }
 
 /** Separates system properties, which begin with `$.`, from application properties. */

@@ -39,6 +39,7 @@ const entry = z.looseObject({
   twin: z.looseObject({ tags: object, desired: section, reported: section, writes: z.int().min(1) }),
   modelId: z.string().optional(),
   subscriptions: z.array(z.string()).optional(),
+  atMostOnce: z.array(z.string()).optional(),
   configurations: z
     .record(
       z.string(),

@@ -80,7 +80,7 @@ describe('a cloud-to-device message', () => {
       },
       close: () => session.closed(true),
     });
-    session.subscribed([filter]);
+    session.subscribed(new Map([[filter, 1]]));
     return { acknowledgements, topics, session };
   }
 

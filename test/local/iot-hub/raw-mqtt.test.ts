@@ -155,6 +155,18 @@ describe('a device that speaks MQTT 3.1.1 without an SDK', () => {
       await isOpen(client);
     });
 
+    test('with CleanSession 0 keeps its QoS for the next connection', async () => {
+      const first = await open({ clean: false });
+      await subscribe(first, DEVICEBOUND, 0);
+      first.send({ cmd: 'disconnect' });
+      await first.closed;
+      await local.call('POST', '/devices/dev-1/messages/devicebound', { body: 'while away' });
+
+      const second = await open({ clean: false });
+
+      expect(await published(second, 'devices/dev-1/messages/devicebound/')).toMatchObject({ qos: 0 });
+    });
+
     test('with CleanSession 0 holds for the next connection, and CleanSession 1 ends that', async () => {
       const first = await open({ clean: false });
       await subscribe(first, DEVICEBOUND, 1);

@@ -9,6 +9,7 @@ import {
   type MqttMessage,
   type MqttServer,
   type MqttSession,
+  type MqttSubscriptions,
   startMqtt,
 } from '../../../local/mqtt/index.ts';
 import { until } from '../iot-hub/local-hubs.ts';
@@ -28,7 +29,7 @@ class RecordingService {
   connection: MqttConnection | undefined;
   request: MqttConnect | undefined;
   onMessage: (message: MqttMessage) => void | Promise<void> = () => {};
-  restored: readonly string[] = [];
+  restored: MqttSubscriptions = new Map();
 
   claims(userName: string): boolean {
     return userName.startsWith('me/');
@@ -44,7 +45,7 @@ class RecordingService {
         this.seen.push('opened');
       },
       grants: (filter) => !filter.startsWith('forbidden'),
-      subscribed: (filters) => void this.seen.push(`subscribed ${filters.join(' ')}`),
+      subscribed: (filters) => void this.seen.push(`subscribed ${[...filters.keys()].join(' ')}`),
       received: (message) => {
         this.seen.push(`received ${message.topic}`);
         return this.onMessage(message);
@@ -176,7 +177,7 @@ describe('the MQTT server', () => {
   });
 
   test('restores the subscriptions of a client', async () => {
-    service.restored = ['a/#'];
+    service.restored = new Map([['a/#', 1]]);
     const client = await accepted();
 
     expect(await client.answer('connack')).toMatchObject({ sessionPresent: true });
