@@ -10,6 +10,7 @@ import { registerExplainAllocation } from './functions/explain-allocation.ts';
 import { registerFiles } from './functions/files.ts';
 import { registerFleetStatus } from './functions/fleet-status.ts';
 import { registerHealth } from './functions/health.ts';
+import { registerHealthDetail } from './functions/health-detail.ts';
 import { registerQueue } from './functions/queue.ts';
 import { registerResyncFleet } from './functions/resync-fleet.ts';
 import { registerSeries } from './functions/series.ts';
@@ -33,6 +34,7 @@ registerDeviceHistory(instance);
 registerDeadLetterFunctions(instance);
 registerSeries(instance);
 registerHealth(instance);
+registerHealthDetail(instance);
 // These files lie next to the bundle, wherever that is: in the app's folder, or in node_modules.
 registerFiles({ console: join(__dirname, 'console'), openApi: __dirname });
 

@@ -1,7 +1,8 @@
 import { app } from '@azure/functions';
 import type { HealthAnswer } from '../api/contract.ts';
 import type { Instance } from '../instance/instance.ts';
-import { type HttpHandler, isoTime, jsonAnswer } from './http-answer.ts';
+import { type HttpHandler, jsonAnswer } from './http-answer.ts';
+import { describeNewerFormats } from './newer-formats-answer.ts';
 
 /**
  * Whether the app is ready: it is not while its own fleet file has problems. It also lists formats of stored documents for
@@ -20,11 +21,7 @@ export function registerHealth(instance: Instance): void {
 export function health(instance: Instance): HttpHandler {
   return async () => {
     const isReady = instance.fleet.problems.length === 0;
-    const newerFormats = instance.newerFormats.list().map(({ since, lastAt, ...met }) => ({
-      ...met,
-      since: isoTime(since),
-      lastAt: isoTime(lastAt),
-    }));
+    const newerFormats = describeNewerFormats(instance);
     return jsonAnswer<HealthAnswer>(isReady ? 200 : 503, {
       ready: isReady,
       ...(newerFormats.length === 0 ? {} : { newerFormats }),

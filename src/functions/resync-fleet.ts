@@ -2,6 +2,7 @@ import { app, type InvocationContext } from '@azure/functions';
 import { HUB_DEADLINE_MS } from '../hub/port.ts';
 import { type Instance, LETTERS_KEPT_MS } from '../instance/instance.ts';
 import { syncContext } from '../instance/sync-context.ts';
+import { RESYNC_SHARD } from '../liveness/evidence.ts';
 import { Reconciler } from '../sync/reconcile/reconciler.ts';
 import { RUN_MS, resync } from '../sync/resync/resync.ts';
 import { recordSeries } from '../sync/resync/series.ts';
@@ -22,13 +23,19 @@ export function resyncFleet(
     const sync = await syncContext(instance, {
       fleet,
       budget: instance.resyncBudget(),
+      evidence: instance.evidence.of(RESYNC_SHARD),
       until: hubsUntil,
       warn: (line) => context.warn(line),
     });
     const { control, progress, conditions } = stores;
+    const liveness = {
+      store: stores.liveness,
+      look: () => instance.look(),
+      flush: () => instance.storeEvidence(),
+    };
     const summary = await resync(
       { ...sync, reconciler: new Reconciler(sync), control, progress },
-      { conditions, lease: instance.lease('resync'), hubsUntil },
+      { conditions, liveness, lease: instance.lease('resync'), hubsUntil },
     );
     if (summary.ran) await recordSeries({ ...stores, hosts: sync.hosts }, now());
     await instance.forgetOld();

@@ -3,6 +3,8 @@ import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { withPackage } from '../control/packages.ts';
+import { lookAtEventHub } from '../event-hub/look.ts';
+import { countPartitions } from '../event-hub/partitions.ts';
 import { type Fleet, hostsOf, rolloutContents } from '../fleet/fleet.ts';
 import { BudgetShare, type HubBudget, noBudget, RESYNC_PART, SYNC_PART } from '../hub/budget.ts';
 import { type BudgetedHubPort, type BudgetOptions, budgetHubs } from '../hub/budgeted-hubs.ts';
@@ -13,6 +15,8 @@ import type { HubPort } from '../hub/port.ts';
 import { redactHubs } from '../hub/redacted-hubs.ts';
 import { type HubCall, watchHubs } from '../hub/watched-hubs.ts';
 import type { HostName } from '../iot-hub/host-name.ts';
+import { EvidenceCounters } from '../liveness/evidence-counters.ts';
+import type { Look } from '../liveness/reader.ts';
 import { SyncCounters } from '../metrics/sync-counters.ts';
 import {
   type Environment,
@@ -28,7 +32,7 @@ import { openStores, type Stores } from '../store/stores.ts';
 import { openTables, type Tables } from '../store/tables/tables.ts';
 import { WriteGate } from '../sync/reconcile/write-gate.ts';
 import { DAY_MS, dayOf } from '../time/day.ts';
-import { type EpochMs, plus, systemTime } from '../time/epoch-ms.ts';
+import { EPOCH, type EpochMs, plus, systemTime } from '../time/epoch-ms.ts';
 import { modulesFollowed } from '../twin/events/event.ts';
 import { NO_REDACTION, type Redaction } from '../twin/events/redact.ts';
 import { ConditionsCache, REFRESH_EVERY_MS } from './conditions-cache.ts';
@@ -36,7 +40,7 @@ import { FleetInForce } from './fleet-in-force.ts';
 import { consoleLog, type Log } from './log.ts';
 import { readModelFiles } from './model-files.ts';
 import { NewerFormats } from './newer-formats.ts';
-import { countPartitions, PartitionCount } from './partition-count.ts';
+import { PartitionCount } from './partition-count.ts';
 import { PreviousContents } from './previous-contents.ts';
 import { FLUSH_EVERY_MS, ReceiptBuffer } from './receipt-buffer.ts';
 
@@ -56,6 +60,8 @@ export interface InstanceOptions {
   /** The author of the commit of the package. Undefined: not known. */
   readonly author?: string | undefined;
   readonly now?: () => EpochMs;
+  /** Looks at the Event Hub and at the checkpoints. Default: as the settings say. */
+  readonly look?: () => Promise<Look>;
   /** How calls to hubs wait for their permit. Default: a timer. */
   readonly wait?: (ms: number) => Promise<void>;
   readonly log?: Log;
@@ -81,6 +87,8 @@ export class Instance {
   readonly gate: WriteGate;
   /** The counts of sync since they were last stored. */
   readonly counters = new SyncCounters();
+  /** What shows whether the twin change events arrive, since it was last stored. */
+  readonly evidence: EvidenceCounters;
   /** The hubs' clock, from their answers. */
   readonly hubClock: HubClock;
   /** Stored documents of a newer package that this instance has recently read. */
@@ -94,6 +102,7 @@ export class Instance {
   readonly #contents: PreviousContents;
   #redactionKey: Uint8Array | undefined;
   #isAnnounced = false;
+  #evidenceStoredAt = EPOCH;
   #tables: Tables | undefined;
   #stores: Stores | undefined;
   #hubs: (HubPort & { close(): Promise<void> }) | undefined;
@@ -102,6 +111,7 @@ export class Instance {
     this.#options = options;
     this.log = options.log ?? consoleLog;
     this.now = options.now ?? systemTime;
+    this.evidence = new EvidenceCounters(this.now);
     this.hubClock = new HubClock(this.now);
     this.newerFormats = new NewerFormats({ now: this.now, log: this.log });
     this.fleet = new FleetInForce({
@@ -141,6 +151,7 @@ export class Instance {
       setInterval(() => this.#tick(), REFRESH_EVERY_MS).unref(),
       setInterval(() => void this.receipts.flush(), FLUSH_EVERY_MS).unref(),
       setInterval(() => void this.storeCounts(), STORE_COUNTS_EVERY_MS).unref(),
+      setInterval(() => void this.storeEvidence(), STORE_COUNTS_EVERY_MS).unref(),
     );
   }
 
@@ -148,6 +159,7 @@ export class Instance {
     for (const timer of this.#timers.splice(0)) clearInterval(timer);
     await this.receipts.flush();
     await this.storeCounts();
+    await this.storeEvidence();
     await this.#hubs?.close();
   }
 
@@ -266,6 +278,28 @@ export class Instance {
         await this.stores.statistics.add(hub, counts, this.now());
       } catch {
         // The counts are in the log.
+      }
+    }
+  }
+
+  /** One look at the Event Hub and at the checkpoints. Never throws. */
+  look(): Promise<Look> {
+    return this.#options.look === undefined ? lookAtEventHub(this.#options.env) : this.#options.look();
+  }
+
+  /**
+   * Adds the evidence to the tables. What cannot be stored now is kept for the next time. Never throws.
+   *
+   * @param everyMs does nothing if it was stored less than this before. Default: always stores it.
+   */
+  async storeEvidence(everyMs = 0): Promise<void> {
+    if (this.now() - this.#evidenceStoredAt < everyMs) return;
+    this.#evidenceStoredAt = this.now();
+    for (const each of this.evidence.take()) {
+      try {
+        await this.stores.liveness.addEvidence(each, this.now());
+      } catch {
+        this.evidence.putBack(each);
       }
     }
   }

@@ -253,6 +253,7 @@ export class EdgeWorld {
       countDevices: absent,
       listTwins: absent,
       readActivity: absent,
+      beat: absent,
     };
   }
 

@@ -58,6 +58,7 @@ const CALLS: {
   identityStatus: ['identity', 'identity', (id) => hubs.identityStatus(id)],
   countDevices: ['statistics', 'count', ({ host }) => hubs.countDevices(host)],
   listTwins: ['query', 'query', ({ host }) => hubs.listTwins(host, 'devices', undefined)],
+  beat: ['heartbeat', 'beat', ({ host }) => hubs.beat(host, T0)],
   readActivity: [
     'query',
     'activity of a b',

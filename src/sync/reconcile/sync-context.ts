@@ -3,6 +3,7 @@ import type { Fleet } from '../../fleet/fleet.ts';
 import type { BudgetedHubPort } from '../../hub/budgeted-hubs.ts';
 import type { HostName } from '../../iot-hub/host-name.ts';
 import type { JsonValue } from '../../json/json.ts';
+import type { EvidenceSink } from '../../liveness/evidence-counters.ts';
 import type { SyncCount } from '../../metrics/sync-counters.ts';
 import type { TwinStore } from '../../store/twins/twin-store.ts';
 import type { EpochMs } from '../../time/epoch-ms.ts';
@@ -36,6 +37,8 @@ export interface SyncContext {
   readonly wait?: ((ms: number) => Promise<unknown>) | undefined;
   /** @param number default 1. */
   readonly count: (host: HostName, what: SyncCount, number?: number) => void;
+  /** Takes what shows whether the twin change events of the hubs arrive. */
+  readonly evidence: EvidenceSink;
   /** Logs a problem for operators: a failing hub, a defect. */
   readonly warn: (message: string, facts: Readonly<Record<string, JsonValue>>) => void;
 }
