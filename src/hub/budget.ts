@@ -18,8 +18,11 @@ import { TokenBucket } from './token-bucket.ts';
 /** The kinds of calls that a hub limits. */
 export type HubOperation = 'read' | 'write' | 'identity' | 'query' | 'apply';
 
-/** The operation of a permit. `statistics` asks for the number of devices and is an identity operation. */
-export type PermittedOperation = HubOperation | 'statistics';
+/**
+ * The operation of a permit. `statistics` asks for the number of devices and is an identity operation. `heartbeat` writes a tag
+ * on the twin that Berth reserves, and is a twin update.
+ */
+export type PermittedOperation = HubOperation | 'statistics' | 'heartbeat';
 
 /** The operation may be made now. */
 export interface Permit {
@@ -64,12 +67,8 @@ export const RESYNC_PART = 0.3;
  */
 export const MESSAGES = { read: 1, write: 3, identity: 0, apply: 0 } as const;
 
-/**
- * A part of the budget starts with one apply. On a hub with one unit, a partition saves up an apply in half a minute or more,
- * and a new IoT Edge device would wait for it. A new owner of a partition makes one apply more than the rate at most, and no
- * device gets the same manifest twice.
- */
-const SAVED_APPLIES = 1;
+/** No device is connected with the identity of the heartbeat, so there is no notification and no answer. */
+const HEARTBEAT_MESSAGES = 1;
 
 /** The size of a page of a hundred twins without their contents. */
 const QUERY_PAGE_BYTES = 16 * 1024;
@@ -101,6 +100,7 @@ export class BudgetShare implements HubBudget {
 
   async permit(hub: Hub, operation: PermittedOperation, until: EpochMs): Promise<Permit | NoPermit> {
     if (operation === 'statistics') return this.#permitStatistics(hub);
+    if (operation === 'heartbeat') return this.#permitHeartbeat(hub, until);
     const { now, wait } = this.#options;
     const paused = this.#paused(hub, until);
     if (paused !== undefined) return paused;
@@ -139,6 +139,19 @@ export class BudgetShare implements HubBudget {
     return GRANTED;
   }
 
+  /**
+   * Granted at once unless the hub refuses calls, also if the budget is used up: without it, Berth would not see that a hub has
+   * become silent. It counts as one twin update and one message, and there are at most seven in an hour.
+   */
+  async #permitHeartbeat(hub: Hub, until: EpochMs): Promise<Permit | NoPermit> {
+    const { now } = this.#options;
+    const paused = this.#paused(hub, until);
+    if (paused !== undefined) return paused;
+    this.#bucket(hub, 'write').take(now(), 0);
+    await this.#day(hub).take(HEARTBEAT_MESSAGES, now());
+    return GRANTED;
+  }
+
   #paused({ host }: Hub, until: EpochMs): NoPermit | undefined {
     const { pauses, now } = this.#options;
     const pause = pauses.of(host, now());
@@ -149,8 +162,8 @@ export class BudgetShare implements HubBudget {
     // With other units or another budget, a new bucket starts.
     const perSecond = ratePerSecond(hub, operation, this.#options.part);
     const key = `${hub.host} ${operation} ${perSecond}`;
-    const saved = operation === 'apply' ? SAVED_APPLIES : 0;
-    const bucket = this.#buckets.get(key) ?? new TokenBucket(perSecond, this.#options.now(), saved);
+    const burst = burstOf(hub, operation, this.#options.part);
+    const bucket = this.#buckets.get(key) ?? new TokenBucket(perSecond, this.#options.now(), burst);
     this.#buckets.set(key, bucket);
     return bucket;
   }
@@ -171,6 +184,20 @@ export function ratePerSecond(
   part: number,
 ): number {
   return rateOf(hub, operation) * hub.budget.rate * part;
+}
+
+/**
+ * The operations that a part of a hub's budget may make at once, after a quiet minute. The hub counts applies and identity
+ * operations by the minute. So a part may save up a minute, as long as the worst minute is within its part of the hub's
+ * limit. On a hub with one unit, a partition would otherwise save up one apply in half a minute or more, and each new IoT Edge
+ * device would wait for it.
+ */
+function burstOf(hub: Pick<Hub, 'tier' | 'units' | 'budget'>, operation: HubOperation, part: number): number {
+  if (operation !== 'apply' && operation !== 'identity') return 0;
+  const { rate } = hub.budget;
+  const saved = rateOf(hub, operation) * 60 * part * Math.min(rate, 1 - rate);
+  // The first manifest must not wait.
+  return operation === 'apply' ? Math.max(1, saved) : saved;
 }
 
 /** The messages in a day that a part of a hub's budget allows. */
