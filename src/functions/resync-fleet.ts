@@ -2,8 +2,10 @@ import type { InvocationContext } from '@azure/functions';
 import { HUB_DEADLINE_MS } from '../hub/port.ts';
 import type { Instance } from '../instance/instance.ts';
 import { syncContext } from '../instance/sync-context.ts';
+import { RESYNC_SHARD } from '../liveness/evidence.ts';
 import { Reconciler } from '../sync/reconcile/reconciler.ts';
 import { exportDaily } from '../sync/resync/daily-export.ts';
+import { readGauges } from '../sync/resync/gauges.ts';
 import { purgeOld } from '../sync/resync/purge.ts';
 import { RUN_MS, resync } from '../sync/resync/resync.ts';
 import { recordSeries } from '../sync/resync/series.ts';
@@ -20,15 +22,23 @@ export function resyncFleet(
     const sync = await syncContext(instance, {
       fleet,
       budget: instance.resyncBudget(),
+      evidence: instance.evidence.of(RESYNC_SHARD),
       until: hubsUntil,
       warn: (line) => context.warn(line),
     });
     const { control, progress, conditions } = stores;
+    const liveness = {
+      store: stores.liveness,
+      look: () => instance.look(),
+      flush: () => instance.storeEvidence(),
+    };
     const summary = await resync(
       { ...sync, reconciler: new Reconciler(sync), control, progress },
-      { conditions, lease: instance.lease('resync'), hubsUntil },
+      { conditions, liveness, lease: instance.lease('resync'), hubsUntil },
     );
     if (summary.ran) await recordSeries({ ...stores, hosts: sync.hosts }, now());
+    if (summary.ran && instance.metrics.isOn)
+      instance.metrics.set(await readGauges({ ...stores, fleet, hosts: sync.hosts }, now()));
     if (summary.ran) {
       const { exporter } = stores;
       const { exportContainer: container, stamp } = instance;

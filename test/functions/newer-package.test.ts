@@ -14,7 +14,7 @@ import {
   workItemKey,
 } from '../../src/store/tables/keys.ts';
 import type { Row, Table } from '../../src/store/tables/tables.ts';
-import { auditName, requestName } from '../../src/sync/resync/audit.ts';
+import { auditName, requestName } from '../../src/sync/resync/audit-progress.ts';
 import { EPOCH, plus } from '../../src/time/epoch-ms.ts';
 import { instantOf } from '../../src/time/instant.ts';
 import { CAPTURED } from '../allocation/requests.ts';
