@@ -174,6 +174,18 @@ describe('the links of devices over AMQP', () => {
     await expect(client.sender(address)).rejects.toMatchObject({ condition: 'amqp:unauthorized-access' });
   });
 
+  test('a message of a service with an impossible expiry is rejected, and the connection stays', async () => {
+    const client = await connect();
+    const token = serviceToken(WEU, undefined, Math.ceil(now / 1000) + 60);
+    expect(await putToken(client, WEU, token)).toBe(200);
+    const sender = await client.sender('/messages/devicebound');
+    const expiring = (at: number) =>
+      deliver(sender, data('hello', { to: DEVICE_BOUND, absolute_expiry_time: at }));
+
+    expect(await expiring(9e15)).toEqual({ result: 'rejected', condition: 'com.microsoft:argument-error' });
+    expect((await expiring(now + 60_000)).result).toBe('accepted');
+  });
+
   test('a message of a service to a module is rejected as not implemented', async () => {
     const client = await connect();
     const token = serviceToken(WEU, undefined, Math.ceil(now / 1000) + 60);
