@@ -17,6 +17,7 @@ export const ERRORS = {
   BERTH_INPUT_MISSING: { kind: 'user', status: 400 },
   BERTH_NO_HUB_QUALIFIES: { kind: 'user', status: 400 },
   BERTH_NO_HUB_NOW: { kind: 'transient', status: 503 },
+  BERTH_PARENT_UNKNOWN: { kind: 'transient', status: 503 },
   BERTH_FLEET_INVALID: { kind: 'user', status: 503 },
   BERTH_DEVICE_UNKNOWN: { kind: 'user', status: 404 },
   BERTH_DEAD_LETTER_UNKNOWN: { kind: 'user', status: 404 },
@@ -39,6 +40,11 @@ export const ERRORS = {
   BERTH_TOO_MANY_WRITES: { kind: 'user', exit: 1 },
   BERTH_ENROLLMENTS_INVALID: { kind: 'user', exit: 1 },
   BERTH_ENROLLMENTS_UNFINISHED: { kind: 'transient', exit: 1 },
+  BERTH_EXPORT_INVALID: { kind: 'user', exit: 1 },
+  BERTH_STATE_NOT_EMPTY: { kind: 'user', exit: 1 },
+  BERTH_STATE_OTHER_STAMP: { kind: 'user', exit: 1 },
+  BERTH_STATE_CHANGED: { kind: 'transient', exit: 1 },
+  BERTH_DEVICE_EXISTS: { kind: 'user', exit: 1 },
   BERTH_WEBHOOK_KEY_REFUSED: { kind: 'user', exit: 1 },
   BERTH_WEBHOOK_UNREACHABLE: { kind: 'transient', exit: 1 },
 
@@ -69,6 +75,7 @@ export const ERRORS = {
   BERTH_EVENT_INVALID: { kind: 'user' },
   BERTH_DEAD_LETTERS_CAPPED: { kind: 'user' },
 
+  BERTH_METRICS_NOT_SENT: { kind: 'transient' },
   BERTH_POLICY_REJECTED: { kind: 'user' },
   BERTH_ROLLOUT_FAILED: { kind: 'user' },
   BERTH_ROLLOUT_NEEDS_APPROVAL: { kind: 'user' },
@@ -78,6 +85,9 @@ export const ERRORS = {
   BERTH_EDGE_SETTING_MISSING: { kind: 'user' },
   BERTH_EDGE_MANIFEST_REFUSED: { kind: 'user' },
   BERTH_EDGE_UNAUTHORIZED: { kind: 'user' },
+  BERTH_PARENT_NOT_ENTERED: { kind: 'user' },
+  BERTH_PARENT_UNAUTHORIZED: { kind: 'user' },
+  BERTH_EXPORT_FAILED: { kind: 'transient' },
   BERTH_SNAPSHOT_MISMATCH: { kind: 'defect' },
   BERTH_HUB_UNTRUSTED: { kind: 'user' },
 

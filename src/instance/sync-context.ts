@@ -21,20 +21,24 @@ export async function syncContext(
   instance: Instance,
   { fleet, budget, until, warn }: InvocationOptions,
 ): Promise<SyncContext> {
-  const { now, stores, counters, gate, hubClock } = instance;
+  const { now, stores, counters, gate, hubClock, metrics } = instance;
   const redaction = await instance.redaction(fleet);
+  await instance.keptOut.load();
   const withPrevious = await instance.withPreviousContents(fleet);
   return {
     fleet: withPrevious,
     hosts: instance.hosts(fleet),
     hubs: instance.hubs({ fleet, budget, until, redaction }),
     twins: stores.twins,
+    receipts: stores.receipts,
+    isKeptOut: instance.keptOut.has,
     settings: instance.setting,
     gate,
     redaction,
     now,
     hubNow: hubClock.now,
     count: (host, what, number) => counters.add(host, what, number),
+    measure: metrics.isOn ? (what, hub, ms) => metrics.record(what, ms / 1_000, { hub }) : undefined,
     warn: oncePerHub((message, facts) => warn(JSON.stringify({ event: 'hubTrouble', message, ...facts }))),
   };
 }
