@@ -10,6 +10,7 @@
 //   IoT Hub Twin Contributor         each hub of the stamp  reads, queries and writes twins
 //   IoT Hub Data Reader              each hub of the stamp  the number of devices, and whether an identity is disabled
 //   Berth Edge Deployer              each hub of the stamp  applies manifests to IoT Edge devices; only with appliesManifests
+//   Berth Scope Writer               each hub of the stamp  enters parents in identities of devices; only with setsScopes
 //   Monitoring Metrics Publisher     Application Insights   sends telemetry without a key
 //
 // Identity of an allocator in another region (id-berth-alloc-...), which never speaks with a hub:
@@ -53,4 +54,10 @@ var roles = {
 @description('What the custom role Berth Edge Deployer may do, and nothing else.')
 var edgeDataActions = [
   'Microsoft.Devices/IotHubs/configurations/applyToEdgeDevice/action'
+]
+
+@export()
+@description('What the custom role Berth Scope Writer may do, and nothing else.')
+var scopeDataActions = [
+  'Microsoft.Devices/IotHubs/devices/write'
 ]

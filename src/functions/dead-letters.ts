@@ -1,4 +1,3 @@
-import { app } from '@azure/functions';
 import type { DeadLetterAnswer, DeadLetterList } from '../api/contract.ts';
 import { deadLettersQuery, readQuery } from '../api/queries.ts';
 import { BerthError, ERRORS, type ErrorCode } from '../errors.ts';
@@ -13,23 +12,7 @@ import { answeringErrors, type HttpHandler, taggedAnswer } from './http-answer.t
 
 const DEFAULT_DAYS = 7;
 
-/** Events that could not be read: a list of the newest, and one with its contents. */
-export function registerDeadLetterFunctions(instance: Instance): void {
-  app.http('deadLetters', {
-    methods: ['GET'],
-    authLevel: 'function',
-    route: 'dead-letters',
-    handler: deadLetters(instance),
-  });
-  app.http('deadLetter', {
-    methods: ['GET'],
-    authLevel: 'function',
-    // The parts of an id.
-    route: 'dead-letters/{day}/{partition}/{number}/{digest}',
-    handler: deadLetter(instance),
-  });
-}
-
+/** Events that could not be read: a list of the newest. */
 export function deadLetters(instance: Instance): HttpHandler {
   return answeringErrors(async (request) => {
     const query = readQuery(deadLettersQuery, request.query);
@@ -68,6 +51,7 @@ function knownCode(text: string | undefined): ErrorCode | undefined {
   );
 }
 
+/** One event that could not be read, with its contents. The parts of its id are in the route. */
 export function deadLetter(instance: Instance): HttpHandler {
   return answeringErrors(async (request) => {
     const { day, partition, number, digest } = request.params;

@@ -1,4 +1,3 @@
-import { app } from '@azure/functions';
 import type { Override } from '../allocation/conditions.ts';
 import { type HubOverview, hubOverviews, moveOverviews } from '../allocation/decision/hub-overview.ts';
 import type { FleetStatus } from '../api/contract.ts';
@@ -26,18 +25,9 @@ const MOST_LETTERS = 1_000;
 /** How many different counts of events the answer has, the greatest first. */
 const MOST_COUNTS = 100;
 
-/** The state of the fleet: hubs and their shares, policies, twins by status, and the attention list. */
-export function registerFleetStatus(instance: Instance): void {
-  app.http('fleetStatus', {
-    methods: ['GET'],
-    authLevel: 'function',
-    route: 'fleet',
-    handler: fleetStatus(instance),
-  });
-}
-
 /**
- * Query: `top` (1 to 1000, default 100) and `after` (from `attention.next`) page through the attention list.
+ * The state of the fleet: hubs and their shares, policies, twins by status, and the attention list. Query: `top` (1 to 1000,
+ * default 100) and `after` (from `attention.next`) page through the attention list.
  */
 export function fleetStatus(instance: Instance): HttpHandler {
   return answeringErrors(async (request) => {

@@ -1,4 +1,4 @@
-import { app, type InvocationContext } from '@azure/functions';
+import type { InvocationContext } from '@azure/functions';
 import { HUB_DEADLINE_MS } from '../hub/port.ts';
 import type { Instance } from '../instance/instance.ts';
 import { syncContext } from '../instance/sync-context.ts';
@@ -10,10 +10,6 @@ import { recordSeries } from '../sync/resync/series.ts';
 import { plus } from '../time/epoch-ms.ts';
 
 /** Runs every minute: counts and health of hubs, work items, counts of twins, the audit, the daily export, old receipts and dead letters. */
-export function registerResyncFleet(instance: Instance): void {
-  app.timer('resyncFleet', { schedule: '0 * * * * *', handler: resyncFleet(instance) });
-}
-
 export function resyncFleet(
   instance: Instance,
 ): (timer: unknown, context: InvocationContext) => Promise<void> {

@@ -2,6 +2,7 @@ import { BerthError, type ErrorCode } from '../errors.ts';
 import type { HostName } from '../iot-hub/host-name.ts';
 import type { JsonObject } from '../json/json.ts';
 import type { Instant } from '../time/instant.ts';
+import type { DeviceScopes } from '../twin/snapshot/parent-record.ts';
 import type { Twin, TwinId } from '../twin/snapshot/twin.ts';
 
 /**
@@ -34,6 +35,13 @@ export interface HubPort {
    * operation, or two for a module.
    */
   identityStatus(id: TwinId): Promise<IdentityStatus>;
+  /** The place of a device below gateways, from its identity. Costs one identity operation. */
+  readScopes(id: DeviceId): Promise<DeviceScopes>;
+  /**
+   * Enters the scope of the parent in the identity of a device, if none is entered. All other fields stay as they are. Costs
+   * two identity operations.
+   */
+  enterParent(id: DeviceId, scope: string): Promise<EnteredParent>;
   /** The number of devices of the hub. Costs one identity operation. */
   countDevices(host: HostName): Promise<number>;
   /**
@@ -51,6 +59,13 @@ export interface HubPort {
    */
   readActivity(host: HostName, question: ActivityQuestion): Promise<ActivityPage>;
 }
+
+/**
+ * The result of `enterParent`.
+ * - `taken`: another parent was entered in between.
+ * - `keysHidden`: the hub does not show the keys of the identity. An update without them would replace them.
+ */
+export type EnteredParent = 'entered' | 'taken' | 'keysHidden';
 
 /** Names a device of a hub. */
 export type DeviceId = Pick<TwinId, 'host' | 'deviceId'>;

@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto';
-import { readFileSync } from 'node:fs';
-import { resolve } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
+import type { Receipt } from '../allocation/receipt/receipt.ts';
 import { withPackage } from '../control/packages.ts';
+import { settingContents } from '../edge/setting-contents.ts';
+import { parseFleetWithModels } from '../fleet/file/models.ts';
 import { type Fleet, hostsOf, rolloutContents } from '../fleet/fleet.ts';
 import { BudgetShare, type HubBudget, noBudget, RESYNC_PART, SYNC_PART } from '../hub/budget.ts';
 import { type BudgetedHubPort, type BudgetOptions, budgetHubs } from '../hub/budgeted-hubs.ts';
@@ -14,51 +15,34 @@ import { redactHubs } from '../hub/redacted-hubs.ts';
 import { type HubCall, watchHubs } from '../hub/watched-hubs.ts';
 import type { HostName } from '../iot-hub/host-name.ts';
 import { SyncCounters } from '../metrics/sync-counters.ts';
-import {
-  type Environment,
-  fleetFile,
-  iotEndpoint,
-  isAzure,
-  partitionsSetting,
-  retention,
-  stamp,
-  stateAccount,
-} from '../settings/settings.ts';
+import { iotEndpoint, isAzure, partitionsSetting, retention, stamp } from '../settings/settings.ts';
 import { Lease } from '../store/state/lease.ts';
 import { openStores, type Stores } from '../store/stores.ts';
-import { openTables, type Tables } from '../store/tables/tables.ts';
+import { askForParent } from '../sync/reconcile/parent/ask-for-parent.ts';
 import { WriteGate } from '../sync/reconcile/write-gate.ts';
 import type { ExportContainer } from '../sync/resync/daily-export.ts';
 import type { StateRetention } from '../sync/resync/purge.ts';
-import { type EpochMs, systemTime } from '../time/epoch-ms.ts';
+import type { EpochMs } from '../time/epoch-ms.ts';
 import { modulesFollowed } from '../twin/events/event.ts';
 import { NO_REDACTION, type Redaction } from '../twin/events/redact.ts';
-import { ConditionsCache, REFRESH_EVERY_MS } from './conditions-cache.ts';
+import { type ConditionsCache, REFRESH_EVERY_MS } from './conditions-cache.ts';
 import { exportContainer } from './export-container.ts';
-import { FleetInForce } from './fleet-in-force.ts';
-import { KeptOutCache } from './kept-out-cache.ts';
-import { consoleLog, type Log } from './log.ts';
-import { readModelFiles } from './model-files.ts';
-import { NewerFormats } from './newer-formats.ts';
+import type { FleetInForce } from './fleet-in-force.ts';
+import type { KeptOutCache } from './kept-out-cache.ts';
+import type { Log } from './log.ts';
+import type { NewerFormats } from './newer-formats.ts';
+import type { Parents } from './parents.ts';
 import { countPartitions, PartitionCount } from './partition-count.ts';
 import { PreviousContents } from './previous-contents.ts';
-import { FLUSH_EVERY_MS, ReceiptBuffer } from './receipt-buffer.ts';
+import type { ReceiptBuffer } from './receipt-buffer.ts';
+import { type WebhookOptions, WebhookState } from './webhook-state.ts';
 
 /** How often counts are stored. If an instance ends in between, it loses its counts. */
 const STORE_COUNTS_EVERY_MS = 60_000;
 
-export interface InstanceOptions {
-  readonly env: Environment;
-  /** Where the app's files are. */
-  readonly directory: string;
-  /** When the package was built, ISO 8601. */
-  readonly build: string;
-  /** The author of the commit of the package. Undefined: not known. */
-  readonly author?: string | undefined;
-  readonly now?: () => EpochMs;
+export interface InstanceOptions extends WebhookOptions {
   /** How calls to hubs wait for their permit. Default: a timer. */
   readonly wait?: (ms: number) => Promise<void>;
-  readonly log?: Log;
 }
 
 /** What one invocation needs to call hubs. */
@@ -78,6 +62,8 @@ export class Instance {
   readonly receipts: ReceiptBuffer;
   /** The devices that nothing may be stored about. */
   readonly keptOut: KeptOutCache;
+  /** The hubs of parents, for rules that name them. */
+  readonly parents: Parents;
   /** When this package was built, ISO 8601. */
   readonly build: string;
   readonly gate: WriteGate;
@@ -90,42 +76,36 @@ export class Instance {
   /** How many partitions the Event Hub has. */
   readonly partitions: PartitionCount;
   readonly #options: InstanceOptions;
+  readonly #webhook: WebhookState;
   readonly #timers: NodeJS.Timeout[] = [];
   readonly #pauses = new HubPauses(Math.random);
   readonly #shares = new Map<string, BudgetShare>();
   readonly #contents: PreviousContents;
   #redactionKey: Uint8Array | undefined;
   #isAnnounced = false;
-  #tables: Tables | undefined;
   #stores: Stores | undefined;
   #hubs: (HubPort & { close(): Promise<void> }) | undefined;
 
-  constructor(options: InstanceOptions) {
+  /** @param webhook the part that the webhook of this instance already uses; default: a new one. */
+  constructor(options: InstanceOptions, webhook?: WebhookState) {
     this.#options = options;
-    this.log = options.log ?? consoleLog;
-    this.now = options.now ?? systemTime;
+    this.#webhook =
+      webhook ??
+      new WebhookState(options, {
+        read: parseFleetWithModels,
+        stores: async () => this.stores,
+        keepReceipt: (receipt) => this.keepReceipt(receipt),
+      });
+    const { log, now, fleet, conditions, receipts, newerFormats, keptOut, parents } = this.#webhook;
+    this.log = log;
+    this.now = now;
+    this.fleet = fleet;
+    this.conditions = conditions;
+    this.receipts = receipts;
+    this.keptOut = keptOut;
+    this.parents = parents;
+    this.newerFormats = newerFormats;
     this.hubClock = new HubClock(this.now);
-    this.newerFormats = new NewerFormats({ now: this.now, log: this.log });
-    this.fleet = new FleetInForce({
-      read: () => readFileSync(resolve(options.directory, fleetFile(options.env)), 'utf8'),
-      readModels: () => readModelFiles(resolve(options.directory, fleetFile(options.env))),
-      revisions: () => this.stores.revisions,
-      build: options.build,
-      author: options.author,
-      log: this.log,
-    });
-    this.conditions = new ConditionsCache({
-      read: async (now) => this.stores.conditions.read(now),
-      now: this.now,
-    });
-    this.keptOut = new KeptOutCache({ read: async () => this.stores.keptOut.read(), now: this.now });
-    this.receipts = new ReceiptBuffer({
-      keep: async (receipt) => {
-        await this.keptOut.load();
-        if (!this.keptOut.hasReceipt(receipt)) await this.stores.receipts.keep(receipt);
-      },
-      log: this.log,
-    });
     this.build = options.build;
     this.gate = new WriteGate({ read: async () => this.stores.control.read() }, options.build, this.now);
     this.#contents = new PreviousContents({
@@ -142,25 +122,31 @@ export class Instance {
 
   /** Starts the background work. Its timers do not keep the process alive. */
   start(): void {
+    this.#webhook.start();
     this.#tick();
     this.#timers.push(
       setInterval(() => this.#tick(), REFRESH_EVERY_MS).unref(),
-      setInterval(() => void this.receipts.flush(), FLUSH_EVERY_MS).unref(),
       setInterval(() => void this.storeCounts(), STORE_COUNTS_EVERY_MS).unref(),
     );
   }
 
   async stop(): Promise<void> {
     for (const timer of this.#timers.splice(0)) clearInterval(timer);
-    await this.receipts.flush();
+    await this.#webhook.stop();
     await this.storeCounts();
     await this.#hubs?.close();
   }
 
   /** @throws BerthError `BERTH_SETTING_INVALID` if no setting names the storage account. */
   get stores(): Stores {
-    this.#stores ??= openStores(this.#openedTables(), this.newerFormats.met);
+    this.#stores ??= openStores(this.#webhook.tables, this.newerFormats.met);
     return this.#stores;
+  }
+
+  /** Stores a receipt, and asks for the parent of the device where the fleet file names one. */
+  async keepReceipt(receipt: Receipt): Promise<void> {
+    await this.stores.receipts.keep(receipt);
+    await askForParent(this.stores.twins, receipt, this.hubClock.now());
   }
 
   /** The hubs for one invocation: each call has a permit, and every answer is redacted. */
@@ -207,7 +193,7 @@ export class Instance {
 
   /** A lease for work that only one instance may do at a time. */
   lease(name: string): Lease {
-    return new Lease(this.#openedTables().state, name, randomUUID());
+    return new Lease(this.#webhook.tables.state, name, randomUUID());
   }
 
   /** The redacted paths, and the key of their hashes. @throws BerthError `BERTH_STORE_UNAVAILABLE` */
@@ -272,8 +258,6 @@ export class Instance {
   }
 
   #tick(): void {
-    void this.conditions.refresh();
-    void this.keptOut.refresh();
     void this.fleet.synchronise();
     void this.#announce();
   }
@@ -285,7 +269,13 @@ export class Instance {
   async #announce(): Promise<void> {
     try {
       const fleet = this.fleet.known;
-      const policies = fleet === undefined ? undefined : rolloutContents(fleet);
+      const policies =
+        fleet === undefined
+          ? undefined
+          : [
+              ...rolloutContents(fleet),
+              ...settingContents(fleet.edge, this.setting, (await this.redaction(fleet)).key),
+            ];
       if (this.#isAnnounced && !(await this.gate.current()).lacks(policies ?? [])) return;
       await this.stores.control.update((control) =>
         withPackage(
@@ -313,10 +303,5 @@ export class Instance {
       endpoint: () => iotEndpoint(env),
     });
     return this.#hubs;
-  }
-
-  #openedTables(): Tables {
-    this.#tables ??= openTables(stateAccount(this.#options.env));
-    return this.#tables;
   }
 }

@@ -30,6 +30,7 @@ export async function syncContext(
     hosts: instance.hosts(fleet),
     hubs: instance.hubs({ fleet, budget, until, redaction }),
     twins: stores.twins,
+    receipts: stores.receipts,
     isKeptOut: instance.keptOut.has,
     settings: instance.setting,
     gate,

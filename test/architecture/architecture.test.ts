@@ -69,12 +69,11 @@ describe('the architecture that docs/architecture.md describes', () => {
     expect(unused).toEqual([]);
   });
 
-  test('lets only the instance open hubs, so that every call has a permit and is watched and redacted', () => {
+  test('lets only the instance open hubs, and commands with the sign-in of the operator, so that every call of the app has a permit and is watched and redacted', () => {
     const opening = IMPORTS.filter(({ from, to }) => to === 'src/hub/iot-hubs.ts' && isIn(from, 'src'));
 
-    // `berth forget` asks each hub one question, with the operator's sign-in and not with that of the app.
     expect(opening.map(({ from }) => from)).toEqual([
-      'src/cli/forget/identities.ts',
+      'src/cli/shell/operator-hubs.ts',
       'src/instance/instance.ts',
     ]);
   });

@@ -138,6 +138,31 @@ describeBicep('role assignments', () => {
     expect(added).toHaveLength(3);
   });
 
+  test('with parents that Berth enters give each app the right to update identities, by a custom role of its own', async () => {
+    const parameters = edgeFleet('links by identity, and stamps whose names are parts of other names');
+    const snapshot = await snapshotOf({ ...parameters, setsScopes: true });
+    const definitions = snapshot.predictedResources.filter(
+      ({ type }) => type === 'Microsoft.Authorization/roleDefinitions',
+    );
+
+    expect(
+      definitions.map(({ properties }) => [at(properties, 'roleName'), at(properties, 'permissions')]),
+    ).toEqual(
+      ['contoso-weu', 'contoso-neu', 'contoso-eus'].map((name) => [
+        `Berth Scope Writer (${name})`,
+        [
+          {
+            actions: [],
+            notActions: [],
+            dataActions: ['Microsoft.Devices/IotHubs/devices/write'],
+            notDataActions: [],
+          },
+        ],
+      ]),
+    );
+    expect(assignments(snapshot).length - assignments(await snapshotOf(parameters)).length).toBe(3);
+  });
+
   test('give an operator the state, its exports to read, and nothing else', async () => {
     const parameters = edgeFleet('every option');
     const operator = String(parameters.operatorPrincipalId);

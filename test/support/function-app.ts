@@ -43,6 +43,8 @@ export interface FunctionAppOptions {
   readonly policies?: readonly object[];
   /** Deployments of IoT Edge; default: none. */
   readonly edge?: object;
+  /** The section `allocation` of the fleet file. */
+  readonly allocation?: object;
   /** DTDL files next to the fleet file, by their names. */
   readonly models?: Readonly<Record<string, object>>;
   /** Additional fields of each hub of the fleet file; default: one hub. */
@@ -114,7 +116,7 @@ export class FunctionApp {
   }
 
   /** Writes the fleet file for all instances that are created later. */
-  writeFleet(policies: readonly object[]): void {
+  writeFleet(policies: readonly object[], allocation = this.#options.allocation): void {
     const { hubs = [{}] } = this.#options;
     const fleet = {
       hubs: hubs.map((hub, index) => ({
@@ -126,6 +128,7 @@ export class FunctionApp {
         ...hub,
       })),
       twins: { policies },
+      ...(allocation === undefined ? {} : { allocation }),
       ...(this.#options.edge === undefined ? {} : { edge: this.#options.edge }),
     };
     writeFileSync(join(this.#directory, 'fleet.json'), JSON.stringify(fleet));
@@ -208,6 +211,7 @@ export class FunctionApp {
       },
       body: Buffer.from(JSON.stringify(body)),
       certificates: [],
+      rawHeaders: [],
     });
   }
 

@@ -8,6 +8,7 @@ export const OPEN_GATE: Gate = {
   holdOf: () => undefined,
   contentOf: () => REACHED,
   contentsToRead: () => [],
+  settingsInForce: () => [],
   readsFirst: () => false,
   lacks: () => false,
   modules: new Set(),

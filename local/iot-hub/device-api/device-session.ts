@@ -5,7 +5,8 @@ import { connectDevice, disconnectDevice, type LocalHub } from '../hub/hub.ts';
 import { type Address, addressPath } from '../model/address.ts';
 import { errorDocument, HubRefusal } from '../model/hub-error.ts';
 import { sectionForDevice } from '../model/twin.ts';
-import { completeMessage, countDelivery, queuedMessages } from '../operations/cloud-messages.ts';
+import { completeMessage, lockNextMessage, unlockMessages } from '../operations/cloud-messages.ts';
+import { warnAboutInputs } from '../operations/input-messages.ts';
 import { acceptTelemetry } from '../operations/telemetry.ts';
 import { countRefusal, readOwnTwin, report } from './device-requests.ts';
 import {
@@ -13,6 +14,7 @@ import {
   DESIRED_PATCHES,
   desiredPatchTopic,
   isDeviceFilter,
+  isInputFilter,
   isMessageFilter,
   METHOD_CALLS,
   methodCallTopic,
@@ -41,7 +43,9 @@ export function openDeviceSession(hub: LocalHub, accepted: AcceptedDevice): Mqtt
   let connection: MqttConnection | undefined;
   let expiry: NodeJS.Timeout | undefined;
   let messageFilter: string | undefined;
-  const sent = new Set<string>();
+  let hasInputs = false;
+  /** The locks of the messages that the device has not acknowledged. */
+  const held = new Set<string>();
 
   const link: DeviceLink = {
     notifyDesired: (patch) =>
@@ -58,16 +62,21 @@ export function openDeviceSession(hub: LocalHub, accepted: AcceptedDevice): Mqtt
     close: () => connection?.close(),
   };
 
-  /** Sends each queued message once for each connection. It leaves the queue when the device acknowledges it. */
+  /**
+   * Sends the messages that the device does not hold. A message leaves the queue when the device acknowledges it. It is sent
+   * again when its lock has expired, and by the next connection.
+   */
   function deliver(): void {
     if (messageFilter === undefined || connection === undefined) return;
-    for (const message of queuedMessages(hub, address)) {
-      if (sent.has(message.id) || !countDelivery(hub, address, message)) continue;
-      sent.add(message.id);
-      const payload = Buffer.from(message.body, 'base64');
-      connection.publish(messageFilter, { topic: cloudMessageTopic(address, message), payload }, () =>
-        completeMessage(hub, address, message),
-      );
+    for (let next = lockNextMessage(hub, address); next !== undefined; next = lockNextMessage(hub, address)) {
+      const { message, token } = next;
+      held.add(token);
+      const topic = cloudMessageTopic(address, message);
+      connection.publish(messageFilter, { topic, payload: Buffer.from(message.body, 'base64') }, () => {
+        held.delete(token);
+        hub.messageLocks.release(address, token);
+        completeMessage(hub, address, message);
+      });
     }
   }
 
@@ -148,6 +157,9 @@ export function openDeviceSession(hub: LocalHub, accepted: AcceptedDevice): Mqtt
       if (!cleanSession && entry !== undefined) hub.store.put({ ...entry, subscriptions });
       messageFilter = subscriptions.find(isMessageFilter);
       deliver();
+      const hadInputs = hasInputs;
+      hasInputs = subscriptions.some((filter) => isInputFilter(filter, address));
+      if (hasInputs && !hadInputs) warnAboutInputs(hub, address);
     },
     async received(message) {
       const { topic, payload } = message;
@@ -175,6 +187,8 @@ export function openDeviceSession(hub: LocalHub, accepted: AcceptedDevice): Mqtt
       clearTimeout(expiry);
       if (will !== undefined && !isClean) sendWill(will);
       disconnectDevice(hub, address, link);
+      connection = undefined;
+      unlockMessages(hub, address, held);
     },
   };
 }

@@ -51,7 +51,7 @@ const entry = z.looseObject({
         id: z.string(),
         body: z.string(),
         system: z.record(z.string(), z.string()),
-        properties: z.record(z.string(), z.string()),
+        properties: z.record(z.string(), z.string().nullable()),
         expires: z.number(),
         deliveryCount: z.int(),
       }),

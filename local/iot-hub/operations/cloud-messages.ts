@@ -19,7 +19,7 @@ export interface NewCloudMessage {
   readonly body: Buffer;
   /** As in `CloudMessage`. Without `$.to`, the hub makes it. */
   readonly system: Readonly<Record<string, string>>;
-  readonly properties: Readonly<Record<string, string>>;
+  readonly properties: CloudMessage['properties'];
   /** Milliseconds since the epoch; undefined: in an hour. */
   readonly expires: number | undefined;
 }
@@ -63,6 +63,7 @@ export function enqueueCloudMessage(hub: LocalHub, address: Address, message: Ne
       system: {
         '$.mid': randomUUID(),
         '$.to': `/${addressPath(address)}/messages/devicebound`,
+        ...(message.expires !== undefined && { '$.exp': expiryText(message.expires) }),
         ...message.system,
       },
       properties: message.properties,
@@ -75,27 +76,57 @@ export function enqueueCloudMessage(hub: LocalHub, address: Address, message: Ne
   hub.connections.link(address)?.deliver();
 }
 
+/**
+ * An expiry that the sender has set, in the topic of its message. The SDK for C# reads exactly seven digits
+ * (`DateTime.ParseExact(…, "o")`).
+ */
+function expiryText(expires: number): string {
+  return new Date(expires).toISOString().replace('Z', '0000Z');
+}
+
 /** The messages in the queue of a device, oldest first. Expired messages are gone. */
 export function queuedMessages(hub: LocalHub, address: Address): readonly CloudMessage[] {
   const now = hub.now();
   return (hub.store.get(address)?.inbox ?? []).filter(({ expires }) => expires > now);
 }
 
+/** A message that its device has received and holds. The token settles it. */
+export interface LockedCloudMessage {
+  readonly message: CloudMessage;
+  readonly token: string;
+}
+
+/** Locks the oldest message that the device does not hold; undefined: there is none. */
+export function lockNextMessage(hub: LocalHub, address: Address): LockedCloudMessage | undefined {
+  const message = queuedMessages(hub, address).find(({ id }) => !hub.messageLocks.isLocked(id));
+  return message && { message, token: hub.messageLocks.lock(address, message.id) };
+}
+
 /**
- * Counts a delivery of a message. Returns false if the message was delivered too often: it then leaves the queue (Azure
- * dead-letters it).
+ * Gives a message back that the device has abandoned. Only this raises its delivery count: an expired lock does not ("Message
+ * life cycle" of the same page). At the largest count, it leaves the queue (Azure dead-letters it).
  */
-export function countDelivery(hub: LocalHub, address: Address, { id }: CloudMessage): boolean {
+export function abandonMessage(hub: LocalHub, address: Address, { id }: CloudMessage): void {
   const queued = queuedMessages(hub, address);
-  const isLast = queued.some((message) => message.id === id && message.deliveryCount >= MAX_DELIVERIES);
-  if (isLast) end(hub, address, id, 'DeliveryCountExceeded');
-  else {
-    const counted = queued.map((message) =>
-      message.id === id ? { ...message, deliveryCount: message.deliveryCount + 1 } : message,
-    );
-    keep(hub, address, counted);
+  const deliveryCount = 1 + (queued.find((message) => message.id === id)?.deliveryCount ?? 0);
+  if (deliveryCount >= MAX_DELIVERIES) {
+    end(hub, address, id, 'DeliveryCountExceeded');
+    return;
   }
-  return !isLast;
+  const counted = queued.map((message) => (message.id === id ? { ...message, deliveryCount } : message));
+  keep(hub, address, counted);
+  hub.connections.link(address)?.deliver();
+}
+
+/** Ends the locks of a connection that has ended. The messages go to the present connection of the device. */
+export function unlockMessages(hub: LocalHub, address: Address, tokens: Iterable<string>): void {
+  for (const token of tokens) hub.messageLocks.release(address, token);
+  hub.connections.link(address)?.deliver();
+}
+
+/** Delivers the messages again whose locks have expired. */
+export function deliverUnlocked(hub: LocalHub): void {
+  for (const address of hub.messageLocks.takeExpired()) hub.connections.link(address)?.deliver();
 }
 
 /** Removes a message that the device has acknowledged. */

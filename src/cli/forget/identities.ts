@@ -1,13 +1,12 @@
 import { BerthError } from '../../errors.ts';
 import type { Fleet } from '../../fleet/fleet.ts';
-import { openIotHubs } from '../../hub/iot-hubs.ts';
 import type { HubPort } from '../../hub/port.ts';
 import type { HostName } from '../../iot-hub/host-name.ts';
-import { type Environment, iotEndpoint } from '../../settings/settings.ts';
+import type { Environment } from '../../settings/settings.ts';
+import { openHubsAsOperator } from '../shell/operator-hubs.ts';
 
 /**
- * The hubs of the fleet that have the identity of a device, asked with the operator's sign-in. Where the `connection` of a hub
- * is set in this environment, that policy is used.
+ * The hubs of the fleet that have the identity of a device, asked with the operator's sign-in.
  *
  * @throws BerthError `BERTH_HUB_…` if a hub does not answer: then nobody knows whether the device is gone
  */
@@ -16,17 +15,7 @@ export async function hubsWithIdentity(
   env: Environment,
   deviceId: string,
 ): Promise<readonly HostName[]> {
-  const hubs = openIotHubs({
-    hub: (host) => {
-      const hub = fleet.hubByHost.get(host);
-      if (hub?.connection === undefined || env[hub.connection] !== undefined) return hub;
-      return { ...hub, connection: undefined };
-    },
-    settings: env,
-    clientId: undefined,
-    isAzure: false,
-    endpoint: () => iotEndpoint(env),
-  });
+  const hubs = openHubsAsOperator(fleet, env);
   try {
     const found = await Promise.all(
       fleet.hubs.map(async ({ host }) => ({ host, status: await statusOn(hubs, host, deviceId) })),

@@ -23,7 +23,10 @@ const [FIRST, LAST, AFTER] = [' ', '\u007f', '\u0000'];
 /** The format of stored receipts. A change of the schema is a new format with a step. */
 export const RECEIPT_FORMAT: DocumentFormat<Receipt> = {
   document: 'receipt',
-  steps: [],
+  steps: [
+    // Format 2 adds the parent that a rule named.
+    (document) => document,
+  ],
   read: readReceipt,
 };
 

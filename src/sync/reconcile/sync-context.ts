@@ -4,7 +4,8 @@ import type { BudgetedHubPort } from '../../hub/budgeted-hubs.ts';
 import type { HostName } from '../../iot-hub/host-name.ts';
 import type { JsonValue } from '../../json/json.ts';
 import type { SyncCount } from '../../metrics/sync-counters.ts';
-import type { KeptOutDevices } from '../../store/state/kept-out-store.ts';
+import type { ReceiptStore } from '../../store/receipts/receipt-store.ts';
+import type { KeptOutDevices } from '../../store/state/kept-out-devices.ts';
 import type { TwinStore } from '../../store/twins/twin-store.ts';
 import type { EpochMs } from '../../time/epoch-ms.ts';
 import type { Redaction } from '../../twin/events/redact.ts';
@@ -24,6 +25,8 @@ export interface SyncContext {
     TwinStore,
     'load' | 'save' | 'modulesOf' | 'page' | 'sweep' | 'dueItems' | 'dropItem' | 'count' | 'counts'
   >;
+  /** The receipts, which name the parents of devices. Default: Berth enters no parents. */
+  readonly receipts?: Pick<ReceiptStore, 'list'>;
   /** Whether nothing may be stored of a device (`berth forget --keep-out`). Default: no device is kept out. */
   readonly isKeptOut?: KeptOutDevices;
   /** The values of the settings that manifests of IoT Edge name. Default: none is set. */
