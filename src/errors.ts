@@ -75,6 +75,7 @@ export const ERRORS = {
   BERTH_EVENT_INVALID: { kind: 'user' },
   BERTH_DEAD_LETTERS_CAPPED: { kind: 'user' },
 
+  BERTH_METRICS_NOT_SENT: { kind: 'transient' },
   BERTH_POLICY_REJECTED: { kind: 'user' },
   BERTH_ROLLOUT_FAILED: { kind: 'user' },
   BERTH_ROLLOUT_NEEDS_APPROVAL: { kind: 'user' },

@@ -5,6 +5,7 @@ import { syncContext } from '../instance/sync-context.ts';
 import { Reconciler } from '../sync/reconcile/reconciler.ts';
 import type { SyncContext } from '../sync/reconcile/sync-context.ts';
 import { exportDaily } from '../sync/resync/daily-export.ts';
+import { readGauges } from '../sync/resync/gauges.ts';
 import { type Purged, purgeOld } from '../sync/resync/purge.ts';
 import { RUN_MS, resync } from '../sync/resync/resync.ts';
 import { recordSeries } from '../sync/resync/series.ts';
@@ -31,6 +32,8 @@ export function resyncFleet(
       { conditions, lease: instance.lease('resync'), hubsUntil },
     );
     if (summary.ran) await recordSeries({ ...stores, hosts: sync.hosts }, now());
+    if (summary.ran && instance.metrics.isOn)
+      instance.metrics.set(await readGauges({ ...stores, fleet, hosts: sync.hosts }, now()));
     const purged = summary.ran ? await exportAndPurge(instance, sync, context) : NOTHING_PURGED;
     const { workItems, resynced, audited } = summary;
     const { deadLetters, receipts: purgedReceipts } = purged;

@@ -3,6 +3,7 @@ import { setTimeout } from 'node:timers/promises';
 import type { Receipt } from '../allocation/receipt/receipt.ts';
 import { withPackage } from '../control/packages.ts';
 import { settingContents } from '../edge/setting-contents.ts';
+import { BerthError } from '../errors.ts';
 import { parseFleetWithModels } from '../fleet/file/models.ts';
 import { type Fleet, hostsOf, rolloutContents } from '../fleet/fleet.ts';
 import { BudgetShare, type HubBudget, noBudget, RESYNC_PART, SYNC_PART } from '../hub/budget.ts';
@@ -14,7 +15,10 @@ import type { HubPort } from '../hub/port.ts';
 import { redactHubs } from '../hub/redacted-hubs.ts';
 import { type HubCall, watchHubs } from '../hub/watched-hubs.ts';
 import type { HostName } from '../iot-hub/host-name.ts';
+import type { DeferredMetrics } from '../metrics/deferred-metrics.ts';
+import { addCountsTo, NO_METRICS } from '../metrics/metrics.ts';
 import { SyncCounters } from '../metrics/sync-counters.ts';
+import { metricsSettings } from '../settings/metrics-settings.ts';
 import { iotEndpoint, isAzure, partitionsSetting, retention, stamp } from '../settings/settings.ts';
 import { Lease } from '../store/state/lease.ts';
 import { openStores, type Stores } from '../store/stores.ts';
@@ -36,6 +40,13 @@ import { countPartitions, PartitionCount } from './partition-count.ts';
 import { PreviousContents } from './previous-contents.ts';
 import type { ReceiptBuffer } from './receipt-buffer.ts';
 import { type WebhookOptions, WebhookState } from './webhook-state.ts';
+
+/** The exporter says why in its own words, which may hold the connection string. */
+const CANNOT_BE_OPENED = {
+  code: 'BERTH_SETTING_INVALID',
+  message:
+    'Metrics cannot be sent: the exporter does not take the connection string of Application Insights. Copy it again from the portal.',
+} as const;
 
 /** How often counts are stored. If an instance ends in between, it loses its counts. */
 const STORE_COUNTS_EVERY_MS = 60_000;
@@ -60,6 +71,8 @@ export class Instance {
   readonly fleet: FleetInForce;
   readonly conditions: ConditionsCache;
   readonly receipts: ReceiptBuffer;
+  /** What is measured, if a setting says where it goes. */
+  readonly metrics: DeferredMetrics;
   /** The devices that nothing may be stored about. */
   readonly keptOut: KeptOutCache;
   /** The hubs of parents, for rules that name them. */
@@ -96,13 +109,14 @@ export class Instance {
         stores: async () => this.stores,
         keepReceipt: (receipt) => this.keepReceipt(receipt),
       });
-    const { log, now, fleet, conditions, receipts, newerFormats, keptOut, parents } = this.#webhook;
+    const { log, now, fleet, conditions, receipts, newerFormats, keptOut, parents, metrics } = this.#webhook;
     this.log = log;
     this.now = now;
     this.fleet = fleet;
     this.conditions = conditions;
     this.receipts = receipts;
     this.keptOut = keptOut;
+    this.metrics = metrics;
     this.parents = parents;
     this.newerFormats = newerFormats;
     this.hubClock = new HubClock(this.now);
@@ -124,6 +138,7 @@ export class Instance {
   start(): void {
     this.#webhook.start();
     this.#tick();
+    void this.#openMetrics();
     this.#timers.push(
       setInterval(() => this.#tick(), REFRESH_EVERY_MS).unref(),
       setInterval(() => void this.storeCounts(), STORE_COUNTS_EVERY_MS).unref(),
@@ -134,6 +149,7 @@ export class Instance {
     for (const timer of this.#timers.splice(0)) clearInterval(timer);
     await this.#webhook.stop();
     await this.storeCounts();
+    await this.metrics.close();
     await this.#hubs?.close();
   }
 
@@ -249,6 +265,7 @@ export class Instance {
   async storeCounts(): Promise<void> {
     for (const [hub, counts] of this.counters.take()) {
       this.log('info', 'syncCounts', { hub, ...counts });
+      addCountsTo(this.metrics, hub, counts);
       try {
         await this.stores.statistics.add(hub, counts, this.now());
       } catch {
@@ -290,6 +307,24 @@ export class Instance {
       this.#isAnnounced = policies !== undefined;
     } catch {
       // The next tick tries again. Until then the gate uses the row as it is.
+    }
+  }
+
+  /** Loads the exporter of metrics, if a setting asks for it. Never throws: a wrong setting is logged, and nothing is measured. */
+  async #openMetrics(): Promise<void> {
+    if (!this.metrics.isOn) return;
+    const { env, build } = this.#options;
+    const warn = (facts: { readonly code: string; readonly message: string }) =>
+      this.log('warn', 'metricsNotSent', facts);
+    try {
+      const settings = metricsSettings(env);
+      if (settings === undefined) return;
+      const { openMetrics } = await import('../open-telemetry/open-metrics.ts');
+      this.metrics.open(await openMetrics(settings, { build, stamp: stamp(env), warn }));
+    } catch (error) {
+      const { code, message } = error instanceof BerthError ? error : CANNOT_BE_OPENED;
+      warn({ code, message });
+      this.metrics.open(NO_METRICS);
     }
   }
 

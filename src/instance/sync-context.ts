@@ -21,7 +21,7 @@ export async function syncContext(
   instance: Instance,
   { fleet, budget, until, warn }: InvocationOptions,
 ): Promise<SyncContext> {
-  const { now, stores, counters, gate, hubClock } = instance;
+  const { now, stores, counters, gate, hubClock, metrics } = instance;
   const redaction = await instance.redaction(fleet);
   await instance.keptOut.load();
   const withPrevious = await instance.withPreviousContents(fleet);
@@ -38,6 +38,7 @@ export async function syncContext(
     now,
     hubNow: hubClock.now,
     count: (host, what, number) => counters.add(host, what, number),
+    measure: metrics.isOn ? (what, hub, ms) => metrics.record(what, ms / 1_000, { hub }) : undefined,
     warn: oncePerHub((message, facts) => warn(JSON.stringify({ event: 'hubTrouble', message, ...facts }))),
   };
 }

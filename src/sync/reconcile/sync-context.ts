@@ -11,6 +11,9 @@ import type { EpochMs } from '../../time/epoch-ms.ts';
 import type { Redaction } from '../../twin/events/redact.ts';
 import type { Gate } from './write-gate.ts';
 
+/** Times that are measured for each twin. */
+export type MeasuredTime = 'berth.correction.time' | 'berth.acknowledgement.time';
+
 /**
  * What all parts of twin sync share in one invocation: the fleet, the hubs, the stored twins, counters and log.
  * `src/instance/sync-context.ts` makes it. What only one part needs is an argument of that part.
@@ -42,6 +45,8 @@ export interface SyncContext {
   readonly wait?: ((ms: number) => Promise<unknown>) | undefined;
   /** @param number default 1. */
   readonly count: (host: HostName, what: SyncCount, number?: number) => void;
+  /** Takes a measured time of one twin. Default: it is not measured. */
+  readonly measure?: ((what: MeasuredTime, host: HostName, ms: number) => void) | undefined;
   /** Logs a problem for operators: a failing hub, a defect. */
   readonly warn: (message: string, facts: Readonly<Record<string, JsonValue>>) => void;
 }

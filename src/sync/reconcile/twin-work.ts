@@ -13,6 +13,7 @@ import type { Snapshot } from '../../twin/snapshot/snapshot.ts';
 import { twinKey } from '../../twin/snapshot/twin.ts';
 import { backOff } from './back-off.ts';
 import type { Surroundings } from './last-reconcile.ts';
+import { acknowledgementTime, correctionTime } from './measured-times.ts';
 import {
   intentOf,
   type Next,
@@ -21,7 +22,7 @@ import {
   type ReconcileStep,
   type StepAnswer,
 } from './protocol.ts';
-import type { SyncContext } from './sync-context.ts';
+import type { MeasuredTime, SyncContext } from './sync-context.ts';
 
 /** Result of reconciling one twin. */
 export type ReconcileResult = 'nothing' | 'unchanged' | 'stored' | 'corrected' | 'requeued' | 'deleted';
@@ -38,11 +39,13 @@ export interface Reconciled {
 export class TwinWork {
   readonly #context: SyncContext;
   readonly #hub: Hub;
+  readonly #before: Snapshot | undefined;
   #record: TwinRecord;
   #lacksPermit = false;
 
   constructor(record: TwinRecord, hub: Hub, context: SyncContext) {
     this.#record = record;
+    this.#before = record.known.kind === 'snapshot' ? record.known.snapshot : undefined;
     this.#hub = hub;
     this.#context = context;
   }
@@ -50,6 +53,7 @@ export class TwinWork {
   /** Returns `'conflict'` if another instance has changed the record in between. */
   async perform(start: (at: Surroundings) => Next): Promise<Reconciled | 'conflict'> {
     let { work, step } = start(this.#surroundings());
+    const first = work.snapshot;
     for (;;) {
       switch (step.kind) {
         case 'settle':
@@ -65,6 +69,8 @@ export class TwinWork {
       }
       const answered = await this.#act(work, step);
       if (answered === 'conflict') return answered;
+      if (answered.answer.kind === 'written')
+        this.#measure('berth.correction.time', correctionTime(this.#before, first, this.#context.hubNow()));
       ({ work, step } = nextStep(answered.work, answered.answer, this.#surroundings()));
     }
   }
@@ -195,12 +201,17 @@ export class TwinWork {
       return { result: isCorrected ? 'corrected' : 'unchanged', known: after };
     }
     if ((await this.#save(after)) === 'conflict') return 'conflict';
+    this.#measure('berth.acknowledgement.time', acknowledgementTime(this.#before, snapshot));
     return { result: isCorrected ? 'corrected' : result, known: after };
   }
 
   async #forget(at: Extract<ReconcileStep, { kind: 'forget' }>['at']): Promise<Reconciled | 'conflict'> {
     const known: Known = { kind: 'deleted', at };
     return (await this.#save(known)) === 'conflict' ? 'conflict' : { result: 'deleted', known };
+  }
+
+  #measure(what: MeasuredTime, ms: number | undefined): void {
+    if (ms !== undefined) this.#context.measure?.(what, this.#record.id.host, ms);
   }
 
   async #save(known: Exclude<Known, { kind: 'nothing' }>): Promise<'saved' | 'conflict'> {
