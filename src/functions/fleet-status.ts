@@ -13,6 +13,7 @@ import type { CountedTwins, TwinStatusCounts } from '../store/twins/twin-store.t
 import { auditName, readAudit } from '../sync/resync/audit-progress.ts';
 import { type DailyExportState, readDailyExport } from '../sync/resync/daily-export.ts';
 import { rolloutOverviews } from '../sync/resync/rollout-overview.ts';
+import { unlessNewer } from '../sync/resync/sparing.ts';
 import { hubSyncOverview, policyOverviews } from '../sync/resync/sync-overview.ts';
 import { DAY_MS, dayOf } from '../time/day.ts';
 import { type EpochMs, plus } from '../time/epoch-ms.ts';
@@ -61,7 +62,7 @@ export function fleetStatus(instance: Instance): HttpHandler {
       stores.budgets.used(dayOf(now)),
       stores.statistics.recent(now),
       countLetters(instance, now),
-      readDailyExport(stores.progress),
+      unlessNewer(undefined, () => readDailyExport(stores.progress)),
       stores.liveness.read(),
       Promise.all(fleet.hubs.map((hub) => lookAt(hub, instance))),
     ]);

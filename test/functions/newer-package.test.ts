@@ -296,7 +296,8 @@ describe('with progress that a newer package has written', () => {
     app.create('pump');
     app.take();
     const { progress } = instance.stores;
-    for (const name of ['counts', 'resync']) {
+    const names = ['counts', 'purge', 'resync', 'state-export'];
+    for (const name of names) {
       await progress.write(name, 0);
       await makeNewer(app.tables.state, 'progress', name);
     }

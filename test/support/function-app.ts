@@ -185,6 +185,12 @@ export class FunctionApp {
     return instance;
   }
 
+  /** Ends an instance, as a stop of the app does. */
+  async end(instance: Instance): Promise<void> {
+    this.#instances.splice(this.#instances.indexOf(instance), 1);
+    await instance.stop();
+  }
+
   hub(host = this.host): HubView {
     const view = this.#hubs.view(host);
     if (view === undefined) throw new Error(`no hub ${host}`);
