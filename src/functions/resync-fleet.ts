@@ -2,6 +2,7 @@ import { app, type InvocationContext } from '@azure/functions';
 import { HUB_DEADLINE_MS } from '../hub/port.ts';
 import { type Instance, LETTERS_KEPT_MS } from '../instance/instance.ts';
 import { syncContext } from '../instance/sync-context.ts';
+import { ALL_DEVICES } from '../store/twins/twin-store.ts';
 import { Reconciler } from '../sync/reconcile/reconciler.ts';
 import { RUN_MS, resync } from '../sync/resync/resync.ts';
 import { recordSeries } from '../sync/resync/series.ts';
@@ -31,6 +32,13 @@ export function resyncFleet(
       { conditions, lease: instance.lease('resync'), hubsUntil },
     );
     if (summary.ran) await recordSeries({ ...stores, hosts: sync.hosts }, now());
+    if (summary.ran && fleet.edge !== undefined) {
+      for (const host of sync.hosts) {
+        const devices = (await stores.twins.counts(host)).edge?.[ALL_DEVICES];
+        if (devices !== undefined)
+          context.log(JSON.stringify({ event: 'edgeDevices', hub: host, ...devices }));
+      }
+    }
     await instance.forgetOld();
     // One page in a run is sixty thousand letters in an hour. The limit allows fewer new ones.
     const purged = summary.ran ? await stores.deadLetters.forget(plus(now(), -LETTERS_KEPT_MS)) : 0;
