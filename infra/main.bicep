@@ -136,6 +136,21 @@ param storageRedundancy string = 'auto'
 @description('Days that the Event Hub keeps events: how long the app may be down without a gap.')
 param eventRetentionDays int = 7
 
+@minValue(7)
+@maxValue(730)
+@description('Days that daily exports of the state are kept, each with its versions.')
+param exportRetentionDays int = 90
+
+@minValue(1)
+@maxValue(3650)
+@description('Days that copies of receipts are kept in the state tables.')
+param receiptRetentionDays int = 30
+
+@minValue(1)
+@maxValue(3650)
+@description('Days that dead letters are kept in the state tables.')
+param deadLetterRetentionDays int = 30
+
 @minValue(30)
 @maxValue(730)
 @description('Days that logs are kept; they are the record of every decision.')
@@ -259,6 +274,9 @@ module stampDeployments 'modules/stamp.bicep' = [
       zoneRedundant: zoneRedundant
       storageRedundancy: any(redundancyIn(stamp.location, storageRedundancy))
       eventRetentionDays: eventRetentionDays
+      exportRetentionDays: exportRetentionDays
+      receiptRetentionDays: receiptRetentionDays
+      deadLetterRetentionDays: deadLetterRetentionDays
       logRetentionDays: logRetentionDays
       logDailyCapGb: logDailyCapGb
       alertEmail: alertEmail

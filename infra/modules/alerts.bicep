@@ -313,6 +313,22 @@ var alerts logAlert[] = [
     '''
   }
   {
+    key: 'export-failed'
+    title: 'The daily export of the state has failed'
+    description: 'After a loss of the state, pauses and rollouts come from the last export.'
+    severity: 2
+    frequency: 'PT1H'
+    window: 'PT2H'
+    threshold: 0
+    query: '''
+      AppTraces
+      | where Message has "BERTH_EXPORT_FAILED"
+      | extend line = parse_json(Message)
+      | extend event = tostring(line.event), code = tostring(line.code)
+      | where event == "stateExportFailed" and code == "BERTH_EXPORT_FAILED"
+    '''
+  }
+  {
     key: 'receipts-lost'
     title: 'Copies of receipts were lost'
     description: 'The log has them; GET /api/devices has not.'

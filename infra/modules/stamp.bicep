@@ -64,6 +64,15 @@ param storageRedundancy string
 @description('Days that events are kept.')
 param eventRetentionDays int
 
+@description('Days that exports of the state are kept.')
+param exportRetentionDays int
+
+@description('Days that receipts are kept.')
+param receiptRetentionDays int
+
+@description('Days that dead letters are kept.')
+param deadLetterRetentionDays int
+
 @description('Days that logs are kept.')
 param logRetentionDays int
 
@@ -189,6 +198,22 @@ module stateStorage 'storage.bicep' = {
   }
 }
 
+module exports 'exports.bicep' = {
+  name: 'exports-${stamp.name}'
+  params: {
+    name: 'stexport${uniqueString(token, stamp.name)}'
+    stampName: stamp.name
+    location: stamp.location
+    tags: tags
+    redundancy: storageRedundancy
+    retentionDays: exportRetentionDays
+    writerPrincipalId: appIdentity.outputs.principalId
+    readerPrincipalId: operatorPrincipalId
+    readerPrincipalType: operatorPrincipalType
+    networkAccess: networkAccess
+  }
+}
+
 module network 'network.bicep' = if (isPrivate) {
   name: 'network-${stamp.name}'
   params: {
@@ -226,6 +251,19 @@ module stateTableEndpoint 'private-endpoint.bicep' = if (isPrivate) {
   }
 }
 
+module exportsBlobEndpoint 'private-endpoint.bicep' = if (isPrivate) {
+  name: 'exports-blob-endpoint-${stamp.name}'
+  params: {
+    name: 'pe-exports-blob-${suffix}'
+    location: stamp.location
+    tags: tags
+    subnetId: network!.outputs.endpointSubnetId
+    serviceId: exports.outputs.id
+    groupId: 'blob'
+    zoneName: zoneNames[?0] ?? ''
+  }
+}
+
 module eventsEndpoint 'private-endpoint.bicep' = if (isPrivate) {
   name: 'events-endpoint-${stamp.name}'
   params: {
@@ -252,6 +290,9 @@ module functionApp 'function-app.bicep' = {
     hostBlobEndpoint: hostStorage.outputs.blobEndpoint
     packageContainer: packageContainer
     stateAccountName: stateStorage.outputs.name
+    exportsAccountName: exports.outputs.name
+    receiptRetentionDays: receiptRetentionDays
+    deadLetterRetentionDays: deadLetterRetentionDays
     applicationInsightsConnectionString: monitoring.outputs.connectionString
     eventsHostName: events.outputs.hostName
     eventHubName: eventHubName
@@ -270,6 +311,7 @@ module functionApp 'function-app.bicep' = {
   dependsOn: [
     hostBlobEndpoint
     stateTableEndpoint
+    exportsBlobEndpoint
     eventsEndpoint
   ]
 }

@@ -188,6 +188,11 @@ export function createIotHubs(options: LocalIotHubsOptions): IotHubs {
   }
   const hubOf = (host: string): LocalHub | undefined => hubs.get(readHubName(host).hub)?.hub;
   const all = [...hubs.values()].map(({ hub }) => hub);
+  const faultsOf = (hub: LocalHub): HubFaults => {
+    const known = hubs.get(readHubName(hub.host).hub);
+    if (known === undefined) throw new Error(`${hub.host} is not a hub of this stack.`);
+    return known.faults;
+  };
   const views = [...hubs.values()].map(viewOf);
 
   return {
@@ -230,7 +235,7 @@ export function createIotHubs(options: LocalIotHubsOptions): IotHubs {
     mqtt: createDeviceService(hubOf, policies, all),
     amqp: createHubAmqpService({ hubOf, all, policies }, [
       openDeviceLinks,
-      openServiceLinks,
+      openServiceLinks(faultsOf),
       openEventLinks((hub) => options.eventsAt?.(hub.host)),
     ]),
     views,

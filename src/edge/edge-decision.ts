@@ -16,6 +16,7 @@ import {
 } from './fingerprint.ts';
 import { diffManifest, isSameManifest, type ManifestDiff, type PresentManifest } from './manifest-diff.ts';
 import { type DeviceManifest, type ManifestProblem, manifestFor } from './manifest-for.ts';
+import { hasPresentValues } from './present-values.ts';
 
 /** What decides about one IoT Edge device. */
 export interface EdgeInput {
@@ -103,15 +104,13 @@ export function decideEdge(input: EdgeInput): EdgeDecision {
   const missing = settings === undefined ? [] : missingSettings(filled, settings);
   if (missing.length > 0) return { kind: 'stopped', problems: missing.map(settingMissing), manifest };
   const present: PresentManifest = { agent: agent.desired, hub: hub?.desired };
+  const hidden = hasOtherKey(agent, redaction) ? { ...redaction, key: undefined } : redaction;
   return decideByPresent(input, agent, {
     filled,
     manifest,
     fingerprint: fingerprintOf(filled, settings, redaction.key),
-    diff: diffManifest(
-      present,
-      filled,
-      hasOtherKey(agent, redaction) ? { ...redaction, key: undefined } : redaction,
-    ),
+    hasValues: hasPresentValues(agent.desired, filled, settings, hidden) !== false,
+    diff: diffManifest(present, filled, hidden),
   });
 }
 
@@ -125,6 +124,8 @@ interface Wanted {
   readonly filled: FilledManifest;
   readonly manifest: DeviceManifest;
   readonly fingerprint: ManifestFingerprint;
+  /** The hub has the present values of settings, or that is not known. */
+  readonly hasValues: boolean;
   readonly diff: ManifestDiff;
 }
 
@@ -133,7 +134,7 @@ function decideByPresent(
   agent: Snapshot,
   wanted: Wanted,
 ): EdgeDecision {
-  const { diff, fingerprint, filled, manifest } = wanted;
+  const { diff, fingerprint, filled, manifest, hasValues } = wanted;
   const contested = (why: string, until?: EpochMs): EdgeDecision => ({
     kind: 'contested',
     why,
@@ -141,7 +142,15 @@ function decideByPresent(
     diff,
     manifest,
   });
-  const apply = (cause: ApplyCause, why: string): EdgeDecision => ({ kind: 'apply', cause, why, ...wanted });
+  const apply = (cause: ApplyCause, why: string): EdgeDecision => ({
+    kind: 'apply',
+    cause,
+    why,
+    filled,
+    fingerprint,
+    diff,
+    manifest,
+  });
   const [configuration] = agent.runtime?.configurations ?? [];
   if (configuration !== undefined) {
     return contested(
@@ -155,7 +164,7 @@ function decideByPresent(
   }
   const [last] = record.applied;
   const isInPlace = isSameManifest(diff);
-  if (isInPlace && record.intent?.content === fingerprint.content) {
+  if (isInPlace && hasValues && record.intent?.content === fingerprint.content) {
     // The apply arrived, and its result was lost.
     return { kind: 'inPlace', filled, fingerprint, manifest, isUnrecorded: true };
   }
@@ -166,7 +175,12 @@ function decideByPresent(
     );
   }
   if (last === undefined) {
-    if (isInPlace) return { kind: 'inPlace', filled, fingerprint, manifest, isUnrecorded: true };
+    if (isInPlace) {
+      const held = hasValues ? undefined : holdOfValues?.();
+      if (!hasValues && held === undefined) return apply('secrets', 'it has other values of its settings');
+      const found = hasValues ? fingerprint : { ...fingerprint, secrets: undefined };
+      return { kind: 'inPlace', filled, fingerprint: found, manifest, isUnrecorded: true, waits: held };
+    }
     if (record.intent !== undefined && record.intent.content !== fingerprint.content) {
       // The hub may have its content, which cannot be compared any more.
       return apply('content', 'an apply was interrupted');
@@ -180,7 +194,8 @@ function decideByPresent(
   }
   const change = changeBetween(fingerprintIn(last), fingerprint);
   if (change === 'content') return apply('content', contentWhy(last, fleet));
-  if (!isInPlace) return putBack(record, fleet, now, { contested, apply });
+  if (!isInPlace || (change === 'none' && !hasValues))
+    return putBack(record, fleet, now, { contested, apply });
   const waits = change === 'secrets' ? holdOfValues?.() : undefined;
   return change === 'secrets' && waits === undefined
     ? apply('secrets', 'the value of a setting has changed')

@@ -187,7 +187,7 @@ function isSameVariable(present: JsonValue, wanted: FilledVariable, redaction: R
 }
 
 /** Compares a stored value, which may be a hash, with a value in clear text. Without the key of the hash, they count as equal. */
-function sameHidden(present: JsonValue, wanted: JsonValue, { key }: Redaction): boolean {
+export function sameHidden(present: JsonValue, wanted: JsonValue, { key }: Redaction): boolean {
   if (typeof present !== 'string' || !present.startsWith(REDACTED)) return sameJson(present, wanted);
   if (key === undefined) return true;
   const hidden = redactJson({ value: wanted }, { paths: [['value']], key }, 'section');

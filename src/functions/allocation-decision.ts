@@ -4,26 +4,26 @@ import { parentNamedFor } from '../allocation/parent/known-parent.ts';
 import { type Receipt, receiptOf } from '../allocation/receipt/receipt.ts';
 import { parseAllocationRequest } from '../allocation/request/request.ts';
 import { readRequestBody } from '../allocation/request/request-body.ts';
-import type { Instance } from '../instance/instance.ts';
+import type { AllocationParts } from '../instance/webhook-state.ts';
 
 /** Reads a request of DPS and makes its decision, for `allocateDevice` and `explainAllocation`. */
 export async function decisionFor(
   request: HttpRequest,
-  instance: Instance,
+  parts: AllocationParts,
 ): Promise<{ readonly decision: Decision; readonly receipt: Receipt }> {
   const asked = parseAllocationRequest(readRequestBody(new Uint8Array(await request.arrayBuffer())));
-  const fleet = instance.fleet.current();
+  const fleet = parts.fleet.current();
   const named = parentNamedFor(asked, fleet);
   const [conditions, parent] = await Promise.all([
-    instance.conditions.current(),
-    named === undefined ? undefined : instance.parents.find(named, fleet),
+    parts.conditions.current(),
+    named === undefined ? undefined : parts.parents.find(named, fleet),
   ]);
   const input: DecideInput = {
     request: asked,
     fleet,
     conditions,
     ...(parent === undefined ? {} : { parent }),
-    now: instance.now(),
+    now: parts.now(),
   };
   const decision = decide(input);
   return { decision, receipt: receiptOf(input, decision) };

@@ -1,4 +1,3 @@
-import { app } from '@azure/functions';
 import type { Override } from '../allocation/conditions.ts';
 import { type HubOverview, hubOverviews, moveOverviews } from '../allocation/decision/hub-overview.ts';
 import type { FleetStatus } from '../api/contract.ts';
@@ -11,6 +10,7 @@ import type { JsonValue } from '../json/json.ts';
 import { reportedShares } from '../overview/hub-shares.ts';
 import type { CountedTwins, TwinStatusCounts } from '../store/twins/twin-store.ts';
 import { auditName } from '../sync/resync/audit.ts';
+import { type DailyExportState, readDailyExport } from '../sync/resync/daily-export.ts';
 import { edgeOverview } from '../sync/resync/edge-overview.ts';
 import { rolloutOverviews } from '../sync/resync/rollout-overview.ts';
 import { hubSyncOverview, policyOverviews } from '../sync/resync/sync-overview.ts';
@@ -26,18 +26,9 @@ const MOST_LETTERS = 1_000;
 /** How many different counts of events the answer has, the greatest first. */
 const MOST_COUNTS = 100;
 
-/** The state of the fleet: hubs and their shares, policies, twins by status, and the attention list. */
-export function registerFleetStatus(instance: Instance): void {
-  app.http('fleetStatus', {
-    methods: ['GET'],
-    authLevel: 'function',
-    route: 'fleet',
-    handler: fleetStatus(instance),
-  });
-}
-
 /**
- * Query: `top` (1 to 1000, default 100) and `after` (from `attention.next`) page through the attention list.
+ * The state of the fleet: hubs and their shares, policies, twins by status, and the attention list. Query: `top` (1 to 1000,
+ * default 100) and `after` (from `attention.next`) page through the attention list.
  */
 export function fleetStatus(instance: Instance): HttpHandler {
   return answeringErrors(async (request) => {
@@ -56,6 +47,7 @@ export function fleetStatus(instance: Instance): HttpHandler {
       used,
       statistics,
       deadLetters,
+      exported,
       hubs,
     ] = await Promise.all([
       stores.control.read(),
@@ -67,6 +59,7 @@ export function fleetStatus(instance: Instance): HttpHandler {
       stores.budgets.used(dayOf(now)),
       stores.statistics.recent(now),
       countLetters(instance, now),
+      readDailyExport(stores.progress),
       Promise.all(fleet.hubs.map((hub) => lookAt(hub, instance))),
     ]);
     const shares = await reportedShares(stores, fleet, conditions, now);
@@ -117,6 +110,7 @@ export function fleetStatus(instance: Instance): HttpHandler {
         events: onlyCounted.reduce((sum, { events }) => sum + events, 0),
         counts: onlyCounted.slice(0, MOST_COUNTS),
       },
+      stateExport: describeExport(exported),
     });
   });
 }
@@ -215,6 +209,18 @@ async function countLetters({ stores }: Instance, now: EpochMs) {
   return {
     since: dayOf(since),
     ...(await stores.deadLetters.count(since, MOST_LETTERS)),
+  };
+}
+
+function describeExport(exported: DailyExportState | undefined): FleetStatus['stateExport'] {
+  const { at, blob, bytes, damaged = 0, failed } = exported ?? {};
+  return {
+    lastAt: isoTime(at),
+    blob: blob ?? null,
+    bytes: bytes ?? null,
+    damaged,
+    failedAt: isoTime(failed?.at),
+    why: failed?.why ?? null,
   };
 }
 

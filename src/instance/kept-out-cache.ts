@@ -1,5 +1,5 @@
 import type { Receipt } from '../allocation/receipt/receipt.ts';
-import { type KeptOutDevices, NONE_KEPT_OUT } from '../store/state/kept-out-store.ts';
+import { type KeptOutDevices, NONE_KEPT_OUT } from '../store/state/kept-out-devices.ts';
 import type { EpochMs } from '../time/epoch-ms.ts';
 
 export interface KeptOutCacheOptions {

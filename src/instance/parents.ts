@@ -6,7 +6,8 @@ import type { HostName } from '../iot-hub/host-name.ts';
 import type { Stores } from '../store/stores.ts';
 
 export interface ParentsOptions {
-  readonly stores: () => Pick<Stores, 'receipts' | 'twins'>;
+  /** Opens the stores. May throw. */
+  readonly stores: () => Promise<Pick<Stores, 'receipts' | 'twins'>>;
 }
 
 /** DPS waits five seconds for the whole answer (concepts-custom-allocation), and tries again after 503. */
@@ -42,7 +43,7 @@ export class Parents {
   }
 
   async #find(deviceId: string, fleet: Fleet): Promise<KnownParent> {
-    const { receipts, twins } = this.#options.stores();
+    const { receipts, twins } = await this.#options.stores();
     const load = async (host: HostName) => ({
       host,
       known: (await twins.load({ host, deviceId, moduleId: undefined })).known,

@@ -143,6 +143,39 @@ describe('a changed value of a setting', () => {
     expect(passwordsOf('lab-1')).toEqual(['one', 'two']);
   });
 
+  test('is applied again if the first call was lost on its way', async () => {
+    world.fault = { code: 'BERTH_HUB_TIMEOUT' };
+    settings.ACR_PASSWORD = 'two';
+    await start();
+    expect(passwordsOf('lab-1')).toEqual(['one']);
+    world.fault = undefined;
+    await world.after(600);
+
+    expect(passwordsOf('lab-1')).toEqual(['one', 'two']);
+  });
+
+  test('is not applied again if only the answer to the call was lost', async () => {
+    world.fault = { code: 'BERTH_HUB_TIMEOUT', isApplied: true };
+    settings.ACR_PASSWORD = 'two';
+    await start();
+    world.fault = undefined;
+    await world.after(600);
+    await world.after(600);
+
+    expect(passwordsOf('lab-1')).toEqual(['one', 'two']);
+    expect(world.snapshot('lab-1').edge?.intent).toBeUndefined();
+  });
+
+  test('that another writer changes is put back', async () => {
+    const { desired } = world.twin('lab-1', '$edgeAgent');
+    const text = JSON.stringify(desired.values).replace('"password":"one"', '"password":"other"');
+    world.applyByOther('lab-1', JSON.parse(text), world.twin('lab-1', '$edgeHub').desired.values);
+    await world.takeEvents();
+
+    expect(passwordsOf('lab-1')).toEqual(['one', 'one']);
+    expect(world.snapshot('lab-1').edge?.applied[0]?.why).toBe('another writer has changed its manifest');
+  });
+
   test('appears in no stored row, as little as the value before', async () => {
     settings.ACR_PASSWORD = 'SecondSecret';
     await start();

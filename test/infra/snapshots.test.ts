@@ -30,6 +30,7 @@ const NAMES: Readonly<Record<string, RegExp>> = {
   'Microsoft.Insights/diagnosticSettings': /^[\w-]{1,260}$/,
   'Microsoft.Storage/storageAccounts': /^[a-z0-9]{3,24}$/,
   'Microsoft.Storage/storageAccounts/blobServices': /^default$/,
+  'Microsoft.Storage/storageAccounts/managementPolicies': /^default$/,
   'Microsoft.Storage/storageAccounts/blobServices/containers': /^[a-z0-9][a-z0-9-]{2,62}$/,
   'Microsoft.EventHub/namespaces': /^[A-Za-z][A-Za-z0-9-]{4,48}[A-Za-z0-9]$/,
   'Microsoft.EventHub/namespaces/networkRuleSets': /^default$/,

@@ -102,9 +102,9 @@ function authorize(
   if (proof === undefined) throw new HubRefusal('IotHubUnauthorizedAccess', 'Unauthorized');
 }
 
-function readTelemetry({ headers, body }: HttpRequest): readonly Telemetry[] {
+function readTelemetry({ headers, rawHeaders, body }: HttpRequest): readonly Telemetry[] {
   if (headers['content-type']?.split(';')[0] !== BATCH) {
-    const { system, application } = readMessageHeaders(headers);
+    const { system, application } = readMessageHeaders(rawHeaders);
     return [{ body, system: mapOf(system), application: mapOf(application) }];
   }
   const batch = parseRequestJson(body);
@@ -123,9 +123,7 @@ function readBatched(message: JsonValue): Telemetry {
   const entries = Object.entries(isObject(given) ? given : {}).map(
     ([name, value]) => [name.toLowerCase(), value, name] as const,
   );
-  const { system } = readMessageHeaders(
-    Object.fromEntries(entries.map(([low, value]) => [low, String(value)])),
-  );
+  const { system } = readMessageHeaders(entries.flatMap(([low, value]) => [low, String(value)]));
   const application = entries.flatMap(([low, value, name]) =>
     low.startsWith('iothub-app-') ? [[name.slice('iothub-app-'.length), String(value)] as const] : [],
   );

@@ -6,6 +6,7 @@ import { type Address, addressPath } from '../model/address.ts';
 import { errorDocument, HubRefusal } from '../model/hub-error.ts';
 import { sectionForDevice } from '../model/twin.ts';
 import { completeMessage, lockNextMessage, unlockMessages } from '../operations/cloud-messages.ts';
+import { warnAboutInputs } from '../operations/input-messages.ts';
 import { acceptTelemetry } from '../operations/telemetry.ts';
 import { countRefusal, readOwnTwin, report } from './device-requests.ts';
 import {
@@ -13,6 +14,7 @@ import {
   DESIRED_PATCHES,
   desiredPatchTopic,
   isDeviceFilter,
+  isInputFilter,
   isMessageFilter,
   METHOD_CALLS,
   methodCallTopic,
@@ -41,6 +43,7 @@ export function openDeviceSession(hub: LocalHub, accepted: AcceptedDevice): Mqtt
   let connection: MqttConnection | undefined;
   let expiry: NodeJS.Timeout | undefined;
   let messageFilter: string | undefined;
+  let hasInputs = false;
   /** The locks of the messages that the device has not acknowledged. */
   const held = new Set<string>();
 
@@ -154,6 +157,9 @@ export function openDeviceSession(hub: LocalHub, accepted: AcceptedDevice): Mqtt
       if (!cleanSession && entry !== undefined) hub.store.put({ ...entry, subscriptions });
       messageFilter = subscriptions.find(isMessageFilter);
       deliver();
+      const hadInputs = hasInputs;
+      hasInputs = subscriptions.some((filter) => isInputFilter(filter, address));
+      if (hasInputs && !hadInputs) warnAboutInputs(hub, address);
     },
     async received(message) {
       const { topic, payload } = message;

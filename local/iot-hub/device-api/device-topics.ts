@@ -38,8 +38,8 @@ export function parseDeviceTopic(topic: string, address: Address): DeviceTopic |
 }
 
 /**
- * Whether the device or module may subscribe to a filter. Inputs of modules are granted, but the local hub sends no
- * messages to them. In the place of an id, a client may write `+`
+ * Whether the device or module may subscribe to a filter. Inputs of modules are granted, but a hub sends no messages to them.
+ * In the place of an id, a client may write `+`
  * (azure-sdk-for-c: `devices/+/messages/devicebound/#`; azure-iot-sdk-c for modules: `devices/{d}/modules/{m}/#`).
  */
 export function isDeviceFilter(filter: string, address: Address): boolean {
@@ -63,6 +63,11 @@ export function desiredPatchTopic(version: number): string {
 
 export function methodCallTopic(name: string, requestId: string): string {
   return `$iothub/methods/POST/${name}/?$rid=${requestId}`;
+}
+
+/** Whether a filter, which the module may subscribe to, is for messages to its inputs. */
+export function isInputFilter(filter: string, { moduleId }: Address): boolean {
+  return moduleId !== undefined && /^devices\/[^/]+\/modules\/[^/]+\/(?:inputs\/)?#$/.test(filter);
 }
 
 /** Whether a filter, which the device may subscribe to, is for cloud-to-device messages. */

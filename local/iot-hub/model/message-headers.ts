@@ -1,4 +1,3 @@
-import type { IncomingHttpHeaders } from 'node:http';
 import type { CloudMessage } from './cloud-message.ts';
 
 /** The headers of system properties, with their names in the topic of a message. */
@@ -17,15 +16,20 @@ export interface MessageProperties {
   readonly application: Readonly<Record<string, string>>;
 }
 
-/** Reads the properties of a message from headers of a request (azure-iot-device-http). */
-export function readMessageHeaders(headers: IncomingHttpHeaders): MessageProperties {
+/**
+ * Reads the properties of a message from the raw headers of a request: names and values in turn (azure-iot-device-http). Names of
+ * system properties may have any case. Names of application properties keep theirs: the suites of azure-iot-sdk-csharp need
+ * `AzIoTHub_FaultOperationType` over HTTPS.
+ */
+export function readMessageHeaders(rawHeaders: readonly string[]): MessageProperties {
   const system: [string, string][] = [];
   const application: [string, string][] = [];
-  for (const [header, value] of Object.entries(headers)) {
-    const name = SYSTEM.find(([known]) => known === header)?.[1];
-    if (name !== undefined && value) system.push([name, value.toString()]);
-    if (header.startsWith(APPLICATION))
-      application.push([header.slice(APPLICATION.length), String(value ?? '')]);
+  for (let at = 0; at + 1 < rawHeaders.length; at += 2) {
+    const [header = '', value = ''] = rawHeaders.slice(at, at + 2);
+    const known = header.toLowerCase();
+    const name = SYSTEM.find(([each]) => each === known)?.[1];
+    if (name !== undefined && value) system.push([name, value]);
+    if (known.startsWith(APPLICATION)) application.push([header.slice(APPLICATION.length), value]);
   }
   return { system: Object.fromEntries(system), application: Object.fromEntries(application) };
 }

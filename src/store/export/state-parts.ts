@@ -10,7 +10,8 @@ import { isObject, type JsonValue, ownMember, sameJson } from '../../json/json.t
 import { type EpochMs, laterOf } from '../../time/epoch-ms.ts';
 import { CAUSE_FORMAT, CONDITIONS_PARTITION, OVERRIDE_FORMAT } from '../state/conditions-store.ts';
 import { CONTROL_PARTITION } from '../state/control.ts';
-import { KEPT_OUT_FORMAT, KEPT_OUT_PARTITION } from '../state/kept-out-store.ts';
+import { KEPT_OUT_PARTITION } from '../state/kept-out-devices.ts';
+import { KEPT_OUT_FORMAT } from '../state/kept-out-store.ts';
 import { LAST_GOOD, LAST_GOOD_FORMAT, REVISION_FORMAT, REVISIONS_PARTITION } from '../state/revisions.ts';
 import { packDocument, unpackDocument } from '../tables/document.ts';
 import type { Row } from '../tables/tables.ts';

@@ -1,13 +1,11 @@
 import * as z from 'zod';
 import type { DocumentFormat } from '../../json/document-format.ts';
-import { sha256Hex } from '../../json/hash.ts';
 import { type EpochMs, epochMs } from '../../time/epoch-ms.ts';
 import { epochMsSchema } from '../../time/epoch-ms-schema.ts';
 import type { OnNewerFormat } from '../tables/newer-format.ts';
 import { StoredDocuments } from '../tables/stored-documents.ts';
 import type { Table } from '../tables/tables.ts';
-
-export const KEPT_OUT_PARTITION = 'kept-out';
+import { KEPT_OUT_PARTITION, type KeptOutDevices, keptOutHash, readKeptOut } from './kept-out-devices.ts';
 
 /** How long an instance may work with an older list: it reads the list every 20 s, and a batch takes 20 s. */
 export const KEPT_OUT_SETTLED_MS = 60_000;
@@ -24,12 +22,6 @@ export const KEPT_OUT_FORMAT: DocumentFormat<KeptOut> = {
   read: (document) => keptOutSchema.safeParse(document).data,
 };
 
-/** Says of a device id whether Berth may store nothing about it. */
-export type KeptOutDevices = (deviceId: string) => boolean;
-
-/** No device is kept out. */
-export const NONE_KEPT_OUT: KeptOutDevices = () => false;
-
 /**
  * The devices that Berth stores nothing about, by a hash of their ids. The ids themselves are not stored. The hash has no key:
  * it must be the same after a restore, without a secret. So whoever has the list can check whether it holds a given id.
@@ -44,11 +36,8 @@ export class KeptOutStore {
   }
 
   /** All kept-out devices. A row keeps its device out whatever its document is. */
-  async read(): Promise<KeptOutDevices> {
-    const rows = await this.#table.list({ partitionKey: KEPT_OUT_PARTITION, select: [] });
-    if (rows.length === 0) return NONE_KEPT_OUT;
-    const hashes = new Set(rows.map(({ rowKey }) => rowKey));
-    return (deviceId) => hashes.has(keptOutHash(deviceId));
+  read(): Promise<KeptOutDevices> {
+    return readKeptOut(this.#table);
   }
 
   /** Keeps a device out. Returns false if it is kept out already: the earlier author stays. */
@@ -66,9 +55,4 @@ export class KeptOutStore {
   async remove(deviceId: string): Promise<void> {
     await this.#table.delete(KEPT_OUT_PARTITION, keptOutHash(deviceId));
   }
-}
-
-/** The row key of a device. Registration ids are not case-sensitive, so case does not matter. Stored lists depend on it. */
-function keptOutHash(deviceId: string): string {
-  return sha256Hex(`berth kept-out device ${deviceId.toLowerCase()}`);
 }

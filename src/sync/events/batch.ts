@@ -2,7 +2,7 @@ import pLimit from 'p-limit';
 import { eventHubName, type HostName, NOT_A_HOST_NAME, shortName } from '../../iot-hub/host-name.ts';
 import type { DeadLetter } from '../../store/dead-letters/dead-letter-store.ts';
 import type { CountedEvents } from '../../store/dead-letters/event-counts.ts';
-import { NONE_KEPT_OUT } from '../../store/state/kept-out-store.ts';
+import { NONE_KEPT_OUT } from '../../store/state/kept-out-devices.ts';
 import { mustComeAgain } from '../../store/tables/newer-format.ts';
 import type { EpochMs } from '../../time/epoch-ms.ts';
 import {

@@ -5,7 +5,7 @@ import type { HostName } from '../../iot-hub/host-name.ts';
 import type { JsonValue } from '../../json/json.ts';
 import type { SyncCount } from '../../metrics/sync-counters.ts';
 import type { ReceiptStore } from '../../store/receipts/receipt-store.ts';
-import type { KeptOutDevices } from '../../store/state/kept-out-store.ts';
+import type { KeptOutDevices } from '../../store/state/kept-out-devices.ts';
 import type { TwinStore } from '../../store/twins/twin-store.ts';
 import type { EpochMs } from '../../time/epoch-ms.ts';
 import type { Redaction } from '../../twin/events/redact.ts';

@@ -4,7 +4,7 @@ import type { Hub } from '../../fleet/fleet.ts';
 import { HubError, type HubErrorCode, type ListedTwin, type TwinKind } from '../../hub/port.ts';
 import type { HostName } from '../../iot-hub/host-name.ts';
 import { hash } from '../../json/hash.ts';
-import { NONE_KEPT_OUT } from '../../store/state/kept-out-store.ts';
+import { NONE_KEPT_OUT } from '../../store/state/kept-out-devices.ts';
 import { partitionsOf } from '../../store/tables/keys.ts';
 import { isNewer } from '../../store/twins/twin-store.ts';
 import { DAY_MS } from '../../time/day.ts';

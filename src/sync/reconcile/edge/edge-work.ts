@@ -345,6 +345,8 @@ export class EdgeWork {
       nextAt === undefined ? undefined : { priority: 'drift', at: nextAt, why: status.why, tries: 0 };
     let { edge, unread } = snapshot;
     if (decision.kind === 'inPlace') {
+      // The hub was read, so the result of an apply that was interrupted is known.
+      if (!decision.isUnrecorded && edge?.intent !== undefined) edge = { ...edge, intent: undefined };
       const [last] = edge?.applied ?? [];
       const { secrets, key } = decision.fingerprint;
       if (decision.isUnrecorded) {
