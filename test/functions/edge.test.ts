@@ -3,7 +3,7 @@ import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { device } from '../../src/functions/device.ts';
 import { fleetStatus } from '../../src/functions/fleet-status.ts';
 import type { JsonObject } from '../../src/json/json.ts';
-import { FunctionApp } from '../support/function-app.ts';
+import { FunctionApp, troubles } from '../support/function-app.ts';
 import { call } from '../support/http-call.ts';
 
 /* An IoT Edge device through the real functions, tables and the service API of a local hub. */
@@ -96,6 +96,25 @@ test('the fleet counts the device in its deployment, and as offline once the hub
 
   expect((await edge()).devices).toMatchObject({ applied: 0, offline: 1 });
   expect((await edge()).deployments[0]?.devices).toMatchObject({ applied: 0, offline: 1 });
+}, 60_000);
+
+test('an apply without its role is told with the name of the role, and the device waits', async () => {
+  await app.close();
+  app = await FunctionApp.open({
+    policies: [],
+    edge: { deployments: [{ name: 'sensor', modules: { tempSensor: { image: 'a.io/sensor:1' } } }] },
+    roles: { appliesManifests: false, setsScopes: false },
+  });
+  const instance = app.instance();
+  app.create('gateway-1', {}, app.host, true);
+  app.pass(60_000);
+
+  const lines = [...(await app.deliver(instance)), ...(await app.resync(instance))];
+
+  expect(troubles(lines, 'BERTH_EDGE_UNAUTHORIZED')[0]).toMatchObject({
+    message: expect.stringContaining('role "Berth Edge Deployer"'),
+  });
+  expect(desiredOf('tempSensor')).toBeUndefined();
 }, 60_000);
 
 interface EdgeOfFleet {
