@@ -3,9 +3,9 @@ import type { EdgeModuleRow, EdgeOfFleet } from '../api/contract.ts';
 /* The statuses of IoT Edge devices and of their modules, in words. */
 
 /** How an IoT Edge device stands. */
-export type EdgeDeviceStatus = keyof EdgeOfFleet['devices'];
+type DeviceKey = keyof EdgeOfFleet['devices'];
 /** A device of a deployment; `unreached`: its rollout has not reached it. */
-export type EdgeCount = keyof EdgeOfFleet['deployments'][number]['devices'];
+type CountKey = keyof EdgeOfFleet['deployments'][number]['devices'];
 
 export interface EdgeWords {
   readonly label: string;
@@ -14,7 +14,7 @@ export interface EdgeWords {
 }
 
 /** The calm ones first: the order of columns. */
-export const EDGE_COUNTS: readonly EdgeCount[] = [
+export const EDGE_COLUMNS: readonly CountKey[] = [
   'running',
   'applied',
   'pending',
@@ -26,7 +26,7 @@ export const EDGE_COUNTS: readonly EdgeCount[] = [
   'contested',
 ];
 
-export const EDGE_WORDS: Readonly<Record<EdgeCount, EdgeWords>> = {
+export const EDGE_WORDS: Readonly<Record<CountKey, EdgeWords>> = {
   running: { label: 'running', meaning: 'The device runs what is wanted.', tone: 'good' },
   applied: {
     label: 'applied',
@@ -107,8 +107,8 @@ export function imageParts(image: string): { readonly repository: string; readon
 }
 
 /** What the reader must know about the devices of a fleet, in one sentence. */
-export function edgeHeadline(devices: Readonly<Partial<Record<EdgeDeviceStatus, number>>>): string {
-  const number = (status: EdgeDeviceStatus) => devices[status] ?? 0;
+export function edgeHeadline(devices: Readonly<Partial<Record<DeviceKey, number>>>): string {
+  const number = (status: DeviceKey) => devices[status] ?? 0;
   const all = Object.values(devices).reduce<number>((sum, count) => sum + (count ?? 0), 0);
   if (all === 0) return 'No IoT Edge device is stored yet.';
   const matched = all - number('notMatched');

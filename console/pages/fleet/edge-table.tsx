@@ -4,7 +4,7 @@ import { Meter } from '../../parts/meter.tsx';
 import { Empty, Section } from '../../parts/section.tsx';
 import { Badge } from '../../parts/status-badge.tsx';
 import { Ago } from '../../parts/time.tsx';
-import { EDGE_COUNTS, EDGE_WORDS, edgeHeadline } from '../../words/edge.ts';
+import { EDGE_COLUMNS, EDGE_WORDS, edgeHeadline } from '../../words/edge.ts';
 import { countText, shareText } from '../../words/format.ts';
 
 /** The deployments of IoT Edge: how far each has come, and how its devices stand. */
@@ -54,7 +54,7 @@ const COLUMNS: readonly TableColumn<EdgeDeploymentRow>[] = [
       </div>
     ),
   },
-  ...EDGE_COUNTS.map((status): TableColumn<EdgeDeploymentRow> => {
+  ...EDGE_COLUMNS.map((status): TableColumn<EdgeDeploymentRow> => {
     const { label, meaning, tone } = EDGE_WORDS[status];
     return {
       title: label.charAt(0).toUpperCase() + label.slice(1),
