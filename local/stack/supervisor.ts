@@ -5,8 +5,9 @@ import { type Cloud, startCloud } from '../cloud.ts';
 import { readEventStatus } from '../control-api/index.ts';
 import { deviceProfiles, edgeProfiles } from '../devices/device-profiles.ts';
 import { LocalError } from '../errors.ts';
-import { readLocalFleet } from '../fleet-file.ts';
+import { appNeedsIn, readLocalFleet } from '../fleet-file.ts';
 import type { KeyInput } from '../hotkeys/hotkeys.ts';
+import type { AppNeeds } from '../iot-hub/index.ts';
 import { functionKeys } from '../keys.ts';
 import { reservePort, untilFree } from '../listen.ts';
 import type { LocalLog } from '../log.ts';
@@ -73,6 +74,7 @@ export async function supervise(options: SupervisorOptions): Promise<LoopResult 
   const keys = functionKeys(process.env);
   const fleetFile = resolve(appDirectory, process.env.FLEET_FILE || 'fleet.json');
   const fleet = readLocalFleet(fleetFile);
+  let needs: AppNeeds = { appliesManifests: false, setsScopes: false };
   const logs = join(stateDirectory, 'logs');
   const unlock = lockState(stateDirectory, options.fresh, {
     protectedFolders: [appDirectory],
@@ -93,6 +95,10 @@ export async function supervise(options: SupervisorOptions): Promise<LoopResult 
     cloud = await startCloud({
       ...options,
       plan: berthPlan(fleet.hubs),
+      appNeeds: () => {
+        needs = appNeedsIn(fleetFile, needs);
+        return needs;
+      },
       functionsPort,
       functionKey: keys.function,
       webhookUrl: `${functionsUrl}/api/allocate?code=${encodeURIComponent(keys.function)}`,

@@ -10,6 +10,7 @@ import { parseFleetWithModels } from '../fleet/file/models.ts';
 import { type Fleet, hostsOf, rolloutContents } from '../fleet/fleet.ts';
 import { BudgetShare, type HubBudget, noBudget, RESYNC_PART, SYNC_PART } from '../hub/budget.ts';
 import { type BudgetedHubPort, type BudgetOptions, budgetHubs } from '../hub/budgeted-hubs.ts';
+import { DEVELOPMENT_APP_POLICY } from '../hub/development.ts';
 import { HubClock } from '../hub/hub-clock.ts';
 import { HubPauses } from '../hub/hub-pauses.ts';
 import { openIotHubs } from '../hub/iot-hubs.ts';
@@ -370,6 +371,7 @@ export class Instance {
       clientId: env.AZURE_CLIENT_ID || undefined,
       isAzure: isAzure(env),
       endpoint: () => iotEndpoint(env),
+      developmentPolicy: DEVELOPMENT_APP_POLICY,
     });
     return this.#hubs;
   }

@@ -28,6 +28,7 @@ interface FleetCounts {
 /** A fleet file, as far as a test changes it. */
 export interface FleetFile {
   readonly twins: { readonly policies: readonly { readonly name: string }[] };
+  readonly edge?: object;
 }
 
 /**
@@ -45,6 +46,8 @@ export async function startStack(
   const run: LocalRun = runLocally(bundles.directory, [
     '--devices',
     String(devices),
+    '--edge-devices',
+    '1',
     '--state',
     temporaryFolder('console'),
   ]);
