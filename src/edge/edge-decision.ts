@@ -194,6 +194,10 @@ function decideByPresent(
   }
   const change = changeBetween(fingerprintIn(last), fingerprint);
   if (change === 'content') return apply('content', contentWhy(last, fleet));
+  if (!isInPlace && record.intent !== undefined && record.intent.content !== fingerprint.content) {
+    // The hub may have its content. That is no change by another writer.
+    return apply('content', 'an apply was interrupted');
+  }
   if (!isInPlace || (change === 'none' && !hasValues))
     return putBack(record, fleet, now, { contested, apply });
   const waits = change === 'secrets' ? holdOfValues?.() : undefined;

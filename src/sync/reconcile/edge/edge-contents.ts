@@ -62,7 +62,9 @@ export function edgeContents(
 ): EdgeContents {
   const variables = twinVariables(device, hub);
   const work = new ExpressionWork();
-  const applied = agent?.edge?.applied ?? [];
+  const { applied = [], intent } = agent?.edge ?? {};
+  // An apply without a result was made after its stage had reached the device.
+  const applies = intent === undefined ? applied : [intent, ...applied];
   const asked: RolloutDevice<RolloutContent> = {
     host: device.id.host,
     deviceId: device.id.deviceId,
@@ -70,7 +72,7 @@ export function edgeContents(
     timeZone: ({ timeZone }) => fillTemplate(timeZone, variables, [], work),
     hasContent: ({ id }, since) =>
       ARRIVED.has(agent?.lastReconcile.policies[id]) ||
-      applied.some(({ contents, at }) => contents?.includes(id) === true && at >= plus(since, -SKEW_MS)),
+      applies.some(({ contents, at }) => contents?.includes(id) === true && at >= plus(since, -SKEW_MS)),
   };
   const choices = (edge?.deployments ?? []).map((deployment): EdgeChoice => {
     const { when } = deployment;

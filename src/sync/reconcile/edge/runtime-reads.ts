@@ -37,6 +37,17 @@ export async function readRuntime(
   }
 }
 
+/** Reads `$edgeAgent`, also if it is known. */
+export async function readAgent(
+  context: SyncContext,
+  agent: TwinRecord,
+  read: ReadTwin,
+  why: string,
+): Promise<void> {
+  await storeUnread(context, agent, why);
+  await read(agent.id);
+}
+
 /** Stores that a twin must be read. */
 export async function storeUnread(
   { twins, hubNow }: SyncContext,
