@@ -297,7 +297,7 @@ async function listPage(
     );
   }
   if (continuation !== undefined) return { ...next, at: continuation };
-  const hasModules = of === 'devices' && fleet.twins.policies.some(({ module }) => module !== undefined);
+  const hasModules = of === 'devices' && modulesFollowed(fleet).size > 0;
   return { ...next, phase: hasModules ? 'modules' : 'done', at: '' };
 }
 

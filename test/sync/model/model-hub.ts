@@ -34,7 +34,7 @@ export interface AppliedByBerth {
   readonly at: EpochMs;
   readonly deviceId: string;
   readonly content: JsonObject;
-  /** The device had it already. */
+  /** The device had it already, from the apply before. */
   readonly isNeedless: boolean;
   /** The manifest before it is one that another writer applied. */
   readonly before: JsonObject;
@@ -170,7 +170,10 @@ export class ModelHub {
   #apply(deviceId: string, content: JsonObject): void {
     const before = this.#manifestOf(deviceId);
     applyConfigurationContent(this.local, deviceId, content);
-    const isNeedless = sameJson(before, this.#manifestOf(deviceId));
+    const last = this.applies.findLast((each) => each.deviceId === deviceId);
+    // A manifest without `desired` leaves the module twin alone, so another manifest may change nothing.
+    const isNeedless =
+      sameJson(before, this.#manifestOf(deviceId)) && sameJson(last?.content ?? null, content);
     this.applies.push({ at: this.#scheduler.now, deviceId, content, isNeedless, before });
   }
 

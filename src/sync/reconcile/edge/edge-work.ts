@@ -89,6 +89,7 @@ export class EdgeWork {
    */
   async reconcile(device: DeviceId, mayCall: boolean): Promise<EdgeResult> {
     let isRead = false;
+    let isAgentRead = false;
     let isApplied = false;
     const tryOnce = async (): Promise<EdgeResult | 'conflict'> => {
       for (;;) {
@@ -119,8 +120,9 @@ export class EdgeWork {
           return this.#postpone(records, decision.why, this.#context.hubNow(), false);
         }
         if (isWaiting(agent, this.#context.hubNow())) return { isApplied, known: records.agent.known };
-        if (decision.cause === 'first' && !isRead) {
+        if (decision.cause === 'first' && !isAgentRead) {
           // An apply has no condition. The event of a manifest that another writer has applied may not be here yet.
+          isAgentRead = true;
           isRead = true;
           await readAgent(this.#context, records.agent, this.#read, 'before its first manifest');
           continue;

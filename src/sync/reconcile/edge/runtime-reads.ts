@@ -2,9 +2,9 @@ import { HubError } from '../../../hub/port.ts';
 import type { TwinRecord } from '../../../store/twins/twin-store.ts';
 import { NEVER } from '../../../time/instant.ts';
 import { adoptTwin } from '../../../twin/events/apply-event.ts';
-import { markUnread } from '../../../twin/events/mark.ts';
 import type { Snapshot } from '../../../twin/snapshot/snapshot.ts';
 import type { TwinId } from '../../../twin/snapshot/twin.ts';
+import { markForRead } from '../mark-for-read.ts';
 import type { SyncContext } from '../sync-context.ts';
 import { knownSnapshot } from './edge-work-state.ts';
 
@@ -50,19 +50,12 @@ export async function readAgent(
 
 /** Stores that a twin must be read. */
 export async function storeUnread(
-  { twins, hubNow }: SyncContext,
-  record: TwinRecord,
+  { twins, hubNow, wait }: SyncContext,
+  { id, known }: TwinRecord,
   why: string,
 ): Promise<void> {
-  const since = knownSnapshot(record.known)?.asOf;
-  const fresh = await twins.load(record.id);
-  const known = markUnread(fresh.known, record.id, {
-    since: since ?? knownSnapshot(fresh.known)?.asOf ?? NEVER,
-    why,
-    priority: 'drift',
-    at: hubNow(),
-  });
-  if (known.kind === 'snapshot') await twins.save(fresh, known);
+  const since = knownSnapshot(known)?.asOf ?? NEVER;
+  await markForRead(twins, id, { since, why, priority: 'drift', now: hubNow(), wait });
 }
 
 /** The snapshot after one GET. Without a permit, or if the call fails, it stays unread. */
