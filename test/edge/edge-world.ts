@@ -201,7 +201,9 @@ export class EdgeWorld {
     await this.after(1);
   }
 
-  snapshot(deviceId: string, moduleId: string | undefined = '$edgeAgent'): Snapshot {
+  /** @param module `null`: the device twin */
+  snapshot(deviceId: string, module: string | null = '$edgeAgent'): Snapshot {
+    const moduleId = module ?? undefined;
     const id: TwinId = { host: HOST, deviceId, moduleId };
     const key = [HOST, deviceId, ...(moduleId === undefined ? [] : [moduleId])].join('|');
     const known = this.store.records.get(key)?.known;

@@ -60,7 +60,7 @@ export function checkSecrets(
   );
 }
 
-/** No device got a content before its stage, or its turn to go back. */
+/** No device got a content that no stage and no rollback gave it. */
 export function checkStages(simulation: EdgeSimulation, device: EdgeDevice): readonly string[] {
   const applied = agentOf(simulation, device)?.edge?.applied ?? [];
   return applied.flatMap(({ contents = [], at }, index) => {
