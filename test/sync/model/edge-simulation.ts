@@ -10,6 +10,7 @@ import { parseFleet } from '../../../src/fleet/file/parse.ts';
 import { withPrevious } from '../../../src/fleet/file/previous.ts';
 import { type Fleet, rolloutContents } from '../../../src/fleet/fleet.ts';
 import type { JsonObject } from '../../../src/json/json.ts';
+import type { EpochMs } from '../../../src/time/epoch-ms.ts';
 import type { Redaction } from '../../../src/twin/redaction/redact-values.ts';
 import type { TwinId } from '../../../src/twin/snapshot/twin.ts';
 import type { World } from './berth.ts';
@@ -37,6 +38,7 @@ export interface EdgeDevice {
   isEnded: boolean;
   /** The desired version of `$edgeAgent` that it runs. */
   seen: number;
+  createdAt: EpochMs;
   /** It had a manifest before Berth saw it. */
   hadOther: boolean;
   isAdopted: boolean;
@@ -182,6 +184,7 @@ export class EdgeSimulation implements World {
       isOnline: false,
       isEnded: false,
       seen: 0,
+      createdAt: this.scheduler.now,
       hadOther: false,
       isAdopted: false,
       isConfigured: false,
@@ -198,6 +201,7 @@ export class EdgeSimulation implements World {
       tags: random.chance(0.9) ? { ring: random.pick(RINGS) } : {},
     });
     device.seen = 0;
+    device.createdAt = this.scheduler.now;
     device.isEnded = false;
     device.hadOther = random.chance(0.2);
     device.isAdopted = false;
