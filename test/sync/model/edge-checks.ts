@@ -147,9 +147,12 @@ export function checkDevice(simulation: EdgeSimulation, device: EdgeDevice): rea
   if (status === 'contested') {
     const isOthers = why.includes('a manifest that Berth did not apply');
     // An apply may reach a device that was created again meanwhile, and its record goes with the deletion.
-    const isOvertaken = hub.applies.some(
-      ({ deviceId, at }) => deviceId === name && at - device.createdAt < SLACK_MS,
-    );
+    const { recreatedAt } = device;
+    const isOvertaken =
+      recreatedAt !== undefined &&
+      hub.applies.some(
+        ({ deviceId, at }) => deviceId === name && at >= recreatedAt && at < plus(recreatedAt, SLACK_MS),
+      );
     if (isOthers && (device.isAdopted || !isOther(agentTwin.desired.values)) && !isOvertaken)
       problems.push(`${name} is contested: ${why}`);
     if (!isOthers) problems.push(`${name} is still contested: ${why}`);

@@ -38,7 +38,8 @@ export interface EdgeDevice {
   isEnded: boolean;
   /** The desired version of `$edgeAgent` that it runs. */
   seen: number;
-  createdAt: EpochMs;
+  /** Undefined: it was created once. */
+  recreatedAt: EpochMs | undefined;
   /** It had a manifest before Berth saw it. */
   hadOther: boolean;
   isAdopted: boolean;
@@ -184,13 +185,14 @@ export class EdgeSimulation implements World {
       isOnline: false,
       isEnded: false,
       seen: 0,
-      createdAt: this.scheduler.now,
+      recreatedAt: undefined,
       hadOther: false,
       isAdopted: false,
       isConfigured: false,
     };
     this.devices.push(device);
     this.create(device);
+    device.recreatedAt = undefined;
     void this.#live(device);
   }
 
@@ -201,7 +203,7 @@ export class EdgeSimulation implements World {
       tags: random.chance(0.9) ? { ring: random.pick(RINGS) } : {},
     });
     device.seen = 0;
-    device.createdAt = this.scheduler.now;
+    device.recreatedAt = this.scheduler.now;
     device.isEnded = false;
     device.hadOther = random.chance(0.2);
     device.isAdopted = false;
