@@ -3,7 +3,9 @@ import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from '@jest/globals';
 import { validFleet } from '../../src/cli/shell/files.ts';
 import { openState, type State } from '../../src/cli/shell/state.ts';
+import { withPackage } from '../../src/control/packages.ts';
 import { parseFleet } from '../../src/fleet/file/parse.ts';
+import { rolloutContents } from '../../src/fleet/fleet.ts';
 import { partitionsOf } from '../../src/store/tables/keys.ts';
 import { NEVER } from '../../src/time/instant.ts';
 import type { TwinId } from '../../src/twin/snapshot/twin.ts';
@@ -54,13 +56,18 @@ beforeAll(async () => {
   await world.takeEvents();
   for (const deviceId of ['gateway-1', 'gateway-2']) world.runManifest(deviceId);
   await world.takeEvents();
+  await storeTwins(world, state);
+}, 60_000);
+
+/** Stores the twins of a world in the tables. */
+async function storeTwins(world: EdgeWorld, { twins }: State): Promise<void> {
   for (const [key, { known }] of world.store.records) {
     const [, deviceId = '', moduleId] = key.split('|');
     const id: TwinId = { host: HOST, deviceId, moduleId };
     if (known.kind === 'snapshot')
-      await state.twins.save(await state.twins.load(id), { ...known, snapshot: { ...known.snapshot, id } });
+      await twins.save(await twins.load(id), { ...known, snapshot: { ...known.snapshot, id } });
   }
-}, 60_000);
+}
 
 async function run(...command: readonly string[]): Promise<{ out: string; err: string; code: number }> {
   const { cli, out, err } = listen(env);
@@ -120,6 +127,42 @@ describe('berth edge status', () => {
     expect(out).toMatch(/^gateway-2 .* 4 of 4/m);
     expect(out).toMatch(/^gateway-3 .*contested/m);
     expect(out).not.toContain('pump-1');
+  });
+
+  test('counts the modules of a device that waits for its stage by what it keeps, and says what it waits for', async () => {
+    const deployed = { AzureWebJobsStorage: await storageAccount() };
+    const other = openState(deployed);
+    const world = new EdgeWorld(FLEET);
+    world.settings = () => SECRET;
+    world.key = await other.redactionKey.get();
+    world.createDevice('gateway-1', { site: 'ams' });
+    await world.takeEvents();
+    world.runManifest('gateway-1');
+    await world.takeEvents();
+    const staged = JSON.parse(fileWith(2));
+    staged.edge.deployments[0].rollout = {
+      stages: [
+        { name: 'lab', where: "tags.ring == 'lab'" },
+        { name: 'all', share: 1 },
+      ],
+    };
+    const text = JSON.stringify(staged);
+    const next = validFleet(parseFleet(text), 'the file');
+    await other.revisions.keep(FLEET.revision, fileWith(1), '2026', {});
+    await other.revisions.keep(next.revision, text, '2027', {});
+    for (const [build, fleet] of [['2026', FLEET] as const, ['2027', next] as const]) {
+      await other.control.update((row) =>
+        withPackage(row, build, rolloutContents(fleet), world.now, fleet.revision),
+      );
+    }
+    await storeTwins(world, other);
+    const { cli, out } = listen(deployed);
+
+    await berth(cli, 'edge', 'status');
+
+    expect(out()).toMatch(
+      /^gateway-1 .* inSync .* 3 of 3 +waits for the rollout of sensor: stage all of the rollout has not begun; the present stage is lab$/m,
+    );
   });
 
   test('says that Berth leaves the devices alone if the fleet file has no deployments', async () => {

@@ -2,6 +2,8 @@ import { manifestFor } from '../../edge/manifest-for.ts';
 import { type EdgeModuleState, moduleStates } from '../../edge/reported-modules.ts';
 import type { Fleet } from '../../fleet/fleet.ts';
 import { edgeDevicesOf, type StoredEdgeDevice } from '../../overview/edge-devices.ts';
+import { type EdgeContents, edgeContents, edgeRollouts } from '../../sync/reconcile/edge/edge-contents.ts';
+import { type Gate, gateOf } from '../../sync/reconcile/write-gate.ts';
 import { isoTime } from '../../time/iso-time.ts';
 import { EDGE_DEVICE_STATUSES } from '../../twin/snapshot/edge-device-status.ts';
 import { TWIN_STATUSES } from '../../twin/snapshot/snapshot.ts';
@@ -11,6 +13,7 @@ import { statusText } from '../shell/colors.ts';
 import type { CommandGroup } from '../shell/command-line.ts';
 import { type Given, oneOf, text } from '../shell/inputs.ts';
 import { LIST_INPUTS, type Listing, type ListingRow, showListing } from '../shell/listing.ts';
+import { withEarlierContents } from '../shell/previous-contents.ts';
 import { printable, printableStart } from '../shell/printable.ts';
 import { fleetInForce, openState, redactionIn } from '../shell/state.ts';
 import { shortRevision, span } from '../shell/terminal.ts';
@@ -44,7 +47,10 @@ function edgeStatusList(cli: Cli, options: Given<typeof INPUTS>): Promise<number
   const runtime = readStatus(options.runtime, EDGE_DEVICE_STATUSES);
   const state = openState(env);
   return showListing(cli, options, async (limit): Promise<Listing> => {
-    const fleet = await fleetInForce(state);
+    const inForce = await fleetInForce(state);
+    const control = await state.control.read();
+    const fleet = await withEarlierContents(state, inForce, control);
+    const gate = gateOf(control, control.newestBuild);
     const hosts = chosenHosts(fleet, options.hub, env);
     const rows: ListingRow[] = [];
     let isMore = false;
@@ -55,7 +61,7 @@ function edgeStatusList(cli: Cli, options: Given<typeof INPUTS>): Promise<number
         isMore = true;
         break;
       }
-      rows.push(rowOf(stored, fleet, cli));
+      rows.push(rowOf(stored, fleet, gate, cli));
     }
     return {
       about: `State: ${state.place}. Fleet file: revision ${shortRevision(fleet.revision)}.`,
@@ -84,10 +90,25 @@ function readStatus<Status extends string>(
 function rowOf(
   { host, deviceId, device, agent }: StoredEdgeDevice,
   fleet: Fleet,
+  gate: Gate,
   { terminal, now }: Cli,
 ): ListingRow {
-  const { status = 'unknown', since, why = 'its $edgeAgent is not stored' } = agent?.lastReconcile ?? {};
-  const manifest = device === undefined ? undefined : manifestFor(device, fleet).manifest;
+  const {
+    status = 'unknown',
+    since,
+    why: stored = 'its $edgeAgent is not stored',
+  } = agent?.lastReconcile ?? {};
+  const hub = fleet.hubByHost.get(host);
+  const contents =
+    device === undefined || hub === undefined
+      ? undefined
+      : edgeContents(
+          { device, agent },
+          { fleet, hub, settings: gate.settingsInForce(fleet), gate, now: now() },
+        );
+  // A device that a rollout has not reached is compared with what it keeps.
+  const manifest = device && manifestFor(device, fleet, contents?.contentOf).manifest;
+  const why = stored === '' && contents !== undefined ? waitingFor(contents) : stored;
   const modules: readonly EdgeModuleState[] =
     manifest === undefined || agent === undefined ? [] : moduleStates(manifest, agent.reported);
   const good = modules.filter((module) => module.status === 'running' || module.status === 'stopped').length;
@@ -111,4 +132,10 @@ function rowOf(
       modules,
     },
   };
+}
+
+/** What a device waits for that has what it should have now. Empty: nothing. */
+function waitingFor(contents: EdgeContents): string {
+  const waits = edgeRollouts(contents).find(({ gets }) => gets === 'previous' || gets === 'nothing');
+  return waits === undefined ? '' : `waits for the rollout of ${waits.policy}: ${waits.why}`;
 }

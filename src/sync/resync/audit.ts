@@ -299,7 +299,7 @@ async function listPage(
     );
   }
   if (continuation !== undefined) return { kind: 'stepped', at: { ...next, at: continuation } };
-  const hasModules = of === 'devices' && fleet.twins.policies.some(({ module }) => module !== undefined);
+  const hasModules = of === 'devices' && modulesFollowed(fleet).size > 0;
   return { kind: 'stepped', at: { ...next, phase: hasModules ? 'modules' : 'done', at: '' } };
 }
 
