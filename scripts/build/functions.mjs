@@ -15,9 +15,11 @@ import { ownMappings } from './own-mappings.mjs';
  */
 export function functionsBuild(options, built, author) {
   const { plugins = [], write = true, sourcesContent = true, ...others } = options;
+  const { define, ...common } = bundleOptions(built, author);
   return {
-    ...bundleOptions(built, author),
+    ...common,
     ...others,
+    define: Object.fromEntries(Object.keys(define).map((name) => [name, name])),
     entryPoints: { functions: 'src/main.ts' },
     external: ['@azure/functions-core'],
     // esbuild splits only ES modules. `asCommonJs` turns the files into CommonJS modules, which Node.js loads faster.
@@ -33,7 +35,7 @@ export function functionsBuild(options, built, author) {
     sourcesContent,
     write: false,
     metafile: true,
-    plugins: [partsOfPackages, asCommonJs({ write, sourcesContent }), ...plugins],
+    plugins: [partsOfPackages, asCommonJs({ write, sourcesContent, constants: define }), ...plugins],
   };
 }
 
@@ -63,7 +65,7 @@ const partsOfPackages = {
 };
 
 /** Turns the output files, which are ES modules with an inline map, into CommonJS modules with a map next to each. */
-function asCommonJs({ write, sourcesContent }) {
+function asCommonJs({ write, sourcesContent, constants }) {
   return {
     name: 'as-common-js',
     setup({ onEnd, initialOptions: { outdir } }) {
@@ -76,7 +78,14 @@ function asCommonJs({ write, sourcesContent }) {
             .map(([path]) => resolve(path)),
         );
         const files = await Promise.all(
-          result.outputFiles.map(({ path, text }) => commonJs(path, text, own.has(path), sourcesContent)),
+          result.outputFiles.map(({ path, text }) =>
+            commonJs(path, text, {
+              hasOwnCode: own.has(path),
+              sourcesContent,
+              // Only the entry has them. The limit of lines may cut a text, and `package-project.mjs` must find these.
+              firstLine: basename(path) === 'functions.cjs' ? constantsOf(constants) : '',
+            }),
+          ),
         );
         result.outputFiles = files.flat();
         if (!write) return;
@@ -94,8 +103,14 @@ function asCommonJs({ write, sourcesContent }) {
 /** Whether a file, relative to the project or to the bundle, is a source of Berth. */
 const isOwn = (file) => /^(\.\.\/)*src\//.test(file);
 
+/** A line that declares constants. */
+function constantsOf(constants) {
+  const parts = Object.entries(constants).map(([name, literal]) => `${name}=${literal}`);
+  return `const ${parts.join(',')};\n`;
+}
+
 /** A file with code of Berth gets a map, and the names of its functions stay. A file with packages only has neither. */
-async function commonJs(path, text, hasOwnCode, sourcesContent) {
+async function commonJs(path, text, { hasOwnCode, sourcesContent, firstLine }) {
   const { code, map } = await transform(text, {
     format: 'cjs',
     platform: 'node',
@@ -111,9 +126,9 @@ async function commonJs(path, text, hasOwnCode, sourcesContent) {
     sourcesContent,
   });
   if (!hasOwnCode) return [{ path, contents: Buffer.from(code) }];
-  const linked = `${code}//# sourceMappingURL=${basename(path)}.map\n`;
+  const linked = `${firstLine}${code}//# sourceMappingURL=${basename(path)}.map\n`;
   return [
     { path, contents: Buffer.from(linked) },
-    { path: `${path}.map`, contents: Buffer.from(ownMappings(map, isOwn)) },
+    { path: `${path}.map`, contents: Buffer.from(ownMappings(map, isOwn, firstLine === '' ? 0 : 1)) },
   ];
 }

@@ -11,8 +11,9 @@ export function allocateDevice(parts: AllocationParts): HttpHandler {
     const { decision, receipt } = await decisionFor(request, parts);
     // The log line is the record of the decision. The copy in the table may be lost.
     const event = decision.result.kind === 'assigned' ? 'allocated' : 'notAllocated';
-    context.log(JSON.stringify({ event, receipt }));
-    parts.receipts.add(receipt);
+    const text = JSON.stringify(receipt);
+    context.log(`{"event":"${event}","receipt":${text}}`);
+    parts.receipts.add({ receipt, text });
     if (decision.twin.beyondLimits > 0) {
       const { registrationId } = receipt.inputs;
       const { omitted } = receipt.twin;

@@ -78,7 +78,7 @@ export class WebhookState {
       now: this.now,
     });
     this.receipts = new ReceiptBuffer({
-      keep: async (receipt) => (await stores()).receipts.keep(receipt),
+      keep: async (receipts) => (await stores()).receipts.keepAll(receipts),
       log: this.log,
     });
   }
