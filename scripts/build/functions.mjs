@@ -39,13 +39,17 @@ export function functionsBuild(options, built, author) {
   };
 }
 
-/** Packages of which the functions use a small part: `parts/` names it, so that the rest stays out. */
+/**
+ * Packages of which the functions use a small part: `parts/` names it, so that the rest stays out. They are ES modules, because
+ * esbuild gives a chunk of a CommonJS module a default export only.
+ */
 const PARTS = {
   '@azure/data-tables': 'data-tables.mjs',
   '@azure/event-hubs': 'event-hubs.mjs',
   '@azure/identity': 'identity.mjs',
   lodash: 'lodash.cjs',
-  undici: 'undici.cjs',
+  undici: 'undici.mjs',
+  'azure-iothub/dist/registry.js': 'iothub-registry.mjs',
   // The parser of undici for processors without SIMD. Azure Functions has none of them.
   '../llhttp/llhttp-wasm.js': 'llhttp.cjs',
 };
@@ -55,7 +59,7 @@ const partsOfPackages = {
   setup({ onResolve }) {
     const folder = join(import.meta.dirname, 'parts');
     onResolve(
-      { filter: /^(@azure\/[a-z-]+|lodash|undici|\.\.\/llhttp\/llhttp-wasm\.js)$/ },
+      { filter: /^(@azure\/[a-z-]+|azure-iothub\/.+|lodash|undici|\.\.\/llhttp\/llhttp-wasm\.js)$/ },
       ({ path, importer }) =>
         Object.hasOwn(PARTS, path) && dirname(importer) !== folder
           ? { path: join(folder, PARTS[path]) }
@@ -72,6 +76,13 @@ function asCommonJs({ write, sourcesContent, constants }) {
       onEnd(async (result) => {
         if (result.errors.length > 0) return;
         const { outputs } = result.metafile;
+        for (const { entryPoint, exports } of Object.values(outputs)) {
+          if (exports.join() === 'default') {
+            throw new Error(
+              `${entryPoint} is CommonJS: import it in a module of scripts/build/parts, by its names.`,
+            );
+          }
+        }
         const own = new Set(
           Object.entries(outputs)
             .filter(([, { inputs }]) => Object.keys(inputs).some(isOwn))
