@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout } from 'node:timers/promises';
-import type { Receipt } from '../allocation/receipt/receipt.ts';
 import { withPackage } from '../control/packages.ts';
 import { settingContents } from '../edge/setting-contents.ts';
 import { BerthError } from '../errors.ts';
@@ -25,6 +24,7 @@ import { addCountsTo, NO_METRICS } from '../metrics/metrics.ts';
 import { SyncCounters } from '../metrics/sync-counters.ts';
 import { metricsSettings } from '../settings/metrics-settings.ts';
 import { iotEndpoint, isAzure, partitionsSetting, retention, stamp } from '../settings/settings.ts';
+import type { WrittenReceipt } from '../store/receipts/receipt-store.ts';
 import { Lease } from '../store/state/lease.ts';
 import { openStores, type Stores } from '../store/stores.ts';
 import { askForParent } from '../sync/reconcile/parent/ask-for-parent.ts';
@@ -117,7 +117,7 @@ export class Instance {
       new WebhookState(options, {
         read: parseFleetWithModels,
         stores: async () => this.stores,
-        keepReceipt: (receipt) => this.keepReceipt(receipt),
+        keepReceipts: (receipts) => this.keepReceipts(receipts),
       });
     const { log, now, fleet, conditions, receipts, newerFormats, keptOut, parents, metrics } = this.#webhook;
     this.log = log;
@@ -172,10 +172,19 @@ export class Instance {
     return this.#stores;
   }
 
-  /** Stores a receipt, and asks for the parent of the device where the fleet file names one. */
-  async keepReceipt(receipt: Receipt): Promise<void> {
-    await this.stores.receipts.keep(receipt);
-    await askForParent(this.stores.twins, receipt, this.hubClock.now());
+  /**
+   * Stores receipts, and looks again at the parents of their devices where the fleet file names parents.
+   *
+   * @returns how many could not be stored
+   */
+  async keepReceipts(receipts: readonly WrittenReceipt[]): Promise<number> {
+    const lost = await this.stores.receipts.keepAll(receipts);
+    const asking = receipts.map(({ receipt }) =>
+      askForParent(this.stores.twins, receipt, this.hubClock.now()),
+    );
+    // Without this, the next audit looks at the parents.
+    await Promise.allSettled(asking);
+    return lost;
   }
 
   /** The hubs for one invocation: each call has a permit, and every answer is redacted. */

@@ -143,6 +143,18 @@ describe('the output of npm run package', () => {
     expect(kilobytes(`${built}.zip`)).toBeLessThan(830);
   });
 
+  test('the package has every function of lodash that the registry of IoT Hub calls', () => {
+    const folder = 'node_modules/azure-iothub/dist';
+    const calls = ['device.js', 'registry.js', 'twin.js'].flatMap((file) =>
+      [...readFileSync(join(folder, file), 'utf8').matchAll(/\b_\.(\w+)\(/g)].map(([, name]) => name),
+    );
+    const part = readFileSync('scripts/build/parts/lodash.cjs', 'utf8');
+
+    expect([...new Set(calls)].sort()).toEqual(
+      [...part.matchAll(/^exports\.(\w+)/gm)].map(([, name]) => name).sort(),
+    );
+  });
+
   test('the zip file contains the same package, with host.json at its root', () => {
     const zip = unzipSync(readFileSync(`${built}.zip`));
 
