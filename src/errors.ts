@@ -90,6 +90,10 @@ export const ERRORS = {
   BERTH_EXPORT_FAILED: { kind: 'transient' },
   BERTH_SNAPSHOT_MISMATCH: { kind: 'defect' },
   BERTH_HUB_UNTRUSTED: { kind: 'user' },
+  BERTH_HUB_SILENT: { kind: 'user' },
+  BERTH_HUB_LATE: { kind: 'transient' },
+  BERTH_TRIGGER_STOPPED: { kind: 'user' },
+  BERTH_READER_UNKNOWN: { kind: 'user' },
 
   BERTH_HUB_REFUSED: { kind: 'defect' },
   BERTH_HUB_UNAUTHORIZED: { kind: 'user' },

@@ -21,6 +21,7 @@ export {
   type Writer,
 } from './iot-hubs.ts';
 export { type AccessPolicy, builtInPolicies } from './model/access-policy.ts';
+export type { AppNeeds } from './model/app-roles.ts';
 export { deviceNameOf, isSameHub, readHubName } from './model/host-name.ts';
 export { HubRefusal } from './model/hub-error.ts';
 export type { Authentication } from './model/identity.ts';

@@ -43,24 +43,31 @@ const MOVES = z.object({
   refused: z.object({ count: z.number() }),
 });
 const WRITES = z.object({ writes: z.object({ count: z.number() }) });
+/** Of `berth edge plan --json`. */
+const MANIFESTS = z.object({ devices: z.array(z.object({ action: z.string() })) });
 
 /**
- * Estimates the effect of a valid fleet file with `berth what-if` on the devices and twins of the stack. Never throws.
+ * Estimates the effect of a valid fleet file with `berth what-if` and `berth edge plan` on the devices and twins of the stack.
+ * Never throws.
  *
  * @param exportFile a file for the list of devices, which is removed again
- * @returns `12 devices would move, 4 twins would be written`
+ * @returns `12 devices would move, 4 twins would be written, 2 IoT Edge devices would get a manifest`
  */
 export async function estimatedEffect(file: string, run: RunCommand, exportFile: string): Promise<string> {
-  const [placement, twins] = await Promise.all([
+  const [placement, twins, manifests] = await Promise.all([
     placementOf(file, run, exportFile),
     answerOf(run, ['what-if', '--fleet', file, '--twins', '--json'], WRITES),
+    answerOf(run, ['edge', 'plan', '--fleet', file, '--json'], MANIFESTS),
   ]);
-  if (placement === undefined || twins === undefined) return 'berth what-if cannot estimate its effect now';
+  if (placement === undefined || twins === undefined || manifests === undefined)
+    return 'berth what-if cannot estimate its effect now';
   const { moves, refused } = placement;
+  const applies = manifests.devices.filter(({ action }) => action === 'apply').length;
   return [
     `${pluralText(moves.count, 'device')} would move`,
     ...(refused.count === 0 ? [] : [`${pluralText(refused.count, 'device')} would be refused`]),
     `${pluralText(twins.writes.count, 'twin')} would be written`,
+    ...(applies === 0 ? [] : [`${pluralText(applies, 'IoT Edge device')} would get a manifest`]),
   ].join(', ');
 }
 

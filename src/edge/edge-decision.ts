@@ -109,7 +109,7 @@ export function decideEdge(input: EdgeInput): EdgeDecision {
     filled,
     manifest,
     fingerprint: fingerprintOf(filled, settings, redaction.key),
-    hasValues: hasPresentValues(agent.desired, filled, settings, hidden) !== false,
+    hasValues: hasPresentValues(agent.desired, filled, settings, hidden),
     diff: diffManifest(present, filled, hidden),
   });
 }
@@ -124,8 +124,8 @@ interface Wanted {
   readonly filled: FilledManifest;
   readonly manifest: DeviceManifest;
   readonly fingerprint: ManifestFingerprint;
-  /** The hub has the present values of settings, or that is not known. */
-  readonly hasValues: boolean;
+  /** Whether the hub has the present values of settings. Undefined: that is not known. */
+  readonly hasValues: boolean | undefined;
   readonly diff: ManifestDiff;
 }
 
@@ -164,7 +164,7 @@ function decideByPresent(
   }
   const [last] = record.applied;
   const isInPlace = isSameManifest(diff);
-  if (isInPlace && hasValues && record.intent?.content === fingerprint.content) {
+  if (isInPlace && hasValues !== false && record.intent?.content === fingerprint.content) {
     // The apply arrived, and its result was lost.
     return { kind: 'inPlace', filled, fingerprint, manifest, isUnrecorded: true };
   }
@@ -176,9 +176,10 @@ function decideByPresent(
   }
   if (last === undefined) {
     if (isInPlace) {
-      const held = hasValues ? undefined : holdOfValues?.();
-      if (!hasValues && held === undefined) return apply('secrets', 'it has other values of its settings');
-      const found = hasValues ? fingerprint : { ...fingerprint, secrets: undefined };
+      const held = hasValues === false ? holdOfValues?.() : undefined;
+      if (hasValues === false && held === undefined)
+        return apply('secrets', 'it has other values of its settings');
+      const found = hasValues === false ? { ...fingerprint, secrets: undefined } : fingerprint;
       return { kind: 'inPlace', filled, fingerprint: found, manifest, isUnrecorded: true, waits: held };
     }
     if (record.intent !== undefined && record.intent.content !== fingerprint.content) {
@@ -194,8 +195,15 @@ function decideByPresent(
   }
   const change = changeBetween(fingerprintIn(last), fingerprint);
   if (change === 'content') return apply('content', contentWhy(last, fleet));
-  if (!isInPlace || (change === 'none' && !hasValues))
+  if (!isInPlace && record.intent !== undefined && record.intent.content !== fingerprint.content) {
+    // The hub may have its content. That is no change by another writer.
+    return apply('content', 'an apply was interrupted');
+  }
+  if (!isInPlace || (change === 'none' && hasValues === false))
     return putBack(record, fleet, now, { contested, apply });
+  // Another instance has applied them, and its result was lost.
+  if (change === 'secrets' && hasValues === true)
+    return { kind: 'inPlace', filled, fingerprint, manifest, isUnrecorded: true };
   const waits = change === 'secrets' ? holdOfValues?.() : undefined;
   return change === 'secrets' && waits === undefined
     ? apply('secrets', 'the value of a setting has changed')

@@ -2,6 +2,8 @@ import type { InvocationContext } from '@azure/functions';
 import { HUB_DEADLINE_MS } from '../hub/port.ts';
 import type { Instance } from '../instance/instance.ts';
 import { syncContext } from '../instance/sync-context.ts';
+import { RESYNC_SHARD } from '../liveness/evidence.ts';
+import { ALL_DEVICES } from '../store/twins/twin-store.ts';
 import { Reconciler } from '../sync/reconcile/reconciler.ts';
 import type { SyncContext } from '../sync/reconcile/sync-context.ts';
 import { exportDaily } from '../sync/resync/daily-export.ts';
@@ -23,17 +25,30 @@ export function resyncFleet(
     const sync = await syncContext(instance, {
       fleet,
       budget: instance.resyncBudget(),
+      evidence: instance.evidence.of(RESYNC_SHARD),
       until: hubsUntil,
       warn: (line) => context.warn(line),
     });
     const { control, progress, conditions } = stores;
+    const liveness = {
+      store: stores.liveness,
+      look: () => instance.look(),
+      flush: () => instance.storeEvidence(),
+    };
     const summary = await resync(
       { ...sync, reconciler: new Reconciler(sync), control, progress },
-      { conditions, lease: instance.lease('resync'), hubsUntil },
+      { conditions, liveness, lease: instance.lease('resync'), hubsUntil },
     );
     if (summary.ran) await recordSeries({ ...stores, hosts: sync.hosts }, now());
     if (summary.ran && instance.metrics.isOn)
       instance.metrics.set(await readGauges({ ...stores, fleet, hosts: sync.hosts }, now()));
+    if (summary.ran && fleet.edge !== undefined) {
+      for (const host of sync.hosts) {
+        const devices = (await stores.twins.counts(host)).edge?.[ALL_DEVICES];
+        if (devices !== undefined)
+          context.log(JSON.stringify({ event: 'edgeDevices', hub: host, ...devices }));
+      }
+    }
     const purged = summary.ran ? await exportAndPurge(instance, sync, context) : NOTHING_PURGED;
     const { workItems, resynced, audited } = summary;
     const { deadLetters, receipts: purgedReceipts } = purged;

@@ -1,13 +1,15 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout } from 'node:timers/promises';
-import type { Receipt } from '../allocation/receipt/receipt.ts';
 import { withPackage } from '../control/packages.ts';
 import { settingContents } from '../edge/setting-contents.ts';
 import { BerthError } from '../errors.ts';
+import { lookAtEventHub } from '../event-hub/look.ts';
+import { countPartitions } from '../event-hub/partitions.ts';
 import { parseFleetWithModels } from '../fleet/file/models.ts';
 import { type Fleet, hostsOf, rolloutContents } from '../fleet/fleet.ts';
 import { BudgetShare, type HubBudget, noBudget, RESYNC_PART, SYNC_PART } from '../hub/budget.ts';
 import { type BudgetedHubPort, type BudgetOptions, budgetHubs } from '../hub/budgeted-hubs.ts';
+import { DEVELOPMENT_APP_POLICY } from '../hub/development.ts';
 import { HubClock } from '../hub/hub-clock.ts';
 import { HubPauses } from '../hub/hub-pauses.ts';
 import { openIotHubs } from '../hub/iot-hubs.ts';
@@ -15,18 +17,21 @@ import type { HubPort } from '../hub/port.ts';
 import { redactHubs } from '../hub/redacted-hubs.ts';
 import { type HubCall, watchHubs } from '../hub/watched-hubs.ts';
 import type { HostName } from '../iot-hub/host-name.ts';
+import { EvidenceCounters } from '../liveness/evidence-counters.ts';
+import type { Look } from '../liveness/reader.ts';
 import type { DeferredMetrics } from '../metrics/deferred-metrics.ts';
 import { addCountsTo, NO_METRICS } from '../metrics/metrics.ts';
 import { SyncCounters } from '../metrics/sync-counters.ts';
 import { metricsSettings } from '../settings/metrics-settings.ts';
 import { iotEndpoint, isAzure, partitionsSetting, retention, stamp } from '../settings/settings.ts';
+import type { WrittenReceipt } from '../store/receipts/receipt-store.ts';
 import { Lease } from '../store/state/lease.ts';
 import { openStores, type Stores } from '../store/stores.ts';
 import { askForParent } from '../sync/reconcile/parent/ask-for-parent.ts';
 import { WriteGate } from '../sync/reconcile/write-gate.ts';
 import type { ExportContainer } from '../sync/resync/daily-export.ts';
 import type { StateRetention } from '../sync/resync/purge.ts';
-import type { EpochMs } from '../time/epoch-ms.ts';
+import { EPOCH, type EpochMs } from '../time/epoch-ms.ts';
 import { modulesFollowed } from '../twin/events/event.ts';
 import { NO_REDACTION, type Redaction } from '../twin/events/redact.ts';
 import { type ConditionsCache, REFRESH_EVERY_MS } from './conditions-cache.ts';
@@ -36,7 +41,7 @@ import type { KeptOutCache } from './kept-out-cache.ts';
 import type { Log } from './log.ts';
 import type { NewerFormats } from './newer-formats.ts';
 import type { Parents } from './parents.ts';
-import { countPartitions, PartitionCount } from './partition-count.ts';
+import { PartitionCount } from './partition-count.ts';
 import { PreviousContents } from './previous-contents.ts';
 import type { ReceiptBuffer } from './receipt-buffer.ts';
 import { type WebhookOptions, WebhookState } from './webhook-state.ts';
@@ -52,6 +57,8 @@ const CANNOT_BE_OPENED = {
 const STORE_COUNTS_EVERY_MS = 60_000;
 
 export interface InstanceOptions extends WebhookOptions {
+  /** Looks at the Event Hub and at the checkpoints. Default: as the settings say. */
+  readonly look?: () => Promise<Look>;
   /** How calls to hubs wait for their permit. Default: a timer. */
   readonly wait?: (ms: number) => Promise<void>;
 }
@@ -82,6 +89,8 @@ export class Instance {
   readonly gate: WriteGate;
   /** The counts of sync since they were last stored. */
   readonly counters = new SyncCounters();
+  /** What shows whether the twin change events arrive, since it was last stored. */
+  readonly evidence: EvidenceCounters;
   /** The hubs' clock, from their answers. */
   readonly hubClock: HubClock;
   /** Stored documents of a newer package that this instance has recently read. */
@@ -96,6 +105,7 @@ export class Instance {
   readonly #contents: PreviousContents;
   #redactionKey: Uint8Array | undefined;
   #isAnnounced = false;
+  #evidenceStoredAt = EPOCH;
   #stores: Stores | undefined;
   #hubs: (HubPort & { close(): Promise<void> }) | undefined;
 
@@ -107,7 +117,7 @@ export class Instance {
       new WebhookState(options, {
         read: parseFleetWithModels,
         stores: async () => this.stores,
-        keepReceipt: (receipt) => this.keepReceipt(receipt),
+        keepReceipts: (receipts) => this.keepReceipts(receipts),
       });
     const { log, now, fleet, conditions, receipts, newerFormats, keptOut, parents, metrics } = this.#webhook;
     this.log = log;
@@ -119,6 +129,7 @@ export class Instance {
     this.metrics = metrics;
     this.parents = parents;
     this.newerFormats = newerFormats;
+    this.evidence = new EvidenceCounters(this.now);
     this.hubClock = new HubClock(this.now);
     this.build = options.build;
     this.gate = new WriteGate({ read: async () => this.stores.control.read() }, options.build, this.now);
@@ -142,6 +153,7 @@ export class Instance {
     this.#timers.push(
       setInterval(() => this.#tick(), REFRESH_EVERY_MS).unref(),
       setInterval(() => void this.storeCounts(), STORE_COUNTS_EVERY_MS).unref(),
+      setInterval(() => void this.storeEvidence(), STORE_COUNTS_EVERY_MS).unref(),
     );
   }
 
@@ -149,6 +161,7 @@ export class Instance {
     for (const timer of this.#timers.splice(0)) clearInterval(timer);
     await this.#webhook.stop();
     await this.storeCounts();
+    await this.storeEvidence();
     await this.metrics.close();
     await this.#hubs?.close();
   }
@@ -159,10 +172,19 @@ export class Instance {
     return this.#stores;
   }
 
-  /** Stores a receipt, and asks for the parent of the device where the fleet file names one. */
-  async keepReceipt(receipt: Receipt): Promise<void> {
-    await this.stores.receipts.keep(receipt);
-    await askForParent(this.stores.twins, receipt, this.hubClock.now());
+  /**
+   * Stores receipts, and looks again at the parents of their devices where the fleet file names parents.
+   *
+   * @returns how many could not be stored
+   */
+  async keepReceipts(receipts: readonly WrittenReceipt[]): Promise<number> {
+    const lost = await this.stores.receipts.keepAll(receipts);
+    const asking = receipts.map(({ receipt }) =>
+      askForParent(this.stores.twins, receipt, this.hubClock.now()),
+    );
+    // Without this, the next audit looks at the parents.
+    await Promise.allSettled(asking);
+    return lost;
   }
 
   /** The hubs for one invocation: each call has a permit, and every answer is redacted. */
@@ -274,6 +296,28 @@ export class Instance {
     }
   }
 
+  /** One look at the Event Hub and at the checkpoints. Never throws. */
+  look(): Promise<Look> {
+    return this.#options.look === undefined ? lookAtEventHub(this.#options.env) : this.#options.look();
+  }
+
+  /**
+   * Adds the evidence to the tables. What cannot be stored now is kept for the next time. Never throws.
+   *
+   * @param everyMs does nothing if it was stored less than this before. Default: always stores it.
+   */
+  async storeEvidence(everyMs = 0): Promise<void> {
+    if (this.now() - this.#evidenceStoredAt < everyMs) return;
+    this.#evidenceStoredAt = this.now();
+    for (const each of this.evidence.take()) {
+      try {
+        await this.stores.liveness.addEvidence(each, this.now());
+      } catch {
+        this.evidence.putBack(each);
+      }
+    }
+  }
+
   #tick(): void {
     void this.fleet.synchronise();
     void this.#announce();
@@ -336,6 +380,7 @@ export class Instance {
       clientId: env.AZURE_CLIENT_ID || undefined,
       isAzure: isAzure(env),
       endpoint: () => iotEndpoint(env),
+      developmentPolicy: DEVELOPMENT_APP_POLICY,
     });
     return this.#hubs;
   }

@@ -4,6 +4,7 @@ import { type Gate, gateOf } from '../sync/reconcile/write-gate.ts';
 import type { EpochMs } from '../time/epoch-ms.ts';
 import { isoTime } from '../time/iso-time.ts';
 import { type PlannedLeaf, plan } from '../twin/plan/plan.ts';
+import type { PlannedRollout } from '../twin/plan/rollout-statuses.ts';
 import { valueAt } from '../twin/snapshot/merge.ts';
 import { parentTrouble } from '../twin/snapshot/parent-record.ts';
 import { historyAt, type Snapshot } from '../twin/snapshot/snapshot.ts';
@@ -21,11 +22,11 @@ export function describeStatus(
     deviceId,
     twins: twins.map(({ hub, snapshot }) => {
       const own = twins.flatMap((each) => (each.hub === hub ? [each.snapshot] : []));
-      const edge = describeEdge(snapshot, own, fleet, { hub, gate, now });
-      return {
-        ...describeTwin(hub, snapshot, gate, { fleet, now }),
-        ...(edge === undefined ? {} : { edge }),
-      };
+      const described = describeEdge(snapshot, own, fleet, { hub, gate, now });
+      const twin = describeTwin(hub, snapshot, gate, { fleet, now });
+      if (described === undefined) return twin;
+      const { edge, rollouts } = described;
+      return { ...twin, rollouts: [...twin.rollouts, ...rollouts.map(rolloutFacts)], edge };
     }),
     receipts,
   };
@@ -77,7 +78,7 @@ function describeTwin(
     next: nextAction(snapshot, planned.writes.length, gate.closedFor(hub.host), now),
     patch: planned.writes.length === 0 ? null : planned.patch,
     tags: snapshot.tags,
-    rollouts: planned.rollouts.map(({ until, ...rollout }) => ({ ...rollout, until: isoTime(until) })),
+    rollouts: planned.rollouts.map(rolloutFacts),
     parent: describeParent(snapshot),
     paths: planned.leaves.map((leaf) => describeLeaf(snapshot, leaf)),
   };
@@ -88,6 +89,10 @@ function describeParent({ parent }: Snapshot): DeviceStatus['twins'][number]['pa
   const { deviceId, kind: status } = parent;
   const by = parent.kind === 'entered' && parent.by === 'berth' ? 'Berth has entered it' : '';
   return { deviceId, status, why: parentTrouble(parent)?.why ?? by };
+}
+
+function rolloutFacts({ until, ...rollout }: PlannedRollout) {
+  return { ...rollout, until: isoTime(until) };
 }
 
 /** What Berth does next for the twin, and when, as a sentence. */

@@ -3,7 +3,11 @@ import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from '@jest/globals';
 import { validFleet } from '../../src/cli/shell/files.ts';
 import { openState, type State } from '../../src/cli/shell/state.ts';
+import { withPackage } from '../../src/control/packages.ts';
 import { parseFleet } from '../../src/fleet/file/parse.ts';
+import { rolloutContents } from '../../src/fleet/fleet.ts';
+import { partitionsOf } from '../../src/store/tables/keys.ts';
+import { NEVER } from '../../src/time/instant.ts';
 import type { TwinId } from '../../src/twin/snapshot/twin.ts';
 import { HOST } from '../edge/edge-devices.ts';
 import { EdgeWorld } from '../edge/edge-world.ts';
@@ -52,13 +56,18 @@ beforeAll(async () => {
   await world.takeEvents();
   for (const deviceId of ['gateway-1', 'gateway-2']) world.runManifest(deviceId);
   await world.takeEvents();
+  await storeTwins(world, state);
+}, 60_000);
+
+/** Stores the twins of a world in the tables. */
+async function storeTwins(world: EdgeWorld, { twins }: State): Promise<void> {
   for (const [key, { known }] of world.store.records) {
     const [, deviceId = '', moduleId] = key.split('|');
     const id: TwinId = { host: HOST, deviceId, moduleId };
     if (known.kind === 'snapshot')
-      await state.twins.save(await state.twins.load(id), { ...known, snapshot: { ...known.snapshot, id } });
+      await twins.save(await twins.load(id), { ...known, snapshot: { ...known.snapshot, id } });
   }
-}, 60_000);
+}
 
 async function run(...command: readonly string[]): Promise<{ out: string; err: string; code: number }> {
   const { cli, out, err } = listen(env);
@@ -71,6 +80,45 @@ const fleetFile = (text: string): string => {
   return file;
 };
 
+describe('berth get deployments', () => {
+  test('counts the devices of each deployment as GET /api/fleet, and edge status lists the same devices', async () => {
+    const { cli, out } = listen(env);
+    for (const partition of partitionsOf(HOST)) await state.twins.count(partition, cli.now(), NEVER);
+
+    await berth(cli, 'get', 'deployments', '--json');
+    const { devices, deployments } = JSON.parse(out()) as {
+      readonly devices: Readonly<Record<string, number>>;
+      readonly deployments: readonly {
+        readonly name: string;
+        readonly devices: Readonly<Record<string, number>>;
+      }[];
+    };
+
+    expect(devices).toMatchObject({ running: 2, contested: 1, notMatched: 0 });
+    expect(
+      deployments.map(({ name, devices: { running, contested } }) => [name, running, contested]),
+    ).toEqual([
+      ['sensor', 2, 1],
+      ['berlin', 1, 0],
+    ]);
+    for (const [status, number] of Object.entries(devices)) {
+      const listed = JSON.parse((await run('status', '--runtime', status, '--json')).out) as {
+        readonly devices: readonly unknown[];
+      };
+      expect([status, listed.devices.length]).toEqual([status, number]);
+    }
+  });
+
+  test('shows a row for each deployment', async () => {
+    const { cli, out } = listen(env);
+
+    await berth(cli, 'get', 'deployments');
+
+    expect(out()).toMatch(/^deployment +since +rollout +running +applied/m);
+    expect(out()).toMatch(/^sensor .* 100 % +2 +0 /m);
+  });
+});
+
 describe('berth edge status', () => {
   test('shows each IoT Edge device, its status and how many of its modules stand as wanted', async () => {
     const { out } = await run('status');
@@ -79,6 +127,42 @@ describe('berth edge status', () => {
     expect(out).toMatch(/^gateway-2 .* 4 of 4/m);
     expect(out).toMatch(/^gateway-3 .*contested/m);
     expect(out).not.toContain('pump-1');
+  });
+
+  test('counts the modules of a device that waits for its stage by what it keeps, and says what it waits for', async () => {
+    const deployed = { AzureWebJobsStorage: await storageAccount() };
+    const other = openState(deployed);
+    const world = new EdgeWorld(FLEET);
+    world.settings = () => SECRET;
+    world.key = await other.redactionKey.get();
+    world.createDevice('gateway-1', { site: 'ams' });
+    await world.takeEvents();
+    world.runManifest('gateway-1');
+    await world.takeEvents();
+    const staged = JSON.parse(fileWith(2));
+    staged.edge.deployments[0].rollout = {
+      stages: [
+        { name: 'lab', where: "tags.ring == 'lab'" },
+        { name: 'all', share: 1 },
+      ],
+    };
+    const text = JSON.stringify(staged);
+    const next = validFleet(parseFleet(text), 'the file');
+    await other.revisions.keep(FLEET.revision, fileWith(1), '2026', {});
+    await other.revisions.keep(next.revision, text, '2027', {});
+    for (const [build, fleet] of [['2026', FLEET] as const, ['2027', next] as const]) {
+      await other.control.update((row) =>
+        withPackage(row, build, rolloutContents(fleet), world.now, fleet.revision),
+      );
+    }
+    await storeTwins(world, other);
+    const { cli, out } = listen(deployed);
+
+    await berth(cli, 'edge', 'status');
+
+    expect(out()).toMatch(
+      /^gateway-1 .* inSync .* 3 of 3 +waits for the rollout of sensor: stage all of the rollout has not begun; the present stage is lab$/m,
+    );
   });
 
   test('says that Berth leaves the devices alone if the fleet file has no deployments', async () => {

@@ -48,6 +48,31 @@ describe('a new IoT Edge device', () => {
     expect(world.statusOf('gateway-1')).toContain('pending: the device has not taken version');
   });
 
+  test('gets one manifest, also if the event of the creation of $edgeHub comes after it', async () => {
+    world.late = '$edgeHub';
+    world.createDevice('gateway-1');
+    await world.takeEvents();
+    world.late = undefined;
+    await world.takeEvents();
+    await world.after(60);
+
+    expect(world.applied).toHaveLength(1);
+  });
+
+  test('keeps the manifest of another writer, also if its event comes after the creation of the device', async () => {
+    world.createDevice('gateway-1');
+    const creation = world.hold();
+    world.applyByOther('gateway-1', FOREIGN);
+    const rest = world.hold();
+    world.release(creation);
+    await world.takeEvents();
+    world.release(rest);
+    await world.takeEvents();
+
+    expect(world.applied).toEqual([]);
+    expect(world.statusOf('gateway-1')).toContain('contested: it has a manifest that Berth did not apply');
+  });
+
   test('is in sync when it runs the manifest', async () => {
     world.createDevice('gateway-1');
     await world.takeEvents();
@@ -381,6 +406,23 @@ describe('faults', () => {
     await world.after(101);
 
     expect(world.applied).toHaveLength(1);
+  });
+
+  test('an apply without a result is found by the next resync, also if its work item is gone', async () => {
+    world.createDevice('gateway-1');
+    await world.takeEvents();
+    const { edge } = world.snapshot('gateway-1');
+    const [last] = edge?.applied ?? [];
+    if (last === undefined) throw new Error('no apply');
+    const id = { host: HOST, deviceId: 'gateway-1', moduleId: '$edgeAgent' };
+    const record = await world.store.load(id);
+    if (record.known.kind !== 'snapshot') throw new Error('no snapshot');
+    const interrupted = { applied: [], putBack: [], intent: { ...last, content: 'another' } };
+    const snapshot = { ...record.known.snapshot, edge: interrupted, workItem: undefined };
+    await world.store.save(record, { kind: 'snapshot', snapshot });
+    await world.deploy(world.fleet);
+
+    expect(world.snapshot('gateway-1').edge?.intent).toBeUndefined();
   });
 
   test('an instance that ends after it has stored the intent leaves the device to another one', async () => {

@@ -6,6 +6,7 @@ import { withRollout } from '../../src/control/rollout-state.ts';
 import { withPrevious } from '../../src/fleet/file/previous.ts';
 import { type Fleet, rolloutContents } from '../../src/fleet/fleet.ts';
 import type { RolloutContent } from '../../src/fleet/rollout.ts';
+import { describeStatus } from '../../src/overview/device-status.ts';
 import { gateOf } from '../../src/sync/reconcile/write-gate.ts';
 import { plus } from '../../src/time/epoch-ms.ts';
 import { edgeFleet } from './edge-devices.ts';
@@ -39,6 +40,16 @@ const deploy = async (fleet: Fleet, before?: Fleet) => {
   await world.deploy(withPrevious(fleet, [], before?.edge?.deployments));
 };
 const FIRST = fleetWith(1, { over: '0s' });
+/** The `$edgeAgent` of a device, as its page and `berth describe device` show it. */
+const describedAgent = (deviceId: string, fleet: Fleet) => {
+  const [hub] = fleet.hubs;
+  if (hub === undefined) throw new Error('no hub');
+  const twins = [undefined, '$edgeAgent', '$edgeHub'].map((moduleId) => ({
+    hub,
+    snapshot: world.snapshot(deviceId, moduleId === undefined ? null : moduleId),
+  }));
+  return describeStatus(deviceId, { fleet, control, twins, receipts: [] }, world.now).twins[1];
+};
 
 beforeEach(async () => {
   world = new EdgeWorld(FIRST);
@@ -123,6 +134,41 @@ describe('a rollout of a deployment', () => {
     await world.takeEvents();
 
     expect(Object.values(world.snapshot('lab-1').lastReconcile.policies)).toEqual(['rejected']);
+  });
+
+  test('says of a device that it has not reached what the device keeps, and why', async () => {
+    const next = fleetWith(2);
+    await deploy(next, FIRST);
+
+    const described = describedAgent('shop-1', withPrevious(next, [], FIRST.edge?.deployments));
+    expect(described).toMatchObject({
+      edge: { status: 'running', isInSync: true, modules: [{}, {}, { name: 'sensor', status: 'running' }] },
+      rollouts: [
+        {
+          policy: 'sensor',
+          stage: 'all',
+          gets: 'previous',
+          why: 'stage all of the rollout has not begun; the present stage is lab',
+        },
+      ],
+    });
+  });
+
+  test('says of a new device without an earlier content that it waits, and not that no deployment matches it', async () => {
+    const second = {
+      name: 'extra',
+      modules: { extra: { image: 'a.io/extra:1' } },
+      rollout: { stages: STAGES },
+    };
+    const next = edgeFleet([{ ...second, when: "tags.ring == 'shop'" }]);
+    await deploy(next);
+
+    expect(describedAgent('shop-1', next)).toMatchObject({
+      edge: {
+        why: 'waits for the rollout of extra: stage all of the rollout has not begun; the present stage is lab',
+      },
+      rollouts: [{ policy: 'extra', gets: 'nothing' }],
+    });
   });
 
   test('is held by a pause of the deployment', async () => {

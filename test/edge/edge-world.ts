@@ -63,6 +63,8 @@ export class EdgeWorld {
   now: EpochMs = T0;
   /** Of the hashes of hidden values. */
   key: Uint8Array = Buffer.alloc(32, 1);
+  /** The events of this module arrive only after it is undefined again. */
+  late: string | undefined;
   readonly #events: HubEvent[] = [];
 
   constructor(fleet: Fleet) {
@@ -138,10 +140,14 @@ export class EdgeWorld {
 
   /** The app takes all events of the hub, also those that its own calls cause. Another instance takes them each time. */
   async takeEvents(): Promise<void> {
-    for (let round = 0; this.#events.length > 0; round += 1) {
+    const isLate = ({ properties }: HubEvent) => this.late !== undefined && properties.moduleId === this.late;
+    for (let round = 0; this.#events.some((event) => !isLate(event)); round += 1) {
       if (round > 20) throw new Error('The app causes events without end.');
       this.now = plus(this.now, 100);
-      const events = this.#events.splice(0).map(({ body, properties, annotations }, index) => ({
+      const all = this.#events.splice(0);
+      this.#events.push(...all.filter(isLate));
+      const arrived = all.filter((event) => !isLate(event));
+      const events = arrived.map(({ body, properties, annotations }, index) => ({
         body,
         properties,
         systemProperties: annotations,
@@ -158,6 +164,15 @@ export class EdgeWorld {
         },
       });
     }
+  }
+
+  /** Takes the events that have not arrived yet, to let them arrive later. */
+  hold(): readonly HubEvent[] {
+    return this.#events.splice(0);
+  }
+
+  release(events: readonly HubEvent[]): void {
+    this.#events.push(...events);
   }
 
   /** No event of the hub arrives. */
@@ -186,7 +201,9 @@ export class EdgeWorld {
     await this.after(1);
   }
 
-  snapshot(deviceId: string, moduleId: string | undefined = '$edgeAgent'): Snapshot {
+  /** @param module `null`: the device twin */
+  snapshot(deviceId: string, module: string | null = '$edgeAgent'): Snapshot {
+    const moduleId = module ?? undefined;
     const id: TwinId = { host: HOST, deviceId, moduleId };
     const key = [HOST, deviceId, ...(moduleId === undefined ? [] : [moduleId])].join('|');
     const known = this.store.records.get(key)?.known;
@@ -255,6 +272,7 @@ export class EdgeWorld {
       countDevices: absent,
       listTwins: absent,
       readActivity: absent,
+      beat: absent,
     };
   }
 

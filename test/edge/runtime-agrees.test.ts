@@ -8,10 +8,7 @@ import type { JsonObject } from '../../src/json/json.ts';
 import { fc } from '../support/properties.ts';
 import { edgeFleet, manifestOf } from './edge-devices.ts';
 
-/*
- * Berth's readers and those of the simulated runtime share no code. What Berth accepts, the runtime must accept too. The
- * simulated runtime has no functions and no arithmetic in conditions, so they are left out here.
- */
+/* Berth's readers and those of the simulated runtime share no code. What Berth accepts, the runtime must accept too. */
 
 const name = fc
   .stringMatching(/^[A-Za-z][A-Za-z0-9_-]{1,12}$/)
@@ -43,6 +40,7 @@ const route = fc.constantFrom(
   'FROM /messages/* INTO $upstream',
   'FROM /messages/modules/sensor/outputs/out INTO BrokeredEndpoint("/modules/filter/inputs/in")',
   "FROM /messages/* WHERE $body.t > 3 AND NOT (a = 'b') INTO $upstream",
+  "FROM /messages/* WHERE as_number(level) + 1 > 3 OR starts_with(a, 'b') INTO $upstream",
 );
 const routed = fc.oneof(
   route,
@@ -92,6 +90,64 @@ describe('a route that Berth accepts is one that the runtime accepts', () => {
     ],
     ...["'x'", '5', 'a', '$body.t', 'null', 'true', ',', '"'],
   );
+  /** Any condition of the grammar, by its parts. */
+  const condition = fc.letrec<{ value: string; condition: string }>((tie) => ({
+    value: fc.oneof(
+      { maxDepth: 3 },
+      fc.constantFrom(
+        "'x'",
+        '"y\\"z"',
+        '5',
+        '-1.5e3',
+        '0x1F',
+        'level',
+        'a-b',
+        '$body.t[0].u',
+        '$contentType',
+        '{$messageId}',
+      ),
+      fc
+        .tuple(fc.constantFrom('abs', 'LOWER', 'length', 'as_number', 'sqrt'), tie('value'))
+        .map(([of, one]) => `${of}(${one})`),
+      fc
+        .tuple(fc.constantFrom('+', '-', '*', '/', '%', '||', '??'), tie('value'), tie('value'))
+        .map(([by, one, other]) => `${one} ${by} ${other}`),
+      tie('value').map((value) => `(${value})`),
+      fc.tuple(tie('value'), tie('value')).map(([one, other]) => `concat(${one},${other})`),
+    ),
+    condition: fc.oneof(
+      { maxDepth: 3 },
+      fc
+        .tuple(fc.constantFrom('=', '!=', '<>', '<', '>='), tie('value'), tie('value'))
+        .map(([by, one, other]) => `${one}${by}${other}`),
+      fc
+        .tuple(fc.constantFrom('AND', 'or'), tie('condition'), tie('condition'))
+        .map(([by, one, other]) => `${one} ${by} ${other}`),
+      fc
+        .tuple(fc.constantFrom('starts_with', 'Contains', 'ends_with'), tie('value'))
+        .map(([of, one]) => `${of}(level, ${one})`),
+      fc
+        .tuple(fc.constantFrom('is_defined', 'is_null', 'is_number'), tie('value'))
+        .map(([of, one]) => `${of}(${one})`),
+      tie('condition').map((inner) => `NOT (${inner})`),
+      fc.constantFrom('true', '$body.ok'),
+    ),
+  })).condition;
+
+  test('for any condition with functions, arithmetic and parentheses', () => {
+    let accepted = 0;
+    fc.assert(
+      fc.property(condition, (text) => {
+        const route = `FROM /messages/* WHERE ${text} INTO $upstream`;
+        if (!readRoute(route).ok) return;
+        accepted += 1;
+        expect(() => parseRuntimeRoute(route)).not.toThrow();
+      }),
+      { numRuns: 2_000 },
+    );
+    // Most conditions have the right types, or the test would say nothing.
+    expect(accepted).toBeGreaterThan(400);
+  });
 
   test('for any order of the words of routes', () => {
     fc.assert(

@@ -5,7 +5,7 @@ import type { Instance } from '../../src/instance/instance.ts';
 import { hostName } from '../../src/iot-hub/host-name.ts';
 import { unpackDocument } from '../../src/store/tables/document.ts';
 import type { Row } from '../../src/store/tables/tables.ts';
-import { requestName } from '../../src/sync/resync/audit.ts';
+import { requestName } from '../../src/sync/resync/audit-progress.ts';
 import { plus } from '../../src/time/epoch-ms.ts';
 import { CAPTURED } from '../allocation/requests.ts';
 import { berth, listen } from '../cli/terminals.ts';

@@ -5,7 +5,7 @@ import { fleetStatus } from '../../src/functions/fleet-status.ts';
 import type { Instance } from '../../src/instance/instance.ts';
 import { isObject, type JsonObject } from '../../src/json/json.ts';
 import { CAPTURED } from '../allocation/requests.ts';
-import { FunctionApp, refusal, troubles } from '../support/function-app.ts';
+import { FunctionApp, troubles } from '../support/function-app.ts';
 import { call } from '../support/http-call.ts';
 
 /* A child of a gateway gets the scope of its parent, over real calls to local hubs. */
@@ -165,8 +165,7 @@ test('a missing right is told with the name of the role, and tried again after f
   const instance = await openWith();
   await app.deliver(instance);
   await register(instance, 'pump', 'gw');
-  app.front = (request) =>
-    request.method === 'PUT' ? Promise.resolve(refusal(401, 'IotHubUnauthorizedAccess')) : undefined;
+  app.allowsScopes = false;
 
   const lines = await app.deliver(instance);
 
@@ -177,7 +176,7 @@ test('a missing right is told with the name of the role, and tried again after f
       'role "Berth Scope Writer", with the data action Microsoft.Devices/IotHubs/devices/write',
     ),
   });
-  app.front = undefined;
+  app.allowsScopes = true;
   app.pass(6 * MINUTE);
   await app.resync(instance);
   expect(await statusOf('pump')).toMatchObject({ parent: { kind: 'entered' }, status: 'inSync' });

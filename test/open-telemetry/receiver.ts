@@ -26,7 +26,8 @@ export async function startReceiver(isSecure: boolean): Promise<Receiver> {
     const body = await text(isZipped ? request.pipe(createGunzip()) : request);
     requests.push({ path: request.url ?? '', body: JSON.parse(body) });
     response.writeHead(receiver.status, { 'content-type': 'application/json' });
-    const count = Array.isArray(requests.at(-1)?.body) ? (requests.at(-1)?.body as unknown[]).length : 0;
+    const last = requests.at(-1)?.body;
+    const count = Array.isArray(last) ? last.length : 0;
     response.end(JSON.stringify({ itemsReceived: count, itemsAccepted: count, errors: [] }));
   };
   const server =

@@ -2,7 +2,13 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { InvocationContext } from '@azure/functions';
 import { type HttpRequest, type HttpResponse, type HttpServer, startHttp } from '../../local/https/index.ts';
-import { createIotHubs, type HubEvent, type HubView, type IotHubs } from '../../local/iot-hub/index.ts';
+import {
+  type AppNeeds,
+  createIotHubs,
+  type HubEvent,
+  type HubView,
+  type IotHubs,
+} from '../../local/iot-hub/index.ts';
 import type { MqttService } from '../../local/mqtt/index.ts';
 import { resyncFleet } from '../../src/functions/resync-fleet.ts';
 import { syncTwins } from '../../src/functions/sync-twins.ts';
@@ -10,6 +16,7 @@ import { DEVELOPMENT_POLICY } from '../../src/hub/development.ts';
 import { Instance } from '../../src/instance/instance.ts';
 import { type HostName, hostName } from '../../src/iot-hub/host-name.ts';
 import type { JsonObject, JsonValue } from '../../src/json/json.ts';
+import type { Look } from '../../src/liveness/reader.ts';
 import { sharedAccessCredential } from '../../src/rest/credential.ts';
 import { openTables, type Tables } from '../../src/store/tables/tables.ts';
 import type { EpochMs } from '../../src/time/epoch-ms.ts';
@@ -43,6 +50,8 @@ export interface FunctionAppOptions {
   readonly policies?: readonly object[];
   /** Deployments of IoT Edge; default: none. */
   readonly edge?: object;
+  /** The custom roles of the app. Default: those that the fleet file needs. */
+  readonly roles?: AppNeeds;
   /** The section `allocation` of the fleet file. */
   readonly allocation?: object;
   /** DTDL files next to the fleet file, by their names. */
@@ -51,6 +60,8 @@ export interface FunctionAppOptions {
   readonly hubs?: readonly object[];
   /** Connection string of the storage account of the instances; default: a new account. */
   readonly storage?: string;
+  /** The hubs have the clock of the instances. Default: they have the real time. */
+  readonly isOneClock?: boolean;
   /** Connection string that the instances use, if there is a proxy before the account. */
   readonly tables?: string;
 }
@@ -65,6 +76,13 @@ export class FunctionApp {
   /** Calls that reached the proxy, such as `PATCH /twins/pump`. */
   readonly calls: string[] = [];
   front: Front | undefined;
+  /** What the instances see of the Event Hub and of the checkpoints. Default: everything is read. */
+  look: Look = {
+    kind: 'positions',
+    partitions: new Map([['0', { last: 0, isEmpty: false, checkpoint: 0 }]]),
+  };
+  /** Whether the app has the role that enters parents in identities. */
+  allowsScopes = true;
   /** Log lines of the instances outside of functions. */
   readonly lines: Line[] = [];
   readonly clock = new TestClock();
@@ -111,7 +129,12 @@ export class FunctionApp {
     }
     this.#hubs = createIotHubs({
       hubs: this.hosts.map((host) => ({ host, tier: 'S3', units: 10 })),
+      ...(options.isOneClock === true ? { now: this.clock.now } : {}),
       sink: () => (event) => void this.events.push(event),
+      appNeeds: () => ({
+        appliesManifests: options.roles?.appliesManifests ?? options.edge !== undefined,
+        setsScopes: this.allowsScopes,
+      }),
     });
   }
 
@@ -169,6 +192,7 @@ export class FunctionApp {
       build: '2026-11-23T00:00:00Z',
       now: this.clock.now,
       wait: this.clock.wait,
+      look: async () => this.look,
       log: (_, event, facts) => void this.lines.push({ event, ...facts } as Line),
     });
     this.#instances.push(instance);

@@ -4,12 +4,15 @@ import { HubPauses } from '../../src/hub/hub-pauses.ts';
 import type { TwinPage } from '../../src/hub/port.ts';
 import type { HostName } from '../../src/iot-hub/host-name.ts';
 import type { JsonValue } from '../../src/json/json.ts';
-import { auditHubs, auditName, requestName } from '../../src/sync/resync/audit.ts';
+import { auditHubs } from '../../src/sync/resync/audit.ts';
+import { auditName, requestName } from '../../src/sync/resync/audit-progress.ts';
+import type { FleetLiveness } from '../../src/sync/resync/watch-liveness.ts';
 import { type EpochMs, plus } from '../../src/time/epoch-ms.ts';
 import { type Instant, instantOf, NEVER } from '../../src/time/instant.ts';
 import { adoptTwin } from '../../src/twin/events/apply-event.ts';
 import { NO_REDACTION, type Redaction } from '../../src/twin/events/redact.ts';
 import type { Twin } from '../../src/twin/snapshot/twin.ts';
+import { edgeFleet } from '../edge/edge-devices.ts';
 import { OPEN_GATE } from '../support/open-gate.ts';
 import { at, fleetOf, ID, snapshotOf, T0, twinOf } from '../twin/twins.ts';
 import { MemoryHub } from './memory-hub.ts';
@@ -54,6 +57,7 @@ const run = (
   more: Partial<ResyncParts> = {},
   mayGoOn: () => boolean = () => true,
   withoutDevices: ReadonlySet<HostName> = new Set(),
+  liveness: FleetLiveness = new Map(),
 ): Promise<number> =>
   auditHubs(
     resyncContextOf({
@@ -67,8 +71,24 @@ const run = (
       ...more,
     }),
     mayGoOn,
-    withoutDevices,
+    { withoutDevices, liveness },
   );
+
+test('an audit lists modules if the fleet file has deployments of IoT Edge, because their creation events may be lost', async () => {
+  const asked: string[] = [];
+  hub.listTwins = async (_host?: unknown, of?: string) => {
+    asked.push(String(of));
+    const id = { ...ID, moduleId: of === 'modules' ? '$edgeAgent' : undefined };
+    const { version, etag } = hub.same;
+    return { twins: [{ id, version, etag }], continuation: undefined, readAt: instantOf(time) };
+  };
+  const fleet = edgeFleet([{ name: 'sensor', modules: { sensor: { image: 'a.io/sensor:1' } } }]);
+
+  await run({ fleet });
+
+  expect(asked).toEqual(['devices', 'modules']);
+  expect(progress.get(auditName(ID.host))).toMatchObject({ phase: 'done', missed: 2 });
+});
 
 describe('the first audit of a hub that has no devices', () => {
   const EMPTY = new Set([ID.host]);

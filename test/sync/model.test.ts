@@ -26,6 +26,11 @@ beforeAll(async () => {
 test.each([
   ['end in the state that their policies want', 200, 'twins'],
   ['with rollouts in stages come to an end, and reach no device early', 60, 'rollouts'],
+  [
+    'of IoT Edge devices end with the manifest that their file implies, and secrets appear nowhere',
+    25,
+    'edge',
+  ],
 ])(
   'random fleets %s, for %i seeds',
   async (_, count, kind) => {

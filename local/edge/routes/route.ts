@@ -1,4 +1,4 @@
-import { parseRouteCondition, type RouteCondition } from './condition.ts';
+import { type RouteCondition, readCondition } from './condition.ts';
 import { type RoutedMessage, RouteError } from './message.ts';
 
 /*
@@ -19,7 +19,8 @@ export interface RuntimeRoute {
   readonly sink: Sink;
 }
 
-const SHAPE = /^\s*(?:SELECT\s+\*\s+)?FROM\s+(\S+)(?:\s+WHERE\s+([\s\S]+?))?\s+INTO\s+([\s\S]+?)\s*$/i;
+const HEAD = /^\s*(?:SELECT\s+\*\s+)?FROM\s+(\S+)\s+(WHERE|INTO)(?=[\s("'{$-])/i;
+const INTO = /^INTO\s+([\s\S]+?)\s*$/i;
 const ENDPOINT = /^BrokeredEndpoint\s*\(\s*(?:"([^"]*)"|'([^']*)')\s*\)$/i;
 const SOURCES = ['messages', 'twinchangenotifications', '*'];
 
@@ -29,16 +30,16 @@ const SOURCES = ['messages', 'twinchangenotifications', '*'];
  * @throws RouteError if the hub of the device would refuse it
  */
 export function parseRuntimeRoute(text: string): RuntimeRoute {
-  const [, source, condition, sink] = SHAPE.exec(text) ?? [];
-  if (source === undefined || sink === undefined) {
-    throw new RouteError(`a route has the form FROM <source> [WHERE <condition>] INTO <sink>: ${text}`);
-  }
-  return {
-    source: parseSource(source),
-    condition: condition === undefined ? undefined : parseRouteCondition(condition),
-    sink: parseSink(sink),
-  };
+  const [head = '', source, word] = HEAD.exec(text) ?? [];
+  if (source === undefined || word === undefined) throw new RouteError(`${FORM}: ${text}`);
+  const hasCondition = word.toLowerCase() === 'where';
+  const found = hasCondition ? readCondition(text, head.length) : undefined;
+  const [, sink] = INTO.exec(text.slice(found?.into ?? head.length - word.length)) ?? [];
+  if (sink === undefined) throw new RouteError(`${FORM}: ${text}`);
+  return { source: parseSource(source), condition: found?.condition, sink: parseSink(sink) };
 }
+
+const FORM = 'a route has the form FROM <source> [WHERE <condition>] INTO <sink>';
 
 function parseSource(source: string): readonly string[] {
   if (!source.startsWith('/')) throw new RouteError(`the source ${source} does not begin with /`);

@@ -15,9 +15,9 @@ import type { AllocationRequest } from '../request/request.ts';
 import type { NamedParent } from '../rules/parent-rule.ts';
 import { evaluateRules, meets, type RuleTrace } from '../rules/rules.ts';
 import { hubVariables, ruleVariables } from '../rules/variables.ts';
-import { type Candidate, candidatesOf, scoredHubsOf } from '../score/candidates.ts';
+import { type Candidate, candidatesOf, type Receiver } from '../score/candidates.ts';
 import { type Latencies, latenciesOf, NO_LATENCIES } from '../score/latency.ts';
-import { bestOf } from '../score/placement.ts';
+import { compareScores, type ScoredHub } from '../score/placement.ts';
 
 export type AllocationResult =
   | {
@@ -233,9 +233,15 @@ function isInvited({ scored, excluded }: Candidate): boolean {
  * The best hub among those that may receive the device. An overloaded hub wins only if all are overloaded.
  */
 function winnerOf(candidates: readonly Candidate[]): HostName | undefined {
-  const scored = scoredHubsOf(candidates);
-  const winner = bestOf(scored.filter(({ hub }) => !hub.isOverloaded)) ?? bestOf(scored);
-  return winner?.hub.host;
+  let best: ScoredHub<Receiver> | undefined;
+  let bestOverloaded: ScoredHub<Receiver> | undefined;
+  for (const { scored } of candidates) {
+    if (scored === undefined) continue;
+    if (scored.hub.isOverloaded) {
+      if (bestOverloaded === undefined || compareScores(scored, bestOverloaded) < 0) bestOverloaded = scored;
+    } else if (best === undefined || compareScores(scored, best) < 0) best = scored;
+  }
+  return (best ?? bestOverloaded)?.hub.host;
 }
 
 function place(

@@ -1,7 +1,4 @@
 import type { DeviceMoment, DeviceStatus } from '../../api/contract.ts';
-import { contentsToRead } from '../../control/rollouts.ts';
-import { rolloutContents } from '../../fleet/fleet.ts';
-import { PreviousContents } from '../../instance/previous-contents.ts';
 import { historyOfDevice } from '../../overview/device-history.ts';
 import { describeStatus } from '../../overview/device-status.ts';
 import { readStoredDevice, type StoredDevice } from '../../overview/stored-device.ts';
@@ -9,6 +6,7 @@ import type { EpochMs } from '../../time/epoch-ms.ts';
 import { sayReceipt } from '../devices/receipt-text.ts';
 import type { Cli } from '../shell/cli.ts';
 import { bold, statusText } from '../shell/colors.ts';
+import { withEarlierContents } from '../shell/previous-contents.ts';
 import { printable } from '../shell/printable.ts';
 import { twinReasonText } from '../shell/reason.ts';
 import { fleetInForce, openState, redactionIn } from '../shell/state.ts';
@@ -47,9 +45,7 @@ export async function describeDeviceCommand(
   const state = openState(env);
   const fleet = await fleetInForce(state);
   const redaction = await redactionIn(state, fleet);
-  const contents = new PreviousContents({ read: (revision) => state.revisions.get(revision), log: () => {} });
-  const needed = contentsToRead(await state.control.read(), rolloutContents(fleet));
-  const withPrevious = await contents.addTo(fleet, needed);
+  const withPrevious = await withEarlierContents(state, fleet, await state.control.read());
   const stored = await readStoredDevice(
     { stores: state, fleet: withPrevious, redaction },
     id,
@@ -138,6 +134,7 @@ function sayTwin(terminal: Terminal, twin: DeviceStatus['twins'][number], now: E
     ['parent', parent === null ? '' : printable(parentText(parent))],
   ];
   sayFacts(terminal, facts);
+  for (const rollout of twin.rollouts) say(terminal, `  ${printable(rolloutText(rollout))}`);
   if (twin.edge !== undefined) {
     sayEdge(terminal, twin.edge, now);
     return;
@@ -179,6 +176,24 @@ const PARENT_STATUS = {
 
 function parentText({ deviceId, status, why }: NonNullable<DeviceStatus['twins'][number]['parent']>): string {
   return `${deviceId}: ${PARENT_STATUS[status]}${why === '' ? '' : ` (${why})`}`;
+}
+
+const GETS = {
+  new: 'the content of the fleet file',
+  previous: 'the earlier content',
+  nothing: 'nothing of it yet',
+  back: 'what it had before the rollback',
+} as const;
+
+/** `rollout sensor, stage all: the earlier content, because stage all of the rollout has not begun`. */
+function rolloutText({
+  policy,
+  stage,
+  gets,
+  why,
+}: DeviceStatus['twins'][number]['rollouts'][number]): string {
+  const place = stage === null ? '' : `, stage ${stage}`;
+  return `rollout ${policy}${place}: ${GETS[gets]}${why === '' ? '' : `, because ${why}`}`;
 }
 
 /** The modules of an IoT Edge device. */

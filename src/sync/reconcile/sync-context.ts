@@ -3,6 +3,7 @@ import type { Fleet } from '../../fleet/fleet.ts';
 import type { BudgetedHubPort } from '../../hub/budgeted-hubs.ts';
 import type { HostName } from '../../iot-hub/host-name.ts';
 import type { JsonValue } from '../../json/json.ts';
+import type { EvidenceSink } from '../../liveness/evidence-counters.ts';
 import type { SyncCount } from '../../metrics/sync-counters.ts';
 import type { ReceiptStore } from '../../store/receipts/receipt-store.ts';
 import type { KeptOutDevices } from '../../store/state/kept-out-devices.ts';
@@ -47,6 +48,8 @@ export interface SyncContext {
   readonly count: (host: HostName, what: SyncCount, number?: number) => void;
   /** Takes a measured time of one twin. Default: it is not measured. */
   readonly measure?: ((what: MeasuredTime, host: HostName, ms: number) => void) | undefined;
+  /** Takes what shows whether the twin change events of the hubs arrive. */
+  readonly evidence: EvidenceSink;
   /** Logs a problem for operators: a failing hub, a defect. */
   readonly warn: (message: string, facts: Readonly<Record<string, JsonValue>>) => void;
 }

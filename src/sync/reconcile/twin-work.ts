@@ -7,7 +7,9 @@ import { type JsonValue, sameJson } from '../../json/json.ts';
 import { mustComeAgain } from '../../store/tables/newer-format.ts';
 import type { TwinRecord } from '../../store/twins/twin-store.ts';
 import { plus } from '../../time/epoch-ms.ts';
+import { millisecondsOf } from '../../time/instant.ts';
 import type { Known } from '../../twin/events/apply-event.ts';
+import { lastOwnChanges } from '../../twin/events/echo.ts';
 import type { Plan } from '../../twin/plan/plan.ts';
 import type { Snapshot } from '../../twin/snapshot/snapshot.ts';
 import { twinKey } from '../../twin/snapshot/twin.ts';
@@ -42,6 +44,8 @@ export class TwinWork {
   readonly #before: Snapshot | undefined;
   #record: TwinRecord;
   #lacksPermit = false;
+  /** The paths of the write whose result is not stored yet. */
+  #written: readonly (readonly string[])[] = [];
 
   constructor(record: TwinRecord, hub: Hub, context: SyncContext) {
     this.#record = record;
@@ -134,6 +138,7 @@ export class TwinWork {
     if (now !== before) return { work: intent, answer: { kind: 'gateChanged', gate: now } };
     try {
       const twin = await hubs.patchDesired(permit, planned.patch, etag);
+      this.#written = planned.writes.map(({ path }) => path);
       return { work: intent, answer: { kind: 'written', twin, plan: planned } };
     } catch (error) {
       const answer = this.#failed(error, work.snapshot.workItem?.tries);
@@ -202,7 +207,16 @@ export class TwinWork {
     }
     if ((await this.#save(after)) === 'conflict') return 'conflict';
     this.#measure('berth.acknowledgement.time', acknowledgementTime(this.#before, snapshot));
+    this.#expectEchoes(snapshot);
     return { result: isCorrected ? 'corrected' : result, known: after };
+  }
+
+  /** The event of a write must come back. Only writes whose result is stored count, because their events are recognised. */
+  #expectEchoes(snapshot: Snapshot): void {
+    const { evidence } = this.#context;
+    for (const { at } of lastOwnChanges(snapshot, this.#written))
+      evidence.wrote(snapshot.id.host, millisecondsOf(at));
+    this.#written = [];
   }
 
   async #forget(at: Extract<ReconcileStep, { kind: 'forget' }>['at']): Promise<Reconciled | 'conflict'> {

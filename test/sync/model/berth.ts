@@ -1,32 +1,52 @@
 import { withPackage } from '../../../src/control/packages.ts';
+import type { SettingValues } from '../../../src/edge/fingerprint.ts';
+import { settingContents } from '../../../src/edge/setting-contents.ts';
 import { BerthError } from '../../../src/errors.ts';
-import type { Fleet } from '../../../src/fleet/fleet.ts';
+import { type Fleet, rolloutContents } from '../../../src/fleet/fleet.ts';
 import { BudgetShare, type HubBudget, RESYNC_PART, SYNC_PART } from '../../../src/hub/budget.ts';
 import { budgetHubs } from '../../../src/hub/budgeted-hubs.ts';
 import { HubPauses } from '../../../src/hub/hub-pauses.ts';
+import { redactHubs } from '../../../src/hub/redacted-hubs.ts';
 import { watchHubs } from '../../../src/hub/watched-hubs.ts';
+import { NO_EVIDENCE_SINK } from '../../../src/liveness/evidence-counters.ts';
 import { RecordMemory } from '../../../src/store/twins/record-memory.ts';
 import { takeBatch } from '../../../src/sync/events/batch.ts';
 import { Reconciler } from '../../../src/sync/reconcile/reconciler.ts';
 import type { SyncContext } from '../../../src/sync/reconcile/sync-context.ts';
 import { WriteGate } from '../../../src/sync/reconcile/write-gate.ts';
 import { askActivity } from '../../../src/sync/resync/activity.ts';
-import { type AuditProgress, auditHubs, auditName, requestName } from '../../../src/sync/resync/audit.ts';
+import { auditHubs } from '../../../src/sync/resync/audit.ts';
+import { type AuditProgress, auditName, requestName } from '../../../src/sync/resync/audit-progress.ts';
 import { resyncTwins } from '../../../src/sync/resync/resync-twins.ts';
 import { advanceGates } from '../../../src/sync/resync/rollout-gates.ts';
 import { countTwins } from '../../../src/sync/resync/twin-counts.ts';
 import { processQueue } from '../../../src/sync/resync/work-queue.ts';
 import { type EpochMs, plus } from '../../../src/time/epoch-ms.ts';
-import { NO_REDACTION } from '../../../src/twin/events/redact.ts';
+import { modulesFollowed } from '../../../src/twin/events/event.ts';
+import { NO_REDACTION, type Redaction } from '../../../src/twin/events/redact.ts';
 import type { Task } from './scheduler.ts';
 import { HOST, PARTITIONS, type Simulation } from './simulation.ts';
 
 const BATCH_MS = 20_000;
 const RESYNC_MS = 50_000;
 
+/** What the app lives in. */
+export interface World
+  extends Pick<
+    Simulation,
+    'random' | 'scheduler' | 'log' | 'store' | 'hub' | 'fleet' | 'isCalm' | 'hasStages' | 'withPrevious'
+  > {
+  /** The app settings now. An instance keeps those that it started with. */
+  readonly settings?: Readonly<Record<string, string>>;
+  readonly redaction?: Redaction;
+}
+
 /** One running instance of the app: what it remembers dies with it. */
 interface Instance {
   readonly fleet: Fleet;
+  readonly settings: SettingValues;
+  /** How many times something was deployed before. */
+  readonly deployed: number;
   readonly build: string;
   readonly memory: RecordMemory;
   readonly gate: WriteGate;
@@ -38,23 +58,28 @@ interface Instance {
 
 /** Berth, as instances that come, go and overlap, on the pure parts and on virtual time. */
 export class Berth {
-  readonly #simulation: Simulation;
+  readonly #simulation: World;
   readonly #mostSkewMs: number;
   readonly #task: Task = { name: 'berth', isDead: false };
   /** How far each partition has been worked on. */
   readonly checkpoints: number[] = Array.from({ length: PARTITIONS }, () => 0);
   #instances: Instance[] = [];
   #builds = 0;
+  #deployed = 0;
   /** Instances die in the middle of their work, so often. */
   crashRate = 0;
   /** Two instances work on the same batch, so often. */
   overlapRate = 0;
   deadLetters = 0;
+  /** Everything that was logged. */
+  readonly warnings: string[] = [];
+  /** How many parts of the budget were opened, because an instance that dies loses its own. */
+  openedShares = 0;
   /** What went wrong that never should. */
   readonly defects: string[] = [];
 
   /** @param mostSkewMs how far the clock of an instance may be from the true time. */
-  constructor(simulation: Simulation, mostSkewMs = 0) {
+  constructor(simulation: World, mostSkewMs = 0) {
     this.#simulation = simulation;
     this.#mostSkewMs = mostSkewMs;
     this.deploy(simulation.fleet);
@@ -68,15 +93,20 @@ export class Berth {
     );
   }
 
-  /** A new package; instances of the one before may go on for a while. */
-  deploy(fleet: Fleet): void {
-    const { store, scheduler, random } = this.#simulation;
-    this.#builds += 1;
+  /** A new package, or the same one with other settings; instances of the one before may go on for a while. */
+  deploy(fleet: Fleet, isNewBuild = true): void {
+    const { store, scheduler, random, settings: present = {}, redaction } = this.#simulation;
+    if (isNewBuild) this.#builds += 1;
+    this.#deployed += 1;
+    const values = { ...present };
+    const settings: SettingValues = (name) => values[name];
     const build = `2026-11-23T00:00:${String(this.#builds).padStart(2, '0')}Z`;
     const open = (): Instance => {
       const skewMs = this.#mostSkewMs === 0 ? 0 : random.between(-this.#mostSkewMs, this.#mostSkewMs);
       return {
         fleet,
+        settings,
+        deployed: this.#deployed,
         build,
         memory: new RecordMemory(),
         gate: new WriteGate(store.controlSeenBy(this.#task), build, () => plus(scheduler.now, skewMs)),
@@ -89,13 +119,14 @@ export class Berth {
     const first = open();
     this.#instances = [...old, first, open()];
     const since = plus(scheduler.now, first.skewMs);
-    store.control = withPackage(store.control, build, fleet.twins.policies, since, fleet.revision);
+    const contents = [...rolloutContents(fleet), ...settingContents(fleet.edge, settings, redaction?.key)];
+    const followed = modulesFollowed(fleet);
+    store.control = withPackage(store.control, build, contents, since, fleet.revision, followed);
   }
 
   /** Only the newest package is left. */
   retireOld(): void {
-    const newest = this.#instances.at(-1)?.build;
-    this.#instances = this.#instances.filter(({ build }) => build === newest);
+    this.#instances = this.#instances.filter(({ deployed }) => deployed === this.#deployed);
   }
 
   async #consume(partition: number): Promise<void> {
@@ -184,7 +215,7 @@ export class Berth {
         await advanceGates(context);
       }
       await resyncTwins(context, mayGoOn);
-      await auditHubs(context, mayGoOn, new Set());
+      await auditHubs(context, mayGoOn, { withoutDevices: new Set(), liveness: new Map() });
     } catch (error) {
       this.#expectOutage(error);
     }
@@ -212,20 +243,23 @@ export class Berth {
     const fleet = this.#simulation.withPrevious(instance.fleet);
     const now = () => this.#nowOf(instance);
     const watched = watchHubs(hub.portFor(task), { pauses, count: () => {}, now });
+    const { redaction = NO_REDACTION } = this.#simulation;
     return {
       fleet,
       hosts: [HOST],
-      hubs: budgetHubs(watched, { fleet, budget, until, now }),
+      hubs: redactHubs(budgetHubs(watched, { fleet, budget, until, now }), redaction),
       twins: store.seenBy(task, memory),
+      settings: instance.settings,
       gate,
-      redaction: NO_REDACTION,
+      redaction,
       now,
       // The hub's own clock is right.
       hubNow: () => scheduler.now,
       // Virtual time only: a real wait would be missed when the run comes to rest.
       wait: () => scheduler.pause(random.between(0, 250), task),
       count: () => {},
-      warn: () => {},
+      evidence: NO_EVIDENCE_SINK,
+      warn: (message, facts) => void this.warnings.push(`${message} ${JSON.stringify(facts)}`),
     };
   }
 
@@ -233,6 +267,7 @@ export class Berth {
     const known = instance.shares.get(share);
     if (known !== undefined) return known;
     const { store, scheduler } = this.#simulation;
+    this.openedShares += 1;
     const opened = new BudgetShare({
       share,
       part,

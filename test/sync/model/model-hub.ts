@@ -2,13 +2,14 @@ import { failOver } from '../../../local/iot-hub/faults/failover.ts';
 import { createHub, type LocalHub } from '../../../local/iot-hub/hub/hub.ts';
 import { DEFAULT_SHAPING } from '../../../local/iot-hub/hub/throttle.ts';
 import { errorBody, HubRefusal as LocalError } from '../../../local/iot-hub/model/hub-error.ts';
+import { applyConfigurationContent } from '../../../local/iot-hub/operations/apply-configuration.ts';
 import { readIdentity } from '../../../local/iot-hub/operations/identity-operations.ts';
 import { patchTwinOf, serviceTwin } from '../../../local/iot-hub/operations/twin-operations.ts';
 import { silent } from '../../../local/log.ts';
 import type { Hub } from '../../../src/fleet/fleet.ts';
 import { hubErrorOf } from '../../../src/hub/failure.ts';
 import { HubError, type HubPort, type ListedTwin } from '../../../src/hub/port.ts';
-import type { JsonObject } from '../../../src/json/json.ts';
+import { type JsonObject, sameJson } from '../../../src/json/json.ts';
 import { refusal } from '../../../src/rest/failure.ts';
 import type { EpochMs } from '../../../src/time/epoch-ms.ts';
 import { instantOf, NEVER, parseInstant } from '../../../src/time/instant.ts';
@@ -22,9 +23,22 @@ export interface CallFaults {
   readonly error: number;
   readonly throttle: number;
   readonly timeout: number;
+  /** Only of applies: another one is in progress (409402). */
+  readonly conflict?: number;
 }
 
 export const NO_CALL_FAULTS: CallFaults = { error: 0, throttle: 0, timeout: 0 };
+
+/** A manifest as the hub took it. */
+export interface AppliedByBerth {
+  readonly at: EpochMs;
+  readonly deviceId: string;
+  readonly content: JsonObject;
+  /** The device had it already, from the apply before. */
+  readonly isNeedless: boolean;
+  /** The manifest before it is one that another writer applied. */
+  readonly before: JsonObject;
+}
 
 /** A write as the hub took it. */
 export interface Written {
@@ -41,6 +55,7 @@ export class ModelHub {
   readonly local: LocalHub;
   readonly hub: Hub;
   readonly writes: Written[] = [];
+  readonly applies: AppliedByBerth[] = [];
   /** Calls that were asked for and cost messages, whether they were taken or not. */
   readonly calls: { readonly at: EpochMs; readonly kind: 'read' | 'write' | 'query' }[] = [];
   faults: CallFaults = NO_CALL_FAULTS;
@@ -82,7 +97,12 @@ export class ModelHub {
         this.calls.push({ at: this.#scheduler.now, kind: 'read' });
         return this.#call(task, 'GET', () => this.#parsed(serviceTwin(this.local, addressOf(id))));
       },
-      applyManifest: () => Promise.reject(new Error('The model has no IoT Edge devices.')),
+      applyManifest: (id, content) =>
+        this.#call(task, 'POST', () => {
+          if (this.#random.chance(this.faults.conflict ?? 0))
+            throw new LocalError('ApplyConfigurationAlreadyInProgressOnDevice', 'in progress');
+          this.#apply(id.deviceId, content);
+        }),
       patchDesired: (id, patch, etag) => {
         this.calls.push({ at: this.#scheduler.now, kind: 'write' });
         return this.#call(task, 'PATCH', () => {
@@ -131,6 +151,7 @@ export class ModelHub {
           return { twins, continuation: undefined, readAt: instantOf(this.#scheduler.now) };
         });
       },
+      beat: () => Promise.reject(new Error('The model writes no heartbeats yet.')),
       readActivity: (_, { deviceIds, moduleId }) => {
         this.calls.push({ at: this.#scheduler.now, kind: 'query' });
         return this.#call(task, 'POST', () => {
@@ -147,6 +168,29 @@ export class ModelHub {
         });
       },
     };
+  }
+
+  #apply(deviceId: string, content: JsonObject): void {
+    const before = this.#manifestOf(deviceId);
+    applyConfigurationContent(this.local, deviceId, content);
+    const last = this.applies.findLast((each) => each.deviceId === deviceId);
+    // A manifest without `desired` leaves the module twin alone, so another manifest may change nothing.
+    const isNeedless =
+      sameJson(before, this.#manifestOf(deviceId)) && sameJson(last?.content ?? null, content);
+    this.applies.push({ at: this.#scheduler.now, deviceId, content, isNeedless, before });
+  }
+
+  /** The desired properties of all modules of a device. */
+  #manifestOf(deviceId: string): JsonObject {
+    const modules = [...this.local.store.sortedModules()].filter(
+      ({ identity }) => identity.deviceId === deviceId,
+    );
+    return Object.fromEntries(
+      modules.map(({ identity }) => {
+        const { desired } = this.#parsed(serviceTwin(this.local, identity));
+        return [identity.moduleId ?? '', desired.values];
+      }),
+    );
   }
 
   /** One call: it takes time, may fail before or after it has taken effect, or is never answered. */

@@ -21,7 +21,12 @@ import {
 import { type EpochMs, earlierOf, epochMs } from '../../../src/time/epoch-ms.ts';
 import { NEVER, parseInstant } from '../../../src/time/instant.ts';
 import type { Known } from '../../../src/twin/events/apply-event.ts';
-import { unreadSnapshot, type WorkItem, type WorkPriority } from '../../../src/twin/snapshot/snapshot.ts';
+import {
+  type Snapshot,
+  unreadSnapshot,
+  type WorkItem,
+  type WorkPriority,
+} from '../../../src/twin/snapshot/snapshot.ts';
 import { SNAPSHOT_FORMAT, snapshotIn } from '../../../src/twin/snapshot/stored-snapshot.ts';
 import { type TwinId, twinKey } from '../../../src/twin/snapshot/twin.ts';
 import { damaged, planted } from './damage.ts';
@@ -73,6 +78,21 @@ export class ModelStore {
   /** Messages of the daily quotas that were set aside, by hub and day. */
   get reserved(): ReadonlyMap<string, number> {
     return this.#messages;
+  }
+
+  /** All that is stored of twins and of the progress of work, as text. */
+  get text(): string {
+    return JSON.stringify([[...this.rows.values()], [...this.#progress], this.controls]);
+  }
+
+  /** An operator changes a stored twin, as a command does. */
+  change(id: TwinId, change: (snapshot: Snapshot) => Snapshot): void {
+    const { known, etag } = this.#read(id);
+    if (known.kind !== 'snapshot') return;
+    this.#write(
+      { id, known, etag, isRemembered: false },
+      { kind: 'snapshot', snapshot: change(known.snapshot) },
+    );
   }
 
   known(id: TwinId): Known {

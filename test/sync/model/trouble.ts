@@ -12,9 +12,14 @@ export interface MostTrouble {
   readonly drops?: { readonly events: number; readonly fleets: number };
 }
 
+/** What the faults are made in. */
+interface Troubled extends Pick<Simulation, 'log' | 'hub' | 'store'> {
+  isCalm: boolean;
+}
+
 /** Events come twice and late, calls and instances fail, and instances work on the same batches: each as often as chance says. */
 export function beginTrouble(
-  { log, hub, store }: Simulation,
+  { log, hub, store }: Troubled,
   berth: Berth,
   random: Random,
   { calls, drops }: MostTrouble,
@@ -38,7 +43,7 @@ export function rateFrom(random: Random): (most: number) => number {
 }
 
 /** No more faults and no more changes, and only the newest package is left. */
-export function endTrouble(simulation: Simulation, berth: Berth): void {
+export function endTrouble(simulation: Troubled, berth: Berth): void {
   const { log, hub, store } = simulation;
   simulation.isCalm = true;
   log.faults = NO_EVENT_FAULTS;

@@ -11,6 +11,7 @@ import { type EpochMs, laterOf, plus } from '../../../time/epoch-ms.ts';
 import { type Instant, instantOf, latest } from '../../../time/instant.ts';
 import { SKEW_MS } from '../../../twin/plan/contents.ts';
 import { lifeAfterWrite } from '../../../twin/plan/life-after-write.ts';
+import type { PlannedRollout } from '../../../twin/plan/rollout-statuses.ts';
 import { twinVariables } from '../../../twin/plan/twin-variables.ts';
 import type { AppliedManifest } from '../../../twin/snapshot/runtime-twin.ts';
 import { NO_HISTORY, type PolicyStatus, type Snapshot } from '../../../twin/snapshot/snapshot.ts';
@@ -62,7 +63,9 @@ export function edgeContents(
 ): EdgeContents {
   const variables = twinVariables(device, hub);
   const work = new ExpressionWork();
-  const applied = agent?.edge?.applied ?? [];
+  const { applied = [], intent } = agent?.edge ?? {};
+  // An apply without a result was made after its stage had reached the device.
+  const applies = intent === undefined ? applied : [intent, ...applied];
   const asked: RolloutDevice<RolloutContent> = {
     host: device.id.host,
     deviceId: device.id.deviceId,
@@ -70,7 +73,7 @@ export function edgeContents(
     timeZone: ({ timeZone }) => fillTemplate(timeZone, variables, [], work),
     hasContent: ({ id }, since) =>
       ARRIVED.has(agent?.lastReconcile.policies[id]) ||
-      applied.some(({ contents, at }) => contents?.includes(id) === true && at >= plus(since, -SKEW_MS)),
+      applies.some(({ contents, at }) => contents?.includes(id) === true && at >= plus(since, -SKEW_MS)),
   };
   const choices = (edge?.deployments ?? []).map((deployment): EdgeChoice => {
     const { when } = deployment;
@@ -125,6 +128,23 @@ export function contentIds(
   contents: EdgeContents | undefined,
 ): readonly string[] {
   return [...manifest.provenance.contents, ...(contents?.values ?? []).map(({ content }) => content.id)];
+}
+
+/**
+ * What the device gets of each deployment whose rollout is not complete, and of the changed values of their settings. For
+ * operators.
+ */
+export function edgeRollouts({ choices, values }: EdgeContents): readonly PlannedRollout[] {
+  const all = [
+    ...choices.flatMap(({ deployment: { name }, choice, matches }) => (matches ? [{ name, choice }] : [])),
+    ...values.map(({ content: { name }, choice }) => ({ name, choice })),
+  ];
+  return all.flatMap(({ name, choice }): PlannedRollout[] => {
+    const { kind: gets, stage = null } = choice;
+    if (gets === 'new' && stage === null) return [];
+    const { why = '', until } = holdIn<RolloutContent>(choice) ?? {};
+    return [{ policy: name, stage, gets, why, until }];
+  });
 }
 
 /** The status of each deployment that the device matches, and its stage in rollouts. */

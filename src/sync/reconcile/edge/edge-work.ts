@@ -14,9 +14,10 @@ import { mustComeAgain } from '../../../store/tables/newer-format.ts';
 import { untilStored } from '../../../store/tables/optimistic.ts';
 import type { TwinRecord } from '../../../store/twins/twin-store.ts';
 import { type EpochMs, plus } from '../../../time/epoch-ms.ts';
+import { NEVER } from '../../../time/instant.ts';
 import type { Known } from '../../../twin/events/apply-event.ts';
 import { AGENT_MODULE, HUB_MODULE } from '../../../twin/snapshot/runtime-twin.ts';
-import type { Snapshot, WorkItem } from '../../../twin/snapshot/snapshot.ts';
+import { type Snapshot, unreadSnapshot, type WorkItem } from '../../../twin/snapshot/snapshot.ts';
 import { twinKey } from '../../../twin/snapshot/twin.ts';
 import { backOff } from '../back-off.ts';
 import type { SyncContext } from '../sync-context.ts';
@@ -38,7 +39,7 @@ import {
   pausedBy,
   withTime,
 } from './edge-work-state.ts';
-import { type ReadTwin, readNow, readRuntime, storeUnread } from './runtime-reads.ts';
+import { type ReadTwin, readAgent, readNow, readRuntime, storeUnread } from './runtime-reads.ts';
 
 /** What was done for one IoT Edge device, and its `$edgeAgent` after it. */
 export interface EdgeResult {
@@ -88,6 +89,7 @@ export class EdgeWork {
    */
   async reconcile(device: DeviceId, mayCall: boolean): Promise<EdgeResult> {
     let isRead = false;
+    let isAgentRead = false;
     let isApplied = false;
     const tryOnce = async (): Promise<EdgeResult | 'conflict'> => {
       for (;;) {
@@ -101,6 +103,9 @@ export class EdgeWork {
         }
         const decision = this.#decide(records, isRead);
         if (decision.kind === 'read') {
+          // An unread twin has a work item of its own. An apply without a result has none if another event has ended it.
+          if (!mayCall && agent?.edge?.intent !== undefined && agent.unread === undefined)
+            return this.#postpone(records, decision.why, this.#context.hubNow(), false);
           if (isRead || !mayCall) return { isApplied, known: records.agent.known };
           isRead = true;
           await readRuntime(this.#context, records, this.#read, decision.why);
@@ -115,6 +120,13 @@ export class EdgeWork {
           return this.#postpone(records, decision.why, this.#context.hubNow(), false);
         }
         if (isWaiting(agent, this.#context.hubNow())) return { isApplied, known: records.agent.known };
+        if (decision.cause === 'first' && !isAgentRead) {
+          // An apply has no condition. The event of a manifest that another writer has applied may not be here yet.
+          isAgentRead = true;
+          isRead = true;
+          await readAgent(this.#context, records.agent, this.#read, 'before its first manifest');
+          continue;
+        }
         const applied = await this.#apply(records, decision, hub);
         if (applied !== 'applied') return applied;
         isApplied = true;
@@ -252,15 +264,14 @@ export class EdgeWork {
     applied: Parameters<typeof withApplied>[1],
   ): Promise<'applied' | 'conflict'> {
     const { twins, hubNow } = this.#context;
-    const hubSnapshot = knownSnapshot(hub.known);
-    if (hubSnapshot !== undefined) {
-      const read = await readNow(this.#context, hubSnapshot, 'a manifest was applied');
-      if ((await twins.save(hub, { kind: 'snapshot', snapshot: read })) === 'conflict') {
-        await storeUnread(this.#context, hub, 'a manifest was applied');
-      }
-    }
+    const why = 'a manifest was applied';
+    // Also if it is not stored: the event of its creation comes later, and has no manifest.
+    const hubSnapshot = knownSnapshot(hub.known) ?? unreadSnapshot(hub.id, NEVER, why);
+    const hubRead = await readNow(this.#context, hubSnapshot, why);
+    if ((await twins.save(hub, { kind: 'snapshot', snapshot: hubRead })) === 'conflict')
+      await storeUnread(this.#context, hub, why);
     const snapshot = knownSnapshot(agent.known) as Snapshot;
-    const read = await readNow(this.#context, snapshot, 'a manifest was applied');
+    const read = await readNow(this.#context, snapshot, why);
     const version = read.unread === undefined ? { version: read.desiredVersion } : {};
     const edge = withApplied(snapshot.edge, { ...applied, ...version }, cause, hubNow());
     const workItem = read.unread === undefined ? undefined : read.workItem;

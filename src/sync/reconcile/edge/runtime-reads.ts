@@ -2,9 +2,9 @@ import { HubError } from '../../../hub/port.ts';
 import type { TwinRecord } from '../../../store/twins/twin-store.ts';
 import { NEVER } from '../../../time/instant.ts';
 import { adoptTwin } from '../../../twin/events/apply-event.ts';
-import { markUnread } from '../../../twin/events/mark.ts';
 import type { Snapshot } from '../../../twin/snapshot/snapshot.ts';
 import type { TwinId } from '../../../twin/snapshot/twin.ts';
+import { markForRead } from '../mark-for-read.ts';
 import type { SyncContext } from '../sync-context.ts';
 import { knownSnapshot } from './edge-work-state.ts';
 
@@ -37,21 +37,25 @@ export async function readRuntime(
   }
 }
 
-/** Stores that a twin must be read. */
-export async function storeUnread(
-  { twins, hubNow }: SyncContext,
-  record: TwinRecord,
+/** Reads `$edgeAgent`, also if it is known. */
+export async function readAgent(
+  context: SyncContext,
+  agent: TwinRecord,
+  read: ReadTwin,
   why: string,
 ): Promise<void> {
-  const since = knownSnapshot(record.known)?.asOf;
-  const fresh = await twins.load(record.id);
-  const known = markUnread(fresh.known, record.id, {
-    since: since ?? knownSnapshot(fresh.known)?.asOf ?? NEVER,
-    why,
-    priority: 'drift',
-    at: hubNow(),
-  });
-  if (known.kind === 'snapshot') await twins.save(fresh, known);
+  await storeUnread(context, agent, why);
+  await read(agent.id);
+}
+
+/** Stores that a twin must be read. */
+export async function storeUnread(
+  { twins, hubNow, wait }: SyncContext,
+  { id, known }: TwinRecord,
+  why: string,
+): Promise<void> {
+  const since = knownSnapshot(known)?.asOf ?? NEVER;
+  await markForRead(twins, id, { since, why, priority: 'drift', now: hubNow(), wait });
 }
 
 /** The snapshot after one GET. Without a permit, or if the call fails, it stays unread. */
