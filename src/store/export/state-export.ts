@@ -114,7 +114,7 @@ function readPart(
   });
 }
 
-/** What row keys of these parts consist of: printable ASCII without the characters that keys may not contain. */
+/** What row keys may consist of (Azure Table storage data model). */
 const KEY = /^[^/\\#?\p{C}]+$/u;
 
 /** Of everything but the checksum itself. */
