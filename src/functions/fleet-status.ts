@@ -1,4 +1,3 @@
-import { app } from '@azure/functions';
 import type { Override } from '../allocation/conditions.ts';
 import { type HubOverview, hubOverviews, moveOverviews } from '../allocation/decision/hub-overview.ts';
 import type { FleetStatus } from '../api/contract.ts';
@@ -8,9 +7,11 @@ import { pauseOf } from '../control/pauses.ts';
 import type { Fleet, Hub } from '../fleet/fleet.ts';
 import type { Instance } from '../instance/instance.ts';
 import type { JsonValue } from '../json/json.ts';
+import { livenessOverview, type StoredHub } from '../overview/hub-liveness.ts';
 import { reportedShares } from '../overview/hub-shares.ts';
 import type { CountedTwins, TwinStatusCounts } from '../store/twins/twin-store.ts';
-import { auditName } from '../sync/resync/audit.ts';
+import { auditName, readAudit } from '../sync/resync/audit-progress.ts';
+import { type DailyExportState, readDailyExport } from '../sync/resync/daily-export.ts';
 import { rolloutOverviews } from '../sync/resync/rollout-overview.ts';
 import { hubSyncOverview, policyOverviews } from '../sync/resync/sync-overview.ts';
 import { DAY_MS, dayOf } from '../time/day.ts';
@@ -18,6 +19,7 @@ import { type EpochMs, plus } from '../time/epoch-ms.ts';
 import { TWIN_STATUSES } from '../twin/snapshot/snapshot.ts';
 import { attentionPage } from './attention-page.ts';
 import { answeringErrors, type HttpHandler, isoTime, taggedAnswer } from './http-answer.ts';
+import { describeLiveness } from './liveness-answer.ts';
 
 /** Dead letters of this many days are counted, up to `MOST_LETTERS`. */
 const LETTER_DAYS = 7;
@@ -25,18 +27,9 @@ const MOST_LETTERS = 1_000;
 /** How many different counts of events the answer has, the greatest first. */
 const MOST_COUNTS = 100;
 
-/** The state of the fleet: hubs and their shares, policies, twins by status, and the attention list. */
-export function registerFleetStatus(instance: Instance): void {
-  app.http('fleetStatus', {
-    methods: ['GET'],
-    authLevel: 'function',
-    route: 'fleet',
-    handler: fleetStatus(instance),
-  });
-}
-
 /**
- * Query: `top` (1 to 1000, default 100) and `after` (from `attention.next`) page through the attention list.
+ * The state of the fleet: hubs and their shares, policies, twins by status, and the attention list. Query: `top` (1 to 1000,
+ * default 100) and `after` (from `attention.next`) page through the attention list.
  */
 export function fleetStatus(instance: Instance): HttpHandler {
   return answeringErrors(async (request) => {
@@ -55,6 +48,8 @@ export function fleetStatus(instance: Instance): HttpHandler {
       used,
       statistics,
       deadLetters,
+      exported,
+      liveness,
       hubs,
     ] = await Promise.all([
       stores.control.read(),
@@ -66,8 +61,11 @@ export function fleetStatus(instance: Instance): HttpHandler {
       stores.budgets.used(dayOf(now)),
       stores.statistics.recent(now),
       countLetters(instance, now),
+      readDailyExport(stores.progress),
+      stores.liveness.read(),
       Promise.all(fleet.hubs.map((hub) => lookAt(hub, instance))),
     ]);
+    const own = new Set(instance.hosts(fleet));
     const shares = await reportedShares(stores, fleet, conditions, now);
     const looked = new Map(hubs.map((found) => [found.hub.host, found]));
     const describe = ({
@@ -90,6 +88,9 @@ export function fleetStatus(instance: Instance): HttpHandler {
         twins: counted?.statuses,
         twinsCountedAt: isoTime(counted?.countedAt),
         sync: hub === undefined ? null : describeSync(hub, control, used, statistics),
+        liveness: own.has(overview.host)
+          ? describeLiveness(livenessOverview(overview.host, liveness, storedHub(counted, audit), now))
+          : null,
         audit: audit ?? null,
         overrides: { state: describeOverride(overrides.state), weight: describeOverride(overrides.weight) },
       };
@@ -115,6 +116,7 @@ export function fleetStatus(instance: Instance): HttpHandler {
         events: onlyCounted.reduce((sum, { events }) => sum + events, 0),
         counts: onlyCounted.slice(0, MOST_COUNTS),
       },
+      stateExport: describeExport(exported),
     });
   });
 }
@@ -141,6 +143,11 @@ function describeSync(...facts: Parameters<typeof hubSyncOverview>): FleetStatus
     trust: untrusted === undefined ? 'events' : 'read',
     untrusted: untrusted === undefined ? null : { ...untrusted, since: isoTime(untrusted.since) },
   };
+}
+
+function storedHub(counted: CountedTwins | undefined, audit: JsonValue | undefined): StoredHub {
+  const twins = Object.values(counted?.statuses ?? {}).reduce((sum, count) => sum + count, 0);
+  return { audit: readAudit(audit), twins };
 }
 
 function describePolicies(fleet: Fleet, control: Control, looked: ReadonlyMap<string, Looked>, now: EpochMs) {
@@ -193,6 +200,18 @@ async function countLetters({ stores }: Instance, now: EpochMs) {
   return {
     since: dayOf(since),
     ...(await stores.deadLetters.count(since, MOST_LETTERS)),
+  };
+}
+
+function describeExport(exported: DailyExportState | undefined): FleetStatus['stateExport'] {
+  const { at, blob, bytes, damaged = 0, failed } = exported ?? {};
+  return {
+    lastAt: isoTime(at),
+    blob: blob ?? null,
+    bytes: bytes ?? null,
+    damaged,
+    failedAt: isoTime(failed?.at),
+    why: failed?.why ?? null,
   };
 }
 

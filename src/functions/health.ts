@@ -1,30 +1,17 @@
-import { app } from '@azure/functions';
 import type { HealthAnswer } from '../api/contract.ts';
 import type { Instance } from '../instance/instance.ts';
-import { type HttpHandler, isoTime, jsonAnswer } from './http-answer.ts';
+import { type HttpHandler, jsonAnswer } from './http-answer.ts';
+import { describeNewerFormats } from './newer-formats-answer.ts';
 
 /**
  * Whether the app is ready: it is not while its own fleet file has problems. It also lists formats of stored documents for
  * which this package is too old. Sync then waits for a newer package; allocation does not. The answer has no ids and no
  * names, because the route needs no key.
  */
-export function registerHealth(instance: Instance): void {
-  app.http('health', {
-    methods: ['GET'],
-    authLevel: 'anonymous',
-    route: 'health',
-    handler: health(instance),
-  });
-}
-
 export function health(instance: Instance): HttpHandler {
   return async () => {
     const isReady = instance.fleet.problems.length === 0;
-    const newerFormats = instance.newerFormats.list().map(({ since, lastAt, ...met }) => ({
-      ...met,
-      since: isoTime(since),
-      lastAt: isoTime(lastAt),
-    }));
+    const newerFormats = describeNewerFormats(instance);
     return jsonAnswer<HealthAnswer>(isReady ? 200 : 503, {
       ready: isReady,
       ...(newerFormats.length === 0 ? {} : { newerFormats }),

@@ -1,8 +1,7 @@
-import { app, type InvocationContext, trigger } from '@azure/functions';
+import type { InvocationContext } from '@azure/functions';
 import { HUB_DEADLINE_MS } from '../hub/port.ts';
 import type { Instance } from '../instance/instance.ts';
 import { syncContext } from '../instance/sync-context.ts';
-import type { Environment } from '../settings/settings.ts';
 import { type BatchEvent, type BatchSummary, takeBatch } from '../sync/events/batch.ts';
 import { keepDeadLetters } from '../sync/events/dead-letter-keeper.ts';
 import { Reconciler } from '../sync/reconcile/reconciler.ts';
@@ -10,34 +9,12 @@ import { type EpochMs, plus } from '../time/epoch-ms.ts';
 
 /** A batch ends within this time. Work that must wait longer becomes a work item. */
 const BATCH_MS = 20_000;
+/** An instance that ends loses the evidence of this time at most. */
+const EVIDENCE_EVERY_MS = 15_000;
 /** Older events are logged, because the app is behind or was stopped. */
 const LATE_MS = 60_000;
 
 /** Applies twin changes from the Event Hub, and writes corrections. */
-export function registerSyncTwins(instance: Instance, env: Environment): void {
-  const options = {
-    connection: 'TWIN_EVENTS',
-    eventHubName: env.TWIN_EVENTS_NAME ? '%TWIN_EVENTS_NAME%' : 'twin-events',
-    consumerGroup: env.TWIN_EVENTS_CONSUMER_GROUP ? '%TWIN_EVENTS_CONSUMER_GROUP%' : '$Default',
-    cardinality: 'many',
-  } as const;
-  app.eventHub('syncTwins', {
-    ...options,
-    // Without `binary`, the host parses every body as JSON, and one that is not JSON loses the whole batch. The type of
-    // the options has no member for it.
-    trigger: { ...trigger.eventHub(options), dataType: 'binary' },
-    // The host moves the checkpoint after a failed invocation. So a failed batch is tried without limit, and the partition
-    // waits.
-    retry: {
-      strategy: 'exponentialBackoff',
-      maxRetryCount: -1,
-      minimumInterval: { seconds: 1 },
-      maximumInterval: { minutes: 1 },
-    },
-    handler: syncTwins(instance),
-  });
-}
-
 export function syncTwins(
   instance: Instance,
 ): (events: unknown, context: InvocationContext) => Promise<void> {
@@ -50,7 +27,9 @@ export function syncTwins(
     warnOfLateEvents(received, instance.now(), context);
     const partition = received[0]?.partition ?? 'unknown';
     const budget = await instance.partitionBudget(partition);
-    const sync = await syncContext(instance, { fleet, budget, until, warn: (line) => context.warn(line) });
+    const evidence = instance.evidence.of(partition);
+    const warn = (line: string) => context.warn(line);
+    const sync = await syncContext(instance, { fleet, budget, evidence, until, warn });
     const summary = await takeBatch(received, sync, new Reconciler(sync), {
       keepDeadLetters: (letters) =>
         keepDeadLetters(letters, {
@@ -64,6 +43,8 @@ export function syncTwins(
       countUnknownSources: (counts) =>
         stores.unknownSources.add(counts, { shard: partition, now: instance.now() }),
     });
+    // Before the checkpoint moves, but not after each batch.
+    await instance.storeEvidence(EVIDENCE_EVERY_MS);
     if (isNotable(summary)) context.log(JSON.stringify({ event: 'twinsSynchronised', ...summary }));
   };
 }

@@ -43,10 +43,14 @@ export function watchHubs(hubs: HubPort, { pauses, count, now, clock }: WatchOpt
     patchDesired: (id, patch, etag) => watch(id.host, 'writes', () => hubs.patchDesired(id, patch, etag)),
     applyManifest: (id, content) => watch(id.host, 'writes', () => hubs.applyManifest(id, content)),
     identityStatus: (id) => watch(id.host, undefined, () => hubs.identityStatus(id)),
+    readScopes: (id) => watch(id.host, undefined, () => hubs.readScopes(id)),
+    enterParent: (id, scope) => watch(id.host, 'writes', () => hubs.enterParent(id, scope)),
     countDevices: (host) => watch(host, undefined, () => hubs.countDevices(host)),
     listTwins: (host, of, continuation) =>
       watch(host, 'queries', () => hubs.listTwins(host, of, continuation)),
     readActivity: (host, question) => watch(host, 'queries', () => hubs.readActivity(host, question)),
+    // Not among the writes, which are corrections.
+    beat: (host, at) => watch(host, undefined, () => hubs.beat(host, at)),
   };
 }
 

@@ -47,6 +47,32 @@ export function twinEvents(env: Environment):
   };
 }
 
+/** The consumer group of the functions. */
+export function consumerGroup(env: Environment): string {
+  return env.TWIN_EVENTS_CONSUMER_GROUP || '$Default';
+}
+
+/**
+ * The blobs of the storage account of the Functions host, which holds the checkpoints; undefined if no setting names it. The
+ * settings are those of the host ("App settings reference", AzureWebJobsStorage__accountName and __blobServiceUri).
+ */
+export function hostBlobs(
+  env: Environment,
+):
+  | { readonly kind: 'connectionString'; readonly connectionString: string }
+  | { readonly kind: 'identity'; readonly blobServiceUri: string; readonly clientId: string | undefined }
+  | undefined {
+  const prefix = 'AzureWebJobsStorage';
+  const connectionString = env[prefix];
+  if (connectionString) return { kind: 'connectionString', connectionString };
+  const account = env[`${prefix}__accountName`];
+  const blobServiceUri =
+    env[`${prefix}__blobServiceUri`] || (account && `https://${account}.blob.core.windows.net`);
+  if (!blobServiceUri) return undefined;
+  const clientId = env[`${prefix}__clientId`] || env.AZURE_CLIENT_ID || undefined;
+  return { kind: 'identity', blobServiceUri, clientId };
+}
+
 /** Every connection string of a storage account contains at least one of these. */
 const CONNECTION_STRING = /(^|;)\s*(UseDevelopmentStorage=true|AccountName=|TableEndpoint=)/i;
 
@@ -85,6 +111,62 @@ export function stateAccount(env: Environment): StateAccount {
     'BERTH_SETTING_INVALID',
     'No storage account for the state tables is set: set BERTH_STATE or AzureWebJobsStorage, or one of them with __tableServiceUri.',
   );
+}
+
+const DEFAULT_DAYS = 30;
+const MOST_DAYS = 3_650;
+
+/**
+ * How long receipts and dead letters are stored, in days. The counts of events that are not stored are kept like dead letters.
+ *
+ * @throws BerthError `BERTH_SETTING_INVALID`
+ */
+export function retention(env: Environment): {
+  readonly receiptDays: number;
+  readonly deadLetterDays: number;
+} {
+  return {
+    receiptDays: daysIn('BERTH_RECEIPT_DAYS', env.BERTH_RECEIPT_DAYS),
+    deadLetterDays: daysIn('BERTH_DEAD_LETTER_DAYS', env.BERTH_DEAD_LETTER_DAYS),
+  };
+}
+
+function daysIn(name: string, text: string | undefined): number {
+  if (!text) return DEFAULT_DAYS;
+  const days = Number(text);
+  if (/^\d+$/.test(text) && days >= 1 && days <= MOST_DAYS) return days;
+  throw new BerthError(
+    'BERTH_SETTING_INVALID',
+    `${name} is ${JSON.stringify(text.slice(0, 40))}: write a whole number of days, from 1 to ${MOST_DAYS}. Until then, nothing is removed.`,
+  );
+}
+
+/** Where the daily exports go: a storage connection string, or the blob service of an account with an identity. */
+export type ExportAccount =
+  | { readonly kind: 'connectionString'; readonly connectionString: string }
+  | { readonly kind: 'identity'; readonly blobServiceUri: string; readonly clientId: string | undefined };
+
+/**
+ * The account of the daily exports: `BERTH_EXPORTS`, or the account of the state tables if a connection string names that.
+ *
+ * @returns undefined: no setting names it
+ * @throws BerthError `BERTH_SETTING_INVALID`
+ */
+export function exportAccount(env: Environment): ExportAccount | undefined {
+  if (env.BERTH_EXPORTS) return { kind: 'connectionString', connectionString: env.BERTH_EXPORTS };
+  const blobServiceUri = env.BERTH_EXPORTS__blobServiceUri;
+  if (!blobServiceUri) {
+    const state = stateAccount(env);
+    return state.kind === 'connectionString' ? state : undefined;
+  }
+  if (!URL.canParse(blobServiceUri) || new URL(blobServiceUri).protocol !== 'https:') {
+    throw new BerthError(
+      'BERTH_SETTING_INVALID',
+      'BERTH_EXPORTS__blobServiceUri is not a URL: write https://ACCOUNT.blob.core.windows.net.',
+    );
+  }
+  const clientId = env.BERTH_EXPORTS__clientId || env.AZURE_CLIENT_ID || undefined;
+  return { kind: 'identity', blobServiceUri, clientId };
 }
 
 /**

@@ -14,7 +14,7 @@ import {
   workItemKey,
 } from '../../src/store/tables/keys.ts';
 import type { Row, Table } from '../../src/store/tables/tables.ts';
-import { auditName, requestName } from '../../src/sync/resync/audit.ts';
+import { auditName, requestName } from '../../src/sync/resync/audit-progress.ts';
 import { EPOCH, plus } from '../../src/time/epoch-ms.ts';
 import { instantOf } from '../../src/time/instant.ts';
 import { CAPTURED } from '../allocation/requests.ts';
@@ -270,7 +270,7 @@ describe('with a control row that a newer package has written', () => {
     expect([app.interval('pump'), writes()]).toEqual([99, 0]);
     expect(await app.snapshot('pump')).toMatchObject({ desired: { interval: 99 }, workItem: {} });
     expect(await rowAt(app.tables.state, 'control', 'control')).toEqual(before);
-    expect(await formatsInHealth()).toMatchObject([{ document: 'control row', format: 4, known: 2 }]);
+    expect(await formatsInHealth()).toMatchObject([{ document: 'control row', format: 4, known: 3 }]);
     expect(await call(fleetStatus(instance))).toMatchObject({ status: 503, body: { error: NEWER } });
   });
 

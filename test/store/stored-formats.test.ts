@@ -227,7 +227,7 @@ describe('rows of a newer package', () => {
       format: presentFormat(SNAPSHOT_FORMAT) + 1,
       status: 'inSync',
     });
-    await tables.receipts.put('newer', '0', { format: 2, at: new Date(T0) });
+    await tables.receipts.put('newer', '0', { format: presentFormat(RECEIPT_FORMAT) + 1, at: new Date(T0) });
 
     const through = async (rows: AsyncIterable<unknown>) => {
       for await (const _ of rows);

@@ -10,6 +10,7 @@ import { DEVELOPMENT_POLICY } from '../../src/hub/development.ts';
 import { Instance } from '../../src/instance/instance.ts';
 import { type HostName, hostName } from '../../src/iot-hub/host-name.ts';
 import type { JsonObject, JsonValue } from '../../src/json/json.ts';
+import type { Look } from '../../src/liveness/reader.ts';
 import { sharedAccessCredential } from '../../src/rest/credential.ts';
 import { openTables, type Tables } from '../../src/store/tables/tables.ts';
 import type { EpochMs } from '../../src/time/epoch-ms.ts';
@@ -43,12 +44,16 @@ export interface FunctionAppOptions {
   readonly policies?: readonly object[];
   /** Deployments of IoT Edge; default: none. */
   readonly edge?: object;
+  /** The section `allocation` of the fleet file. */
+  readonly allocation?: object;
   /** DTDL files next to the fleet file, by their names. */
   readonly models?: Readonly<Record<string, object>>;
   /** Additional fields of each hub of the fleet file; default: one hub. */
   readonly hubs?: readonly object[];
   /** Connection string of the storage account of the instances; default: a new account. */
   readonly storage?: string;
+  /** The hubs have the clock of the instances. Default: they have the real time. */
+  readonly isOneClock?: boolean;
   /** Connection string that the instances use, if there is a proxy before the account. */
   readonly tables?: string;
 }
@@ -63,6 +68,11 @@ export class FunctionApp {
   /** Calls that reached the proxy, such as `PATCH /twins/pump`. */
   readonly calls: string[] = [];
   front: Front | undefined;
+  /** What the instances see of the Event Hub and of the checkpoints. Default: everything is read. */
+  look: Look = {
+    kind: 'positions',
+    partitions: new Map([['0', { last: 0, isEmpty: false, checkpoint: 0 }]]),
+  };
   /** Log lines of the instances outside of functions. */
   readonly lines: Line[] = [];
   readonly clock = new TestClock();
@@ -109,12 +119,13 @@ export class FunctionApp {
     }
     this.#hubs = createIotHubs({
       hubs: this.hosts.map((host) => ({ host, tier: 'S3', units: 10 })),
+      ...(options.isOneClock === true ? { now: this.clock.now } : {}),
       sink: () => (event) => void this.events.push(event),
     });
   }
 
   /** Writes the fleet file for all instances that are created later. */
-  writeFleet(policies: readonly object[]): void {
+  writeFleet(policies: readonly object[], allocation = this.#options.allocation): void {
     const { hubs = [{}] } = this.#options;
     const fleet = {
       hubs: hubs.map((hub, index) => ({
@@ -126,6 +137,7 @@ export class FunctionApp {
         ...hub,
       })),
       twins: { policies },
+      ...(allocation === undefined ? {} : { allocation }),
       ...(this.#options.edge === undefined ? {} : { edge: this.#options.edge }),
     };
     writeFileSync(join(this.#directory, 'fleet.json'), JSON.stringify(fleet));
@@ -149,19 +161,24 @@ export class FunctionApp {
     this.clock.pass(ms);
   }
 
+  /** The settings of the instances, and of `berth`. */
+  get env() {
+    return {
+      AzureWebJobsStorage: this.#options.tables ?? this.#storage,
+      IOT_ENDPOINT: `http://127.0.0.1:${this.#rest?.port}`,
+      TWIN_EVENTS_PARTITIONS: '1',
+    };
+  }
+
   /** A new instance of the app. It shares no memory with other instances. */
   instance(env: Readonly<Record<string, string>> = {}): Instance {
     const instance = new Instance({
-      env: {
-        AzureWebJobsStorage: this.#options.tables ?? this.#storage,
-        IOT_ENDPOINT: `http://127.0.0.1:${this.#rest?.port}`,
-        TWIN_EVENTS_PARTITIONS: '1',
-        ...env,
-      },
+      env: { ...this.env, ...env },
       directory: this.#directory,
       build: '2026-11-23T00:00:00Z',
       now: this.clock.now,
       wait: this.clock.wait,
+      look: async () => this.look,
       log: (_, event, facts) => void this.lines.push({ event, ...facts } as Line),
     });
     this.#instances.push(instance);
@@ -198,6 +215,7 @@ export class FunctionApp {
       },
       body: Buffer.from(JSON.stringify(body)),
       certificates: [],
+      rawHeaders: [],
     });
   }
 

@@ -10,6 +10,7 @@ export const OPEN_GATE: Gate = {
   contentsToRead: () => [],
   settingsInForce: () => [],
   readsFirst: () => false,
+  lacks: () => false,
   modules: new Set(),
   isOutdated: false,
   generation: { number: 0, since: EPOCH },

@@ -1,7 +1,8 @@
 import { untilStored } from '../../store/tables/optimistic.ts';
 import type { TwinRecord } from '../../store/twins/twin-store.ts';
-import { NEVER } from '../../time/instant.ts';
+import { millisecondsOf, NEVER } from '../../time/instant.ts';
 import { applyEvent, type Known } from '../../twin/events/apply-event.ts';
+import { echoesIn, type OwnChange } from '../../twin/events/echo.ts';
 import type { TwinEvent } from '../../twin/events/event.ts';
 import { redactEvent, redactKept } from '../../twin/events/redact.ts';
 import { staysInSync } from '../../twin/plan/stays-in-sync.ts';
@@ -10,6 +11,7 @@ import type { WorkPriority } from '../../twin/snapshot/snapshot.ts';
 import { type TwinId, twinKey } from '../../twin/snapshot/twin.ts';
 import { EdgeWork } from './edge/edge-work.ts';
 import { markForRead } from './mark-for-read.ts';
+import { ParentWork } from './parent/parent-work.ts';
 import { firstStep, stepOfOlderPackage, stepWithoutHub, workOn } from './protocol.ts';
 import type { SyncContext } from './sync-context.ts';
 import { type Reconciled, TwinWork } from './twin-work.ts';
@@ -29,17 +31,20 @@ export type { Reconciled, ReconcileResult } from './twin-work.ts';
 export class Reconciler {
   readonly #context: SyncContext;
   readonly #edge: EdgeWork;
+  readonly #parents: ParentWork | undefined;
 
   constructor(context: SyncContext) {
     this.#context = context;
     this.#edge = new EdgeWork(context, context.settings ?? (() => undefined), async (id) => {
       await this.#reconcileTwin(id, []);
     });
+    const { receipts } = context;
+    this.#parents = receipts === undefined ? undefined : new ParentWork(context, receipts);
   }
 
   /** @param events of this twin, in their order; none for a work item. */
   async reconcile(id: TwinId, events: readonly TwinEvent[]): Promise<Reconciled> {
-    return this.#followEdge(id, await this.#reconcileTwin(id, events), true);
+    return this.#follow(id, await this.#reconcileTwin(id, events), true);
   }
 
   async #reconcileTwin(id: TwinId, events: readonly TwinEvent[]): Promise<Reconciled> {
@@ -53,7 +58,21 @@ export class Reconciler {
    * @param loaded its record, if it was just read.
    */
   async resync(id: TwinId, loaded?: TwinRecord): Promise<Reconciled> {
-    return this.#followEdge(id, await this.#resyncTwin(id, loaded), false);
+    return this.#follow(id, await this.#resyncTwin(id, loaded), false);
+  }
+
+  async #follow(id: TwinId, reconciled: Reconciled, mayCall: boolean): Promise<Reconciled> {
+    return this.#followEdge(id, await this.#followParent(id, reconciled, mayCall), mayCall);
+  }
+
+  /** After a device twin, where a rule names the parents of devices. */
+  async #followParent(id: TwinId, reconciled: Reconciled, mayCall: boolean): Promise<Reconciled> {
+    const { known } = reconciled;
+    if (id.moduleId !== undefined || known.kind !== 'snapshot' || this.#parents === undefined) {
+      return reconciled;
+    }
+    if (!(await this.#parents.reconcile(id, known.snapshot, mayCall))) return reconciled;
+    return { ...reconciled, known: (await this.#resyncTwin(id)).known };
   }
 
   /** After a twin that the manifest or the status of an IoT Edge device depends on. */
@@ -109,14 +128,22 @@ export class Reconciler {
     for (const what of ['merged', 'replayed', 'gaps'] as const) {
       for (let times = seen[what]; times > 0; times -= 1) this.#context.count(record.id.host, what);
     }
+    this.#countEchoes(record.id, seen.echoes);
     return reconciled;
+  }
+
+  #countEchoes(id: TwinId, echoes: readonly OwnChange[]): void {
+    const { evidence } = this.#context;
+    for (const { desiredVersion, at } of echoes)
+      evidence.echoed(id.host, `${twinKey(id)}|${desiredVersion}|${at}`, millisecondsOf(at));
   }
 
   #apply(before: Known, events: readonly TwinEvent[]) {
     const { fleet, redaction } = this.#context;
-    const seen = { merged: 0, replayed: 0, gaps: 0 };
+    const seen = { merged: 0, replayed: 0, gaps: 0, echoes: [] as OwnChange[] };
     let known = before;
     for (const event of events) {
+      if (known.kind === 'snapshot') seen.echoes.push(...echoesIn(known.snapshot, event));
       const next = applyEvent(known, redactEvent(event, redaction), fleet.twins.trackedPaths);
       if (event.kind !== 'activity') seen[effectOf(known, next)] += 1;
       known = next;

@@ -33,6 +33,11 @@ export interface Gate {
   /** Whether the hub's events are not trusted, so that Berth reads before each decision. */
   readsFirst(host: HostName): boolean;
   /**
+   * Whether the row does not know this package or one of its contents, although no later package has run: the row was deleted
+   * or imported after the package had announced them.
+   */
+  lacks(contents: readonly Pick<RolloutContent, 'hash'>[]): boolean;
+  /**
    * Whether a package that was built later has run. Then this instance only applies events.
    */
   readonly isOutdated: boolean;
@@ -102,6 +107,9 @@ export function gateOf(control: Control, build: string): Gate {
     settingsInForce: (fleet) => settingsInForce(fleet, control),
     modules: new Set(Object.keys(control.modules)),
     readsFirst: (host) => host in control.untrusted,
+    lacks: (contents) =>
+      build > control.newestBuild ||
+      (build === control.newestBuild && contents.some(({ hash }) => !Object.hasOwn(control.seen, hash))),
     isOutdated: build < control.newestBuild,
     generation: { number: control.generation, since: control.changedAt },
   };
@@ -122,6 +130,7 @@ function closedGate(why: string, isOutdated: boolean): Gate {
     settingsInForce: () => [],
     modules: new Set(),
     readsFirst: () => false,
+    lacks: () => false,
     isOutdated,
     generation: undefined,
   };

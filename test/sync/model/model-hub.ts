@@ -136,6 +136,8 @@ export class ModelHub {
           throw error;
         }
       },
+      readScopes: () => Promise.reject(new Error('the model has no parents')),
+      enterParent: () => Promise.reject(new Error('the model has no parents')),
       countDevices: async () => this.local.store.size,
       listTwins: (host, of) => {
         this.calls.push({ at: this.#scheduler.now, kind: 'query' });
@@ -149,6 +151,7 @@ export class ModelHub {
           return { twins, continuation: undefined, readAt: instantOf(this.#scheduler.now) };
         });
       },
+      beat: () => Promise.reject(new Error('The model writes no heartbeats yet.')),
       readActivity: (_, { deviceIds, moduleId }) => {
         this.calls.push({ at: this.#scheduler.now, kind: 'query' });
         return this.#call(task, 'POST', () => {
