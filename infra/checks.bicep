@@ -380,7 +380,7 @@ func environmentNameProblems(name string) string[] =>
 
 @export()
 @description('What is wrong with who operates.')
-func operatorProblems(operatorPrincipalId string, alertEmail string) string[] =>
+func operatorProblems(operatorPrincipalId string, alertEmail string, actionGroupIds string[]) string[] =>
   concat(
     empty(operatorPrincipalId) || (length(operatorPrincipalId) == 36 && length(split(operatorPrincipalId, '-')) == 5)
       ? []
@@ -389,7 +389,12 @@ func operatorProblems(operatorPrincipalId string, alertEmail string) string[] =>
         ],
     empty(alertEmail) || (length(split(alertEmail, '@')) == 2 && !contains(alertEmail, ' '))
       ? []
-      : ['alertEmail is "${alertEmail}", which is not one e-mail address: write NAME@DOMAIN.']
+      : ['alertEmail is "${alertEmail}", which is not one e-mail address: write NAME@DOMAIN.'],
+    map(
+      filter(actionGroupIds, id => !contains(toLower(id), '/providers/microsoft.insights/actiongroups/')),
+      id =>
+        'The action group "${id}" of actionGroupIds is not an id: `az monitor action-group list --query [].id` prints them.'
+    )
   )
 
 @export()
@@ -417,8 +422,13 @@ func linkProblems(hubs fleetHub[], linkAuthentication string, disableLocalAuth b
 
 @export()
 @description('What Azure accepts and may still cause trouble.')
-func warningsOf(hubs fleetHub[], disableLocalAuth bool) string[] =>
+func warningsOf(hubs fleetHub[], disableLocalAuth bool, alertsCallNobody bool) string[] =>
   concat(
+    alertsCallNobody
+      ? [
+          'No alert reaches a person: alerts are shown in the portal only. Set alertEmail (azd env set BERTH_ALERT_EMAIL NAME@DOMAIN) or actionGroupIds.'
+        ]
+      : [],
     disableLocalAuth
       ? [
           'disableLocalAuth with links by identity has not been run: the page of Microsoft on linked hubs asks for the shared access policies of the hub even then. Try it with one hub and one device.'
@@ -430,3 +440,37 @@ func warningsOf(hubs fleetHub[], disableLocalAuth bool) string[] =>
         ]
       : []
   )
+
+// Regions with availability zones, as far as Flex Consumption is there (Microsoft, "Azure regions list").
+var zoneRegions = [
+  'australiaeast'
+  'brazilsouth'
+  'canadacentral'
+  'centralindia'
+  'centralus'
+  'eastasia'
+  'eastus'
+  'eastus2'
+  'francecentral'
+  'germanywestcentral'
+  'italynorth'
+  'japaneast'
+  'koreacentral'
+  'northeurope'
+  'norwayeast'
+  'southafricanorth'
+  'southcentralus'
+  'southeastasia'
+  'spaincentral'
+  'swedencentral'
+  'uaenorth'
+  'uksouth'
+  'westeurope'
+  'westus2'
+  'westus3'
+]
+
+@export()
+@description('Redundancy of the storage accounts in a region.')
+func redundancyIn(region string, storageRedundancy string) string =>
+  storageRedundancy != 'auto' ? storageRedundancy : contains(zoneRegions, region) ? 'Standard_ZRS' : 'Standard_LRS'

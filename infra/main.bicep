@@ -16,6 +16,7 @@ import {
   namedRanges
   operatorProblems
   rangeProblems
+  redundancyIn
   stampProblems
   warningsOf
 } from 'checks.bicep'
@@ -75,6 +76,9 @@ param hubs fleetHub[]
 @description('Whether the fleet file has `edge`. The apps then get a role of their own, with the one right to apply manifests to IoT Edge devices.')
 param appliesManifests bool = false
 
+@description('Whether the fleet file has `allocation.setScopes`. The apps then get another role of their own, with the one right to update identities of devices.')
+param setsScopes bool = false
+
 @description('A DPS that exists already. Without it, the templates create one.')
 param existingDps existingDpsPlace?
 
@@ -123,14 +127,29 @@ param siteUpdateStrategy string = 'auto'
 @description('Spread the apps over availability zones. Not in every region. Two instances of each function group are then always ready, and billed.')
 param zoneRedundant bool = false
 
-@allowed(['Standard_LRS', 'Standard_ZRS', 'Standard_GRS', 'Standard_GZRS'])
-@description('Redundancy of the storage accounts. Zone redundancy is not in every region.')
-param storageRedundancy string = 'Standard_LRS'
+@allowed(['auto', 'Standard_LRS', 'Standard_ZRS', 'Standard_GRS', 'Standard_GZRS'])
+@description('Redundancy of the storage accounts. auto: Standard_ZRS where the region has availability zones, else Standard_LRS.')
+param storageRedundancy string = 'auto'
 
 @minValue(1)
 @maxValue(7)
 @description('Days that the Event Hub keeps events: how long the app may be down without a gap.')
 param eventRetentionDays int = 7
+
+@minValue(7)
+@maxValue(730)
+@description('Days that daily exports of the state are kept, each with its versions.')
+param exportRetentionDays int = 90
+
+@minValue(1)
+@maxValue(3650)
+@description('Days that copies of receipts are kept in the state tables.')
+param receiptRetentionDays int = 30
+
+@minValue(1)
+@maxValue(3650)
+@description('Days that dead letters are kept in the state tables.')
+param deadLetterRetentionDays int = 30
 
 @minValue(30)
 @maxValue(730)
@@ -141,8 +160,17 @@ param logRetentionDays int = 90
 @description('Most GB of logs a day and stamp, after which nothing more is recorded that day, receipts included. -1: no cap.')
 param logDailyCapGb int = -1
 
-@description('E-mail address for alerts; empty: they are shown in the portal only.')
+@description('E-mail address for alerts. Without it and without actionGroupIds, alerts are shown in the portal only, and the output WARNINGS says so.')
 param alertEmail string = ''
+
+@description('Resource ids of action groups that exist already, which alerts call: for paging, chat or tickets.')
+param actionGroupIds string[] = []
+
+@description('Ask GET /api/health of each stamp, and of Front Door, from five places every five minutes. Each run is billed.')
+param availabilityTests bool = true
+
+@description('Lock hubs, DPS and the state accounts that the templates create against deletion. Who deploys then needs the right to write locks.')
+param deleteLocks bool = false
 
 @description('Object id of who uses the berth command: Storage Table Data Contributor on the state. Empty: nobody yet.')
 param operatorPrincipalId string = ''
@@ -198,7 +226,7 @@ var problems = concat(
   allocatorProblems(allocatorLocations),
   isPrivate ? rangeProblems(namedRanges(stamps, allocatorLocations, allocatorAddressPrefixes)) : [],
   commonTagProblems(tags, isPrivate || hasAllocators),
-  operatorProblems(operatorPrincipalId, alertEmail),
+  operatorProblems(operatorPrincipalId, alertEmail, actionGroupIds),
   linkProblems(hubs, linkAuthentication, disableLocalAuth, disableDpsLocalAuth)
 )
 // deployer() gives the kind of the principal that deploys. Azure finds the kind of any other principal.
@@ -229,6 +257,7 @@ module stampDeployments 'modules/stamp.bicep' = [
       stamp: stamp
       hubs: hasStamps ? filter(allHubs, hub => hub.stamp == stamp.name) : index == 0 ? allHubs : []
       appliesManifests: appliesManifests
+      setsScopes: setsScopes
       stampName: hasStamps ? stamp.name : ''
       token: token
       tags: allTags
@@ -243,11 +272,17 @@ module stampDeployments 'modules/stamp.bicep' = [
       maximumInstances: maximumInstances
       siteUpdateStrategy: siteUpdateStrategy
       zoneRedundant: zoneRedundant
-      storageRedundancy: storageRedundancy
+      storageRedundancy: any(redundancyIn(stamp.location, storageRedundancy))
       eventRetentionDays: eventRetentionDays
+      exportRetentionDays: exportRetentionDays
+      receiptRetentionDays: receiptRetentionDays
+      deadLetterRetentionDays: deadLetterRetentionDays
       logRetentionDays: logRetentionDays
       logDailyCapGb: logDailyCapGb
       alertEmail: alertEmail
+      actionGroupIds: actionGroupIds
+      availabilityTest: availabilityTests
+      deleteLocks: deleteLocks
       operatorPrincipalId: operatorPrincipalId
       operatorPrincipalType: knownOperatorType
       enableDataResidency: enableDataResidency
@@ -278,7 +313,7 @@ module allocators 'modules/allocator.bicep' = [
       maximumInstances: maximumInstances
       siteUpdateStrategy: siteUpdateStrategy
       zoneRedundant: zoneRedundant
-      storageRedundancy: storageRedundancy
+      storageRedundancy: any(redundancyIn(region, storageRedundancy))
     }
   }
 ]
@@ -291,6 +326,21 @@ module frontDoor 'modules/front-door.bicep' = if (hasAllocators) {
     tags: allTags
     stampHostName: stampDeployments[0].outputs.functionAppHostName
     allocatorHostNames: [for (region, index) in allocatorLocations: allocators[index].outputs.functionAppHostName]
+    workspaceId: stampDeployments[0].outputs.workspaceId
+    actionGroupIds: stampDeployments[0].outputs.actionGroupIds
+  }
+}
+
+module frontDoorAvailability 'modules/availability.bicep' = if (hasAllocators && availabilityTests) {
+  scope: group
+  name: 'front-door-availability'
+  params: {
+    name: 'berth-health-front-door-${token}'
+    location: stamps[0].location
+    tags: allTags
+    applicationInsightsId: stampDeployments[0].outputs.applicationInsightsId
+    hostName: frontDoor!.outputs.hostName
+    actionGroupIds: stampDeployments[0].outputs.actionGroupIds
   }
 }
 
@@ -339,6 +389,45 @@ module foundDps 'modules/existing-dps.bicep' = if (existingDps != null) {
   params: {
     name: existingDps.?name ?? 'none'
   }
+}
+
+module dpsDiagnostics 'modules/dps-diagnostics.bicep' = {
+  scope: resourceGroup(
+    existingDps.?subscription ?? subscription().subscriptionId,
+    existingDps.?resourceGroup ?? group.name
+  )
+  name: 'berth-dps-diagnostics'
+  params: {
+    dpsName: existingDps.?name ?? 'dps-berth-${token}'
+    workspaceId: stampDeployments[0].outputs.workspaceId
+  }
+  dependsOn: [
+    dps
+  ]
+}
+
+module dpsAlerts 'modules/dps-alerts.bicep' = {
+  scope: group
+  name: 'dps-alerts'
+  params: {
+    suffix: '${stamps[0].name}-${token}'
+    location: stamps[0].location
+    tags: allTags
+    workspaceId: stampDeployments[0].outputs.workspaceId
+    actionGroupIds: stampDeployments[0].outputs.actionGroupIds
+  }
+}
+
+module dpsLock 'modules/lock.bicep' = if (deleteLocks && existingDps == null) {
+  scope: group
+  name: 'dps-lock'
+  params: {
+    kind: 'dps'
+    name: 'dps-berth-${token}'
+  }
+  dependsOn: [
+    dps
+  ]
 }
 
 // Only a module takes a list of outputs of modules inside of an object.
@@ -391,7 +480,7 @@ output STAMPS stampOutput[] = [
 output ALLOCATOR_APPS string[] = [for (region, index) in allocatorLocations: allocators[index].outputs.functionAppName]
 
 @description('What Azure accepts and may still cause trouble. Read it after each deployment.')
-output WARNINGS string[] = warningsOf(hubs, disableLocalAuth)
+output WARNINGS string[] = warningsOf(hubs, disableLocalAuth, empty(alertEmail) && empty(actionGroupIds))
 
 @description('What `berth connect` connects hubs and DPS with.')
 output BERTH_CONNECTIONS connectionsOutput = connections.outputs.connections

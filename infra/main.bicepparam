@@ -10,3 +10,4 @@ param httpAlwaysReady = int(readEnvironmentVariable('BERTH_HTTP_ALWAYS_READY', '
 
 param hubs = loadJsonContent('../fleet.json').hubs
 param appliesManifests = contains(loadJsonContent('../fleet.json'), 'edge')
+param setsScopes = any(loadJsonContent('../fleet.json')).?allocation.?setScopes ?? false

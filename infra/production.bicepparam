@@ -7,6 +7,7 @@ param location = 'westeurope'
 
 param hubs = loadJsonContent('fleet.production.json').hubs
 param appliesManifests = contains(loadJsonContent('fleet.production.json'), 'edge')
+param setsScopes = any(loadJsonContent('fleet.production.json')).?allocation.?setScopes ?? false
 
 param stamps = [
   {
@@ -35,8 +36,9 @@ param allocatorAddressPrefixes = {
 
 param httpAlwaysReady = 2
 param maximumInstances = 100
-param storageRedundancy = 'Standard_ZRS'
 param zoneRedundant = true
 param eventRetentionDays = 7
 param logRetentionDays = 365
 param alertEmail = 'iot-operations@contoso.com'
+// Nobody deletes a hub, DPS or the state by mistake. infra/README.md says how to remove the locks.
+param deleteLocks = true

@@ -5,10 +5,12 @@
 //
 //   Storage Blob Data Owner          host storage account   the Functions host: leases, checkpoints, keys, and the package
 //   Storage Table Data Contributor   state storage account  Berth's tables, which it makes itself
+//   Storage Blob Data Contributor    berth-exports          writes the daily export of the state; the container, not the account
 //   Event Hubs Data Receiver         the Event Hub          reads twin events, and asks how many partitions there are
 //   IoT Hub Twin Contributor         each hub of the stamp  reads, queries and writes twins
 //   IoT Hub Data Reader              each hub of the stamp  the number of devices, and whether an identity is disabled
 //   Berth Edge Deployer              each hub of the stamp  applies manifests to IoT Edge devices; only with appliesManifests
+//   Berth Scope Writer               each hub of the stamp  enters parents in identities of devices; only with setsScopes
 //   Monitoring Metrics Publisher     Application Insights   sends telemetry without a key
 //
 // Identity of an allocator in another region (id-berth-alloc-...), which never speaks with a hub:
@@ -24,6 +26,7 @@
 // The operator, where operatorPrincipalId is given:
 //
 //   Storage Table Data Contributor   state storage account  the berth command
+//   Storage Blob Data Reader         berth-exports          reads an export, to import it
 //
 // Identity of DPS (id-berth-link-dps-...), where linkAuthentication is identity and linkRoleId is not another role:
 //
@@ -36,6 +39,8 @@
 @description('Ids of the built-in roles, which are the same in every tenant.')
 var roles = {
   storageBlobDataOwner: 'b7e6dc6d-f1e8-4753-8033-0f276bb0955b'
+  storageBlobDataContributor: 'ba92f5b4-2d11-453d-a403-e96b0029c9fe'
+  storageBlobDataReader: '2a2b9908-6ea1-4ae2-8e65-a410df84e7d1'
   storageTableDataContributor: '0a9a7e1f-b9d0-4cc4-a60d-0319b160aaa3'
   eventHubsDataReceiver: 'a638d3c7-ab3a-418d-83e6-5f17a39d4fde'
   eventHubsDataSender: '2b629674-e913-4c01-ae53-ef4638d8f975'
@@ -49,4 +54,10 @@ var roles = {
 @description('What the custom role Berth Edge Deployer may do, and nothing else.')
 var edgeDataActions = [
   'Microsoft.Devices/IotHubs/configurations/applyToEdgeDevice/action'
+]
+
+@export()
+@description('What the custom role Berth Scope Writer may do, and nothing else.')
+var scopeDataActions = [
+  'Microsoft.Devices/IotHubs/devices/write'
 ]

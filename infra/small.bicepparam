@@ -7,9 +7,12 @@ param location = 'westeurope'
 
 param hubs = loadJsonContent('fleet.small.json').hubs
 param appliesManifests = contains(loadJsonContent('fleet.small.json'), 'edge')
+param setsScopes = any(loadJsonContent('fleet.small.json')).?allocation.?setScopes ?? false
 
 param httpAlwaysReady = 0
 param eventRetentionDays = 1
 param logRetentionDays = 30
 // The log is the record of every decision: a cap may lose some. Not for production.
 param logDailyCapGb = 1
+// Each run of the test is billed.
+param availabilityTests = false

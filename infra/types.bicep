@@ -175,3 +175,62 @@ type connectionsOutput = {
   @description('The stamps.')
   stamps: stampConnection[]
 }
+
+@export()
+@description('An alert by a query over a workspace. Severity: 1 devices suffer now, 2 they will, 3 somebody should look.')
+type logAlert = {
+  @description('Part of the name.')
+  key: string
+
+  @description('What has happened.')
+  title: string
+
+  @description('What it means, and what to do.')
+  description: string
+
+  @description('1, 2 or 3.')
+  severity: int
+
+  @description('How often Azure looks.')
+  frequency: string
+
+  @description('Over which time.')
+  window: string
+
+  @description('It fires above this number of rows.')
+  threshold: int
+
+  @description('The query.')
+  query: string
+}
+
+@export()
+@description('When a metric alert fires.')
+type metricCondition = {
+  @description('Namespace of the metric: the type of the resource.')
+  namespace: string
+
+  @description('Name of the metric.')
+  metric: string
+
+  @description('Values of dimensions that count; none: all.')
+  dimensions: {
+    @description('Name of the dimension.')
+    name: string
+
+    @description('Include or Exclude.')
+    operator: string
+
+    @description('Values.')
+    values: string[]
+  }[]?
+
+  @description('How the values of the window become one.')
+  aggregation: 'Average' | 'Maximum' | 'Total'
+
+  @description('Which side of the threshold fires.')
+  operator: 'GreaterThan' | 'LessThan'
+
+  @description('The threshold.')
+  threshold: int
+}

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { startAmqp } from './amqp/index.ts';
 import { createArm } from './arm/resources.ts';
 import { azureWebSockets } from './azure-web-sockets.ts';
-import { type Azurite, startAzurite } from './azurite/index.ts';
+import { startAzurite } from './azurite/index.ts';
 import { blobsOf, createUploadStorage } from './azurite/upload-storage.ts';
 import {
   type CertificateAuthority,
@@ -34,6 +34,7 @@ import { tpmOfDevice } from './own-device/tpm-file.ts';
 import { CONSUMER_GROUP, EVENT_HUB } from './plan/berth-plan.ts';
 import { builtInConnection, eventHubsOf, routedSink } from './plan/delivery.ts';
 import { builtInEventHub, type LocalPlan } from './plan/local-plan.ts';
+import type { KeptRunning } from './processes/kept-running.ts';
 
 /** Where the hubs of a fleet without regions are, for Azure Resource Manager. */
 const REGION = 'westeurope';
@@ -67,7 +68,8 @@ export interface Cloud {
   readonly ports: Ports;
   /** The names of the hubs and of DPS, which a `Host` header may hold. */
   readonly names: readonly string[];
-  readonly azurite: Azurite;
+  /** The process of Azurite. */
+  readonly azurite: KeptRunning;
   readonly authority: CertificateAuthority;
   readonly hubs: IotHubs;
   readonly dps: Dps;
@@ -92,6 +94,7 @@ export async function startCloud(options: CloudOptions): Promise<Cloud> {
     for (const each of closers.splice(0).reverse()) await each();
   };
   try {
+    // It starts in its own process, while this one reads the state.
     const azurite = await startAzurite({
       file: join(options.bundles, 'azurite.cjs'),
       directory: state('azurite'),
@@ -99,7 +102,7 @@ export async function startCloud(options: CloudOptions): Promise<Cloud> {
       onReturn: options.onAzuriteReturn,
       log,
     });
-    closers.push(() => azurite.process.stop(5_000));
+    closers.push(() => azurite.stop(5_000));
 
     const eventHubs = await startEventHubs({
       port: ports.amqp,
@@ -262,6 +265,7 @@ export async function startCloud(options: CloudOptions): Promise<Cloud> {
       }),
       consoleFolder: join(options.bundles, 'console'),
     };
+    const azuriteProcess = await azurite.listening;
     const controlApi: ControlApi = await startControlApi(ports.control, control);
     closers.push(() => controlApi.close());
     bound = { ...bound, control: controlApi.port };
@@ -269,7 +273,7 @@ export async function startCloud(options: CloudOptions): Promise<Cloud> {
     return {
       ports: bound,
       names: services.flatMap(({ names }) => names),
-      azurite,
+      azurite: azuriteProcess,
       authority,
       hubs,
       dps,

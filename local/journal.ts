@@ -17,6 +17,8 @@ import { damaged, errorCode, onState, stateFailure } from './state/failure.ts';
 /** Journals contain the keys of devices. */
 const OWNER_ONLY = 0o600;
 const NEWLINE = 0x0a;
+/** Without state, because it is not used for streams: one serves all lines. */
+const UTF8 = new TextDecoder('utf-8', { fatal: true });
 
 /**
  * The stored state of a local service: one JSON record on each line. `append` returns after the write, and the
@@ -118,7 +120,7 @@ function isWhole(tail: Buffer): boolean {
 function replayLine(file: string, line: number, bytes: Buffer, replay: (record: unknown) => void): void {
   let record: unknown;
   try {
-    record = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
+    record = JSON.parse(UTF8.decode(bytes));
   } catch (error) {
     throw damaged(file, `line ${line} is not JSON`, error);
   }

@@ -2,13 +2,13 @@
 // to it. The same sources with the same build time give the same bytes.
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { basename, join, resolve } from 'node:path';
+import { join, relative, resolve, sep } from 'node:path';
 import { parseArgs } from 'node:util';
 import { build } from 'esbuild';
-import { bundleOptions, FUNCTIONS } from './build/bundle.mjs';
 import { commitAuthor } from './build/commit-author.mjs';
 import { buildConsole } from './build/console.mjs';
 import { writeDeployedPackage } from './build/deployed-package.mjs';
+import { functionsBuild } from './build/functions.mjs';
 
 const { values } = parseArgs({ options: { out: { type: 'string', default: 'package' } } });
 const project = resolve(import.meta.dirname, '..');
@@ -18,14 +18,11 @@ const built = new Date().toISOString();
 process.chdir(project);
 const author = commitAuthor('.');
 // The bundle always has the path package/, so that the source map does not depend on the output folder.
-const { outputFiles } = await build({
-  ...bundleOptions(built, author),
-  ...FUNCTIONS,
-  outdir: 'package/dist',
-  // Stack traces need only names and lines. The text of all sources would make the package larger.
-  sourcesContent: false,
-  write: false,
-});
+const outdir = resolve('package/dist');
+// Stack traces need only names and lines. The text of all sources would make the package larger.
+const { outputFiles } = await build(
+  functionsBuild({ outdir, sourcesContent: false, write: false }, built, author),
+);
 const consoleFolder = mkdtempSync(join(tmpdir(), 'berth-console-'));
 await buildConsole(consoleFolder);
 const { name, version, main, engines } = JSON.parse(readFileSync('package.json', 'utf8'));
@@ -33,7 +30,11 @@ const { name, version, main, engines } = JSON.parse(readFileSync('package.json',
 const written = writeDeployedPackage({
   folder,
   project,
-  functions: outputFiles.map(({ path, contents }) => ({ name: basename(path), contents })),
+  functions: outputFiles.map(({ path, contents }) => ({
+    name: relative(outdir, path).split(sep).join('/'),
+    contents,
+  })),
+  checkedFleet: await checkedFleet(),
   openApi: 'schemas/openapi.json',
   console: consoleFolder,
   manifest: {
@@ -47,3 +48,25 @@ const written = writeDeployedPackage({
 });
 rmSync(consoleFolder, { recursive: true });
 console.log(`${written}: build ${built}`);
+
+/** The result of the check of the fleet file, which the sources make. */
+async function checkedFleet() {
+  const {
+    outputFiles: [bundle],
+  } = await build({
+    stdin: {
+      contents:
+        "export * from './src/fleet/file/check-fleet.ts'; export * from './src/instance/model-files.ts';",
+      resolveDir: project,
+    },
+    bundle: true,
+    platform: 'node',
+    target: 'node20.19',
+    format: 'esm',
+    write: false,
+  });
+  const code = Buffer.from(bundle.contents).toString('base64');
+  const { checkFleet, readModelFiles } = await import(`data:text/javascript;base64,${code}`);
+  const file = join(project, 'fleet.json');
+  return checkFleet(readFileSync(file, 'utf8'), readModelFiles(file), built);
+}

@@ -1,42 +1,46 @@
 import { join } from 'node:path';
 import { app } from '@azure/functions';
-import { registerAllocateDevice } from './functions/allocate-device.ts';
-import { registerAttention } from './functions/attention.ts';
-import { registerDeadLetterFunctions } from './functions/dead-letters.ts';
-import { registerDevice } from './functions/device.ts';
-import { registerDeviceHistory } from './functions/device-history.ts';
-import { registerDevices } from './functions/devices.ts';
-import { registerExplainAllocation } from './functions/explain-allocation.ts';
-import { registerFiles } from './functions/files.ts';
-import { registerFleetStatus } from './functions/fleet-status.ts';
-import { registerHealth } from './functions/health.ts';
-import { registerHealthDetail } from './functions/health-detail.ts';
-import { registerQueue } from './functions/queue.ts';
-import { registerResyncFleet } from './functions/resync-fleet.ts';
-import { registerSeries } from './functions/series.ts';
-import { registerSyncTwins } from './functions/sync-twins.ts';
+import { registerFunctions } from './functions/triggers.ts';
 import { AUTHOR, BUILD } from './instance/build.ts';
-import { Instance } from './instance/instance.ts';
+import { fleetReader } from './instance/fleet-reader.ts';
+import type { Instance } from './instance/instance.ts';
+import { once } from './instance/once.ts';
+import { WebhookState } from './instance/webhook-state.ts';
+
+/** Background work that the first answer does not need starts this long after the start. */
+const BACKGROUND_AFTER_MS = 1_000;
 
 // The worker changes into the app's folder before it loads this file.
-const instance = new Instance({ env: process.env, directory: process.cwd(), build: BUILD, author: AUTHOR });
+const options = { env: process.env, directory: process.cwd(), build: BUILD, author: AUTHOR };
 
-registerAllocateDevice(instance);
-registerExplainAllocation(instance);
-registerSyncTwins(instance, process.env);
-registerResyncFleet(instance);
-registerFleetStatus(instance);
-registerAttention(instance);
-registerQueue(instance);
-registerDevices(instance);
-registerDevice(instance);
-registerDeviceHistory(instance);
-registerDeadLetterFunctions(instance);
-registerSeries(instance);
-registerHealth(instance);
-registerHealthDetail(instance);
-// These files lie next to the bundle, wherever that is: in the app's folder, or in node_modules.
-registerFiles({ console: join(__dirname, 'console'), openApi: __dirname });
+const webhook = once(
+  async () =>
+    new WebhookState(options, {
+      read: await fleetReader(options, __dirname),
+      stores: async () => (await instance()).stores,
+      keepReceipt: async (receipt) => (await instance()).keepReceipt(receipt),
+    }),
+);
+let isOpened = false;
+const instance = once(async (): Promise<Instance> => {
+  isOpened = true;
+  const whole = await import('./functions/whole.ts');
+  return new whole.Instance(options, await webhook());
+});
 
-app.hook.appStart(() => instance.start());
-app.hook.appTerminate(() => instance.stop());
+registerFunctions({
+  webhook,
+  instance,
+  env: process.env,
+  // These files lie next to the bundle, wherever that is: in the app's folder, or in node_modules.
+  files: { console: join(__dirname, 'console'), openApi: __dirname },
+});
+
+app.hook.appStart(async () => {
+  const opened = await webhook();
+  opened.start();
+  // Without a valid file, the last valid one must come from the state tables at once.
+  const waitMs = opened.fleet.known === undefined ? 0 : BACKGROUND_AFTER_MS;
+  setTimeout(async () => (await instance()).start(), waitMs).unref();
+});
+app.hook.appTerminate(async () => (isOpened ? await instance() : await webhook()).stop());

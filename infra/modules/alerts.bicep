@@ -1,7 +1,11 @@
 // Alerts on what Berth logs. Each line is JSON with `event`, and `code` where docs/errors.md has a row for it; a test
 // compares the names in these queries with those in src/.
+//
+// Azure switches off a rule whose query fails for a week, and a query fails where its table had no row for 30 days. So a
+// query that looks for silence reads its table with `union isfuzzy=true`, which takes a missing table as an empty one, and
+// `rule-switched-off` fires when Azure switches off any rule.
 
-import { hubSettings, tagSet } from '../types.bicep'
+import { logAlert, tagSet } from '../types.bicep'
 
 @description('Part of every name.')
 param suffix string
@@ -15,14 +19,11 @@ param tags tagSet
 @description('Log Analytics workspace.')
 param workspaceId string
 
-@description('Hubs whose daily quota is watched.')
-param hubs hubSettings[]
-
 @description('Action groups to call.')
 param actionGroupIds string[]
 
 // Severity: 1 devices suffer now, 2 they will, 3 somebody should look.
-var alerts = [
+var alerts logAlert[] = [
   {
     key: 'failed-registrations'
     title: 'Registrations fail'
@@ -133,7 +134,7 @@ var alerts = [
     window: 'PT30M'
     threshold: 0
     query: '''
-      AzureMetrics
+      union isfuzzy=true (datatable(ResourceProvider: string, MetricName: string, Total: real) []), AzureMetrics
       | where ResourceProvider == "MICROSOFT.EVENTHUB" and MetricName in ("IncomingMessages", "OutgoingMessages")
       | summarize incoming = sumif(Total, MetricName == "IncomingMessages"), outgoing = sumif(Total, MetricName == "OutgoingMessages")
       | where incoming > 0 and outgoing == 0
@@ -161,7 +162,7 @@ var alerts = [
     window: 'PT30M'
     threshold: 0
     query: '''
-      AppRequests
+      union isfuzzy=true (datatable(Name: string, Success: bool) []), AppRequests
       | where Name == "resyncFleet" and Success == true
       | summarize runs = count()
       | where runs == 0
@@ -197,6 +198,20 @@ var alerts = [
       | extend line = parse_json(Message)
       | extend event = tostring(line.event), code = tostring(line.code)
       | where event == "deadLettersCapped" and code == "BERTH_DEAD_LETTERS_CAPPED"
+    '''
+  }
+  {
+    key: 'endpoint-unhealthy'
+    title: 'A hub does not deliver to the Event Hub'
+    description: 'A hub says that its endpoint for twin changes is dead or unhealthy, or that it dropped messages (docs/operations.md, A hub is silent).'
+    severity: 1
+    frequency: 'PT5M'
+    window: 'PT15M'
+    threshold: 0
+    query: '''
+      union isfuzzy=true (datatable(ResourceProvider: string, Category: string, OperationName: string, properties_s: string) []), AzureDiagnostics
+      | where ResourceProvider == "MICROSOFT.DEVICES" and Category == "Routes" and properties_s has "berth-twin-events"
+      | where OperationName in~ ("EndpointDead", "EndpointUnhealthy", "DroppedMessage")
     '''
   }
   {
@@ -298,6 +313,22 @@ var alerts = [
     '''
   }
   {
+    key: 'export-failed'
+    title: 'The daily export of the state has failed'
+    description: 'After a loss of the state, pauses and rollouts come from the last export.'
+    severity: 2
+    frequency: 'PT1H'
+    window: 'PT2H'
+    threshold: 0
+    query: '''
+      AppTraces
+      | where Message has "BERTH_EXPORT_FAILED"
+      | extend line = parse_json(Message)
+      | extend event = tostring(line.event), code = tostring(line.code)
+      | where event == "stateExportFailed" and code == "BERTH_EXPORT_FAILED"
+    '''
+  }
+  {
     key: 'receipts-lost'
     title: 'Copies of receipts were lost'
     description: 'The log has them; GET /api/devices has not.'
@@ -315,86 +346,45 @@ var alerts = [
   }
 ]
 
-resource logAlerts 'Microsoft.Insights/scheduledQueryRules@2023-12-01' = [
-  for alert in alerts: {
-    name: 'berth-${alert.key}-${suffix}'
+module logAlerts 'log-alerts.bicep' = {
+  name: 'log-alerts-${suffix}'
+  params: {
+    suffix: suffix
     location: location
     tags: tags
-    kind: 'LogAlert'
-    properties: {
-      displayName: '${alert.title} (${suffix})'
-      description: alert.description
-      severity: alert.severity
-      enabled: true
-      scopes: [
-        workspaceId
-      ]
-      evaluationFrequency: alert.frequency
-      windowSize: alert.window
-      // The tables come into being with the first line that is sent.
-      skipQueryValidation: true
-      autoMitigate: true
-      criteria: {
-        allOf: [
-          {
-            query: alert.query
-            timeAggregation: 'Count'
-            operator: 'GreaterThan'
-            threshold: alert.threshold
-            failingPeriods: {
-              numberOfEvaluationPeriods: 1
-              minFailingPeriodsToAlert: 1
-            }
-          }
-        ]
-      }
-      actions: {
-        actionGroups: actionGroupIds
-      }
-    }
+    workspaceId: workspaceId
+    alerts: alerts
+    actionGroupIds: actionGroupIds
   }
-]
-
-// Messages of 4 KB a day and unit (F1: 0.5 KB, and one unit only).
-var dailyMessages = {
-  F1: 8000
-  S1: 400000
-  S2: 6000000
-  S3: 300000000
 }
 
-resource quotaAlerts 'Microsoft.Insights/metricAlerts@2018-03-01' = [
-  for hub in hubs: {
-    name: 'berth-quota-${hub.name}'
-    location: 'global'
-    tags: tags
-    properties: {
-      description: 'The hub has used four fifths of the messages of this day. When they are spent it takes none until 00:00 UTC.'
-      severity: 2
-      enabled: true
-      scopes: [
-        resourceId(hub.subscription, hub.resourceGroup, 'Microsoft.Devices/IotHubs', hub.name)
+// The Activity log has an entry when Azure switches off a log alert of the resource group because its query fails.
+resource switchedOff 'Microsoft.Insights/activityLogAlerts@2020-10-01' = {
+  name: 'berth-rule-switched-off-${suffix}'
+  location: 'global'
+  tags: tags
+  properties: {
+    description: 'Azure has switched off a log alert, because its query failed for a week. Turn it on again: az monitor scheduled-query update --name NAME --resource-group GROUP --disabled false'
+    enabled: true
+    scopes: [
+      resourceGroup().id
+    ]
+    condition: {
+      allOf: [
+        {
+          field: 'category'
+          equals: 'Administrative'
+        }
+        {
+          field: 'operationName'
+          equals: 'Microsoft.Insights/ScheduledQueryRules/disable/action'
+        }
       ]
-      evaluationFrequency: 'PT15M'
-      windowSize: 'PT1H'
-      autoMitigate: true
-      criteria: {
-        'odata.type': 'Microsoft.Azure.Monitor.SingleResourceMultipleMetricCriteria'
-        allOf: [
-          {
-            criterionType: 'StaticThresholdCriterion'
-            name: 'used'
-            metricNamespace: 'Microsoft.Devices/IotHubs'
-            metricName: 'dailyMessageQuotaUsed'
-            timeAggregation: 'Maximum'
-            operator: 'GreaterThan'
-            threshold: dailyMessages[hub.tier] * hub.units / 5 * 4
-          }
-        ]
-      }
-      actions: map(actionGroupIds, id => {
+    }
+    actions: {
+      actionGroups: map(actionGroupIds, id => {
         actionGroupId: id
       })
     }
   }
-]
+}

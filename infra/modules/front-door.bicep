@@ -15,6 +15,12 @@ param stampHostName string
 @description('Host names of the apps in further regions, in the order in which they step in.')
 param allocatorHostNames string[]
 
+@description('Log Analytics workspace.')
+param workspaceId string
+
+@description('Action groups to call.')
+param actionGroupIds string[]
+
 var hostNames = concat([stampHostName], allocatorHostNames)
 
 resource profile 'Microsoft.Cdn/profiles@2024-02-01' = {
@@ -97,6 +103,48 @@ resource route 'Microsoft.Cdn/profiles/afdEndpoints/routes@2024-02-01' = {
   dependsOn: [
     origins
   ]
+}
+
+// Not FrontDoorAccessLog: it has the whole URL of each request, and DPS sends the function key in it.
+resource diagnostics 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = {
+  scope: profile
+  name: 'berth'
+  properties: {
+    workspaceId: workspaceId
+    logs: [
+      {
+        category: 'FrontDoorHealthProbeLog'
+        enabled: true
+      }
+    ]
+    metrics: [
+      {
+        category: 'AllMetrics'
+        enabled: true
+      }
+    ]
+  }
+}
+
+module originAlert 'metric-alert.bicep' = {
+  name: 'front-door-alert'
+  params: {
+    name: 'berth-front-door-${token}'
+    tags: tags
+    text: 'Fewer than half of the health probes of Front Door succeed: the apps behind the one URL are not ready.'
+    severity: 2
+    resourceId: profile.id
+    frequency: 'PT5M'
+    window: 'PT30M'
+    condition: {
+      namespace: 'Microsoft.Cdn/profiles'
+      metric: 'OriginHealthPercentage'
+      aggregation: 'Average'
+      operator: 'LessThan'
+      threshold: 50
+    }
+    actionGroupIds: actionGroupIds
+  }
 }
 
 @description('Host name of the one URL.')

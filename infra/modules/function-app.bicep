@@ -33,6 +33,15 @@ param packageContainer string
 @description('Name of the storage account of the state tables.')
 param stateAccountName string
 
+@description('Name of the storage account of the exports; empty: this app exports nothing.')
+param exportsAccountName string = ''
+
+@description('Days that receipts are kept; 0: this app removes none.')
+param receiptRetentionDays int = 0
+
+@description('Days that dead letters are kept; 0: this app removes none.')
+param deadLetterRetentionDays int = 0
+
 @description('Connection string of Application Insights, without a key that is accepted.')
 param applicationInsightsConnectionString string
 
@@ -99,6 +108,20 @@ var stampSettings = empty(stampName)
       BERTH_STAMP: stampName
     }
 
+var exportSettings = empty(exportsAccountName)
+  ? {}
+  : {
+      BERTH_EXPORTS__blobServiceUri: 'https://${exportsAccountName}.blob.${environment().suffixes.storage}'
+      BERTH_EXPORTS__clientId: identityClientId
+    }
+
+var retentionSettings = receiptRetentionDays == 0
+  ? {}
+  : {
+      BERTH_RECEIPT_DAYS: string(receiptRetentionDays)
+      BERTH_DEAD_LETTER_DAYS: string(deadLetterRetentionDays)
+    }
+
 var eventSettings = empty(eventsHostName)
   ? {}
   : {
@@ -121,7 +144,15 @@ var hostSettings = {
 
 var disabledSettings = toObject(disabledFunctions, each => 'AzureWebJobs.${each}.Disabled', each => 'true')
 
-var settings = union(berthSettings, stampSettings, eventSettings, hostSettings, disabledSettings)
+var settings = union(
+  berthSettings,
+  stampSettings,
+  exportSettings,
+  retentionSettings,
+  eventSettings,
+  hostSettings,
+  disabledSettings
+)
 
 resource plan 'Microsoft.Web/serverfarms@2025-03-01' = {
   name: planName

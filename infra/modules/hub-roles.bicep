@@ -1,6 +1,6 @@
 // What a stamp's Function App may do with a hub. Deployed to the resource group of the hub, which may exist already.
 
-import { edgeDataActions, roles } from '../roles.bicep'
+import { edgeDataActions, roles, scopeDataActions } from '../roles.bicep'
 
 @description('Name of the hub.')
 param hubName string
@@ -10,6 +10,9 @@ param appPrincipalId string
 
 @description('Whether the fleet file has deployments of IoT Edge, which the app applies to devices.')
 param appliesManifests bool
+
+@description('Whether the fleet file lets the app enter parents in the identities of devices.')
+param setsScopes bool
 
 resource iotHub 'Microsoft.Devices/IotHubs@2023-06-30' existing = {
   name: hubName
@@ -62,6 +65,37 @@ resource edgeDeployerRole 'Microsoft.Authorization/roleAssignments@2022-04-01' =
   name: guid(iotHub.id, appPrincipalId, 'berth-edge-deployer')
   properties: {
     roleDefinitionId: edgeDeployer.id
+    principalId: appPrincipalId
+    principalType: 'ServicePrincipal'
+  }
+}
+
+// A role of its own, because it can do much more than apply manifests: whoever may update an identity may disable a device.
+resource scopeWriter 'Microsoft.Authorization/roleDefinitions@2022-04-01' = if (setsScopes) {
+  name: guid(iotHub.id, 'berth-scope-writer')
+  properties: {
+    roleName: 'Berth Scope Writer (${hubName})'
+    description: 'Enters the parents of devices behind IoT Edge gateways in the identities of ${hubName}.'
+    type: 'CustomRole'
+    permissions: [
+      {
+        actions: []
+        notActions: []
+        dataActions: scopeDataActions
+        notDataActions: []
+      }
+    ]
+    assignableScopes: [
+      resourceGroup().id
+    ]
+  }
+}
+
+resource scopeWriterRole 'Microsoft.Authorization/roleAssignments@2022-04-01' = if (setsScopes) {
+  scope: iotHub
+  name: guid(iotHub.id, appPrincipalId, 'berth-scope-writer')
+  properties: {
+    roleDefinitionId: scopeWriter.id
     principalId: appPrincipalId
     principalType: 'ServicePrincipal'
   }

@@ -23,8 +23,11 @@ param dailyCapGb int
 @description('Who may send telemetry.')
 param publisherPrincipalIds string[]
 
-@description('Where alerts go; empty: they are shown in the portal only.')
+@description('Address that alerts are sent to; empty: none.')
 param alertEmail string
+
+@description('Action groups that exist already, which alerts call too.')
+param actionGroupIds string[]
 
 resource workspace 'Microsoft.OperationalInsights/workspaces@2023-09-01' = {
   name: 'log-berth-${suffix}'
@@ -91,6 +94,9 @@ resource actionGroup 'Microsoft.Insights/actionGroups@2023-01-01' = if (!empty(a
 @description('Resource id of the workspace.')
 output workspaceId string = workspace.id
 
+@description('Resource id of the Application Insights component.')
+output applicationInsightsId string = applicationInsights.id
+
 @description('Name of the Application Insights component.')
 output applicationInsightsName string = applicationInsights.name
 
@@ -98,4 +104,4 @@ output applicationInsightsName string = applicationInsights.name
 output connectionString string = applicationInsights.properties.ConnectionString
 
 @description('Resource ids of the action groups that alerts call.')
-output actionGroupIds string[] = empty(alertEmail) ? [] : [actionGroup.id]
+output actionGroupIds string[] = concat(empty(alertEmail) ? [] : [actionGroup.id], actionGroupIds)

@@ -11,6 +11,9 @@ param hubs hubSettings[]
 @description('Whether the fleet file has deployments of IoT Edge.')
 param appliesManifests bool
 
+@description('Whether the fleet file lets Berth enter parents in the identities of devices.')
+param setsScopes bool
+
 @description('Value of BERTH_STAMP; empty: the fleet has no stamps, and this reconciles all hubs.')
 param stampName string
 
@@ -61,14 +64,32 @@ param storageRedundancy string
 @description('Days that events are kept.')
 param eventRetentionDays int
 
+@description('Days that exports of the state are kept.')
+param exportRetentionDays int
+
+@description('Days that receipts are kept.')
+param receiptRetentionDays int
+
+@description('Days that dead letters are kept.')
+param deadLetterRetentionDays int
+
 @description('Days that logs are kept.')
 param logRetentionDays int
 
 @description('Most GB of logs a day; -1: no cap.')
 param logDailyCapGb int
 
-@description('Where alerts go; empty: the portal only.')
+@description('Address that alerts are sent to; empty: none.')
 param alertEmail string
+
+@description('Action groups that exist already.')
+param actionGroupIds string[]
+
+@description('Ask the health of the app from outside.')
+param availabilityTest bool
+
+@description('Lock the hubs and the state account against deletion.')
+param deleteLocks bool
 
 @description('Who may use the berth command; empty: nobody.')
 param operatorPrincipalId string
@@ -119,6 +140,7 @@ module monitoring 'monitoring.bicep' = {
       appIdentity.outputs.principalId
     ]
     alertEmail: alertEmail
+    actionGroupIds: actionGroupIds
   }
 }
 
@@ -176,6 +198,22 @@ module stateStorage 'storage.bicep' = {
   }
 }
 
+module exports 'exports.bicep' = {
+  name: 'exports-${stamp.name}'
+  params: {
+    name: 'stexport${uniqueString(token, stamp.name)}'
+    stampName: stamp.name
+    location: stamp.location
+    tags: tags
+    redundancy: storageRedundancy
+    retentionDays: exportRetentionDays
+    writerPrincipalId: appIdentity.outputs.principalId
+    readerPrincipalId: operatorPrincipalId
+    readerPrincipalType: operatorPrincipalType
+    networkAccess: networkAccess
+  }
+}
+
 module network 'network.bicep' = if (isPrivate) {
   name: 'network-${stamp.name}'
   params: {
@@ -213,6 +251,19 @@ module stateTableEndpoint 'private-endpoint.bicep' = if (isPrivate) {
   }
 }
 
+module exportsBlobEndpoint 'private-endpoint.bicep' = if (isPrivate) {
+  name: 'exports-blob-endpoint-${stamp.name}'
+  params: {
+    name: 'pe-exports-blob-${suffix}'
+    location: stamp.location
+    tags: tags
+    subnetId: network!.outputs.endpointSubnetId
+    serviceId: exports.outputs.id
+    groupId: 'blob'
+    zoneName: zoneNames[?0] ?? ''
+  }
+}
+
 module eventsEndpoint 'private-endpoint.bicep' = if (isPrivate) {
   name: 'events-endpoint-${stamp.name}'
   params: {
@@ -239,6 +290,9 @@ module functionApp 'function-app.bicep' = {
     hostBlobEndpoint: hostStorage.outputs.blobEndpoint
     packageContainer: packageContainer
     stateAccountName: stateStorage.outputs.name
+    exportsAccountName: exports.outputs.name
+    receiptRetentionDays: receiptRetentionDays
+    deadLetterRetentionDays: deadLetterRetentionDays
     applicationInsightsConnectionString: monitoring.outputs.connectionString
     eventsHostName: events.outputs.hostName
     eventHubName: eventHubName
@@ -257,6 +311,7 @@ module functionApp 'function-app.bicep' = {
   dependsOn: [
     hostBlobEndpoint
     stateTableEndpoint
+    exportsBlobEndpoint
     eventsEndpoint
   ]
 }
@@ -285,12 +340,48 @@ module hubRoles 'hub-roles.bicep' = [
       hubName: hub.name
       appPrincipalId: appIdentity.outputs.principalId
       appliesManifests: appliesManifests
+      setsScopes: setsScopes
     }
     dependsOn: [
       iotHubs
     ]
   }
 ]
+
+module hubDiagnostics 'hub-diagnostics.bicep' = [
+  for hub in hubs: {
+    scope: resourceGroup(hub.subscription, hub.resourceGroup)
+    name: 'berth-diagnostics-${hub.name}'
+    params: {
+      hubName: hub.name
+      workspaceId: monitoring.outputs.workspaceId
+    }
+    dependsOn: [
+      iotHubs
+    ]
+  }
+]
+
+module hubLocks 'lock.bicep' = [
+  for hub in filter(hubs, hub => !hub.isExisting): if (deleteLocks) {
+    name: 'lock-${hub.name}'
+    params: {
+      kind: 'hub'
+      name: hub.name
+    }
+    dependsOn: [
+      iotHubs
+    ]
+  }
+]
+
+module stateLock 'lock.bicep' = if (deleteLocks) {
+  name: 'state-lock-${stamp.name}'
+  params: {
+    kind: 'storage'
+    name: stateStorage.outputs.name
+  }
+}
 
 module alerts 'alerts.bicep' = {
   name: 'alerts-${stamp.name}'
@@ -299,12 +390,34 @@ module alerts 'alerts.bicep' = {
     location: stamp.location
     tags: tags
     workspaceId: monitoring.outputs.workspaceId
+    actionGroupIds: monitoring.outputs.actionGroupIds
+  }
+}
+
+module hubAlerts 'hub-alerts.bicep' = {
+  name: 'hub-alerts-${stamp.name}'
+  params: {
+    suffix: suffix
+    tags: tags
     hubs: hubs
+    namespaceId: events.outputs.id
     actionGroupIds: monitoring.outputs.actionGroupIds
   }
   dependsOn: [
     iotHubs
   ]
+}
+
+module availability 'availability.bicep' = if (availabilityTest) {
+  name: 'availability-${stamp.name}'
+  params: {
+    name: 'berth-health-${suffix}'
+    location: stamp.location
+    tags: tags
+    applicationInsightsId: monitoring.outputs.applicationInsightsId
+    hostName: functionApp.outputs.hostName
+    actionGroupIds: monitoring.outputs.actionGroupIds
+  }
 }
 
 module workbook 'workbook.bicep' = {
@@ -328,6 +441,15 @@ output stateAccountName string = stateStorage.outputs.name
 
 @description('What the berth command takes as BERTH_STATE__tableServiceUri.')
 output stateTableUri string = 'https://${stateStorage.outputs.name}.table.${environment().suffixes.storage}'
+
+@description('Log Analytics workspace.')
+output workspaceId string = monitoring.outputs.workspaceId
+
+@description('Resource ids of the action groups that alerts call.')
+output actionGroupIds string[] = monitoring.outputs.actionGroupIds
+
+@description('Resource id of the Application Insights component.')
+output applicationInsightsId string = monitoring.outputs.applicationInsightsId
 
 @description('Name of the Application Insights component.')
 output applicationInsightsName string = monitoring.outputs.applicationInsightsName

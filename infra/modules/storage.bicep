@@ -33,6 +33,9 @@ param operatorPrincipalId string = ''
 @description('What operatorPrincipalId is; empty: Azure looks it up.')
 param operatorPrincipalType string = ''
 
+@description('Days that deleted blobs and containers are kept, and earlier versions of blobs with them; 0: no versions.')
+param versionDays int = 0
+
 @allowed(['public', 'private'])
 @description('private: reachable through private endpoints only.')
 param networkAccess string
@@ -63,6 +66,19 @@ resource account 'Microsoft.Storage/storageAccounts@2025-01-01' = {
 resource blobService 'Microsoft.Storage/storageAccounts/blobServices@2025-01-01' = {
   parent: account
   name: 'default'
+  properties: versionDays == 0
+    ? {}
+    : {
+        isVersioningEnabled: true
+        deleteRetentionPolicy: {
+          enabled: true
+          days: min(versionDays, 365)
+        }
+        containerDeleteRetentionPolicy: {
+          enabled: true
+          days: min(versionDays, 365)
+        }
+      }
 }
 
 resource container 'Microsoft.Storage/storageAccounts/blobServices/containers@2025-01-01' = [

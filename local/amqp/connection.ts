@@ -3,12 +3,15 @@ import type { ClientStream } from '../client-stream.ts';
 import type { LocalLog } from '../log.ts';
 import { FrameGate } from './frame-gate.ts';
 import type { Mechanisms } from './mechanisms.ts';
-import { connectionInternals, MAX_OUTGOING } from './rhea-internals.ts';
+import { connectionInternals, MAX_OUTGOING, sessionInternals } from './rhea-internals.ts';
+import { completeFields } from './whole-frames.ts';
 
 /** Values of the open frame of Event Hubs (frame traces in Azure/azure-sdk-for-python#5316, #11708). */
 const MAX_FRAME_SIZE = 65_536;
 const CHANNEL_MAX = 4_999;
 const IDLE_TIME_OUT_MS = 240_000;
+/** Value of the begin frame of IoT Hub (frame trace in Azure/azure-iot-sdk-c#2233). The server does not enforce it. */
+const HANDLE_MAX = 262_143;
 
 /** Smallest frame size that a peer must accept (OASIS AMQP 1.0, part 2, section 2.7.1). */
 const MIN_MAX_FRAME_SIZE = 512;
@@ -92,6 +95,14 @@ export function acceptConnection(
       breakOff(error);
     }
   };
+  const writeFrame = internals._write_frame.bind(connection);
+  internals._write_frame = (channel, performative, payload) => {
+    if (performative !== undefined) completeFields(performative);
+    writeFrame(channel, performative, payload);
+  };
+  connection.on('session_open', ({ session }) => {
+    if (session !== undefined) sessionInternals(session).local.begin.handle_max = HANDLE_MAX;
+  });
   const output = internals.output.bind(connection);
   internals.output = () => {
     if (!stream.destroyed) output();

@@ -1,6 +1,7 @@
 import type { Duplex } from 'node:stream';
-import rhea, { type Connection, type Delivery, type Sender } from 'rhea';
+import rhea, { type Connection, type Delivery, type Sender, type Session } from 'rhea';
 import type { SaslMechanism } from './sasl.ts';
+import type { Performative } from './whole-frames.ts';
 
 /** Messages that rhea keeps for one session until they are settled, and frames after which a session waits. */
 export const MAX_OUTGOING = 2_048;
@@ -31,6 +32,8 @@ interface ConnectionInternals {
   readonly sasl_transport:
     | { readonly selected: { readonly mechanism?: SaslMechanism } | undefined }
     | undefined;
+  /** Encodes a frame. Without a performative, it is an empty frame. */
+  _write_frame(channel: number, performative?: Performative, payload?: Buffer): void;
   on_transfer(frame: TransferFrame): void;
   on_disposition(frame: DispositionFrame): void;
 }
@@ -70,9 +73,11 @@ interface OutgoingInternals {
 }
 
 interface LinkInternals {
+  /** The attach frame of the client. */
+  readonly remote: { readonly attach: Performative };
   /** The attach frame that is sent in the next tick. */
   readonly local: {
-    readonly attach: {
+    readonly attach: Performative & {
       max_message_size: number | undefined;
       offered_capabilities: string | undefined;
       snd_settle_mode: number | undefined;
@@ -80,8 +85,17 @@ interface LinkInternals {
   };
 }
 
+interface SessionInternals {
+  /** The begin frame that is sent in the next tick. */
+  readonly local: { readonly begin: { handle_max: number } };
+}
+
 export function connectionInternals(connection: Connection): ConnectionInternals {
   return connection as unknown as ConnectionInternals;
+}
+
+export function sessionInternals(session: Session): SessionInternals {
+  return session as unknown as SessionInternals;
 }
 
 export function senderInternals(sender: Sender): SenderInternals {

@@ -1,11 +1,4 @@
-import {
-  BlobSASPermissions,
-  BlobServiceClient,
-  type ContainerClient,
-  generateBlobSASQueryParameters,
-  RestError,
-  StorageSharedKeyCredential,
-} from '@azure/storage-blob';
+import type { ContainerClient } from '@azure/storage-blob';
 import type { PassThrough } from '../https/index.ts';
 import type { UploadStorage } from '../iot-hub/index.ts';
 import type { Azurite } from './index.ts';
@@ -22,10 +15,9 @@ export interface UploadStorageOptions {
 
 /** Keeps the files of devices in Azurite. It makes the container at the first upload. */
 export function createUploadStorage({ connectionString, hostName }: UploadStorageOptions): UploadStorage {
-  const service = BlobServiceClient.fromConnectionString(connectionString);
   let made: Promise<ContainerClient> | undefined;
   const container = (): Promise<ContainerClient> => {
-    made ??= makeContainer(service).catch((error: unknown) => {
+    made ??= makeContainer(connectionString).catch((error: unknown) => {
       made = undefined;
       throw error;
     });
@@ -33,8 +25,9 @@ export function createUploadStorage({ connectionString, hostName }: UploadStorag
   };
   return {
     async grant(blobName, expires) {
-      await container();
-      const { credential } = service;
+      const { BlobSASPermissions, generateBlobSASQueryParameters, StorageSharedKeyCredential } =
+        await storageBlob();
+      const { credential } = await container();
       if (!(credential instanceof StorageSharedKeyCredential)) throw new Error('Azurite has no account key.');
       const query = generateBlobSASQueryParameters(
         {
@@ -48,6 +41,7 @@ export function createUploadStorage({ connectionString, hostName }: UploadStorag
       return { hostName: hostName(), containerName: UPLOADS, sasToken: `?${query.toString()}` };
     },
     async find(blobName) {
+      const { RestError } = await storageBlob();
       try {
         const { contentLength = 0, lastModified = new Date() } = await (await container())
           .getBlobClient(blobName)
@@ -62,8 +56,14 @@ export function createUploadStorage({ connectionString, hostName }: UploadStorag
   };
 }
 
-async function makeContainer(service: BlobServiceClient): Promise<ContainerClient> {
-  const client = service.getContainerClient(UPLOADS);
+/** The package is loaded at the first upload: it would lengthen each start of the stack. */
+function storageBlob() {
+  return import('@azure/storage-blob');
+}
+
+async function makeContainer(connectionString: string): Promise<ContainerClient> {
+  const { BlobServiceClient } = await storageBlob();
+  const client = BlobServiceClient.fromConnectionString(connectionString).getContainerClient(UPLOADS);
   await client.createIfNotExists();
   return client;
 }

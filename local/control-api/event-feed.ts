@@ -36,6 +36,9 @@ export type FeedNews =
   /** Faults were set (or lifted, where there are no settings), on a hub or on all (null). */
   | { readonly kind: 'faults'; readonly hub: string | null; readonly settings: FaultSettings | null };
 
+/** The sources of events that the feed does not show: it has the change of the twin itself. */
+const UNSHOWN: ReadonlySet<string> = new Set(['digitalTwinChangeEvents', 'deviceJobLifecycleEvents']);
+
 /** A part of the feed. */
 export interface FeedPage {
   readonly items: readonly FeedItem[];
@@ -72,8 +75,9 @@ export class EventFeed {
 
   /** An event that a hub has sent. Messages of devices are counted together. */
   takeEvent(hub: string, event: HubEvent): void {
-    if (event.annotations['iothub-message-source'] === 'Telemetry') this.#countTelemetry(hub, event);
-    else this.#pushTwinEvent(hub, event);
+    const source = String(event.annotations['iothub-message-source']);
+    if (source === 'Telemetry') this.#countTelemetry(hub, event);
+    else if (!UNSHOWN.has(source)) this.#pushTwinEvent(hub, event);
   }
 
   #pushTwinEvent(hub: string, event: HubEvent): void {

@@ -22,6 +22,11 @@ export interface AccessToken {
 
 const PREFIX = 'SharedAccessSignature ';
 
+/** Whether a token has the form of a shared access signature, valid or not. */
+export function isAccessToken(text: unknown): text is string {
+  return typeof text === 'string' && text.startsWith(PREFIX);
+}
+
 /**
  * Checks a shared access signature. Unlike in IoT Hub, the key is signed as text (event-hubs, "authenticate shared access
  * signature"). Returns the text of Event Hubs for a token that it refuses.
@@ -33,7 +38,7 @@ export function readAccessToken(
   now: number,
   policies: readonly EventHubPolicy[],
 ): AccessToken | string {
-  if (typeof text !== 'string' || !text.startsWith(PREFIX)) return MALFORMED;
+  if (!isAccessToken(text)) return MALFORMED;
   const fields = new Map(
     text
       .slice(PREFIX.length)

@@ -11,6 +11,8 @@ export interface HttpRequest {
   readonly path: string;
   readonly query: URLSearchParams;
   readonly headers: IncomingHttpHeaders;
+  /** Each name of a header as sent, with its case, followed by its value. */
+  readonly rawHeaders: readonly string[];
   readonly body: Buffer;
   /** The certificates of the client, leaf first; empty if none. */
   readonly certificates: readonly X509Certificate[];

@@ -138,7 +138,7 @@ async function answer(
 }
 
 function readRequest(incoming: IncomingMessage, body: Buffer): HttpRequest {
-  const { socket, headers, method = 'GET', url = '/' } = incoming;
+  const { socket, headers, rawHeaders, method = 'GET', url = '/' } = incoming;
   const [path = '', ...query] = url.split('?');
   return {
     method,
@@ -146,6 +146,7 @@ function readRequest(incoming: IncomingMessage, body: Buffer): HttpRequest {
     path,
     query: new URLSearchParams(query.join('?')),
     headers,
+    rawHeaders,
     body,
     certificates: socket instanceof TLSSocket ? peerCertificates(socket) : [],
   };

@@ -28,7 +28,7 @@ import { isSameHub, namesOf, readHubName } from './model/host-name.ts';
 import { HubRefusal } from './model/hub-error.ts';
 import { readModuleChoice } from './model/identity.ts';
 import { applyConfigurationContent } from './operations/apply-configuration.ts';
-import { expireMessages } from './operations/cloud-messages.ts';
+import { deliverUnlocked, expireMessages } from './operations/cloud-messages.ts';
 import { keepSendingFeedback } from './operations/feedback.ts';
 import { createIdentity, deleteIdentity } from './operations/identity-operations.ts';
 import { type ProvisioningAccess, provisioningAccess } from './operations/provisioning-access.ts';
@@ -183,11 +183,16 @@ export function createIotHubs(options: LocalIotHubsOptions): IotHubs {
     });
     keepEvaluating(hub, configurationPeriodMs);
     keepRunningJobs(hub);
-    keepSendingFeedback(hub, expireMessages);
+    keepSendingFeedback(hub, { expire: expireMessages, unlock: deliverUnlocked });
     hubs.set(key, { hub, faults });
   }
   const hubOf = (host: string): LocalHub | undefined => hubs.get(readHubName(host).hub)?.hub;
   const all = [...hubs.values()].map(({ hub }) => hub);
+  const faultsOf = (hub: LocalHub): HubFaults => {
+    const known = hubs.get(readHubName(hub.host).hub);
+    if (known === undefined) throw new Error(`${hub.host} is not a hub of this stack.`);
+    return known.faults;
+  };
   const views = [...hubs.values()].map(viewOf);
 
   return {
@@ -230,7 +235,7 @@ export function createIotHubs(options: LocalIotHubsOptions): IotHubs {
     mqtt: createDeviceService(hubOf, policies, all),
     amqp: createHubAmqpService({ hubOf, all, policies }, [
       openDeviceLinks,
-      openServiceLinks,
+      openServiceLinks(faultsOf),
       openEventLinks((hub) => options.eventsAt?.(hub.host)),
     ]),
     views,

@@ -8,6 +8,8 @@ export interface ChildOptions {
   readonly file: string;
   readonly args: readonly string[];
   readonly env?: Readonly<Record<string, string | undefined>>;
+  /** Flags of Node.js. Default: stack traces name the lines of the sources. */
+  readonly nodeOptions?: readonly string[];
   /** Called for each line that the process prints. */
   readonly onLine: (line: string) => void;
   /** Called for each message that it sends. */
@@ -31,13 +33,21 @@ export interface Child {
  * Starts a child process in its own process group. Ctrl-C therefore reaches only the supervisor, which ends the
  * other processes in order.
  */
-export function startChild({ name, file, args, env, onLine, onMessage }: ChildOptions): Child {
+export function startChild({
+  name,
+  file,
+  args,
+  env,
+  nodeOptions = ['--enable-source-maps'],
+  onLine,
+  onMessage,
+}: ChildOptions): Child {
   const child = fork(file, args, {
     silent: true,
     detached: true,
     env: { ...process.env, ...env },
     // The child must not inherit the flags of a debugger or a test runner.
-    execArgv: ['--enable-source-maps'],
+    execArgv: [...nodeOptions],
   });
   for (const stream of [child.stdout, child.stderr]) {
     if (stream !== null) createInterface({ input: stream }).on('line', onLine);

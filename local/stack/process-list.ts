@@ -12,7 +12,7 @@ export function processList(
   cloud: Cloud | undefined,
   ownRestarts: number,
 ): readonly ProcessStatus[] {
-  const azurite = cloud === undefined ? [] : [cloud.azurite.process];
+  const azurite = cloud === undefined ? [] : [cloud.azurite];
   return [
     { name: 'supervisor', pid: process.pid, running: true, restarts: ownRestarts },
     ...[...azurite, ...running].map(({ name, pid, isRunning, restarts }) => ({

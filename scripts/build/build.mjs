@@ -9,6 +9,7 @@ async function main() {
   const { parseArgs } = await import('node:util');
   const { build } = await import('esbuild');
   const { authorToCome, bundleOptions, withPackages } = await import('./bundle.mjs');
+  const { functionsBuild } = await import('./functions.mjs');
   const { buildCommand, PROGRAMS } = await import('./programs.mjs');
   const { buildConsole } = await import('./console.mjs');
   const { projectFiles } = await import('../pack/project-files.mjs');
@@ -31,7 +32,7 @@ async function main() {
   const author = values.packages ? authorToCome(values.built) : '';
   const common = { ...bundleOptions(values.built, author), sourcesContent: !values.packages, outdir };
   await Promise.all([
-    build({ ...common, ...PROGRAMS.functions }),
+    build(functionsBuild({ outdir, sourcesContent: !values.packages }, values.built, author)),
     build(adapt({ ...common, ...PROGRAMS.local })),
     buildConsole(join(outdir, 'console')),
     buildCommand(common, { version, adapt }),

@@ -17,6 +17,9 @@ export function bundleOptions(build, author = '') {
   };
 }
 
+/** The folder of the functions' chunks, next to their entry `functions.cjs`. */
+export const CHUNKS = 'functions';
+
 /**
  * What stands for the author in the npm package: the package of a project gets the author of that project's commit
  * (`scripts/pack/package-project.mjs`). `src/instance/build.ts` takes it for an unknown author.
@@ -26,12 +29,6 @@ export function bundleOptions(build, author = '') {
 export function authorToCome(build) {
   return `berth:author-to-come:${build}`;
 }
-
-/** The functions: everything in one file, without the module that the worker provides. */
-export const FUNCTIONS = {
-  entryPoints: { functions: 'src/main.ts' },
-  external: ['@azure/functions-core'],
-};
 
 /**
  * The options of a program of the npm package, which contains its packages. Azurite reads files of its own folder, so it

@@ -18,19 +18,36 @@ import { zipSync } from 'fflate';
  * @param {object} parts
  * @param {string} parts.folder the folder to write. It is emptied first.
  * @param {string} parts.project the folder with host.json, fleet.json and the device models.
- * @param {readonly {name: string, contents: string | Uint8Array}[]} parts.functions the bundle and its source map.
+ * @param {readonly {name: string, contents: string | Uint8Array}[]} parts.functions the files of the functions and their source
+ *   maps, relative to the folder of the entry.
+ * @param {string | undefined} parts.checkedFleet the text of checked-fleet.json, if the fleet file has no problems.
  * @param {string} parts.openApi the OpenAPI document.
  * @param {string} parts.console the folder of the built console. It need not exist.
  * @param {object} parts.manifest package.json.
  * @returns {string} the two paths, relative to the project.
  */
-export function writeDeployedPackage({ folder, project, functions, openApi, console, manifest }) {
+export function writeDeployedPackage({
+  folder,
+  project,
+  functions,
+  checkedFleet,
+  openApi,
+  console,
+  manifest,
+}) {
   const archive = join(dirname(folder), `${basename(folder)}.zip`);
   rmSync(folder, { recursive: true, force: true });
   rmSync(archive, { force: true });
   mkdirSync(join(folder, 'dist'), { recursive: true });
 
-  for (const { name, contents } of functions) writeFileSync(join(folder, 'dist', name), contents);
+  const code = [
+    ...functions,
+    ...(checkedFleet === undefined ? [] : [{ name: 'checked-fleet.json', contents: checkedFleet }]),
+  ];
+  for (const { name, contents } of code) {
+    mkdirSync(dirname(join(folder, 'dist', name)), { recursive: true });
+    writeFileSync(join(folder, 'dist', name), contents);
+  }
   const copy = (from, file) => {
     mkdirSync(dirname(join(folder, file)), { recursive: true });
     copyFileSync(from, join(folder, file));
@@ -46,7 +63,7 @@ export function writeDeployedPackage({ folder, project, functions, openApi, cons
 
   const files = [
     ...consoleFiles.map((file) => `dist/console/${file}`),
-    ...functions.map(({ name }) => `dist/${name}`).sort(),
+    ...code.map(({ name }) => `dist/${name}`).sort(),
     'dist/openapi.json',
     'fleet.json',
     'host.json',

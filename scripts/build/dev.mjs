@@ -7,6 +7,7 @@ import { once } from 'node:events';
 import { context } from 'esbuild';
 import { bundleOptions } from './bundle.mjs';
 import { consoleBundles } from './console.mjs';
+import { functionsBuild } from './functions.mjs';
 import { buildCommand, PROGRAMS } from './programs.mjs';
 
 const OUT = 'dist';
@@ -20,7 +21,7 @@ const QUIET_MS = 300;
  * @param {(name: string) => void} onBuilt called after each build without errors, except the first one
  */
 async function watchPrograms(onBuilt) {
-  for (const [name, programs] of Object.entries(PROGRAMS)) {
+  for (const name of ['functions', ...Object.keys(PROGRAMS)]) {
     let isFirst = true;
     const report = {
       name: 'report',
@@ -31,7 +32,11 @@ async function watchPrograms(onBuilt) {
         });
       },
     };
-    const watched = await context({ ...options(), ...programs, plugins: [report] });
+    const watched = await context(
+      name === 'functions'
+        ? functionsBuild({ outdir: OUT, plugins: [report] }, new Date().toISOString())
+        : { ...options(), ...PROGRAMS[name], plugins: [report] },
+    );
     await watched.watch();
   }
   // The browser loads a new console when the page is loaded again.

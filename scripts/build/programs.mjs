@@ -4,12 +4,12 @@ import { execFileSync } from 'node:child_process';
 import { chmodSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { build } from 'esbuild';
-import { FUNCTIONS } from './bundle.mjs';
 
-/** The options of esbuild for each group of programs, without those of `bundleOptions` and the folder. */
+/**
+ * The options of esbuild for each group of programs, without those of `bundleOptions` and the folder. The functions have their
+ * own (`functions.mjs`).
+ */
 export const PROGRAMS = {
-  /** The deployed functions. */
-  functions: FUNCTIONS,
   /** The local stack, which needs node_modules. */
   local: {
     entryPoints: {

@@ -1,8 +1,8 @@
 // Writes the npm package of Berth: `node scripts/pack/pack.mjs [--out FOLDER] [--version VERSION]`. The default folder is
 // packed/. It then holds the package in package/, and NAME-VERSION.tgz, which `npm pack` makes of it. Nothing is published.
 import { execFileSync } from 'node:child_process';
-import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { join, relative, resolve, sep } from 'node:path';
+import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join, relative, resolve, sep } from 'node:path';
 import { parseArgs } from 'node:util';
 import { build } from 'esbuild';
 import { shrinkwrapOf } from './shrinkwrap.mjs';
@@ -26,13 +26,21 @@ execFileSync(
   ['scripts/build/build.mjs', '--packages', '--out', dist, '--version', version, '--built', built],
   { stdio: 'inherit' },
 );
-// The source map must not contain the path of this folder.
-const map = JSON.parse(readFileSync(join(dist, 'functions.cjs.map'), 'utf8'));
-const sources = map.sources.map((source) =>
-  // Some packages come with a source map of their own, whose sources are addresses such as `webpack:/…`.
-  /^\w+:/.test(source) ? source : relative('.', resolve(dist, source)).split(sep).join('/'),
-);
-writeFileSync(join(dist, 'functions.cjs.map'), JSON.stringify({ ...map, sources }));
+// The source maps must not contain the path of this folder.
+for (const file of readdirSync(dist, { recursive: true }).filter((name) =>
+  /^functions\b.*\.map$/.test(name),
+)) {
+  const map = JSON.parse(readFileSync(join(dist, file), 'utf8'));
+  const sources = map.sources.map((source) =>
+    // Some packages come with a source map of their own, whose sources are addresses such as `webpack:/…`.
+    /^\w+:/.test(source)
+      ? source
+      : relative('.', resolve(dist, dirname(file), source))
+          .split(sep)
+          .join('/'),
+  );
+  writeFileSync(join(dist, file), JSON.stringify({ ...map, sources }));
+}
 // These scripts use a package too, and the installed Berth has none but Azurite.
 const script = { bundle: true, platform: 'node', target: 'node20.19', logLevel: 'warning' };
 await build({

@@ -1,10 +1,12 @@
 // `npm run package` of a project that has installed Berth: `node dist/package.cjs [--out FOLDER]`. It writes the deployed
 // package from the functions of the installed Berth and the files of the project. The default is package/, with
 // package.zip next to it.
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { authorToCome } from '../build/bundle.mjs';
+import { checkFleet } from '../../src/fleet/file/check-fleet.ts';
+import { readModelFiles } from '../../src/instance/model-files.ts';
+import { authorToCome, CHUNKS } from '../build/bundle.mjs';
 import { commitAuthor } from '../build/commit-author.mjs';
 import { writeDeployedPackage } from '../build/deployed-package.mjs';
 
@@ -40,7 +42,15 @@ const written = writeDeployedPackage({
   functions: [
     { name: 'functions.cjs', contents: ownFunctions },
     { name: 'functions.cjs.map', contents: readFileSync(join(__dirname, 'functions.cjs.map')) },
+    ...readdirSync(join(__dirname, CHUNKS))
+      .sort()
+      .map((file) => ({ name: `${CHUNKS}/${file}`, contents: readFileSync(join(__dirname, CHUNKS, file)) })),
   ],
+  checkedFleet: checkFleet(
+    readFileSync(join(project, 'fleet.json'), 'utf8'),
+    readModelFiles(join(project, 'fleet.json')),
+    built,
+  ),
   openApi: join(__dirname, 'openapi.json'),
   console: join(__dirname, 'console'),
   manifest: {

@@ -114,6 +114,16 @@ const twin = z.strictObject({
   patch: jsonObject.nullable(),
   tags: jsonObject,
   rollouts: z.array(rollout),
+  parent: z
+    .strictObject({
+      deviceId: z.string(),
+      status: z.enum(['entered', 'missing', 'another']).meta({
+        description: 'Whether the identity of the device names this parent, no parent, or another one.',
+      }),
+      why: z.string(),
+    })
+    .nullable()
+    .meta({ description: 'The IoT Edge gateway that the registration named; null: none.' }),
   paths: z.array(property),
   edge: edgeDevice
     .optional()

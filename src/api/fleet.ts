@@ -223,6 +223,16 @@ export const fleetStatusSchema = z.strictObject({
       }),
     ),
   }),
+  stateExport: z
+    .strictObject({
+      lastAt: time.nullable().meta({ description: 'When the last daily export was made; null: none yet.' }),
+      blob: z.string().nullable(),
+      bytes: nonNegative.nullable(),
+      damaged: nonNegative.meta({ description: 'Rows that it lacks, because they are damaged.' }),
+      failedAt: time.nullable().meta({ description: 'When a later one has failed; null: none has.' }),
+      why: z.string().nullable(),
+    })
+    .meta({ description: 'The daily export of the state that people made.' }),
 });
 export type FleetStatus = Answer<typeof fleetStatusSchema>;
 export type HubLivenessAnswer = Answer<typeof hubLiveness>;

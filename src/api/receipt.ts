@@ -57,6 +57,10 @@ const inputs = z.strictObject({
       location: z.strictObject({ lat: number, lon: number }).nullable().optional(),
     })
     .optional(),
+  parent: z
+    .strictObject({ deviceId: z.string(), hub: host.optional(), why: z.string().optional() })
+    .optional()
+    .meta({ description: 'The parent that a rule named, and its hub or why it was not known.' }),
   read: z.record(z.string(), json),
   notKept: z.record(z.string(), notKept),
 });
@@ -76,6 +80,8 @@ const hub = z.strictObject({
       'not selected by the enrollment',
       'does not meet a require rule',
       'not the hub of the hub rule',
+      'not the hub of the parent',
+      'the hub of the parent is not known',
       'cordoned',
       'draining',
       'full',

@@ -7,6 +7,7 @@ import { registerExport } from './devices/export.ts';
 import { registerEdge } from './edge/edge.ts';
 import { registerEnroll } from './enrollments/enroll.ts';
 import { registerValidate } from './fleet/validate.ts';
+import { registerForget } from './forget/forget.ts';
 import { registerGet } from './get/get.ts';
 import { registerHubs } from './hubs/hubs.ts';
 import { registerHub } from './hubs/override.ts';
@@ -19,6 +20,7 @@ import { registerRollouts } from './rollouts/rollouts.ts';
 import { type Catalog, catalogOf } from './shell/catalog.ts';
 import type { Cli } from './shell/cli.ts';
 import { type Program, runProgram } from './shell/command-line.ts';
+import { registerState } from './state/state.ts';
 import { registerWhatIf } from './what-if/what-if.ts';
 import type { Threads } from './what-if/what-if-placement.ts';
 
@@ -65,6 +67,8 @@ function berthProgram(threads: Threads): Program {
       registerEdge(commands);
       registerResync(commands);
       registerDeadLetters(commands);
+      registerForget(commands);
+      registerState(commands);
       registerConnect(commands);
       registerEnroll(commands);
       registerValidate(commands);

@@ -144,7 +144,7 @@ function advanceStage(control: Control, running: Running): AdvancedOne {
     case 'fail': {
       const act = { author: SELF, reason: decision.why, at: now };
       const failed: RolloutState =
-        onFailure === 'rollback'
+        onFailure === 'rollback' && policy.settings === undefined
           ? { ...state, end: { ...act, kind: 'rolledBack' }, waitsFor: undefined }
           : { ...state, pause: { ...act, stage: stage.name }, waitsFor: undefined };
       const change: RolloutChange = { kind: 'failed', policy: name, stage: stage.name, why: decision.why };

@@ -35,6 +35,8 @@ const policySeenSchema = z.object({
   previous: z.string().optional(),
   /** Its last package gives it stages. Content that has run without stages does not begin them later. */
   isStaged: z.boolean().optional(),
+  /** Of values of app settings: their keyed hashes by name, and what identifies the key. */
+  settings: z.object({ key: z.string(), values: z.record(z.string(), z.string()) }).optional(),
 });
 
 const actSchema = z.object({ author: z.string(), reason: z.string(), at: epochMsSchema });
@@ -118,6 +120,8 @@ export const CONTROL_FORMAT: DocumentFormat<Control> = {
   document: 'control row',
   steps: [
     // Format 2 adds `rollouts` and three fields of `seen`. Without them, a rollout goes by its time.
+    (document) => document,
+    // Format 3 adds `settings` of `seen`. Without them, the present values count as applied.
     (document) => document,
   ],
   read: (document) => controlSchema.safeParse(document).data,

@@ -1,8 +1,10 @@
-import type { RolloutContent } from '../fleet/rollout.ts';
+import type { RolloutContent, SettingHashes } from '../fleet/rollout.ts';
 import { ownEntry } from '../json/json.ts';
 import { DAY_MS } from '../time/day.ts';
 import type { EpochMs } from '../time/epoch-ms.ts';
 import type { Control } from './control.ts';
+import { NOT_BEGUN } from './rollout-state.ts';
+import { settingChange } from './setting-values.ts';
 
 /**
  * If a policy comes back within this time, its rollout continues from where it was. So a rollback takes effect at once for
@@ -28,12 +30,22 @@ export function withPackage(
   const began = policies === undefined ? control : withContents(control, policies, now, revision);
   if (began.seen === control.seen && build === control.newestBuild) return control;
   const modules = policies === undefined ? control.modules : modulesSince(control.modules, followed, now);
-  return { ...began, newestBuild: build, modules, changedAt: now };
+  // No event of a twin tells that the value of a setting has changed.
+  const generation = began.generation + (hasRotated(control, policies ?? []) ? 1 : 0);
+  return { ...began, newestBuild: build, modules, generation, changedAt: now };
+}
+
+function hasRotated({ seen }: Control, policies: readonly PackagedPolicy[]): boolean {
+  return policies.some(({ name, hash: content, settings }) => {
+    if (settings === undefined || (Object.hasOwn(seen, content) && seen[content]?.leftAt === undefined))
+      return false;
+    return settingChange(seen, name, settings).kind === 'rotated';
+  });
 }
 
 /** What the control row keeps of a policy or a deployment. */
 export type PackagedPolicy = Pick<RolloutContent, 'name' | 'hash' | 'module'> &
-  Partial<Pick<RolloutContent, 'rollout'>>;
+  Partial<Pick<RolloutContent, 'rollout' | 'settings'>>;
 
 /** The contents that are in the fleet file now, and the progress of their rollouts. */
 function withContents(
@@ -55,6 +67,14 @@ function withContents(
       ([content]) => Object.hasOwn(seen, content) && seen[content]?.since === control.seen[content]?.since,
     ),
   );
+  for (const { hash: content, name, settings } of policies) {
+    if (settings === undefined || Object.hasOwn(control.seen, content) || rollouts[content] !== undefined)
+      continue;
+    const change = settingChange(control.seen, name, settings);
+    if (change.kind === 'first') rollouts[content] = { ...NOT_BEGUN, completedAt: now };
+    const state = change.kind === 'same' ? control.rollouts[change.before] : undefined;
+    if (state !== undefined) rollouts[content] = state;
+  }
   for (const { hash: content } of late) {
     rollouts[content] = { done: [], approvals: [], accepted: [], ...rollouts[content], completedAt: now };
   }
@@ -103,8 +123,15 @@ function policiesSeen(
     next[content] = policy === undefined ? found : withForm(found, isStaged(policy.rollout));
     if (next[content] !== entry) isChanged = true;
   }
-  for (const [content, { name, rollout }] of present) {
+  for (const [content, { name, rollout, settings }] of present) {
     if (Object.hasOwn(next, content)) continue;
+    if (settings !== undefined) {
+      const { entry, replaces } = entryOfValues(seen, { name, settings, rollout }, now);
+      next[content] = entry;
+      if (replaces !== undefined) delete next[replaces];
+      isChanged = true;
+      continue;
+    }
     const previous = contentInForce(seen, name);
     next[content] = {
       name,
@@ -116,6 +143,28 @@ function policiesSeen(
     isChanged = true;
   }
   return isChanged ? next : seen;
+}
+
+/** `replaces`: the entry of the same values, whose place it takes. */
+function entryOfValues(
+  seen: Seen,
+  {
+    name,
+    settings,
+    rollout,
+  }: Pick<PackagedPolicy, 'name' | 'rollout'> & { readonly settings: SettingHashes },
+  now: EpochMs,
+): { readonly entry: PolicySeen; readonly replaces?: string } {
+  const change = settingChange(seen, name, settings);
+  const before = change.kind === 'same' ? seen[change.before] : undefined;
+  if (change.kind === 'same' && before !== undefined) {
+    const { leftAt: _, ...rest } = before;
+    return { entry: { ...rest, settings }, replaces: change.before };
+  }
+  const previous = change.kind === 'rotated' ? { previous: change.before } : {};
+  return {
+    entry: { name, since: now, settings, ...previous, ...(isStaged(rollout) ? { isStaged: true } : {}) },
+  };
 }
 
 function policiesByContent(policies: readonly PackagedPolicy[]) {

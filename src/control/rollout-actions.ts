@@ -1,5 +1,4 @@
-import type { Policy } from '../fleet/fleet.ts';
-import type { Rollout } from '../fleet/rollout.ts';
+import type { Rollout, RolloutContent } from '../fleet/rollout.ts';
 import { ownEntry } from '../json/json.ts';
 import type { Act, Control, PastPause, RolloutState } from './control.ts';
 import { rolloutScope } from './elapsed.ts';
@@ -7,7 +6,9 @@ import { presentStage } from './present-stage.ts';
 import { NOT_BEGUN, withRollout } from './rollout-state.ts';
 
 /** A policy with a rollout. */
-export type RolloutPolicy = Pick<Policy, 'name' | 'hash'> & { readonly rollout: Rollout };
+export type RolloutPolicy = Pick<RolloutContent, 'name' | 'hash' | 'settings'> & {
+  readonly rollout: Rollout;
+};
 
 /** What an operator asked for: the changed row, or why it was not changed. */
 export type ActionResult =
@@ -92,11 +93,13 @@ export function abortRollout(control: Control, policy: RolloutPolicy, by: Act): 
 }
 
 /**
- * Devices get back the values from before the rollout. No device gets the content until the file holds another one.
+ * Devices get back the values from before the rollout. No device gets the content until the file holds another one. Values of
+ * settings have no previous content: their rollout is paused.
  *
  * @param inStages the devices go back in the stages of the rollout, without gates; else all at once
  */
 export function rollBack(control: Control, policy: RolloutPolicy, by: Act, inStages: boolean): ActionResult {
+  if (policy.settings !== undefined) return pauseRollout(control, policy, by);
   const state = stateOf(control, policy);
   if (!Object.hasOwn(control.seen, policy.hash)) return refused('it has not begun');
   if (state.end?.kind === 'rolledBack') {

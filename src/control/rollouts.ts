@@ -3,7 +3,7 @@ import type { Rollout, RolloutContent } from '../fleet/rollout.ts';
 import { ownEntry } from '../json/json.ts';
 import { type ContentChoice, type Hold, REACHED, type RolloutDevice } from '../rollout/content-choice.ts';
 import { reachedAfterMs, rolloutPlace, stageIndexOf } from '../rollout/stages.ts';
-import { nextOpening } from '../rollout/window.ts';
+import { nextClosing, nextOpening } from '../rollout/window.ts';
 import { type EpochMs, laterOf, plus } from '../time/epoch-ms.ts';
 import type { Control } from './control.ts';
 import { elapsedSince } from './elapsed.ts';
@@ -54,6 +54,10 @@ function contentIn<Content extends RolloutContent>(
   const { rollout, hash: content } = policy;
   const state = ownEntry(control.rollouts, content);
   if (policy.mode === 'observe') return REACHED;
+  if (policy.settings !== undefined && ownEntry(control.seen, content)?.leftAt !== undefined) {
+    const hold = { why: 'another instance has newer values of the settings', until: plus(now, 60_000) };
+    return { kind: 'nothing', stage: undefined, hold };
+  }
   if (state?.end?.kind === 'rolledBack') return contentBack(asked, policy, contentsLeft);
   if (rollout === undefined || isImmediate(rollout)) return REACHED;
   const present = presentStage(control, policy, rollout);
@@ -69,8 +73,19 @@ function contentIn<Content extends RolloutContent>(
   const index = stageIndexOf(rollout, place, device.matches);
   const stage = rollout.isShort ? undefined : rollout.stages[index]?.name;
   const hold = holdInStage(asked, { policy, rollout, present, place, index });
-  if (hold === undefined || device.hasContent(policy, seen.since)) return { kind: 'new', stage };
-  return unreached(asked, { policy, stage, hold, contentsLeft });
+  const { window } = rollout;
+  const isThere = (hold !== undefined || window !== undefined) && device.hasContent(policy, seen.since);
+  if (hold !== undefined && !isThere) return unreached(asked, { policy, stage, hold, contentsLeft });
+  const staysOpen = isThere || window === undefined;
+  return {
+    kind: 'new',
+    stage,
+    ...closing(staysOpen ? undefined : nextClosing(window, device.timeZone(window), now)),
+  };
+}
+
+function closing(closesAt: EpochMs | undefined): { readonly closesAt?: EpochMs } {
+  return closesAt === undefined ? {} : { closesAt };
 }
 
 interface Placed {
@@ -142,7 +157,7 @@ function unreached<Content extends RolloutContent>(
   const choice = contentIn(asked, before, contentsLeft - 1);
   switch (choice.kind) {
     case 'new':
-      return { kind: 'previous', policy: before, stage, hold };
+      return { kind: 'previous', policy: before, stage, hold, ...closing(choice.closesAt) };
     case 'previous':
     case 'nothing':
       return { ...choice, stage, hold: earlierHold(hold, choice.hold) };
@@ -184,10 +199,10 @@ function contentBack<Content extends RolloutContent>(
   const choice = before === undefined ? undefined : contentIn(asked, before, contentsLeft - 1);
   switch (choice?.kind) {
     case 'new':
-      return { kind: 'back', content, policy: before, stage };
+      return { kind: 'back', content, policy: before, stage, ...closing(choice.closesAt) };
     case 'previous':
     case 'back':
-      return { kind: 'back', content, policy: choice.policy, stage };
+      return { kind: 'back', content, policy: choice.policy, stage, ...closing(choice.closesAt) };
     default:
       return { kind: 'back', content, policy: undefined, stage };
   }

@@ -1,6 +1,7 @@
 import type { EdgeDeployment } from '../fleet/edge/edge.ts';
 import type { FilledManifest } from '../fleet/edge/manifest.ts';
 import type { Fleet } from '../fleet/fleet.ts';
+import type { Hold } from '../rollout/content-choice.ts';
 import { type EpochMs, plus } from '../time/epoch-ms.ts';
 import type { Redaction } from '../twin/redaction/redact-values.ts';
 import { type AppliedManifest, type EdgeRecord, NO_EDGE_RECORD } from '../twin/snapshot/runtime-twin.ts';
@@ -8,12 +9,14 @@ import type { Snapshot } from '../twin/snapshot/snapshot.ts';
 import {
   changeBetween,
   fingerprintOf,
+  keyName,
   type ManifestFingerprint,
   missingSettings,
   type SettingValues,
 } from './fingerprint.ts';
 import { diffManifest, isSameManifest, type ManifestDiff, type PresentManifest } from './manifest-diff.ts';
 import { type DeviceManifest, type ManifestProblem, manifestFor } from './manifest-for.ts';
+import { hasPresentValues } from './present-values.ts';
 
 /** What decides about one IoT Edge device. */
 export interface EdgeInput {
@@ -28,6 +31,8 @@ export interface EdgeInput {
   readonly redaction: Redaction;
   /** What the device gets of a deployment while rollouts run. Default: the content of the fleet file. */
   readonly contentOf?: (deployment: EdgeDeployment) => EdgeDeployment | undefined;
+  /** Why an apply only for changed values of settings must wait. Default: it need not. */
+  readonly holdOfValues?: (() => Hold | undefined) | undefined;
   readonly now: EpochMs;
 }
 
@@ -63,12 +68,16 @@ export type EdgeDecision =
       readonly diff: ManifestDiff;
       readonly manifest: DeviceManifest;
     }
-  /** The hub has what is wanted. `isUnrecorded`: Berth has no record of it, because it was lost. */
+  /**
+   * The hub has what is wanted. `isUnrecorded`: Berth has no record of it, because it was lost. `waits`: the values of
+   * settings have changed, and their rollout has not reached the device.
+   */
   | {
       readonly kind: 'inPlace';
       readonly filled: FilledManifest;
       readonly fingerprint: ManifestFingerprint;
       readonly isUnrecorded: boolean;
+      readonly waits?: Hold | undefined;
       readonly manifest: DeviceManifest;
     };
 
@@ -95,23 +104,37 @@ export function decideEdge(input: EdgeInput): EdgeDecision {
   const missing = settings === undefined ? [] : missingSettings(filled, settings);
   if (missing.length > 0) return { kind: 'stopped', problems: missing.map(settingMissing), manifest };
   const present: PresentManifest = { agent: agent.desired, hub: hub?.desired };
+  const hidden = hasOtherKey(agent, redaction) ? { ...redaction, key: undefined } : redaction;
   return decideByPresent(input, agent, {
     filled,
     manifest,
     fingerprint: fingerprintOf(filled, settings, redaction.key),
-    diff: diffManifest(present, filled, redaction),
+    hasValues: hasPresentValues(agent.desired, filled, settings, hidden) !== false,
+    diff: diffManifest(present, filled, hidden),
   });
+}
+
+/** Whether the hidden values of the stored twin have hashes of another key, so that they cannot be compared. */
+function hasOtherKey({ edge }: Snapshot, { key }: Redaction): boolean {
+  const last = edge?.applied[0]?.key;
+  return last !== undefined && key !== undefined && last !== keyName(key);
 }
 
 interface Wanted {
   readonly filled: FilledManifest;
   readonly manifest: DeviceManifest;
   readonly fingerprint: ManifestFingerprint;
+  /** The hub has the present values of settings, or that is not known. */
+  readonly hasValues: boolean;
   readonly diff: ManifestDiff;
 }
 
-function decideByPresent({ fleet, now }: EdgeInput, agent: Snapshot, wanted: Wanted): EdgeDecision {
-  const { diff, fingerprint, filled, manifest } = wanted;
+function decideByPresent(
+  { fleet, now, holdOfValues }: EdgeInput,
+  agent: Snapshot,
+  wanted: Wanted,
+): EdgeDecision {
+  const { diff, fingerprint, filled, manifest, hasValues } = wanted;
   const contested = (why: string, until?: EpochMs): EdgeDecision => ({
     kind: 'contested',
     why,
@@ -119,7 +142,15 @@ function decideByPresent({ fleet, now }: EdgeInput, agent: Snapshot, wanted: Wan
     diff,
     manifest,
   });
-  const apply = (cause: ApplyCause, why: string): EdgeDecision => ({ kind: 'apply', cause, why, ...wanted });
+  const apply = (cause: ApplyCause, why: string): EdgeDecision => ({
+    kind: 'apply',
+    cause,
+    why,
+    filled,
+    fingerprint,
+    diff,
+    manifest,
+  });
   const [configuration] = agent.runtime?.configurations ?? [];
   if (configuration !== undefined) {
     return contested(
@@ -133,7 +164,7 @@ function decideByPresent({ fleet, now }: EdgeInput, agent: Snapshot, wanted: Wan
   }
   const [last] = record.applied;
   const isInPlace = isSameManifest(diff);
-  if (isInPlace && record.intent?.content === fingerprint.content) {
+  if (isInPlace && hasValues && record.intent?.content === fingerprint.content) {
     // The apply arrived, and its result was lost.
     return { kind: 'inPlace', filled, fingerprint, manifest, isUnrecorded: true };
   }
@@ -144,7 +175,12 @@ function decideByPresent({ fleet, now }: EdgeInput, agent: Snapshot, wanted: Wan
     );
   }
   if (last === undefined) {
-    if (isInPlace) return { kind: 'inPlace', filled, fingerprint, manifest, isUnrecorded: true };
+    if (isInPlace) {
+      const held = hasValues ? undefined : holdOfValues?.();
+      if (!hasValues && held === undefined) return apply('secrets', 'it has other values of its settings');
+      const found = hasValues ? fingerprint : { ...fingerprint, secrets: undefined };
+      return { kind: 'inPlace', filled, fingerprint: found, manifest, isUnrecorded: true, waits: held };
+    }
     if (record.intent !== undefined && record.intent.content !== fingerprint.content) {
       // The hub may have its content, which cannot be compared any more.
       return apply('content', 'an apply was interrupted');
@@ -158,10 +194,12 @@ function decideByPresent({ fleet, now }: EdgeInput, agent: Snapshot, wanted: Wan
   }
   const change = changeBetween(fingerprintIn(last), fingerprint);
   if (change === 'content') return apply('content', contentWhy(last, fleet));
-  if (!isInPlace) return putBack(record, fleet, now, { contested, apply });
-  return change === 'secrets'
+  if (!isInPlace || (change === 'none' && !hasValues))
+    return putBack(record, fleet, now, { contested, apply });
+  const waits = change === 'secrets' ? holdOfValues?.() : undefined;
+  return change === 'secrets' && waits === undefined
     ? apply('secrets', 'the value of a setting has changed')
-    : { kind: 'inPlace', filled, fingerprint, manifest, isUnrecorded: false };
+    : { kind: 'inPlace', filled, fingerprint, manifest, isUnrecorded: false, waits };
 }
 
 /** Another writer has changed what Berth applied. */

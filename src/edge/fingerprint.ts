@@ -15,7 +15,10 @@ export interface ManifestFingerprint {
   readonly content: string;
   /** Keyed hash of the values of its settings. Undefined: it has none, or they are not known here. */
   readonly secrets: string | undefined;
-  /** Identifies the key of `secrets`, so that a change of the key alone is not taken for a change of the values. */
+  /**
+   * Identifies the key of `secrets` and of the hidden values of the stored twins, so that a change of the key alone is not
+   * taken for a change of the values.
+   */
   readonly key: string | undefined;
 }
 
@@ -51,11 +54,10 @@ export function fingerprintOf(
   const rendered = renderManifest(manifest, (name) => `${SETTING_MARK}${name}`);
   const content = sha256Hex(canonicalJson(rendered));
   const settings = settingsOf(manifest);
-  if (values === undefined || key === undefined || settings.length === 0) {
-    return { content, secrets: undefined, key: undefined };
-  }
+  if (values === undefined || key === undefined) return { content, secrets: undefined, key: undefined };
+  if (settings.length === 0) return { content, secrets: undefined, key: keyName(key) };
   const named = Object.fromEntries(settings.map((name) => [name, values(name) ?? null]));
-  return { content, secrets: keyed(key, canonicalJson(named)), key: keyed(key, 'key').slice(0, 16) };
+  return { content, secrets: keyedHash(key, canonicalJson(named)), key: keyName(key) };
 }
 
 /** What a new apply would change: nothing, only the values of settings, or the content. */
@@ -76,6 +78,12 @@ export function withSecrets(manifest: FilledManifest, values: SettingValues) {
   return renderManifest(manifest, (name) => values(name) ?? '');
 }
 
-function keyed(key: Uint8Array, text: string): string {
+/** Identifies a key, and says nothing else about it. */
+export function keyName(key: Uint8Array): string {
+  return keyedHash(key, 'key').slice(0, 16);
+}
+
+/** HMAC-SHA-256 of a text, in hex. */
+export function keyedHash(key: Uint8Array, text: string): string {
   return createHmac('sha256', key).update(text, 'utf8').digest('hex');
 }

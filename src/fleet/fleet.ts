@@ -78,6 +78,10 @@ export interface AllocationOptions {
   readonly readsLatency: boolean;
   readonly movesOverMs: number;
   readonly rules: readonly Rule[];
+  /** Whether a rule names parents of devices. */
+  readonly namesParents: boolean;
+  /** Whether Berth enters the scope of a parent in the identities of its children. */
+  readonly setsScopes: boolean;
   readonly payload: Template | undefined;
   /** The paths of the request that rules, layers and the returned payload read, for receipts. */
   readonly reads: readonly (readonly string[])[];
@@ -93,12 +97,16 @@ export interface Rule {
   readonly when: Expression | undefined;
   readonly whenUnknown: WhenUnknown;
   readonly effect: RuleEffect;
+  /** The paths of the request that its condition and its parent read. */
+  readonly reads: readonly (readonly string[])[];
 }
 
 export type RuleEffect =
   | { readonly kind: 'require'; readonly labels: Readonly<Record<string, string>> }
   | { readonly kind: 'hub'; readonly host: HostName }
   | { readonly kind: 'deny'; readonly reason: string }
+  /** The device id of the IoT Edge device above the device. */
+  | { readonly kind: 'parent'; readonly parent: Template }
   | { readonly kind: 'prefer'; readonly factors: ReadonlyMap<HostName, number> };
 
 export interface Twins {

@@ -14,6 +14,16 @@ export interface RolloutContent {
   readonly mode?: string;
   /** Only of policies: the targeted module. */
   readonly module?: string | undefined;
+  /** Only of values of app settings. They have no previous content: a value that has changed cannot be given back. */
+  readonly settings?: SettingHashes;
+}
+
+/** Identifies the values of settings, without the values. */
+export interface SettingHashes {
+  /** Identifies the key of the hashes. Hashes of two keys cannot be compared. */
+  readonly key: string;
+  /** The keyed hash of each value, by the name of the setting. */
+  readonly values: Readonly<Record<string, string>>;
 }
 
 /** How a new content of a policy reaches the devices. Both forms of the file are compiled to stages. */

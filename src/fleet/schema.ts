@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { DEVICE_ID } from '../iot-hub/device-id.ts';
 import { HOST_NAME } from '../iot-hub/host-name.ts';
 import { TIERS } from '../iot-hub/throttles.ts';
 import { twinProblems } from '../iot-hub/twin-limits.ts';
@@ -122,6 +123,25 @@ const labels = z.record(z.string(), z.string());
 const filled = (value: object) => Object.keys(value).length > 0;
 const EMPTY = 'is empty: write at least one entry, or remove it';
 
+/** A device id, or an expression that computes one. */
+const parent = z
+  .string()
+  .max(4_096)
+  .superRefine((text, context) => {
+    const problems: TemplateProblem[] = [];
+    const template = compileTemplate(text, 'rule', problems);
+    for (const { problem } of problems) {
+      context.addIssue({ code: 'custom', message: `${NOT_AN_EXPRESSION}: ${problem}` });
+    }
+    const isId = template.kind !== 'literal' || DEVICE_ID.test(String(template.value));
+    if (problems.length === 0 && !isId) {
+      context.addIssue({
+        code: 'custom',
+        message: `is ${JSON.stringify(text.slice(0, 128))}, which is not a device id: write one, or =expression`,
+      });
+    }
+  });
+
 const rule = z.strictObject({
   name,
   when: expression('rule').optional().describe('CEL condition. Default: the rule always matches.'),
@@ -129,6 +149,11 @@ const rule = z.strictObject({
   require: labels.refine(filled, EMPTY).optional().describe('Labels that the hub must have'),
   hub: host.optional().describe('The only hub that may receive the device'),
   deny: z.string().min(1).max(256).optional().describe('Refuses the registration. The text is the reason.'),
+  parent: parent
+    .optional()
+    .describe(
+      'Device id of the IoT Edge device above this device, as a text or as =expression. The device goes to the hub of its parent.',
+    ),
   prefer: z
     .record(z.string(), z.number().gt(0).max(1_000))
     .refine(filled, EMPTY)
@@ -180,6 +205,12 @@ const allocation = z.strictObject({
     .strictObject({ over: duration.describe('Duration of each gradual move') })
     .optional()
     .describe('Spreads drains and moves to faster hubs over time. Default: at the next registration.'),
+  setScopes: z
+    .boolean()
+    .default(false)
+    .describe(
+      'Berth enters the parent in the identity of its children, once, where none is entered. The app then needs a further right.',
+    ),
   rules: z.array(rule).max(200).default([]).describe('Rules. Every matching rule applies.'),
   payload: template('layer').optional().describe('Payload that Berth returns to the device'),
 });

@@ -1,4 +1,3 @@
-import { app } from '@azure/functions';
 import type { AttentionPage } from '../api/contract.ts';
 import { attentionQuery, readQuery } from '../api/queries.ts';
 import type { Instance } from '../instance/instance.ts';
@@ -7,15 +6,6 @@ import { listedHubs } from './cursor.ts';
 import { answeringErrors, type HttpHandler, taggedAnswer } from './http-answer.ts';
 
 /** The twins that need a person, page by page. */
-export function registerAttention(instance: Instance): void {
-  app.http('attention', {
-    methods: ['GET'],
-    authLevel: 'function',
-    route: 'attention',
-    handler: attention(instance),
-  });
-}
-
 export function attention(instance: Instance): HttpHandler {
   return answeringErrors(async (request) => {
     const { hub, ...page } = readQuery(attentionQuery, request.query);

@@ -1,8 +1,7 @@
-import { app } from '@azure/functions';
 import type { DeadLetterAnswer, DeadLetterList } from '../api/contract.ts';
 import { deadLettersQuery, readQuery } from '../api/queries.ts';
 import { BerthError, ERRORS, type ErrorCode } from '../errors.ts';
-import { type Instance, LETTERS_KEPT_MS } from '../instance/instance.ts';
+import type { Instance } from '../instance/instance.ts';
 import { hostName, shortName } from '../iot-hub/host-name.ts';
 import type { JsonObject } from '../json/json.ts';
 import type { KeptLetter, LetterSummary } from '../store/dead-letters/dead-letter-store.ts';
@@ -13,23 +12,7 @@ import { answeringErrors, type HttpHandler, taggedAnswer } from './http-answer.t
 
 const DEFAULT_DAYS = 7;
 
-/** Events that could not be read: a list of the newest, and one with its contents. */
-export function registerDeadLetterFunctions(instance: Instance): void {
-  app.http('deadLetters', {
-    methods: ['GET'],
-    authLevel: 'function',
-    route: 'dead-letters',
-    handler: deadLetters(instance),
-  });
-  app.http('deadLetter', {
-    methods: ['GET'],
-    authLevel: 'function',
-    // The parts of an id.
-    route: 'dead-letters/{day}/{partition}/{number}/{digest}',
-    handler: deadLetter(instance),
-  });
-}
-
+/** Events that could not be read: a list of the newest. */
 export function deadLetters(instance: Instance): HttpHandler {
   return answeringErrors(async (request) => {
     const query = readQuery(deadLettersQuery, request.query);
@@ -47,7 +30,7 @@ export function deadLetters(instance: Instance): HttpHandler {
         },
         top,
       ),
-      letterHours.beyond(laterOf(since, plus(now, -LETTERS_KEPT_MS))),
+      letterHours.beyond(laterOf(since, plus(now, -instance.retention().deadLetterDays * DAY_MS))),
     ]);
     return taggedAnswer<DeadLetterList>(request, {
       letters: letters.map(summaryOf),
@@ -68,6 +51,7 @@ function knownCode(text: string | undefined): ErrorCode | undefined {
   );
 }
 
+/** One event that could not be read, with its contents. The parts of its id are in the route. */
 export function deadLetter(instance: Instance): HttpHandler {
   return answeringErrors(async (request) => {
     const { day, partition, number, digest } = request.params;

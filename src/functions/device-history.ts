@@ -1,4 +1,3 @@
-import { app } from '@azure/functions';
 import type { DeviceHistory } from '../api/contract.ts';
 import type { Instance } from '../instance/instance.ts';
 import { historyOfDevice } from '../overview/device-history.ts';
@@ -9,15 +8,6 @@ import { storedDevice } from './stored-device.ts';
 const MOST_ITEMS = 500;
 
 /** What is known of the past of one device. */
-export function registerDeviceHistory(instance: Instance): void {
-  app.http('deviceHistory', {
-    methods: ['GET'],
-    authLevel: 'function',
-    route: 'devices/{deviceId}/history',
-    handler: deviceHistory(instance),
-  });
-}
-
 export function deviceHistory(instance: Instance): HttpHandler {
   return answeringErrors(async (request) => {
     const deviceId = request.params.deviceId ?? '';

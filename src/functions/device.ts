@@ -1,4 +1,3 @@
-import { app } from '@azure/functions';
 import type { DeviceStatus } from '../api/contract.ts';
 import type { Instance } from '../instance/instance.ts';
 import { describeStatus } from '../overview/device-status.ts';
@@ -6,15 +5,6 @@ import { answeringErrors, type HttpHandler, taggedAnswer } from './http-answer.t
 import { storedDevice } from './stored-device.ts';
 
 /** One device: its hub, the status of its twins with reasons, and its last allocation decisions. */
-export function registerDevice(instance: Instance): void {
-  app.http('device', {
-    methods: ['GET'],
-    authLevel: 'function',
-    route: 'devices/{deviceId}',
-    handler: device(instance),
-  });
-}
-
 export function device(instance: Instance): HttpHandler {
   return answeringErrors(async (request) => {
     const deviceId = request.params.deviceId ?? '';

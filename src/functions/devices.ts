@@ -1,4 +1,3 @@
-import { app } from '@azure/functions';
 import type { DevicePage } from '../api/contract.ts';
 import { devicesQuery, readQuery } from '../api/queries.ts';
 import { BerthError } from '../errors.ts';
@@ -20,15 +19,6 @@ const LEAST_ROWS = 50;
 const BEHIND_ALL = '~~';
 
 /** The twins that Berth has stored, page by page. */
-export function registerDevices(instance: Instance): void {
-  app.http('devices', {
-    methods: ['GET'],
-    authLevel: 'function',
-    route: 'devices',
-    handler: devices(instance),
-  });
-}
-
 export function devices(instance: Instance): HttpHandler {
   return answeringErrors(async (request) => {
     const { hub, status, policy, prefix = '', top, after } = readQuery(devicesQuery, request.query);

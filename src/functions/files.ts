@@ -1,4 +1,3 @@
-import { app } from '@azure/functions';
 import { consoleFile } from '../console/files.ts';
 import { BerthError } from '../errors.ts';
 import { answeringErrors, type HttpHandler, tagged } from './http-answer.ts';
@@ -12,24 +11,8 @@ export interface FileFolders {
 }
 
 /**
- * The console and the OpenAPI document. They need no key: a browser cannot send one before it has the page, and the files hold no
- * data. A file is read when it is requested, so that a cold start takes no longer.
+ * The console. It needs no key: a browser cannot send one before it has the page, and the files hold no data. A file is read when it is requested, so that a cold start takes no longer.
  */
-export function registerFiles(folders: FileFolders): void {
-  app.http('console', {
-    methods: ['GET'],
-    authLevel: 'anonymous',
-    route: 'console/{*path}',
-    handler: consoleFiles(folders.console),
-  });
-  app.http('openApi', {
-    methods: ['GET'],
-    authLevel: 'anonymous',
-    route: 'openapi.json',
-    handler: fileOf(folders.openApi, () => 'openapi.json'),
-  });
-}
-
 export function consoleFiles(folder: string): HttpHandler {
   const file = fileOf(folder, ({ path = '' }) => path.replace(/\/$/, ''));
   return async (request, context) => {
@@ -39,6 +22,11 @@ export function consoleFiles(folder: string): HttpHandler {
       return { status: 302, headers: { location: 'console/index.html', 'cache-control': 'no-cache' } };
     return file(request, context);
   };
+}
+
+/** The OpenAPI document. It needs no key, as the console. */
+export function openApiFile(folder: string): HttpHandler {
+  return fileOf(folder, () => 'openapi.json');
 }
 
 function fileOf(folder: string, pathOf: (params: Readonly<Record<string, string>>) => string): HttpHandler {

@@ -1,4 +1,3 @@
-import { app } from '@azure/functions';
 import type { Override } from '../allocation/conditions.ts';
 import { type HubOverview, hubOverviews, moveOverviews } from '../allocation/decision/hub-overview.ts';
 import type { FleetStatus } from '../api/contract.ts';
@@ -12,6 +11,7 @@ import { livenessOverview, type StoredHub } from '../overview/hub-liveness.ts';
 import { reportedShares } from '../overview/hub-shares.ts';
 import type { CountedTwins, TwinStatusCounts } from '../store/twins/twin-store.ts';
 import { auditName, readAudit } from '../sync/resync/audit-progress.ts';
+import { type DailyExportState, readDailyExport } from '../sync/resync/daily-export.ts';
 import { rolloutOverviews } from '../sync/resync/rollout-overview.ts';
 import { hubSyncOverview, policyOverviews } from '../sync/resync/sync-overview.ts';
 import { DAY_MS, dayOf } from '../time/day.ts';
@@ -27,18 +27,9 @@ const MOST_LETTERS = 1_000;
 /** How many different counts of events the answer has, the greatest first. */
 const MOST_COUNTS = 100;
 
-/** The state of the fleet: hubs and their shares, policies, twins by status, and the attention list. */
-export function registerFleetStatus(instance: Instance): void {
-  app.http('fleetStatus', {
-    methods: ['GET'],
-    authLevel: 'function',
-    route: 'fleet',
-    handler: fleetStatus(instance),
-  });
-}
-
 /**
- * Query: `top` (1 to 1000, default 100) and `after` (from `attention.next`) page through the attention list.
+ * The state of the fleet: hubs and their shares, policies, twins by status, and the attention list. Query: `top` (1 to 1000,
+ * default 100) and `after` (from `attention.next`) page through the attention list.
  */
 export function fleetStatus(instance: Instance): HttpHandler {
   return answeringErrors(async (request) => {
@@ -57,6 +48,7 @@ export function fleetStatus(instance: Instance): HttpHandler {
       used,
       statistics,
       deadLetters,
+      exported,
       liveness,
       hubs,
     ] = await Promise.all([
@@ -69,6 +61,7 @@ export function fleetStatus(instance: Instance): HttpHandler {
       stores.budgets.used(dayOf(now)),
       stores.statistics.recent(now),
       countLetters(instance, now),
+      readDailyExport(stores.progress),
       stores.liveness.read(),
       Promise.all(fleet.hubs.map((hub) => lookAt(hub, instance))),
     ]);
@@ -123,6 +116,7 @@ export function fleetStatus(instance: Instance): HttpHandler {
         events: onlyCounted.reduce((sum, { events }) => sum + events, 0),
         counts: onlyCounted.slice(0, MOST_COUNTS),
       },
+      stateExport: describeExport(exported),
     });
   });
 }
@@ -206,6 +200,18 @@ async function countLetters({ stores }: Instance, now: EpochMs) {
   return {
     since: dayOf(since),
     ...(await stores.deadLetters.count(since, MOST_LETTERS)),
+  };
+}
+
+function describeExport(exported: DailyExportState | undefined): FleetStatus['stateExport'] {
+  const { at, blob, bytes, damaged = 0, failed } = exported ?? {};
+  return {
+    lastAt: isoTime(at),
+    blob: blob ?? null,
+    bytes: bytes ?? null,
+    damaged,
+    failedAt: isoTime(failed?.at),
+    why: failed?.why ?? null,
   };
 }
 

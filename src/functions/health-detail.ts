@@ -1,4 +1,3 @@
-import { app } from '@azure/functions';
 import type { HealthDetail } from '../api/contract.ts';
 import { BerthError } from '../errors.ts';
 import type { Fleet } from '../fleet/fleet.ts';
@@ -10,17 +9,7 @@ import { answeringErrors, type HttpHandler, isoTime, jsonAnswer } from './http-a
 import { describeLiveness } from './liveness-answer.ts';
 import { describeNewerFormats } from './newer-formats-answer.ts';
 
-/** Each dependency of the app, and whether the events of each hub arrive. */
-export function registerHealthDetail(instance: Instance): void {
-  app.http('healthDetail', {
-    methods: ['GET'],
-    authLevel: 'function',
-    route: 'health/detail',
-    handler: healthDetail(instance),
-  });
-}
-
-/** Answers also when the state tables cannot be used: then it says so. */
+/** Each dependency of the app, and whether the events of each hub arrive. Answers also when the state tables cannot be used: then it says so. */
 export function healthDetail(instance: Instance): HttpHandler {
   return answeringErrors(async () => {
     const fleet = instance.fleet.known;

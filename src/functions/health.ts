@@ -1,4 +1,3 @@
-import { app } from '@azure/functions';
 import type { HealthAnswer } from '../api/contract.ts';
 import type { Instance } from '../instance/instance.ts';
 import { type HttpHandler, jsonAnswer } from './http-answer.ts';
@@ -9,15 +8,6 @@ import { describeNewerFormats } from './newer-formats-answer.ts';
  * which this package is too old. Sync then waits for a newer package; allocation does not. The answer has no ids and no
  * names, because the route needs no key.
  */
-export function registerHealth(instance: Instance): void {
-  app.http('health', {
-    methods: ['GET'],
-    authLevel: 'anonymous',
-    route: 'health',
-    handler: health(instance),
-  });
-}
-
 export function health(instance: Instance): HttpHandler {
   return async () => {
     const isReady = instance.fleet.problems.length === 0;

@@ -1,4 +1,3 @@
-import { app } from '@azure/functions';
 import { limitFunction } from 'p-limit';
 import type { QueuePage } from '../api/contract.ts';
 import { queueQuery, readQuery } from '../api/queries.ts';
@@ -13,10 +12,6 @@ import { answeringErrors, type HttpHandler, taggedAnswer } from './http-answer.t
 const CONCURRENCY = 16;
 
 /** The work queue: the twins that must be reconciled again, the most urgent first. */
-export function registerQueue(instance: Instance): void {
-  app.http('queue', { methods: ['GET'], authLevel: 'function', route: 'queue', handler: queue(instance) });
-}
-
 export function queue(instance: Instance): HttpHandler {
   return answeringErrors(async (request) => {
     const { hub, top, after } = readQuery(queueQuery, request.query);

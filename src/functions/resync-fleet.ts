@@ -1,18 +1,17 @@
-import { app, type InvocationContext } from '@azure/functions';
+import type { InvocationContext } from '@azure/functions';
 import { HUB_DEADLINE_MS } from '../hub/port.ts';
-import { type Instance, LETTERS_KEPT_MS } from '../instance/instance.ts';
+import type { Instance } from '../instance/instance.ts';
 import { syncContext } from '../instance/sync-context.ts';
 import { RESYNC_SHARD } from '../liveness/evidence.ts';
 import { Reconciler } from '../sync/reconcile/reconciler.ts';
+import { exportDaily } from '../sync/resync/daily-export.ts';
+import { readGauges } from '../sync/resync/gauges.ts';
+import { purgeOld } from '../sync/resync/purge.ts';
 import { RUN_MS, resync } from '../sync/resync/resync.ts';
 import { recordSeries } from '../sync/resync/series.ts';
 import { plus } from '../time/epoch-ms.ts';
 
-/** Runs every minute: counts and health of hubs, work items, counts of twins, the audit, old dead letters. */
-export function registerResyncFleet(instance: Instance): void {
-  app.timer('resyncFleet', { schedule: '0 * * * * *', handler: resyncFleet(instance) });
-}
-
+/** Runs every minute: counts and health of hubs, work items, counts of twins, the audit, the daily export, old receipts and dead letters. */
 export function resyncFleet(
   instance: Instance,
 ): (timer: unknown, context: InvocationContext) => Promise<void> {
@@ -38,11 +37,34 @@ export function resyncFleet(
       { conditions, liveness, lease: instance.lease('resync'), hubsUntil },
     );
     if (summary.ran) await recordSeries({ ...stores, hosts: sync.hosts }, now());
-    await instance.forgetOld();
-    // One page in a run is sixty thousand letters in an hour. The limit allows fewer new ones.
-    const purged = summary.ran ? await stores.deadLetters.forget(plus(now(), -LETTERS_KEPT_MS)) : 0;
+    if (summary.ran && instance.metrics.isOn)
+      instance.metrics.set(await readGauges({ ...stores, fleet, hosts: sync.hosts }, now()));
+    if (summary.ran) {
+      const { exporter } = stores;
+      const { exportContainer: container, stamp } = instance;
+      await exportDaily({
+        ...sync,
+        exporter,
+        progress,
+        container,
+        stamp,
+        warn: (message, facts) =>
+          context.warn(JSON.stringify({ event: 'stateExportFailed', message, ...facts })),
+      });
+    }
+    const purged = summary.ran
+      ? await purgeOld({
+          ...stores,
+          retention: () => instance.retention(),
+          now,
+          warn: (message, facts) => context.warn(JSON.stringify({ event: 'purgeFailed', message, ...facts })),
+        })
+      : { receipts: 0, deadLetters: 0 };
     const { workItems, resynced, audited } = summary;
-    if (workItems + resynced + audited + purged > 0)
-      context.log(JSON.stringify({ event: 'fleetResynced', ...summary, purged }));
+    const { deadLetters, receipts: purgedReceipts } = purged;
+    if (workItems + resynced + audited + deadLetters + purgedReceipts > 0)
+      context.log(
+        JSON.stringify({ event: 'fleetResynced', ...summary, purged: deadLetters, purgedReceipts }),
+      );
   };
 }

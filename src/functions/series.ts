@@ -1,4 +1,3 @@
-import { app } from '@azure/functions';
 import type { Series } from '../api/contract.ts';
 import { readQuery, seriesQuery } from '../api/queries.ts';
 import { BerthError } from '../errors.ts';
@@ -14,10 +13,6 @@ import { answeringErrors, type HttpHandler, taggedAnswer } from './http-answer.t
 const DEFAULT_STEPS: Readonly<Record<SeriesStep, number>> = { minute: 60, hour: 7 * 24 };
 
 /** Counts over time. */
-export function registerSeries(instance: Instance): void {
-  app.http('series', { methods: ['GET'], authLevel: 'function', route: 'series', handler: series(instance) });
-}
-
 export function series(instance: Instance): HttpHandler {
   return answeringErrors(async (request) => {
     const { hub, step, ...query } = readQuery(seriesQuery, request.query);

@@ -1,8 +1,7 @@
-import { app, type InvocationContext, trigger } from '@azure/functions';
+import type { InvocationContext } from '@azure/functions';
 import { HUB_DEADLINE_MS } from '../hub/port.ts';
 import type { Instance } from '../instance/instance.ts';
 import { syncContext } from '../instance/sync-context.ts';
-import type { Environment } from '../settings/settings.ts';
 import { type BatchEvent, type BatchSummary, takeBatch } from '../sync/events/batch.ts';
 import { keepDeadLetters } from '../sync/events/dead-letter-keeper.ts';
 import { Reconciler } from '../sync/reconcile/reconciler.ts';
@@ -16,30 +15,6 @@ const EVIDENCE_EVERY_MS = 15_000;
 const LATE_MS = 60_000;
 
 /** Applies twin changes from the Event Hub, and writes corrections. */
-export function registerSyncTwins(instance: Instance, env: Environment): void {
-  const options = {
-    connection: 'TWIN_EVENTS',
-    eventHubName: env.TWIN_EVENTS_NAME ? '%TWIN_EVENTS_NAME%' : 'twin-events',
-    consumerGroup: env.TWIN_EVENTS_CONSUMER_GROUP ? '%TWIN_EVENTS_CONSUMER_GROUP%' : '$Default',
-    cardinality: 'many',
-  } as const;
-  app.eventHub('syncTwins', {
-    ...options,
-    // Without `binary`, the host parses every body as JSON, and one that is not JSON loses the whole batch. The type of
-    // the options has no member for it.
-    trigger: { ...trigger.eventHub(options), dataType: 'binary' },
-    // The host moves the checkpoint after a failed invocation. So a failed batch is tried without limit, and the partition
-    // waits.
-    retry: {
-      strategy: 'exponentialBackoff',
-      maxRetryCount: -1,
-      minimumInterval: { seconds: 1 },
-      maximumInterval: { minutes: 1 },
-    },
-    handler: syncTwins(instance),
-  });
-}
-
 export function syncTwins(
   instance: Instance,
 ): (events: unknown, context: InvocationContext) => Promise<void> {

@@ -70,13 +70,6 @@ export const MESSAGES = { read: 1, write: 3, identity: 0, apply: 0 } as const;
 /** No device is connected with the identity of the heartbeat, so there is no notification and no answer. */
 const HEARTBEAT_MESSAGES = 1;
 
-/**
- * A part of the budget starts with one apply. On a hub with one unit, a partition saves up an apply in half a minute or more,
- * and a new IoT Edge device would wait for it. A new owner of a partition makes one apply more than the rate at most, and no
- * device gets the same manifest twice.
- */
-const SAVED_APPLIES = 1;
-
 /** The size of a page of a hundred twins without their contents. */
 const QUERY_PAGE_BYTES = 16 * 1024;
 
@@ -169,8 +162,8 @@ export class BudgetShare implements HubBudget {
     // With other units or another budget, a new bucket starts.
     const perSecond = ratePerSecond(hub, operation, this.#options.part);
     const key = `${hub.host} ${operation} ${perSecond}`;
-    const saved = operation === 'apply' ? SAVED_APPLIES : 0;
-    const bucket = this.#buckets.get(key) ?? new TokenBucket(perSecond, this.#options.now(), saved);
+    const burst = burstOf(hub, operation, this.#options.part);
+    const bucket = this.#buckets.get(key) ?? new TokenBucket(perSecond, this.#options.now(), burst);
     this.#buckets.set(key, bucket);
     return bucket;
   }
@@ -191,6 +184,20 @@ export function ratePerSecond(
   part: number,
 ): number {
   return rateOf(hub, operation) * hub.budget.rate * part;
+}
+
+/**
+ * The operations that a part of a hub's budget may make at once, after a quiet minute. The hub counts applies and identity
+ * operations by the minute. So a part may save up a minute, as long as the worst minute is within its part of the hub's
+ * limit. On a hub with one unit, a partition would otherwise save up one apply in half a minute or more, and each new IoT Edge
+ * device would wait for it.
+ */
+function burstOf(hub: Pick<Hub, 'tier' | 'units' | 'budget'>, operation: HubOperation, part: number): number {
+  if (operation !== 'apply' && operation !== 'identity') return 0;
+  const { rate } = hub.budget;
+  const saved = rateOf(hub, operation) * 60 * part * Math.min(rate, 1 - rate);
+  // The first manifest must not wait.
+  return operation === 'apply' ? Math.max(1, saved) : saved;
 }
 
 /** The messages in a day that a part of a hub's budget allows. */

@@ -2,12 +2,14 @@ import type { Fleet, Hub } from '../fleet/fleet.ts';
 import type { HostName } from '../iot-hub/host-name.ts';
 import type { JsonObject } from '../json/json.ts';
 import { type EpochMs, plus } from '../time/epoch-ms.ts';
+import type { DeviceScopes } from '../twin/snapshot/parent-record.ts';
 import type { Twin, TwinId } from '../twin/snapshot/twin.ts';
 import type { HubBudget, NoPermit, Permit, PermittedOperation } from './budget.ts';
 import type {
   ActivityPage,
   ActivityQuestion,
   DeviceId,
+  EnteredParent,
   HubPort,
   IdentityStatus,
   TwinKind,
@@ -54,6 +56,8 @@ export interface BudgetedHubPort {
   /** Applies a manifest to the device of the permit, and uses up the permit. @throws Error as `patchDesired` */
   applyManifest(permit: WritePermit, content: JsonObject): Promise<void>;
   identityStatus(id: TwinId): Promise<Permitted<IdentityStatus>>;
+  readScopes(id: DeviceId): Promise<Permitted<DeviceScopes>>;
+  enterParent(id: DeviceId, scope: string): Promise<Permitted<EnteredParent>>;
   countDevices(host: HostName): Promise<Permitted<number>>;
   listTwins(host: HostName, of: TwinKind, continuation: string | undefined): Promise<Permitted<TwinPage>>;
   readActivity(host: HostName, question: ActivityQuestion): Promise<Permitted<ActivityPage>>;
@@ -133,6 +137,12 @@ export function budgetHubs(hubs: HubPort, { fleet, budget, until, now }: BudgetO
       return hubs.applyManifest(granted.id, content);
     },
     identityStatus: (id) => call(id.host, 'identity', () => hubs.identityStatus(id)),
+    readScopes: (id) => call(id.host, 'identity', () => hubs.readScopes(id)),
+    async enterParent(id, scope) {
+      // It reads and updates the identity.
+      const refusal = await permit(id.host, (hub) => budget.permit(hub, 'identity', until));
+      return refusal ?? call(id.host, 'identity', () => hubs.enterParent(id, scope));
+    },
     countDevices: (host) => call(host, 'statistics', () => hubs.countDevices(host)),
     listTwins: (host, of, continuation) => call(host, 'query', () => hubs.listTwins(host, of, continuation)),
     readActivity: (host, question) => call(host, 'query', () => hubs.readActivity(host, question)),

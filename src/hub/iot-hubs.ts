@@ -9,6 +9,7 @@ import { NEVER, parseInstant } from '../time/instant.ts';
 import { readTwin, type Twin, type TwinId } from '../twin/snapshot/twin.ts';
 import { type HubConnectionOptions, hubEndpoints } from './connection.ts';
 import { hubErrorOf, unexpectedHubAnswer } from './failure.ts';
+import { enterParent, readScopes } from './identities.ts';
 import {
   type ActivityQuestion,
   HUB_DEADLINE_MS,
@@ -28,7 +29,7 @@ export interface IotHubsOptions extends HubConnectionOptions {
 export function openIotHubs(options: IotHubsOptions): HubPort & { close(): Promise<void> } {
   const { deadlineMs = HUB_DEADLINE_MS } = options;
   const registries = new Map<HostName, Promise<Registry>>();
-  const services: RestService[] = [];
+  const services = new Map<HostName, RestService>();
   const endpointOf = hubEndpoints(options);
 
   const registry = (host: HostName): Promise<Registry> => {
@@ -41,12 +42,17 @@ export function openIotHubs(options: IotHubsOptions): HubPort & { close(): Promi
     return opening;
   };
 
+  const serviceOf = (host: HostName): RestService => {
+    const service = services.get(host) ?? openRestService(endpointOf(host), deadlineMs);
+    services.set(host, service);
+    return service;
+  };
+
   async function openRegistry(host: HostName): Promise<Registry> {
     // The index of the package would load AMQP and jobs too: 315 modules. The registry needs 41.
     const { Registry: IotHubRegistry } = await import('azure-iothub/dist/registry.js');
     const endpoint = endpointOf(host);
-    const service = openRestService(endpoint, deadlineMs);
-    services.push(service);
+    const service = serviceOf(host);
     // The signature in the config is never used: the service authorises.
     const client = sdkRestClient(service, hubErrorOf) as ConstructorParameters<typeof IotHubRegistry>[1];
     return new IotHubRegistry(
@@ -87,6 +93,8 @@ export function openIotHubs(options: IotHubsOptions): HubPort & { close(): Promi
         throw error;
       }
     },
+    readScopes: async ({ host, deviceId }) => readScopes(serviceOf(host), deviceId),
+    enterParent: async ({ host, deviceId }, scope) => enterParent(serviceOf(host), deviceId, scope),
     async countDevices(host) {
       const { responseBody } = await (await registry(host)).getRegistryStatistics();
       const count: unknown = isObject(responseBody) ? responseBody.totalDeviceCount : undefined;
@@ -117,7 +125,7 @@ export function openIotHubs(options: IotHubsOptions): HubPort & { close(): Promi
       await hub.updateTwin(HEARTBEAT_DEVICE, patch, '*');
     },
     async close() {
-      await Promise.all(services.map((service) => service.close()));
+      await Promise.all([...services.values()].map((service) => service.close()));
     },
   };
 }

@@ -3,6 +3,7 @@ import type { HostName } from '../iot-hub/host-name.ts';
 import type { JsonObject } from '../json/json.ts';
 import type { EpochMs } from '../time/epoch-ms.ts';
 import type { Instant } from '../time/instant.ts';
+import type { DeviceScopes } from '../twin/snapshot/parent-record.ts';
 import type { Twin, TwinId } from '../twin/snapshot/twin.ts';
 
 /**
@@ -35,6 +36,13 @@ export interface HubPort {
    * operation, or two for a module.
    */
   identityStatus(id: TwinId): Promise<IdentityStatus>;
+  /** The place of a device below gateways, from its identity. Costs one identity operation. */
+  readScopes(id: DeviceId): Promise<DeviceScopes>;
+  /**
+   * Enters the scope of the parent in the identity of a device, if none is entered. All other fields stay as they are. Costs
+   * two identity operations.
+   */
+  enterParent(id: DeviceId, scope: string): Promise<EnteredParent>;
   /** The number of devices of the hub. Costs one identity operation. */
   countDevices(host: HostName): Promise<number>;
   /**
@@ -54,6 +62,13 @@ export interface HubPort {
   /** Writes the time into a tag of the twin of `berth-heartbeat`, whatever its etag. Costs one twin update. */
   beat(host: HostName, at: EpochMs): Promise<void>;
 }
+
+/**
+ * The result of `enterParent`.
+ * - `taken`: another parent was entered in between.
+ * - `keysHidden`: the hub does not show the keys of the identity. An update without them would replace them.
+ */
+export type EnteredParent = 'entered' | 'taken' | 'keysHidden';
 
 /** Names a device of a hub. */
 export type DeviceId = Pick<TwinId, 'host' | 'deviceId'>;

@@ -24,6 +24,8 @@ function forwarding(hubs: BudgetedHubPort): Omit<BudgetedHubPort, 'readTwin' | '
     permitApply: (id, identityOperations) => hubs.permitApply(id, identityOperations),
     applyManifest: (permit, content) => hubs.applyManifest(permit, content),
     identityStatus: (id) => hubs.identityStatus(id),
+    readScopes: (id) => hubs.readScopes(id),
+    enterParent: (id, scope) => hubs.enterParent(id, scope),
     countDevices: (host) => hubs.countDevices(host),
     listTwins: (host, of, continuation) => hubs.listTwins(host, of, continuation),
     readActivity: (host, question) => hubs.readActivity(host, question),

@@ -1,8 +1,8 @@
 import { type EpochMs, laterOf } from '../time/epoch-ms.ts';
 
 /**
- * Limits the operations in a second. It holds the operations of one second, but at least one. It starts empty, or with a few
- * saved operations. So an old and a new owner of the same budget cannot use a full bucket each.
+ * Limits the operations in a second. It starts empty and holds the operations of one second, but at least one. So an old and
+ * a new owner of the same budget cannot use a full bucket each. With a burst, it starts full and holds these operations.
  */
 export class TokenBucket {
   readonly #perMs: number;
@@ -10,11 +10,11 @@ export class TokenBucket {
   #level: number;
   #at: EpochMs;
 
-  /** @param saved operations that may be made at once. */
-  constructor(perSecond: number, now: EpochMs, saved = 0) {
+  /** @param burst operations that may be made at once, if none were made for a while. It may have a fraction. */
+  constructor(perSecond: number, now: EpochMs, burst = 0) {
     this.#perMs = perSecond / 1_000;
-    this.#capacity = Math.max(1, perSecond);
-    this.#level = Math.min(this.#capacity, saved);
+    this.#capacity = Math.max(1, perSecond, burst);
+    this.#level = burst;
     this.#at = now;
   }
 

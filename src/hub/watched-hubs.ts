@@ -43,6 +43,8 @@ export function watchHubs(hubs: HubPort, { pauses, count, now, clock }: WatchOpt
     patchDesired: (id, patch, etag) => watch(id.host, 'writes', () => hubs.patchDesired(id, patch, etag)),
     applyManifest: (id, content) => watch(id.host, 'writes', () => hubs.applyManifest(id, content)),
     identityStatus: (id) => watch(id.host, undefined, () => hubs.identityStatus(id)),
+    readScopes: (id) => watch(id.host, undefined, () => hubs.readScopes(id)),
+    enterParent: (id, scope) => watch(id.host, 'writes', () => hubs.enterParent(id, scope)),
     countDevices: (host) => watch(host, undefined, () => hubs.countDevices(host)),
     listTwins: (host, of, continuation) =>
       watch(host, 'queries', () => hubs.listTwins(host, of, continuation)),

@@ -1,7 +1,7 @@
 import type { ErrorDetail } from '../errors.ts';
 import { BerthError } from '../errors.ts';
-import { type ModelFile, parseFleetWithModels } from '../fleet/file/models.ts';
-import { parseFleet } from '../fleet/file/parse.ts';
+import type { ModelFile } from '../fleet/file/models.ts';
+import type { ParsedFleet } from '../fleet/file/parse.ts';
 import type { Fleet } from '../fleet/fleet.ts';
 import type { JsonValue } from '../json/json.ts';
 import type { RevisionStore } from '../store/state/revisions.ts';
@@ -9,10 +9,13 @@ import type { Log } from './log.ts';
 
 export interface FleetInForceOptions {
   /** Gives the text of the fleet file. May throw. */
-  readonly read: () => string;
+  readonly text: () => string;
   /** Gives the DTDL files next to it. Default: none. May throw. */
-  readonly readModels?: () => readonly ModelFile[];
-  readonly revisions: () => Pick<RevisionStore, 'keep' | 'lastGood'>;
+  readonly modelFiles?: () => readonly ModelFile[];
+  /** Reads the text of the file with these DTDL files. Does not throw. */
+  readonly read: (text: string, models: readonly ModelFile[]) => ParsedFleet;
+  /** Opens the store of earlier files. May throw. */
+  readonly revisions: () => Promise<Pick<RevisionStore, 'keep' | 'lastGood'>>;
   readonly build: string;
   /** The author of the commit of this package. Undefined: not known. */
   readonly author?: string | undefined;
@@ -73,18 +76,18 @@ export class FleetInForce {
 
   #load(): void {
     const { log, revisions, build, author } = this.#options;
-    const { read, readModels = () => [] } = this.#options;
-    const text = this.#readFile(read, 'check FLEET_FILE', '');
-    const files = this.#readFile(readModels, 'check the folder next to the fleet file', 'models');
+    const { modelFiles = () => [] } = this.#options;
+    const text = this.#readFile(this.#options.text, 'check FLEET_FILE', '');
+    const files = this.#readFile(modelFiles, 'check the folder next to the fleet file', 'models');
     const isRead = text !== undefined && files !== undefined;
-    const parsed = isRead ? parseFleetWithModels(text, files) : undefined;
+    const parsed = isRead ? this.#options.read(text, files) : undefined;
     if (isRead && parsed?.ok === true) {
       const { fleet, warnings } = parsed;
       this.#fleet = fleet;
       const models = Object.keys(fleet.models).length;
       log('info', 'fleetLoaded', { revision: fleet.revision, hubs: fleet.hubs.length, models });
       for (const { path, message } of warnings) log('warn', 'fleetWarning', { path, message });
-      this.#pending = () => revisions().keep(fleet.revision, text, build, fleet.models, author);
+      this.#pending = async () => (await revisions()).keep(fleet.revision, text, build, fleet.models, author);
       return;
     }
     if (parsed?.ok === false) this.#problems = parsed.problems;
@@ -93,7 +96,8 @@ export class FleetInForce {
       problems: this.#problems.map(({ path, message }) => ({ path, message })) as JsonValue,
     });
     this.#pending = async () => {
-      const lastGood = await revisions().lastGood();
+      const lastGood = await (await revisions()).lastGood();
+      const { parseFleet } = await import('../fleet/file/parse.ts');
       const fallback = lastGood === undefined ? undefined : parseFleet(lastGood.text, lastGood.models);
       if (fallback?.ok !== true) return;
       this.#fleet = fallback.fleet;

@@ -1,10 +1,12 @@
 import { randomUUID } from 'node:crypto';
-import { readFileSync } from 'node:fs';
-import { resolve } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
+import type { Receipt } from '../allocation/receipt/receipt.ts';
 import { withPackage } from '../control/packages.ts';
+import { settingContents } from '../edge/setting-contents.ts';
+import { BerthError } from '../errors.ts';
 import { lookAtEventHub } from '../event-hub/look.ts';
 import { countPartitions } from '../event-hub/partitions.ts';
+import { parseFleetWithModels } from '../fleet/file/models.ts';
 import { type Fleet, hostsOf, rolloutContents } from '../fleet/fleet.ts';
 import { BudgetShare, type HubBudget, noBudget, RESYNC_PART, SYNC_PART } from '../hub/budget.ts';
 import { type BudgetedHubPort, type BudgetOptions, budgetHubs } from '../hub/budgeted-hubs.ts';
@@ -17,54 +19,47 @@ import { type HubCall, watchHubs } from '../hub/watched-hubs.ts';
 import type { HostName } from '../iot-hub/host-name.ts';
 import { EvidenceCounters } from '../liveness/evidence-counters.ts';
 import type { Look } from '../liveness/reader.ts';
+import type { DeferredMetrics } from '../metrics/deferred-metrics.ts';
+import { addCountsTo, NO_METRICS } from '../metrics/metrics.ts';
 import { SyncCounters } from '../metrics/sync-counters.ts';
-import {
-  type Environment,
-  fleetFile,
-  iotEndpoint,
-  isAzure,
-  partitionsSetting,
-  stamp,
-  stateAccount,
-} from '../settings/settings.ts';
+import { metricsSettings } from '../settings/metrics-settings.ts';
+import { iotEndpoint, isAzure, partitionsSetting, retention, stamp } from '../settings/settings.ts';
 import { Lease } from '../store/state/lease.ts';
 import { openStores, type Stores } from '../store/stores.ts';
-import { openTables, type Tables } from '../store/tables/tables.ts';
+import { askForParent } from '../sync/reconcile/parent/ask-for-parent.ts';
 import { WriteGate } from '../sync/reconcile/write-gate.ts';
-import { DAY_MS, dayOf } from '../time/day.ts';
-import { EPOCH, type EpochMs, plus, systemTime } from '../time/epoch-ms.ts';
+import type { ExportContainer } from '../sync/resync/daily-export.ts';
+import type { StateRetention } from '../sync/resync/purge.ts';
+import { EPOCH, type EpochMs } from '../time/epoch-ms.ts';
 import { modulesFollowed } from '../twin/events/event.ts';
 import { NO_REDACTION, type Redaction } from '../twin/events/redact.ts';
-import { ConditionsCache, REFRESH_EVERY_MS } from './conditions-cache.ts';
-import { FleetInForce } from './fleet-in-force.ts';
-import { consoleLog, type Log } from './log.ts';
-import { readModelFiles } from './model-files.ts';
-import { NewerFormats } from './newer-formats.ts';
+import { type ConditionsCache, REFRESH_EVERY_MS } from './conditions-cache.ts';
+import { exportContainer } from './export-container.ts';
+import type { FleetInForce } from './fleet-in-force.ts';
+import type { KeptOutCache } from './kept-out-cache.ts';
+import type { Log } from './log.ts';
+import type { NewerFormats } from './newer-formats.ts';
+import type { Parents } from './parents.ts';
 import { PartitionCount } from './partition-count.ts';
 import { PreviousContents } from './previous-contents.ts';
-import { FLUSH_EVERY_MS, ReceiptBuffer } from './receipt-buffer.ts';
+import type { ReceiptBuffer } from './receipt-buffer.ts';
+import { type WebhookOptions, WebhookState } from './webhook-state.ts';
+
+/** The exporter says why in its own words, which may hold the connection string. */
+const CANNOT_BE_OPENED = {
+  code: 'BERTH_SETTING_INVALID',
+  message:
+    'Metrics cannot be sent: the exporter does not take the connection string of Application Insights. Copy it again from the portal.',
+} as const;
 
 /** How often counts are stored. If an instance ends in between, it loses its counts. */
 const STORE_COUNTS_EVERY_MS = 60_000;
-/** Old counts are removed in about one of this many runs of resync. */
-const FORGET_EVERY = 60;
-/** How long dead letters are stored, and counts of events that are not stored. */
-export const LETTERS_KEPT_MS = 30 * DAY_MS;
 
-export interface InstanceOptions {
-  readonly env: Environment;
-  /** Where the app's files are. */
-  readonly directory: string;
-  /** When the package was built, ISO 8601. */
-  readonly build: string;
-  /** The author of the commit of the package. Undefined: not known. */
-  readonly author?: string | undefined;
-  readonly now?: () => EpochMs;
+export interface InstanceOptions extends WebhookOptions {
   /** Looks at the Event Hub and at the checkpoints. Default: as the settings say. */
   readonly look?: () => Promise<Look>;
   /** How calls to hubs wait for their permit. Default: a timer. */
   readonly wait?: (ms: number) => Promise<void>;
-  readonly log?: Log;
 }
 
 /** What one invocation needs to call hubs. */
@@ -82,6 +77,12 @@ export class Instance {
   readonly fleet: FleetInForce;
   readonly conditions: ConditionsCache;
   readonly receipts: ReceiptBuffer;
+  /** What is measured, if a setting says where it goes. */
+  readonly metrics: DeferredMetrics;
+  /** The devices that nothing may be stored about. */
+  readonly keptOut: KeptOutCache;
+  /** The hubs of parents, for rules that name them. */
+  readonly parents: Parents;
   /** When this package was built, ISO 8601. */
   readonly build: string;
   readonly gate: WriteGate;
@@ -96,6 +97,7 @@ export class Instance {
   /** How many partitions the Event Hub has. */
   readonly partitions: PartitionCount;
   readonly #options: InstanceOptions;
+  readonly #webhook: WebhookState;
   readonly #timers: NodeJS.Timeout[] = [];
   readonly #pauses = new HubPauses(Math.random);
   readonly #shares = new Map<string, BudgetShare>();
@@ -103,33 +105,31 @@ export class Instance {
   #redactionKey: Uint8Array | undefined;
   #isAnnounced = false;
   #evidenceStoredAt = EPOCH;
-  #tables: Tables | undefined;
   #stores: Stores | undefined;
   #hubs: (HubPort & { close(): Promise<void> }) | undefined;
 
-  constructor(options: InstanceOptions) {
+  /** @param webhook the part that the webhook of this instance already uses; default: a new one. */
+  constructor(options: InstanceOptions, webhook?: WebhookState) {
     this.#options = options;
-    this.log = options.log ?? consoleLog;
-    this.now = options.now ?? systemTime;
+    this.#webhook =
+      webhook ??
+      new WebhookState(options, {
+        read: parseFleetWithModels,
+        stores: async () => this.stores,
+        keepReceipt: (receipt) => this.keepReceipt(receipt),
+      });
+    const { log, now, fleet, conditions, receipts, newerFormats, keptOut, parents, metrics } = this.#webhook;
+    this.log = log;
+    this.now = now;
+    this.fleet = fleet;
+    this.conditions = conditions;
+    this.receipts = receipts;
+    this.keptOut = keptOut;
+    this.metrics = metrics;
+    this.parents = parents;
+    this.newerFormats = newerFormats;
     this.evidence = new EvidenceCounters(this.now);
     this.hubClock = new HubClock(this.now);
-    this.newerFormats = new NewerFormats({ now: this.now, log: this.log });
-    this.fleet = new FleetInForce({
-      read: () => readFileSync(resolve(options.directory, fleetFile(options.env)), 'utf8'),
-      readModels: () => readModelFiles(resolve(options.directory, fleetFile(options.env))),
-      revisions: () => this.stores.revisions,
-      build: options.build,
-      author: options.author,
-      log: this.log,
-    });
-    this.conditions = new ConditionsCache({
-      read: async (now) => this.stores.conditions.read(now),
-      now: this.now,
-    });
-    this.receipts = new ReceiptBuffer({
-      keep: async (receipt) => this.stores.receipts.keep(receipt),
-      log: this.log,
-    });
     this.build = options.build;
     this.gate = new WriteGate({ read: async () => this.stores.control.read() }, options.build, this.now);
     this.#contents = new PreviousContents({
@@ -146,10 +146,11 @@ export class Instance {
 
   /** Starts the background work. Its timers do not keep the process alive. */
   start(): void {
+    this.#webhook.start();
     this.#tick();
+    void this.#openMetrics();
     this.#timers.push(
       setInterval(() => this.#tick(), REFRESH_EVERY_MS).unref(),
-      setInterval(() => void this.receipts.flush(), FLUSH_EVERY_MS).unref(),
       setInterval(() => void this.storeCounts(), STORE_COUNTS_EVERY_MS).unref(),
       setInterval(() => void this.storeEvidence(), STORE_COUNTS_EVERY_MS).unref(),
     );
@@ -157,16 +158,23 @@ export class Instance {
 
   async stop(): Promise<void> {
     for (const timer of this.#timers.splice(0)) clearInterval(timer);
-    await this.receipts.flush();
+    await this.#webhook.stop();
     await this.storeCounts();
     await this.storeEvidence();
+    await this.metrics.close();
     await this.#hubs?.close();
   }
 
   /** @throws BerthError `BERTH_SETTING_INVALID` if no setting names the storage account. */
   get stores(): Stores {
-    this.#stores ??= openStores(this.#openedTables(), this.newerFormats.met);
+    this.#stores ??= openStores(this.#webhook.tables, this.newerFormats.met);
     return this.#stores;
+  }
+
+  /** Stores a receipt, and asks for the parent of the device where the fleet file names one. */
+  async keepReceipt(receipt: Receipt): Promise<void> {
+    await this.stores.receipts.keep(receipt);
+    await askForParent(this.stores.twins, receipt, this.hubClock.now());
   }
 
   /** The hubs for one invocation: each call has a permit, and every answer is redacted. */
@@ -195,12 +203,25 @@ export class Instance {
     return hostsOf(fleet, stamp(this.#options.env));
   }
 
+  /** How long receipts and dead letters are stored. @throws BerthError `BERTH_SETTING_INVALID` */
+  retention(): StateRetention {
+    return retention(this.#options.env);
+  }
+
+  /** The stamp of this deployment. Undefined: it has none. */
+  get stamp(): string | undefined {
+    return stamp(this.#options.env);
+  }
+
+  /** The container of the daily exports, or undefined. @throws BerthError `BERTH_SETTING_INVALID` */
+  readonly exportContainer = (): ExportContainer | undefined => exportContainer(this.#options.env);
+
   /** The value of an app setting that a manifest of IoT Edge names. */
   readonly setting = (name: string): string | undefined => this.#options.env[name];
 
   /** A lease for work that only one instance may do at a time. */
   lease(name: string): Lease {
-    return new Lease(this.#openedTables().state, name, randomUUID());
+    return new Lease(this.#webhook.tables.state, name, randomUUID());
   }
 
   /** The redacted paths, and the key of their hashes. @throws BerthError `BERTH_STORE_UNAVAILABLE` */
@@ -252,28 +273,11 @@ export class Instance {
     return opened;
   }
 
-  /** Removes old counts, in some of its calls. Never throws. */
-  async forgetOld(): Promise<void> {
-    if (Math.random() > 1 / FORGET_EVERY) return;
-    try {
-      await this.stores.statistics.forget(this.now());
-      const before = plus(this.now(), -LETTERS_KEPT_MS);
-      for (const counts of [this.stores.letterHours, this.stores.unknownHubs, this.stores.unknownSources]) {
-        await counts.forget(before);
-      }
-      for (const days of [2, 3, 4]) {
-        const day = dayOf(plus(this.now(), -days * DAY_MS));
-        await this.stores.budgets.forget(day);
-      }
-    } catch {
-      // A later call removes them.
-    }
-  }
-
   /** Adds the counts to the statistics of the hour, and logs them. Never throws: counts may be lost, but work must continue. */
   async storeCounts(): Promise<void> {
     for (const [hub, counts] of this.counters.take()) {
       this.log('info', 'syncCounts', { hub, ...counts });
+      addCountsTo(this.metrics, hub, counts);
       try {
         await this.stores.statistics.add(hub, counts, this.now());
       } catch {
@@ -305,20 +309,25 @@ export class Instance {
   }
 
   #tick(): void {
-    void this.conditions.refresh();
     void this.fleet.synchronise();
     void this.#announce();
   }
 
   /**
    * Writes the build time and the policies of this package into the control row. Instances of older packages then stop
-   * writing, and rollouts begin. Does nothing after the first success.
+   * writing, and rollouts begin. After the first success, it does so again only if the row was deleted or imported since.
    */
   async #announce(): Promise<void> {
-    if (this.#isAnnounced) return;
     try {
       const fleet = this.fleet.known;
-      const policies = fleet === undefined ? undefined : rolloutContents(fleet);
+      const policies =
+        fleet === undefined
+          ? undefined
+          : [
+              ...rolloutContents(fleet),
+              ...settingContents(fleet.edge, this.setting, (await this.redaction(fleet)).key),
+            ];
+      if (this.#isAnnounced && !(await this.gate.current()).lacks(policies ?? [])) return;
       await this.stores.control.update((control) =>
         withPackage(
           control,
@@ -335,6 +344,24 @@ export class Instance {
     }
   }
 
+  /** Loads the exporter of metrics, if a setting asks for it. Never throws: a wrong setting is logged, and nothing is measured. */
+  async #openMetrics(): Promise<void> {
+    if (!this.metrics.isOn) return;
+    const { env, build } = this.#options;
+    const warn = (facts: { readonly code: string; readonly message: string }) =>
+      this.log('warn', 'metricsNotSent', facts);
+    try {
+      const settings = metricsSettings(env);
+      if (settings === undefined) return;
+      const { openMetrics } = await import('../open-telemetry/open-metrics.ts');
+      this.metrics.open(await openMetrics(settings, { build, stamp: stamp(env), warn }));
+    } catch (error) {
+      const { code, message } = error instanceof BerthError ? error : CANNOT_BE_OPENED;
+      warn({ code, message });
+      this.metrics.open(NO_METRICS);
+    }
+  }
+
   #openedHubs(): HubPort {
     const { env } = this.#options;
     this.#hubs ??= openIotHubs({
@@ -345,10 +372,5 @@ export class Instance {
       endpoint: () => iotEndpoint(env),
     });
     return this.#hubs;
-  }
-
-  #openedTables(): Tables {
-    this.#tables ??= openTables(stateAccount(this.#options.env));
-    return this.#tables;
   }
 }

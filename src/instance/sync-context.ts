@@ -24,14 +24,17 @@ export async function syncContext(
   instance: Instance,
   { fleet, budget, evidence, until, warn }: InvocationOptions,
 ): Promise<SyncContext> {
-  const { now, stores, counters, gate, hubClock } = instance;
+  const { now, stores, counters, gate, hubClock, metrics } = instance;
   const redaction = await instance.redaction(fleet);
+  await instance.keptOut.load();
   const withPrevious = await instance.withPreviousContents(fleet);
   return {
     fleet: withPrevious,
     hosts: instance.hosts(fleet),
     hubs: instance.hubs({ fleet, budget, until, redaction }),
     twins: stores.twins,
+    receipts: stores.receipts,
+    isKeptOut: instance.keptOut.has,
     settings: instance.setting,
     gate,
     redaction,
@@ -39,6 +42,7 @@ export async function syncContext(
     hubNow: hubClock.now,
     evidence,
     count: (host, what, number) => counters.add(host, what, number),
+    measure: metrics.isOn ? (what, hub, ms) => metrics.record(what, ms / 1_000, { hub }) : undefined,
     warn: oncePerHub((message, facts) => warn(JSON.stringify({ event: 'hubTrouble', message, ...facts }))),
   };
 }

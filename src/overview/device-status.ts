@@ -5,6 +5,7 @@ import type { EpochMs } from '../time/epoch-ms.ts';
 import { isoTime } from '../time/iso-time.ts';
 import { type PlannedLeaf, plan } from '../twin/plan/plan.ts';
 import { valueAt } from '../twin/snapshot/merge.ts';
+import { parentTrouble } from '../twin/snapshot/parent-record.ts';
 import { historyAt, type Snapshot } from '../twin/snapshot/snapshot.ts';
 import { describeEdge } from './edge-status.ts';
 import type { StoredDevice } from './stored-device.ts';
@@ -77,8 +78,16 @@ function describeTwin(
     patch: planned.writes.length === 0 ? null : planned.patch,
     tags: snapshot.tags,
     rollouts: planned.rollouts.map(({ until, ...rollout }) => ({ ...rollout, until: isoTime(until) })),
+    parent: describeParent(snapshot),
     paths: planned.leaves.map((leaf) => describeLeaf(snapshot, leaf)),
   };
+}
+
+function describeParent({ parent }: Snapshot): DeviceStatus['twins'][number]['parent'] {
+  if (parent === undefined || parent.kind === 'none' || parent.kind === 'noReceipt') return null;
+  const { deviceId, kind: status } = parent;
+  const by = parent.kind === 'entered' && parent.by === 'berth' ? 'Berth has entered it' : '';
+  return { deviceId, status, why: parentTrouble(parent)?.why ?? by };
 }
 
 /** What Berth does next for the twin, and when, as a sentence. */

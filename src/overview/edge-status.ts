@@ -26,7 +26,10 @@ export function describeEdge(
   const device = snapshots.find(({ id }) => id.moduleId === undefined);
   if (fleet.edge === undefined || agent.id.moduleId !== AGENT_MODULE || device === undefined)
     return undefined;
-  const contents = edgeContents({ device, agent }, fleet, hub, gate, now);
+  const contents = edgeContents(
+    { device, agent },
+    { fleet, hub, settings: gate.settingsInForce(fleet), gate, now },
+  );
   const { manifest, provenance, problems } = manifestFor(device, fleet, contents.contentOf);
   const [last] = agent.edge?.applied ?? [];
   const about = {

@@ -6,13 +6,24 @@ import { identityCredential } from './credential.ts';
  * "Authorize with Shared Key" (REST API of Azure Storage).
  */
 
-/** Gives the headers that authorize a GET of an address. */
+/** Gives the headers that authorize a GET or PUT of an address. */
 export interface BlobAccount {
   /** The address of the service, without a slash at the end. */
   readonly origin: string;
   /** Added to each query. Empty, or a shared access signature. */
   readonly query: string;
-  headers(url: URL): Promise<Readonly<Record<string, string>>>;
+  /** @param put undefined: a GET. */
+  headers(url: URL, put?: BlobPut): Promise<Readonly<Record<string, string>>>;
+}
+
+/** A PUT of a container or a blob. */
+export interface BlobPut {
+  /** Headers that begin with `x-ms-`, and `content-type`. In lower case. */
+  readonly headers: Readonly<Record<string, string>>;
+  /** The bytes of the body. */
+  readonly length: number;
+  /** Only if nothing has this name yet. */
+  readonly isNew: boolean;
 }
 
 export interface BlobIdentity {
@@ -36,7 +47,11 @@ export function identityBlobAccount({ blobServiceUri, clientId, isAzure }: BlobI
   return {
     origin: blobServiceUri.replace(/\/+$/, ''),
     query: '',
-    headers: async () => ({ 'x-ms-version': VERSION, authorization: await credential.authorization() }),
+    headers: async (_, put) => ({
+      ...plainHeaders(put),
+      'x-ms-version': VERSION,
+      authorization: await credential.authorization(),
+    }),
   };
 }
 
@@ -55,10 +70,18 @@ export function blobAccountOf(connectionString: string): BlobAccount | undefined
   const key = isEmulator ? EMULATOR.key : parts.get('accountkey');
   const signature = parts.get('sharedaccesssignature');
   if (name !== undefined && key) {
-    return { origin, query: '', headers: async (url) => sharedKeyHeaders(url, name, key, new Date()) };
+    return {
+      origin,
+      query: '',
+      headers: async (url, put) => sharedKeyHeaders({ url, put }, name, key, new Date()),
+    };
   }
   return signature
-    ? { origin, query: signature.replace(/^\?/, ''), headers: async () => ({ 'x-ms-version': VERSION }) }
+    ? {
+        origin,
+        query: signature.replace(/^\?/, ''),
+        headers: async (_, put) => ({ ...plainHeaders(put), 'x-ms-version': VERSION }),
+      }
     : undefined;
 }
 
@@ -70,21 +93,42 @@ function originOf(parts: ReadonlyMap<string, string>, name: string | undefined):
   return `${protocol}://${name}.blob.${parts.get('endpointsuffix') ?? 'core.windows.net'}`;
 }
 
-/** The headers of a GET without a body that a key authorizes. */
+function plainHeaders(put: BlobPut | undefined): Readonly<Record<string, string>> {
+  return put === undefined ? {} : { ...put.headers, ...(put.isNew ? { 'if-none-match': '*' } : {}) };
+}
+
+/** The headers of a GET without a body, or of a PUT, that a key authorizes. */
 function sharedKeyHeaders(
-  url: URL,
+  { url, put }: { readonly url: URL; readonly put: BlobPut | undefined },
   account: string,
   key: string,
   now: Date,
 ): Readonly<Record<string, string>> {
-  const signed = { 'x-ms-date': now.toUTCString(), 'x-ms-version': VERSION };
-  const headers = Object.entries(signed).map(([name, value]) => `${name}:${value}\n`);
+  const plain = plainHeaders(put);
+  const signed = { ...plain, 'x-ms-date': now.toUTCString(), 'x-ms-version': VERSION };
+  const headers = Object.entries(signed)
+    .filter(([name]) => name.startsWith('x-ms-'))
+    .sort(([one], [other]) => (one < other ? -1 : 1))
+    .map(([name, value]) => `${name}:${value}\n`);
   const query = [...url.searchParams]
     .map(([name, value]) => [name.toLowerCase(), value] as const)
     .sort(([one], [other]) => (one < other ? -1 : 1))
     .map(([name, value]) => `\n${name}:${value}`);
-  // A GET has no value for the eleven standard headers of the text.
-  const text = `GET${'\n'.repeat(12)}${headers.join('')}/${account}${url.pathname}${query.join('')}`;
+  // The eleven standard headers of the text: a GET has no value for any of them.
+  const standard = [
+    '',
+    '',
+    put?.length || '',
+    '',
+    plain['content-type'] ?? '',
+    '',
+    '',
+    '',
+    plain['if-none-match'] ?? '',
+    '',
+    '',
+  ];
+  const text = `${put === undefined ? 'GET' : 'PUT'}\n${standard.join('\n')}\n${headers.join('')}/${account}${url.pathname}${query.join('')}`;
   const signature = createHmac('sha256', Buffer.from(key, 'base64')).update(text, 'utf8').digest('base64');
   return { ...signed, authorization: `SharedKey ${account}:${signature}` };
 }

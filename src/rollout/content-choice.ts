@@ -13,13 +13,14 @@ export interface Hold {
 /** What a device gets of a policy or of a deployment. */
 export type ContentChoice<Content extends RolloutContent = Policy> =
   /** The content of the fleet file. */
-  | { readonly kind: 'new'; readonly stage: string | undefined }
+  | { readonly kind: 'new'; readonly stage: string | undefined; readonly closesAt?: EpochMs }
   /** The content from before the rollout, because the rollout has not reached the device. */
   | {
       readonly kind: 'previous';
       readonly policy: Content;
       readonly stage: string | undefined;
       readonly hold: Hold;
+      readonly closesAt?: EpochMs;
     }
   /** Nothing: the rollout has not reached the device, and there is no previous content. */
   | { readonly kind: 'nothing'; readonly stage: string | undefined; readonly hold: Hold }
@@ -33,7 +34,13 @@ export type ContentChoice<Content extends RolloutContent = Policy> =
       readonly content: string;
       readonly policy: Content | undefined;
       readonly stage: string | undefined;
+      readonly closesAt?: EpochMs;
     };
+
+/*
+ * `closesAt`: the device does not have the content yet, and may get it only because its maintenance window is open. The
+ * window closes then, and the choice may change.
+ */
 
 /** The choice of a device that the content has reached, outside of stages. */
 export const REACHED: Extract<ContentChoice, { kind: 'new' }> = { kind: 'new', stage: undefined };

@@ -34,6 +34,15 @@ export function nextOpening(window: Window, timeZone: unknown, now: EpochMs): Ep
   return end;
 }
 
+/** When an open maintenance window closes: the rest of the day is a window too. */
+export function nextClosing(
+  { from, to, ...rest }: Window,
+  timeZone: unknown,
+  now: EpochMs,
+): EpochMs | undefined {
+  return nextOpening({ ...rest, from: to, to: from }, timeZone, now);
+}
+
 /** A window is open from its first minute up to its last one. It may pass midnight. */
 function isOpen({ from, to }: Hours, minute: number): boolean {
   return from < to ? minute >= from && minute < to : minute >= from || minute < to;

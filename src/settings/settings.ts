@@ -113,6 +113,62 @@ export function stateAccount(env: Environment): StateAccount {
   );
 }
 
+const DEFAULT_DAYS = 30;
+const MOST_DAYS = 3_650;
+
+/**
+ * How long receipts and dead letters are stored, in days. The counts of events that are not stored are kept like dead letters.
+ *
+ * @throws BerthError `BERTH_SETTING_INVALID`
+ */
+export function retention(env: Environment): {
+  readonly receiptDays: number;
+  readonly deadLetterDays: number;
+} {
+  return {
+    receiptDays: daysIn('BERTH_RECEIPT_DAYS', env.BERTH_RECEIPT_DAYS),
+    deadLetterDays: daysIn('BERTH_DEAD_LETTER_DAYS', env.BERTH_DEAD_LETTER_DAYS),
+  };
+}
+
+function daysIn(name: string, text: string | undefined): number {
+  if (!text) return DEFAULT_DAYS;
+  const days = Number(text);
+  if (/^\d+$/.test(text) && days >= 1 && days <= MOST_DAYS) return days;
+  throw new BerthError(
+    'BERTH_SETTING_INVALID',
+    `${name} is ${JSON.stringify(text.slice(0, 40))}: write a whole number of days, from 1 to ${MOST_DAYS}. Until then, nothing is removed.`,
+  );
+}
+
+/** Where the daily exports go: a storage connection string, or the blob service of an account with an identity. */
+export type ExportAccount =
+  | { readonly kind: 'connectionString'; readonly connectionString: string }
+  | { readonly kind: 'identity'; readonly blobServiceUri: string; readonly clientId: string | undefined };
+
+/**
+ * The account of the daily exports: `BERTH_EXPORTS`, or the account of the state tables if a connection string names that.
+ *
+ * @returns undefined: no setting names it
+ * @throws BerthError `BERTH_SETTING_INVALID`
+ */
+export function exportAccount(env: Environment): ExportAccount | undefined {
+  if (env.BERTH_EXPORTS) return { kind: 'connectionString', connectionString: env.BERTH_EXPORTS };
+  const blobServiceUri = env.BERTH_EXPORTS__blobServiceUri;
+  if (!blobServiceUri) {
+    const state = stateAccount(env);
+    return state.kind === 'connectionString' ? state : undefined;
+  }
+  if (!URL.canParse(blobServiceUri) || new URL(blobServiceUri).protocol !== 'https:') {
+    throw new BerthError(
+      'BERTH_SETTING_INVALID',
+      'BERTH_EXPORTS__blobServiceUri is not a URL: write https://ACCOUNT.blob.core.windows.net.',
+    );
+  }
+  const clientId = env.BERTH_EXPORTS__clientId || env.AZURE_CLIENT_ID || undefined;
+  return { kind: 'identity', blobServiceUri, clientId };
+}
+
 /**
  * The plain-http address of the local hubs and the local DPS, for development.
  *

@@ -1,10 +1,12 @@
 import { DeadLetterStore } from './dead-letters/dead-letter-store.ts';
 import { type EventCounts, unknownSourceCounts } from './dead-letters/event-counts.ts';
 import { LetterHours } from './dead-letters/letter-hours.ts';
+import { StateExporter } from './export/state-exporter.ts';
 import { ReceiptStore } from './receipts/receipt-store.ts';
 import { BudgetStore } from './state/budget-store.ts';
 import { ConditionsStore } from './state/conditions-store.ts';
 import { ControlStore } from './state/control.ts';
+import { KeptOutStore } from './state/kept-out-store.ts';
 import { LivenessStore } from './state/liveness-store.ts';
 import { ProgressStore } from './state/progress-store.ts';
 import { RedactionKeyStore } from './state/redaction-key-store.ts';
@@ -14,6 +16,7 @@ import { SyncStatisticsStore } from './state/sync-statistics-store.ts';
 import { UnknownHubStore } from './state/unknown-hub-store.ts';
 import type { OnNewerFormat } from './tables/newer-format.ts';
 import type { Tables } from './tables/tables.ts';
+import { TwinEraser } from './twins/twin-eraser.ts';
 import { TwinLists } from './twins/twin-lists.ts';
 import { TwinStore } from './twins/twin-store.ts';
 
@@ -21,6 +24,7 @@ import { TwinStore } from './twins/twin-store.ts';
 export interface Stores {
   readonly twins: TwinStore;
   readonly lists: TwinLists;
+  readonly eraser: TwinEraser;
   readonly conditions: ConditionsStore;
   readonly control: ControlStore;
   readonly revisions: RevisionStore;
@@ -35,6 +39,8 @@ export interface Stores {
   readonly statistics: SyncStatisticsStore;
   readonly series: SeriesStore;
   readonly redactionKey: RedactionKeyStore;
+  readonly keptOut: KeptOutStore;
+  readonly exporter: StateExporter;
 }
 
 /**
@@ -43,8 +49,11 @@ export interface Stores {
  * @param onNewer called with each row of a newer package that a store reads.
  */
 export function openStores(tables: Tables, onNewer?: OnNewerFormat): Stores {
+  const redactionKey = new RedactionKeyStore(tables.state);
+  const twins = new TwinStore(tables.twins, onNewer);
   return {
-    twins: new TwinStore(tables.twins, onNewer),
+    twins,
+    eraser: new TwinEraser(tables.twins, twins),
     lists: new TwinLists(tables.twins),
     conditions: new ConditionsStore(tables.state, onNewer),
     control: new ControlStore(tables.state, onNewer),
@@ -59,6 +68,8 @@ export function openStores(tables: Tables, onNewer?: OnNewerFormat): Stores {
     budgets: new BudgetStore(tables.state),
     statistics: new SyncStatisticsStore(tables.state),
     series: new SeriesStore(tables.state, onNewer),
-    redactionKey: new RedactionKeyStore(tables.state),
+    redactionKey,
+    keptOut: new KeptOutStore(tables.state, onNewer),
+    exporter: new StateExporter(tables.state, redactionKey),
   };
 }

@@ -5,6 +5,7 @@ import { parseFleet } from '../fleet/file/parse.ts';
 import type { Fleet, Rule } from '../fleet/fleet.ts';
 import type { JsonValue } from '../json/json.ts';
 import { EPOCH, type EpochMs } from '../time/epoch-ms.ts';
+import { type KnownDevice, readKnownDevice } from './known-device.ts';
 
 /** The input of a what-if run on devices, in a form that can be sent to a worker. */
 export interface Job {
@@ -17,6 +18,8 @@ export interface Job {
    */
   readonly payloads: readonly JsonValue[];
   readonly isSynthetic: boolean;
+  /** Lines of the devices that can be parents (`canBeParent`), where a fleet file names parents. */
+  readonly parents?: readonly string[];
 }
 
 /** A compiled fleet file, with conditions under which all gradual moves are complete. */
@@ -31,16 +34,20 @@ export interface Trial {
   readonly against: Tried | undefined;
   readonly now: EpochMs;
   readonly payloads: readonly JsonValue[];
-  /** Names of rules that are left out because synthetic devices have no values for them. */
+  /** Names of rules that are left out because synthetic devices have no values and no parents for them. */
   readonly leftOut: readonly string[];
+  /** Devices that can be parents, by device id. */
+  readonly parents: ReadonlyMap<string, KnownDevice>;
 }
 
-export function openTrial({ fleet, against, payloads, isSynthetic }: Job, now: EpochMs): Trial {
+export function openTrial({ fleet, against, payloads, isSynthetic, parents = [] }: Job, now: EpochMs): Trial {
   const isSilent = isSynthetic && payloads.length === 0;
+  const isLeftOut = (rule: Rule) =>
+    (isSilent && readsDevice(rule)) || (isSynthetic && rule.effect.kind === 'parent');
   const files = [compile(fleet), ...(against === undefined ? [] : [compile(against)])];
   const rules = files.flatMap(({ allocation }) => allocation.rules);
   const [tried, compared] = files
-    .map((file) => (isSilent ? withoutPayloadRules(file) : file))
+    .map((file) => withoutRules(file, isLeftOut))
     .map((file): Tried => ({ fleet: file, conditions: finalConditions(file, now) }));
   if (tried === undefined) throw new Error('a trial needs a fleet');
   return {
@@ -48,7 +55,13 @@ export function openTrial({ fleet, against, payloads, isSynthetic }: Job, now: E
     against: compared,
     now,
     payloads,
-    leftOut: isSilent ? [...new Set(rules.filter(readsDevice).map(({ name }) => name))] : [],
+    leftOut: [...new Set(rules.filter(isLeftOut).map(({ name }) => name))],
+    parents: new Map(
+      parents.flatMap((line) => {
+        const device = readKnownDevice(line);
+        return device === undefined ? [] : [[device.deviceId, device] as const];
+      }),
+    ),
   };
 }
 
@@ -64,12 +77,12 @@ function compile(text: string): Fleet {
   throw new BerthError('BERTH_FLEET_INVALID', 'The fleet file is not valid.', { details: parsed.problems });
 }
 
-function withoutPayloadRules(fleet: Fleet): Fleet {
-  const rules = fleet.allocation.rules.filter((rule) => !readsDevice(rule));
+function withoutRules(fleet: Fleet, isLeftOut: (rule: Rule) => boolean): Fleet {
+  const rules = fleet.allocation.rules.filter((rule) => !isLeftOut(rule));
   return { ...fleet, allocation: { ...fleet.allocation, rules } };
 }
 
 /** Whether a rule reads values that only a real device has. */
-function readsDevice({ when }: Rule): boolean {
-  return when?.reads.some(([variable]) => variable === 'payload' || variable === 'attestation') ?? false;
+function readsDevice({ reads }: Rule): boolean {
+  return reads.some(([variable]) => variable === 'payload' || variable === 'attestation');
 }

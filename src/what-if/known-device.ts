@@ -29,6 +29,11 @@ export function readKnownDevice(line: string): KnownDevice | undefined {
   return { deviceId, hub: typeof hub === 'string' ? hostName(hub) : undefined, inputs };
 }
 
+/** Whether a device can be the parent of others: an IoT Edge device, or a device of which only the twin is stored. */
+export function canBeParent({ inputs }: KnownDevice): boolean {
+  return inputs === undefined || inputs.enrollment.iotEdge;
+}
+
 /** The maximum depth of a payload, plus the levels above it. */
 const MAX_DEPTH = 48;
 

@@ -137,7 +137,7 @@ function warningsOn(
       : []),
     ...(leftOut.length > 0
       ? [
-          `synthetic devices have no payload, so these rules are left out: ${leftOut.join(', ')}. Give --payload to try them`,
+          `synthetic devices have neither a payload nor gateways, so these rules are left out: ${leftOut.join(', ')}. Give --payload to try rules about the payload`,
         ]
       : []),
     ...(undecided.length > 0 && leftOut.length === 0

@@ -1,11 +1,11 @@
-import { decide } from '../allocation/decision/decide.ts';
+import { type Decision, decide } from '../allocation/decision/decide.ts';
+import { type KnownParent, parentNamedFor } from '../allocation/parent/known-parent.ts';
 import type { ReceiptInputs } from '../allocation/receipt/receipt.ts';
 import { requestOf } from '../allocation/receipt/recompute.ts';
 import { type AllocationRequest, latencyIn } from '../allocation/request/request.ts';
 import type { Fleet } from '../fleet/fleet.ts';
 import type { HostName } from '../iot-hub/host-name.ts';
 import type { JsonValue } from '../json/json.ts';
-import type { EpochMs } from '../time/epoch-ms.ts';
 import type { Trial, Tried } from './job.ts';
 import { type KnownDevice, readKnownDevice } from './known-device.ts';
 import { type Tally, type Trialed, tallyOf } from './tally.ts';
@@ -62,11 +62,14 @@ function synthetic(number: number, { payloads }: Trial): TrialDevice {
  * Finds the hub of a device now, after its next registration, and if it were new. All gradual moves are
  * complete; counts, health and overrides are unknown.
  */
-function tryDevice(device: TrialDevice, { tried, against, now }: Trial): Trialed {
-  const old = against && decideOn(against, device, device.hub, now).result;
+function tryDevice(device: TrialDevice, trial: Trial): Trialed {
+  const { tried, against } = trial;
+  const old = against && decideOn(against, { ...device, parents: 'present' }, trial).result;
   const before = old?.kind === 'assigned' ? old.host : device.hub;
-  const fresh = decideOn(tried, device, undefined, now);
-  const again = before === undefined ? fresh : decideOn(tried, device, before, now);
+  const fresh = decideOn(tried, { ...device, hub: undefined, parents: 'new' }, trial);
+  // Without parents, a device without a hub is the same as a new one.
+  const isFresh = before === undefined && !tried.fleet.allocation.namesParents;
+  const again = isFresh ? fresh : decideOn(tried, { ...device, hub: before, parents: 'present' }, trial);
   return {
     deviceId: device.deviceId,
     hasInputs: device.inputs !== undefined || device.isSynthetic === true,
@@ -79,13 +82,41 @@ function tryDevice(device: TrialDevice, { tried, against, now }: Trial): Trialed
   };
 }
 
+/** The greatest depth of nested parents (iot-edge-limits-and-restrictions). */
+const MOST_LAYERS = 5;
+
+/** A device on its hub. Its parents are on their present hubs before the decision, or they are new too. */
+interface PlacedDevice extends TrialDevice {
+  readonly parents: 'present' | 'new';
+}
+
 function decideOn(
-  { fleet, conditions }: Tried,
-  device: TrialDevice,
-  current: HostName | undefined,
-  now: EpochMs,
-) {
-  return decide({ request: requestFor(device, fleet, current), fleet, conditions, now });
+  tried: Tried,
+  device: PlacedDevice,
+  trial: Pick<Trial, 'parents' | 'now'>,
+  layer = 1,
+): Decision {
+  const { fleet, conditions } = tried;
+  const request = requestFor(device, fleet, device.hub);
+  const parentId = parentNamedFor(request, fleet);
+  const parent = parentId === undefined ? undefined : parentUnder(tried, parentId, device, trial, layer);
+  return decide({ request, fleet, conditions, parent, now: trial.now });
+}
+
+/** The parent on the hub that the tried fleet file gives it. A parent that gets none keeps its present hub. */
+function parentUnder(
+  tried: Tried,
+  deviceId: string,
+  { parents }: PlacedDevice,
+  trial: Pick<Trial, 'parents' | 'now'>,
+  layer: number,
+): KnownParent {
+  const device = trial.parents.get(deviceId);
+  if (device === undefined) return { deviceId, why: 'no IoT Edge device with this id is among the devices' };
+  if (layer >= MOST_LAYERS) return { deviceId, hub: device.hub };
+  const hub = parents === 'new' ? undefined : device.hub;
+  const { result } = decideOn(tried, { ...device, hub, parents }, trial, layer + 1);
+  return { deviceId, hub: result.kind === 'assigned' ? result.host : device.hub };
 }
 
 /**

@@ -69,10 +69,13 @@ describe('the architecture that docs/architecture.md describes', () => {
     expect(unused).toEqual([]);
   });
 
-  test('lets only the instance open hubs, so that every call has a permit and is watched and redacted', () => {
+  test('lets only the instance open hubs, and commands with the sign-in of the operator, so that every call of the app has a permit and is watched and redacted', () => {
     const opening = IMPORTS.filter(({ from, to }) => to === 'src/hub/iot-hubs.ts' && isIn(from, 'src'));
 
-    expect(opening.map(({ from }) => from)).toEqual(['src/instance/instance.ts']);
+    expect(opening.map(({ from }) => from)).toEqual([
+      'src/cli/shell/operator-hubs.ts',
+      'src/instance/instance.ts',
+    ]);
   });
 
   test('the console takes only types from src, so that nothing of the functions is in its bundle', () => {

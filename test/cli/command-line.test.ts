@@ -212,6 +212,8 @@ describe('berth', () => {
       'edge',
       'resync',
       'dead-letters',
+      'forget',
+      'state',
       'connect',
       'enroll',
       'validate',

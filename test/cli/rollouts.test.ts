@@ -4,7 +4,9 @@ import { validFleet } from '../../src/cli/shell/files.ts';
 import { openState, type State } from '../../src/cli/shell/state.ts';
 import { controlSchema } from '../../src/control/control.ts';
 import { withPackage } from '../../src/control/packages.ts';
+import { settingContents } from '../../src/edge/setting-contents.ts';
 import { parseFleet } from '../../src/fleet/file/parse.ts';
+import { rolloutContents } from '../../src/fleet/fleet.ts';
 import { plus } from '../../src/time/epoch-ms.ts';
 import { storageAccount } from '../support/storage-account.ts';
 import { berth, listen, NOW } from './terminals.ts';
@@ -38,6 +40,21 @@ const TEXT = JSON.stringify({
       { name: 'plain', desired: { mode: 'eco' } },
     ],
   },
+  edge: {
+    registries: [{ address: 'a.io', username: 'setting:ACR_USER', password: 'setting:ACR_PASSWORD' }],
+    deployments: [
+      {
+        name: 'sensor',
+        modules: { sensor: { image: 'a.io/sensor:1' } },
+        rollout: {
+          stages: [
+            { name: 'lab', where: "tags.ring == 'lab'" },
+            { name: 'all', share: 1 },
+          ],
+        },
+      },
+    ],
+  },
 });
 const FLEET = validFleet(parseFleet(TEXT), 'the file');
 const [INTERVAL] = FLEET.twins.policies;
@@ -61,8 +78,39 @@ async function run(...command: readonly string[]): Promise<{ out: string; err: s
   expect(await berth(cli, 'rollouts', ...command)).toBe(0);
   return { out: out(), err: err() };
 }
+/** Two packages with these values of all settings, one after the other. */
+async function rotate(...values: readonly string[]): Promise<void> {
+  for (const value of values) {
+    const contents = settingContents(FLEET.edge, () => value, Buffer.alloc(32, 1));
+    const packaged = [...rolloutContents(FLEET), ...contents];
+    await state.control.update((row) => withPackage(row, '2026', packaged, NOW, FLEET.revision));
+  }
+}
 const rollout = async () => (await state.control.read()).rollouts[INTERVAL?.hash ?? ''];
 const why = ['--reason', 'test'] as const;
+
+describe('the changed values of settings of a deployment', () => {
+  test('are not listed before they have changed', async () => {
+    await rotate('one');
+
+    expect((await run('list')).out).not.toContain('sensor/settings');
+  });
+
+  test('are listed with their stage', async () => {
+    await rotate('one', 'two');
+
+    expect((await run('list')).out).toMatch(/^sensor\/settings +running +lab /m);
+  });
+
+  test('cannot be rolled back: their rollout is paused, and the command says why', async () => {
+    await rotate('one', 'two');
+    const { err } = await run('rollback', 'sensor/settings', ...why);
+
+    expect(err).toMatch(/The rollout of the values of settings sensor\/settings is paused, by .*: test\./);
+    expect(err).toContain('Berth has no earlier values of settings, so it cannot give them back');
+    expect((await run('show', 'sensor/settings')).out).toMatch(/^sensor\/settings: paused /m);
+  });
+});
 
 describe('berth rollouts', () => {
   test('list shows every rollout in stages', async () => {
@@ -96,7 +144,7 @@ describe('berth rollouts', () => {
       approvers: [],
       stages: [{ name: 'lab' }, { name: 'all' }],
     });
-    expect(JSON.parse((await run('list', '--json')).out)).toMatchObject({ rollouts: [{}, {}] });
+    expect(JSON.parse((await run('list', '--json')).out)).toMatchObject({ rollouts: [{}, {}, {}] });
   });
 
   test('pause and resume store who did it and why', async () => {

@@ -250,6 +250,8 @@ export class EdgeWorld {
           readIdentity(this.local, addressOf(id));
           return 'enabled' as const;
         }).catch(() => 'missing' as const),
+      readScopes: absent,
+      enterParent: absent,
       countDevices: absent,
       listTwins: absent,
       readActivity: absent,

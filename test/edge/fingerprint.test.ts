@@ -2,6 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import {
   changeBetween,
   fingerprintOf,
+  keyName,
   missingSettings,
   settingsOf,
   withSecrets,
@@ -74,7 +75,7 @@ describe('the fingerprint of a manifest', () => {
   test('a manifest without settings has no hash of secrets', () => {
     expect(fingerprintOf(manifestOf(fleetWith({}, {})), values, KEY)).toMatchObject({
       secrets: undefined,
-      key: undefined,
+      key: keyName(KEY),
     });
   });
 

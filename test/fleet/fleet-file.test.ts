@@ -174,12 +174,12 @@ describe('a problem in a fleet file', () => {
     [
       'a rule without an effect',
       rules({ name: 'r' }),
-      ['allocation.rules[0] has no effect: write exactly one of require, hub, deny, prefer'],
+      ['allocation.rules[0] has no effect: write exactly one of require, hub, deny, prefer, parent'],
     ],
     [
       'a rule with two effects',
       rules({ name: 'r', deny: 'no', require: { a: 'b' } }),
-      ['allocation.rules[0] has 2 effects: write exactly one of require, hub, deny, prefer'],
+      ['allocation.rules[0] has 2 effects: write exactly one of require, hub, deny, prefer, parent'],
     ],
     [
       'rules of the same name',

@@ -270,7 +270,7 @@ describe('with a control row that a newer package has written', () => {
     expect([app.interval('pump'), writes()]).toEqual([99, 0]);
     expect(await app.snapshot('pump')).toMatchObject({ desired: { interval: 99 }, workItem: {} });
     expect(await rowAt(app.tables.state, 'control', 'control')).toEqual(before);
-    expect(await formatsInHealth()).toMatchObject([{ document: 'control row', format: 4, known: 2 }]);
+    expect(await formatsInHealth()).toMatchObject([{ document: 'control row', format: 4, known: 3 }]);
     expect(await call(fleetStatus(instance))).toMatchObject({ status: 503, body: { error: NEWER } });
   });
 

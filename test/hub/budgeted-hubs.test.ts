@@ -44,7 +44,7 @@ const budgeted = ({ now = T0, until = plus(T0, 1_000) } = {}) =>
 
 type Called = Exclude<
   keyof BudgetedHubPort,
-  'permitWrite' | 'patchDesired' | 'permitApply' | 'applyManifest'
+  'permitWrite' | 'patchDesired' | 'permitApply' | 'applyManifest' | 'enterParent'
 >;
 /** Every call but the write, whose permit comes before it. A call that is new must be added here. */
 const CALLS: {
@@ -56,6 +56,7 @@ const CALLS: {
 } = {
   readTwin: ['read', 'GET', (id) => hubs.readTwin(id)],
   identityStatus: ['identity', 'identity', (id) => hubs.identityStatus(id)],
+  readScopes: ['identity', 'scopes', (id) => hubs.readScopes(id)],
   countDevices: ['statistics', 'count', ({ host }) => hubs.countDevices(host)],
   listTwins: ['query', 'query', ({ host }) => hubs.listTwins(host, 'devices', undefined)],
   beat: ['heartbeat', 'beat', ({ host }) => hubs.beat(host, T0)],
@@ -128,6 +129,21 @@ describe('an apply', () => {
 
     expect(await hubs.permitApply(ID, 6)).toEqual(NONE);
     expect(order).toEqual([`permit to apply with 6 at ${ID.host} by 1000`]);
+  });
+});
+
+describe('an entry of a parent', () => {
+  test('needs two permits, because it reads and updates the identity', async () => {
+    expect(await hubs.enterParent(ID, 'scope')).toEqual({ kind: 'answered', answer: 'entered' });
+    const asked = `permit to identity at ${ID.host} by 1000`;
+    expect(order).toEqual([asked, asked, 'parent']);
+  });
+
+  test('without a permit makes no call', async () => {
+    answer = NONE;
+
+    expect(await hubs.enterParent(ID, 'scope')).toEqual(NONE);
+    expect(order).toHaveLength(1);
   });
 });
 

@@ -17,6 +17,7 @@ const OF_THE_HOST = [
 const LEFT_OUT: Readonly<Record<string, string>> = {
   TWIN_EVENTS: 'a connection string; the identity is used',
   BERTH_STATE: 'a connection string; the identity is used',
+  BERTH_EXPORTS: 'a connection string; the identity is used',
   BERTH_STATE__accountName: 'the address of the table service is given',
   AzureWebJobsStorage: 'a connection string; the identity is used',
   AzureWebJobsStorage__accountName: 'the host needs blobs only, and its identity has no role on tables',

@@ -47,7 +47,7 @@ describeBicep('hubs and DPS', () => {
     for (const resource of written) expect(resource['@options']).toHaveProperty('onlyIfNotExists');
   });
 
-  test('that exist already get roles in their own resource group, and nothing else there', async () => {
+  test('that exist already get roles and one diagnostic setting in their own resource group, and nothing else there', async () => {
     const snapshot = await snapshotOf({ hubs: HUBS, existingDps: DPS });
 
     expect(of(snapshot, HUB).map(({ name }) => name)).toEqual(['contoso-weu']);
@@ -59,7 +59,10 @@ describeBicep('hubs and DPS', () => {
     const elsewhere = snapshot.predictedResources.filter(
       ({ id, type }) => id.includes(OTHER) && type !== 'Microsoft.Authorization/roleAssignments',
     );
-    expect(elsewhere).toEqual([]);
+    expect(elsewhere.map(({ type, name }) => [type, name])).toEqual([
+      ['Microsoft.Insights/diagnosticSettings', 'berth'],
+      ['Microsoft.Insights/diagnosticSettings', 'berth'],
+    ]);
   });
 
   test('that exist already give DPS its role where links are by identity', async () => {
@@ -72,13 +75,15 @@ describeBicep('hubs and DPS', () => {
     ]);
   });
 
-  test('that exist already are watched by the quota alert in their own place', async () => {
-    const alert = of(await snapshotOf({ hubs: HUBS }), 'Microsoft.Insights/metricAlerts').find(({ name }) =>
-      name.endsWith('contoso-plant'),
+  test('that exist already are watched by alerts in their own place', async () => {
+    const alerts = of(await snapshotOf({ hubs: HUBS }), 'Microsoft.Insights/metricAlerts').filter(
+      ({ name }) => name.endsWith('contoso-plant'),
     );
 
-    expect(at(alert?.properties, 'scopes')).toEqual([
-      `/subscriptions/${OTHER}/resourceGroups/plant/providers/${HUB}/contoso-plant`,
+    const place = `/subscriptions/${OTHER}/resourceGroups/plant/providers/${HUB}/contoso-plant`;
+    expect(alerts.map(({ name, properties }) => [name, at(properties, 'scopes')])).toEqual([
+      ['berth-quota-contoso-plant', [place]],
+      ['berth-routing-contoso-plant', [place]],
     ]);
   });
 

@@ -7,6 +7,8 @@ const TABLES = {
   AppTraces: 'TimeGenerated: datetime, Message: string, OperationName: string, SeverityLevel: int',
   AppRequests: 'TimeGenerated: datetime, Name: string, Success: bool, ResultCode: string, DurationMs: real',
   AzureMetrics: 'TimeGenerated: datetime, ResourceProvider: string, MetricName: string, Total: real',
+  AzureDiagnostics:
+    'TimeGenerated: datetime, ResourceProvider: string, Category: string, OperationName: string, ResultSignature: string, properties_s: string',
 } as const;
 
 export type CheckQuery = (query: string) => readonly string[];

@@ -6,6 +6,8 @@ import { at, lastPart } from './resource.ts';
 /** Nothing but what must be said. */
 const PLAIN: Parameters = { hubs: [hub('contoso-weu')] };
 const BY_IDENTITY = edgeFleet('links by identity, and stamps whose names are parts of other names');
+/** With a person who is called. */
+const CALLED: Parameters = { ...PLAIN, alertEmail: 'iot@contoso.com' };
 const OPERATOR = '00000000-0000-0000-0000-00000000000b';
 
 describeBicep('the options', () => {
@@ -46,15 +48,16 @@ describeBicep('the options', () => {
   );
 
   test('the outputs warn of hubs without local authentication', async () => {
-    expect((await snapshotOf(PLAIN)).outputs.WARNINGS).toEqual([]);
-    expect((await snapshotOf(BY_IDENTITY)).outputs.WARNINGS).toEqual([
-      expect.stringContaining('disableLocalAuth'),
-    ]);
+    expect((await snapshotOf(CALLED)).outputs.WARNINGS).toEqual([]);
+    expect(
+      (await snapshotOf({ ...BY_IDENTITY, ...CALLED, hubs: BY_IDENTITY.hubs ?? [] })).outputs.WARNINGS,
+    ).toEqual([expect.stringContaining('disableLocalAuth')]);
   });
 
   test('the outputs warn of capacities above a million registrations', async () => {
     const capacities = [600_000, 400_001].map((capacity, index) => hub(`contoso-${index}`, { capacity }));
     const { outputs } = await snapshotOf({
+      ...CALLED,
       hubs: [...capacities, hub('contoso-c')],
       operatorPrincipalId: OPERATOR,
     });
@@ -99,11 +102,10 @@ describeBicep('the options', () => {
         .filter(({ properties }) => at(properties, 'principalId') === parameters.operatorPrincipalId)
         .map(({ properties }) => at(properties, 'principalType'));
 
-    expect(await kinds(edgeFleet('every option'))).toEqual(['Group']);
+    expect(await kinds(edgeFleet('every option'))).toEqual(['Group', 'Group']);
     // An expression, because only Azure knows who deploys.
-    expect(await kinds({ ...PLAIN, operatorPrincipalId: OPERATOR })).toEqual([
-      expect.stringContaining(`equals('${OPERATOR}', deployer().objectId)`),
-    ]);
+    const looked = expect.stringContaining(`equals('${OPERATOR}', deployer().objectId)`);
+    expect(await kinds({ ...PLAIN, operatorPrincipalId: OPERATOR })).toEqual([looked, looked]);
   });
 
   test('a network keeps its addresses when a stamp before it is removed', async () => {

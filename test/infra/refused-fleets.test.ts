@@ -210,10 +210,12 @@ const REFUSED: readonly (readonly [name: string, parameters: Parameters, ...sent
         environmentName: 'my env.',
         operatorPrincipalId: 'me@contoso.com',
         alertEmail: 'me, you',
+        actionGroupIds: ['pager'],
       },
       'environmentName is "my env.": write letters, digits, hyphens, underscores and periods, with no period at the end.',
       'operatorPrincipalId is "me@contoso.com", and an object id is a GUID: `az ad signed-in-user show --query id` prints yours.',
       'alertEmail is "me, you", which is not one e-mail address: write NAME@DOMAIN.',
+      'The action group "pager" of actionGroupIds is not an id: `az monitor action-group list --query [].id` prints them.',
     ],
     [
       'hubs and a DPS without policies while DPS links by key',

@@ -7,6 +7,8 @@ import { at, lastPart } from './resource.ts';
 /** Built-in roles, as Azure publishes them (azure-docs, role-based-access-control/built-in-roles.md). */
 const ROLES: Readonly<Record<string, string>> = {
   'b7e6dc6d-f1e8-4753-8033-0f276bb0955b': 'Storage Blob Data Owner',
+  'ba92f5b4-2d11-453d-a403-e96b0029c9fe': 'Storage Blob Data Contributor',
+  '2a2b9908-6ea1-4ae2-8e65-a410df84e7d1': 'Storage Blob Data Reader',
   '0a9a7e1f-b9d0-4cc4-a60d-0319b160aaa3': 'Storage Table Data Contributor',
   'a638d3c7-ab3a-418d-83e6-5f17a39d4fde': 'Event Hubs Data Receiver',
   '2b629674-e913-4c01-ae53-ef4638d8f975': 'Event Hubs Data Sender',
@@ -33,7 +35,7 @@ function assignmentOf({ id, name, properties }: Resource): string {
 function short(text: string): string {
   const parts = /resourceGroups\/[^/]+\/providers\/[\w.]+\/([^'[\]]+)/.exec(text)?.[1]?.split('/') ?? [text];
   const name = parts.slice(-2).join('/');
-  return name.replace(/-[a-z0-9]{13}$/, '').replace(/(sthost|ststate|stalloc)[a-z0-9]{13}$/, '$1');
+  return name.replace(/-[a-z0-9]{13}$/, '').replace(/(sthost|ststate|stalloc|stexport)[a-z0-9]{13}$/, '$1');
 }
 
 const assignments = ({ predictedResources }: Snapshot) =>
@@ -49,6 +51,7 @@ describeBicep('role assignments', () => {
     const app = (stamp: string, hubs: readonly string[]) => [
       `userAssignedIdentities/id-berth-${stamp} -> Storage Blob Data Owner -> storageAccounts/sthost`,
       `userAssignedIdentities/id-berth-${stamp} -> Storage Table Data Contributor -> storageAccounts/ststate`,
+      `userAssignedIdentities/id-berth-${stamp} -> Storage Blob Data Contributor -> containers/berth-exports`,
       `userAssignedIdentities/id-berth-${stamp} -> Event Hubs Data Receiver -> eventhubs/twin-events`,
       `userAssignedIdentities/id-berth-${stamp} -> Monitoring Metrics Publisher -> components/appi-berth-${stamp}`,
       `userAssignedIdentities/id-berth-route-${stamp} -> Event Hubs Data Sender -> eventhubs/twin-events`,
@@ -135,7 +138,32 @@ describeBicep('role assignments', () => {
     expect(added).toHaveLength(3);
   });
 
-  test('give an operator the state and nothing else', async () => {
+  test('with parents that Berth enters give each app the right to update identities, by a custom role of its own', async () => {
+    const parameters = edgeFleet('links by identity, and stamps whose names are parts of other names');
+    const snapshot = await snapshotOf({ ...parameters, setsScopes: true });
+    const definitions = snapshot.predictedResources.filter(
+      ({ type }) => type === 'Microsoft.Authorization/roleDefinitions',
+    );
+
+    expect(
+      definitions.map(({ properties }) => [at(properties, 'roleName'), at(properties, 'permissions')]),
+    ).toEqual(
+      ['contoso-weu', 'contoso-neu', 'contoso-eus'].map((name) => [
+        `Berth Scope Writer (${name})`,
+        [
+          {
+            actions: [],
+            notActions: [],
+            dataActions: ['Microsoft.Devices/IotHubs/devices/write'],
+            notDataActions: [],
+          },
+        ],
+      ]),
+    );
+    expect(assignments(snapshot).length - assignments(await snapshotOf(parameters)).length).toBe(3);
+  });
+
+  test('give an operator the state, its exports to read, and nothing else', async () => {
     const parameters = edgeFleet('every option');
     const operator = String(parameters.operatorPrincipalId);
     const snapshot = await snapshotOf(parameters);
@@ -144,7 +172,10 @@ describeBicep('role assignments', () => {
       assignments(snapshot)
         .map(assignmentOf)
         .filter((assignment) => assignment.startsWith(operator)),
-    ).toEqual([`${operator} -> Storage Table Data Contributor -> storageAccounts/ststate`]);
+    ).toEqual([
+      `${operator} -> Storage Table Data Contributor -> storageAccounts/ststate`,
+      `${operator} -> Storage Blob Data Reader -> containers/berth-exports`,
+    ]);
   });
 });
 

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { NO_CONDITIONS } from '../../src/allocation/conditions.ts';
 import type { Receipt } from '../../src/allocation/receipt/receipt.ts';
-import type { ModelFile } from '../../src/fleet/file/models.ts';
+import { type ModelFile, parseFleetWithModels } from '../../src/fleet/file/models.ts';
 import type { Models } from '../../src/fleet/fleet.ts';
 import { ConditionsCache } from '../../src/instance/conditions-cache.ts';
 import { FleetInForce } from '../../src/instance/fleet-in-force.ts';
@@ -46,9 +46,10 @@ describe('the fleet in force', () => {
     readModels: () => readonly ModelFile[] = () => [],
   ) => {
     const fleet = new FleetInForce({
-      read: typeof text === 'function' ? text : () => text,
-      readModels,
-      revisions: () => revisions,
+      text: typeof text === 'function' ? text : () => text,
+      modelFiles: readModels,
+      read: parseFleetWithModels,
+      revisions: async () => revisions,
       build: 'b',
       log: silent,
     });

@@ -196,6 +196,61 @@ describe('a device that waits for its maintenance window', () => {
   });
 });
 
+describe('a device that has a content with a maintenance window', () => {
+  /** T0 is noon, so the window closes an hour later. */
+  const inWindow = (policy: object) => ({
+    ...policy,
+    rollout: { ...ALL, window: { from: '12:00', to: '13:00' } },
+  });
+  const FIRST = { name: 'base', desired: { interval: 60 } };
+  const rollBackTo = () => {
+    const by = { author: 'ann', reason: 'test', at: on.now };
+    const result = rollBack(on.control, on.policy as RolloutPolicy, by, false);
+    if (result.kind === 'refused') throw new Error(result.why);
+    on.control = result.control;
+  };
+  const refuses = () => {
+    reports({ interval: { value: 5, ac: 400, av: twin.desiredVersion } });
+    twin = { ...twin, paths: planned().paths };
+  };
+
+  test('keeps it after the window, also if it refuses the value and another content wrote in between', () => {
+    deploy(inWindow(FIRST));
+    write();
+    refuses();
+    deploy(inWindow({ ...FIRST, desired: { interval: null }, onLeave: 'remove' }));
+    expect(write()).toEqual({ interval: null });
+    rollBackTo();
+    const before = planned();
+    expect(before).toMatchObject({ status: 'rejected', writes: [], leaves: [{ wanted: 60 }] });
+
+    const after = planned(plus(T0, 2 * HOUR));
+
+    expect(after).toMatchObject({ status: 'rejected', writes: [], leaves: [{ wanted: 60 }] });
+  });
+
+  test('is planned again when the window closes, if the content has written nothing', () => {
+    deploy(inWindow(FIRST));
+    write();
+    refuses();
+    deploy(inWindow({ name: 'base', desired: { interval: 70 } }));
+    const { interval } = twin.paths;
+    if (interval === undefined) throw new Error('no history');
+    const refused = { policy: on.policy.hash, value: 70, why: 'the device answered 400' };
+    twin = { ...twin, paths: { interval: { ...interval, rejected: [...interval.rejected, refused] } } };
+
+    expect(planned()).toMatchObject({ status: 'rejected', writes: [], nextAt: plus(T0, HOUR) });
+  });
+
+  test('is not planned again at the end of the window, if it is in sync', () => {
+    deploy(inWindow(FIRST));
+    write();
+    reports({ interval: 60 });
+
+    expect(planned()).toMatchObject({ status: 'inSync', nextAt: undefined });
+  });
+});
+
 describe('the life of a device after its first write', () => {
   const status = () => planned().policies[on.policy.id];
   const begin = (policy: object = OLD) => {

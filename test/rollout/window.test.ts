@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { compileRollout } from '../../src/fleet/file/compile-rollout.ts';
 import type { Window } from '../../src/fleet/rollout.ts';
-import { nextOpening } from '../../src/rollout/window.ts';
+import { nextClosing, nextOpening } from '../../src/rollout/window.ts';
 import { epochMs, plus } from '../../src/time/epoch-ms.ts';
 import { zoneClock } from '../../src/time/time-zone.ts';
 import { fc } from '../support/properties.ts';
@@ -161,6 +161,33 @@ describe('a maintenance window', () => {
         },
       ),
       { numRuns: 60 },
+    );
+  });
+});
+
+describe('the end of an open maintenance window', () => {
+  test.each<[string, string, string, unknown, string, string]>([
+    ['of the same day', '01:00', '05:00', 'UTC', '2026-01-10T01:30Z', '2026-01-10T05:00'],
+    ['of the next day, past midnight', '22:00', '02:00', 'UTC', '2026-01-10T23:00Z', '2026-01-11T02:00'],
+    [
+      'in the zone of the device',
+      '01:00',
+      '05:00',
+      'Europe/Amsterdam',
+      '2026-07-10T00:00Z',
+      '2026-07-10T03:00',
+    ],
+    [
+      'on a day that skips an hour',
+      '01:00',
+      '05:00',
+      'Europe/Amsterdam',
+      '2026-03-29T00:30Z',
+      '2026-03-29T03:00',
+    ],
+  ])('is the closing time %s', (_, from, to, zone, now, closes) => {
+    expect(new Date(nextClosing(windowOf(from, to), zone, at(now)) ?? 0).toISOString().slice(0, 16)).toBe(
+      closes,
     );
   });
 });

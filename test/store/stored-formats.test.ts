@@ -98,7 +98,7 @@ describe('rows of this package', () => {
 
     expect(saved).not.toBe('conflict');
     expect(await formatOf('twins', partitionOf(ID), snapshotKey(ID))).toBe(presentFormat(SNAPSHOT_FORMAT));
-    expect(await formatOf('state', 'control', 'control')).toBe(2);
+    expect(await formatOf('state', 'control', 'control')).toBe(3);
     expect(await formatOf('state', 'progress', 'x')).toBe(1);
     expect(await formatOf('state', 'revisions', 'r')).toBe(3);
     expect(await formatOf('state', 'conditions', `hub|${ID.host}`)).toBe(1);
@@ -227,7 +227,7 @@ describe('rows of a newer package', () => {
       format: presentFormat(SNAPSHOT_FORMAT) + 1,
       status: 'inSync',
     });
-    await tables.receipts.put('newer', '0', { format: 2, at: new Date(T0) });
+    await tables.receipts.put('newer', '0', { format: presentFormat(RECEIPT_FORMAT) + 1, at: new Date(T0) });
 
     const through = async (rows: AsyncIterable<unknown>) => {
       for await (const _ of rows);

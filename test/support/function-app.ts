@@ -44,6 +44,8 @@ export interface FunctionAppOptions {
   readonly policies?: readonly object[];
   /** Deployments of IoT Edge; default: none. */
   readonly edge?: object;
+  /** The section `allocation` of the fleet file. */
+  readonly allocation?: object;
   /** DTDL files next to the fleet file, by their names. */
   readonly models?: Readonly<Record<string, object>>;
   /** Additional fields of each hub of the fleet file; default: one hub. */
@@ -123,7 +125,7 @@ export class FunctionApp {
   }
 
   /** Writes the fleet file for all instances that are created later. */
-  writeFleet(policies: readonly object[]): void {
+  writeFleet(policies: readonly object[], allocation = this.#options.allocation): void {
     const { hubs = [{}] } = this.#options;
     const fleet = {
       hubs: hubs.map((hub, index) => ({
@@ -135,6 +137,7 @@ export class FunctionApp {
         ...hub,
       })),
       twins: { policies },
+      ...(allocation === undefined ? {} : { allocation }),
       ...(this.#options.edge === undefined ? {} : { edge: this.#options.edge }),
     };
     writeFileSync(join(this.#directory, 'fleet.json'), JSON.stringify(fleet));
@@ -158,15 +161,19 @@ export class FunctionApp {
     this.clock.pass(ms);
   }
 
+  /** The settings of the instances, and of `berth`. */
+  get env() {
+    return {
+      AzureWebJobsStorage: this.#options.tables ?? this.#storage,
+      IOT_ENDPOINT: `http://127.0.0.1:${this.#rest?.port}`,
+      TWIN_EVENTS_PARTITIONS: '1',
+    };
+  }
+
   /** A new instance of the app. It shares no memory with other instances. */
   instance(env: Readonly<Record<string, string>> = {}): Instance {
     const instance = new Instance({
-      env: {
-        AzureWebJobsStorage: this.#options.tables ?? this.#storage,
-        IOT_ENDPOINT: `http://127.0.0.1:${this.#rest?.port}`,
-        TWIN_EVENTS_PARTITIONS: '1',
-        ...env,
-      },
+      env: { ...this.env, ...env },
       directory: this.#directory,
       build: '2026-11-23T00:00:00Z',
       now: this.clock.now,
@@ -213,6 +220,7 @@ export class FunctionApp {
       },
       body: Buffer.from(JSON.stringify(body)),
       certificates: [],
+      rawHeaders: [],
     });
   }
 

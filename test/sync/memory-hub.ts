@@ -1,6 +1,7 @@
 import {
   type ActivityPage,
   type ActivityQuestion,
+  type EnteredParent,
   HubError,
   type HubErrorCode,
   type HubPort,
@@ -13,6 +14,7 @@ import type { EpochMs } from '../../src/time/epoch-ms.ts';
 import { type Instant, instantOf } from '../../src/time/instant.ts';
 import type { TwinEvent } from '../../src/twin/events/event.ts';
 import { mergePatch } from '../../src/twin/snapshot/merge.ts';
+import type { DeviceScopes } from '../../src/twin/snapshot/parent-record.ts';
 import type { Twin, TwinId } from '../../src/twin/snapshot/twin.ts';
 import { ID } from '../twin/twins.ts';
 
@@ -112,6 +114,17 @@ export class MemoryHub implements HubPort {
   async identityStatus(): Promise<'enabled' | 'disabled' | 'missing'> {
     this.calls.push('identity');
     return this.status;
+  }
+
+  /** Only counted: the tests of parents use the local hub. */
+  async readScopes(): Promise<DeviceScopes> {
+    await this.#receive('scopes');
+    return { isEdge: false, deviceScope: undefined, parentScopes: [] };
+  }
+
+  async enterParent(): Promise<EnteredParent> {
+    await this.#receive('parent');
+    return 'entered';
   }
 
   async countDevices(_: HostName): Promise<number> {

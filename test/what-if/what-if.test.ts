@@ -392,3 +392,66 @@ describe('the list of devices from the state tables', () => {
     }
   });
 });
+
+describe('children of a gateway', () => {
+  const PARENT = { name: 'gateway', parent: '=payload.gateway' };
+  const gateway = (deviceId: string, at: string, read: Receipt['inputs']['read'] = {}) => {
+    const device = known(deviceId, at, read);
+    const { enrollment } = device.inputs as Receipt['inputs'];
+    return {
+      ...device,
+      inputs: { ...(device.inputs as Receipt['inputs']), enrollment: { ...enrollment, iotEdge: true } },
+    };
+  };
+  const pump = (deviceId: string, at: string | undefined, above: string) =>
+    known(deviceId, at, { 'payload.gateway': above });
+
+  test('follow a gateway that another rule moves, through nested gateways too', () => {
+    const rules = [{ name: 'move', when: "registrationId == 'top'", hub: 'eus.azure-devices.net' }, PARENT];
+    const devices = [
+      pump('p1', 'weu', 'lower'),
+      gateway('lower', 'weu', { 'payload.gateway': 'top' }),
+      gateway('top', 'weu'),
+    ];
+
+    const { report } = ask(
+      { fleet: fleetText(TWO, { rules }), parents: devices.map(writeKnownDevice) },
+      lines(...devices),
+    );
+
+    expect(report.moves).toMatchObject({ count: 3 });
+  });
+
+  test('that are new go to the present hub of their gateway', () => {
+    const devices = [pump('p1', undefined, 'top'), gateway('top', 'eus')];
+
+    const { tally } = ask(
+      { fleet: fleetText(TWO, { rules: [PARENT] }), parents: devices.map(writeKnownDevice) },
+      lines(...devices),
+    );
+
+    expect(tally.after).toEqual({ [EUS]: 2 });
+  });
+
+  test('of an unknown gateway stay where they are, and new ones get no hub', () => {
+    const { report, tally } = ask(
+      { fleet: fleetText(TWO, { rules: [PARENT] }) },
+      lines(pump('p1', 'weu', 'gone'), pump('p2', undefined, 'gone')),
+    );
+
+    expect(tally.after).toEqual({ [WEU]: 1 });
+    expect([report.moves.count, report.refused.count, tally.refusedAsBefore]).toEqual([0, 0, 1]);
+  });
+
+  test('are left out of a run with synthetic devices, which have no gateways', () => {
+    const { report } = ask(
+      { fleet: fleetText(TWO, { rules: [PARENT] }), payloads: [{ gateway: 'gw' }] },
+      numbers(10),
+    );
+
+    expect([report.refused.count, report.warnings.join()]).toEqual([
+      0,
+      expect.stringContaining('these rules are left out: gateway'),
+    ]);
+  });
+});

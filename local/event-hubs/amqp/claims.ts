@@ -1,6 +1,6 @@
 import { unauthorized } from '../../amqp/conditions.ts';
 import type { Claim, NodeResponse } from '../../amqp/index.ts';
-import { readAccessToken } from '../access-key.ts';
+import { isAccessToken, readAccessToken } from '../access-key.ts';
 import { entityNotFound } from '../conditions.ts';
 import type { EventHub } from '../event-hub.ts';
 import type { Access } from './access.ts';
@@ -21,7 +21,8 @@ export function answerClaim(
     const { condition, description } = entityNotFound(audience);
     return { status: 404, condition, description };
   }
-  if (type === 'jwt') {
+  // Microsoft's client for Python (azure-eventhub 5.11) sends its shared access signatures with the type `jwt`.
+  if (type === 'jwt' && !isAccessToken(text)) {
     return { status: 401, ...unauthorized('Microsoft Entra ID tokens are not in the local Event Hubs.') };
   }
   const policies = hub === undefined ? [] : (findHub(hub)?.policies ?? []);

@@ -19,7 +19,10 @@ export interface SentCloudMessage {
 export function readSentMessage(encoded: Buffer): SentCloudMessage {
   const sent = decodeMessage(encoded);
   const properties = new Map(
-    Object.entries(sent.application_properties ?? {}).map(([name, value]) => [name, textOf(value)]),
+    Object.entries(sent.application_properties ?? {}).map(([name, value]) => [
+      name,
+      value === null ? null : textOf(value),
+    ]),
   );
   const acknowledgement = (properties.get(ACKNOWLEDGEMENT) || 'none').toLowerCase();
   if (!ACKNOWLEDGEMENTS.includes(acknowledgement)) {

@@ -1,5 +1,15 @@
 import type { Sender } from 'rhea';
-import { type AmqpError, type AmqpNode, amqpError, type OpenedLink, openInbox } from '../../amqp/index.ts';
+import {
+  type AmqpClient,
+  type AmqpError,
+  type AmqpNode,
+  amqpError,
+  type OpenedLink,
+  openInbox,
+} from '../../amqp/index.ts';
+import { notHere } from '../../errors.ts';
+import { ConnectionDropped } from '../../https/exchange.ts';
+import type { HubFaults } from '../faults/hub-faults.ts';
 import type { LocalHub } from '../hub/hub.ts';
 import type { ServiceQueue } from '../hub/service-queue.ts';
 import { type Address, addressOf } from '../model/address.ts';
@@ -7,11 +17,14 @@ import { HubRefusal } from '../model/hub-error.ts';
 import { sendCloudMessage } from '../operations/cloud-messages.ts';
 import { readSentMessage } from './cloud-message.ts';
 import { conditionOf } from './hub-access.ts';
-import type { HubConnection, HubLinks } from './hub-service.ts';
+import type { HubConnection, HubLinks, OpenHubLinks } from './hub-service.ts';
 import { serveQueue } from './service-receiver.ts';
 
 /** Largest encoded message on the link: a body of 64 KB, and its properties. */
 const MAX_MESSAGE_BYTES = 128 * 1024;
+
+/** The faults of a hub that apply to services over AMQP. */
+export type ServiceFaults = Pick<HubFaults, 'call' | 'refuseLink'>;
 
 /** The queues that services receive from, by their addresses in lower case. */
 const QUEUES: Readonly<
@@ -29,9 +42,16 @@ const QUEUES: Readonly<
 
 /**
  * The links of services: cloud-to-device messages, feedback and file notifications (iot-hub-amqp-support.md,
- * "Service client"). They need the right ServiceConnect.
+ * "Service client"). They need the right ServiceConnect. The faults of the hub apply to them.
  */
-export function openServiceLinks({ client, access }: HubConnection): HubLinks {
+export function openServiceLinks(faultsOf: (hub: LocalHub) => ServiceFaults): OpenHubLinks {
+  return (connection) => serviceLinks(connection, faultsOf);
+}
+
+function serviceLinks(
+  { client, access }: HubConnection,
+  faultsOf: (hub: LocalHub) => ServiceFaults,
+): HubLinks {
   const send = (path: string): AmqpNode => ({
     openReceiver({ link: receiver }) {
       const hub = access.service('ServiceConnect', path);
@@ -40,7 +60,8 @@ export function openServiceLinks({ client, access }: HubConnection): HubLinks {
         client,
         receiver,
         maxMessageSize: MAX_MESSAGE_BYTES,
-        take: (message) => takeMessage(hub, message),
+        take: (message) =>
+          takeMessage(hub, client, () => faultsOf(hub).call(hub, `SEND ${path}`, () => sendTo(hub, message))),
       });
       return undefined;
     },
@@ -49,6 +70,8 @@ export function openServiceLinks({ client, access }: HubConnection): HubLinks {
     openSender(link: OpenedLink<Sender>) {
       const hub = access.service('ServiceConnect', path);
       if (!isHub(hub)) return hub;
+      const refusal = faultsOf(hub).refuseLink(hub);
+      if (refusal !== undefined) return conditionOf(refusal);
       serveQueue(link, queueOf(hub), { contentType, userId: hub.name });
       return undefined;
     },
@@ -67,12 +90,32 @@ function isHub(hub: LocalHub | AmqpError): hub is LocalHub {
   return 'store' in hub;
 }
 
-async function takeMessage(hub: LocalHub, encoded: Buffer): Promise<AmqpError | undefined> {
+/** @throws HubRefusal */
+async function sendTo(hub: LocalHub, encoded: Buffer): Promise<void> {
+  const { to, message } = readSentMessage(encoded);
+  const address = addressIn(to);
+  if (address.moduleId !== undefined) {
+    throw new HubRefusal(
+      'NotInLocalHub',
+      notHere('Messages of services to modules are not in the local hub.'),
+    );
+  }
+  await sendCloudMessage(hub, address, message);
+}
+
+async function takeMessage(
+  hub: LocalHub,
+  client: AmqpClient,
+  send: () => Promise<void>,
+): Promise<AmqpError | undefined> {
   try {
-    const { to, message } = readSentMessage(encoded);
-    await sendCloudMessage(hub, addressIn(to), message);
+    await send();
     return undefined;
   } catch (error) {
+    if (error instanceof ConnectionDropped) {
+      client.stream.destroy();
+      return undefined;
+    }
     if (error instanceof HubRefusal) return conditionOf(error);
     if (hub.closing.aborted) return amqpError('amqp:internal-error', 'The hub closes.');
     throw error;

@@ -9,8 +9,9 @@ import { HubRefusal } from '../model/hub-error.ts';
 import { parseRequestJson } from '../model/json.ts';
 import { messageHeaders, readMessageHeaders } from '../model/message-headers.ts';
 import {
+  abandonMessage,
   completeMessage,
-  countDelivery,
+  lockNextMessage,
   queuedMessages,
   rejectMessage,
 } from '../operations/cloud-messages.ts';
@@ -101,9 +102,9 @@ function authorize(
   if (proof === undefined) throw new HubRefusal('IotHubUnauthorizedAccess', 'Unauthorized');
 }
 
-function readTelemetry({ headers, body }: HttpRequest): readonly Telemetry[] {
+function readTelemetry({ headers, rawHeaders, body }: HttpRequest): readonly Telemetry[] {
   if (headers['content-type']?.split(';')[0] !== BATCH) {
-    const { system, application } = readMessageHeaders(headers);
+    const { system, application } = readMessageHeaders(rawHeaders);
     return [{ body, system: mapOf(system), application: mapOf(application) }];
   }
   const batch = parseRequestJson(body);
@@ -122,9 +123,7 @@ function readBatched(message: JsonValue): Telemetry {
   const entries = Object.entries(isObject(given) ? given : {}).map(
     ([name, value]) => [name.toLowerCase(), value, name] as const,
   );
-  const { system } = readMessageHeaders(
-    Object.fromEntries(entries.map(([low, value]) => [low, String(value)])),
-  );
+  const { system } = readMessageHeaders(entries.flatMap(([low, value]) => [low, String(value)]));
   const application = entries.flatMap(([low, value, name]) =>
     low.startsWith('iothub-app-') ? [[name.slice('iothub-app-'.length), String(value)] as const] : [],
   );
@@ -141,30 +140,28 @@ function mapOf(properties: Readonly<Record<string, string>>): Map<string, string
 
 /** Locks and returns the oldest message that is not locked; 204 if there is none. */
 function receive(hub: LocalHub, address: Address): HttpResponse {
-  for (const message of queuedMessages(hub, address)) {
-    if (hub.messageLocks.isLocked(message.id) || !countDelivery(hub, address, message)) continue;
-    hub.connections.active(address, hub.tick());
-    return {
-      status: 200,
-      headers: {
-        ...messageHeaders(message),
-        'Content-Type': 'application/octet-stream',
-        ETag: `"${hub.messageLocks.lock(message.id)}"`,
-        'iothub-deliverycount': String(message.deliveryCount),
-        'iothub-expiry': new Date(message.expires).toISOString(),
-      },
-      bytes: Buffer.from(message.body, 'base64'),
-    };
-  }
-  return { status: 204 };
+  const locked = lockNextMessage(hub, address);
+  if (locked === undefined) return { status: 204 };
+  const { message, token } = locked;
+  hub.connections.active(address, hub.tick());
+  return {
+    status: 200,
+    headers: {
+      ...messageHeaders(message),
+      'Content-Type': 'application/octet-stream',
+      ETag: `"${token}"`,
+    },
+    bytes: Buffer.from(message.body, 'base64'),
+  };
 }
 
 function settle(hub: LocalHub, call: Extract<DeviceCall, { lockToken: string }>): void {
-  const id = hub.messageLocks.release(call.lockToken.replaceAll('"', ''));
+  const id = hub.messageLocks.release(call.address, call.lockToken.replaceAll('"', ''));
   const message = queuedMessages(hub, call.address).find((each) => each.id === id);
   if (message === undefined) {
     throw new HubRefusal('DeviceMessageLockLost', 'The lock of the message is lost or unknown.');
   }
   if (call.kind === 'complete') completeMessage(hub, call.address, message);
   else if (call.kind === 'reject') rejectMessage(hub, call.address, message);
+  else abandonMessage(hub, call.address, message);
 }

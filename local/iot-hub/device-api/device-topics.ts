@@ -11,7 +11,8 @@ export const METHOD_CALLS = '$iothub/methods/POST/#';
 
 const TWIN_GET = '$iothub/twin/GET/';
 const REPORTED_PATCH = '$iothub/twin/PATCH/properties/reported/';
-const METHOD_RESPONSES = '$iothub/methods/res/';
+/** The status of a method "must be an integer" (same page). */
+const METHOD_RESPONSE = /^\$iothub\/methods\/res\/(-?\d{1,9})\/?$/;
 
 /** The request of a device or module, from the topic to which it publishes. */
 export type DeviceTopic =
@@ -26,20 +27,17 @@ export function parseDeviceTopic(topic: string, address: Address): DeviceTopic |
   if (topic === telemetry || topic.startsWith(`${telemetry}/`)) {
     return { kind: 'telemetry', properties: parsePropertyBag(topic.slice(telemetry.length + 1)) };
   }
-  if (topic.startsWith(TWIN_GET)) return { kind: 'getTwin', requestId: requestIdOf(topic) };
-  if (topic.startsWith(REPORTED_PATCH)) return { kind: 'reportProperties', requestId: requestIdOf(topic) };
-  if (!topic.startsWith(METHOD_RESPONSES)) return undefined;
-  const status = Number(topic.slice(METHOD_RESPONSES.length).split('/')[0]);
-  return {
-    kind: 'methodResponse',
-    requestId: requestIdOf(topic),
-    status: Number.isInteger(status) ? status : 0,
-  };
+  const [path = '', ...query] = topic.split('?');
+  const requestId = requestIdOf(`?${query.join('?')}`);
+  if (path === TWIN_GET) return { kind: 'getTwin', requestId };
+  if (path === REPORTED_PATCH) return { kind: 'reportProperties', requestId };
+  const status = METHOD_RESPONSE.exec(path)?.[1];
+  return status === undefined ? undefined : { kind: 'methodResponse', requestId, status: Number(status) };
 }
 
 /**
- * Whether the device or module may subscribe to a filter. Inputs of modules are granted, but the local hub sends no
- * messages to them. In the place of an id, a client may write `+`
+ * Whether the device or module may subscribe to a filter. Inputs of modules are granted, but a hub sends no messages to them.
+ * In the place of an id, a client may write `+`
  * (azure-sdk-for-c: `devices/+/messages/devicebound/#`; azure-iot-sdk-c for modules: `devices/{d}/modules/{m}/#`).
  */
 export function isDeviceFilter(filter: string, address: Address): boolean {
@@ -65,17 +63,26 @@ export function methodCallTopic(name: string, requestId: string): string {
   return `$iothub/methods/POST/${name}/?$rid=${requestId}`;
 }
 
+/** Whether a filter, which the module may subscribe to, is for messages to its inputs. */
+export function isInputFilter(filter: string, { moduleId }: Address): boolean {
+  return moduleId !== undefined && /^devices\/[^/]+\/modules\/[^/]+\/(?:inputs\/)?#$/.test(filter);
+}
+
 /** Whether a filter, which the device may subscribe to, is for cloud-to-device messages. */
 export function isMessageFilter(filter: string): boolean {
   return filter.endsWith('/messages/devicebound/#');
 }
 
-/** @example 'devices/dev-1/messages/devicebound/%24.mid=a&%24.to=%2Fdevices%2Fdev-1%2Fmessages%2Fdevicebound&k=v' */
+/**
+ * The topic of a message. A property without a value is only its name.
+ *
+ * @example 'devices/dev-1/messages/devicebound/%24.mid=a&%24.to=%2Fdevices%2Fdev-1%2Fmessages%2Fdevicebound&k=v'
+ */
 export function cloudMessageTopic(address: Address, { system, properties }: CloudMessage): string {
   // Without an acknowledgement, the topic has no property for it (azure-iot-sdk-node, e2etests/test/device_service.js).
   const given = Object.entries(system).filter(([name, value]) => name !== 'iothub-ack' || value !== 'none');
-  const bag = [...given, ...Object.entries(properties)].map(
-    ([name, value]) => `${encodeURIComponent(name)}=${encodeURIComponent(value)}`,
+  const bag = [...given, ...Object.entries(properties)].map(([name, value]) =>
+    value === null ? encodeURIComponent(name) : `${encodeURIComponent(name)}=${encodeURIComponent(value)}`,
   );
   return `${addressPath(address)}/messages/devicebound/${bag.join('&')}`;
 }

@@ -92,6 +92,8 @@ export function createFaultyEvents(options: FaultyEventsOptions): FaultyEvents {
   return {
     send(event) {
       const deviceId = event.partitionKey;
+      // It follows the event of its twin, which can be held back. The order of different sources is not promised.
+      if (event.annotations['iothub-message-source'] === 'digitalTwinChangeEvents') return sink(event);
       if (!FAULTY_SOURCES.has(event.annotations['iothub-message-source'])) {
         release(deviceId);
         sink(event);

@@ -1,58 +1,51 @@
 import { setTimeout as wait } from 'node:timers/promises';
-import { ConnectionDropped, type HttpRequest, type HttpResponse } from '../../https/exchange.ts';
+import { ConnectionDropped } from '../../https/exchange.ts';
 import type { LocalHub } from '../hub/hub.ts';
 import { HubRefusal, type RefusalName } from '../model/hub-error.ts';
-import { refusalResponse } from '../service-api/service-api.ts';
-import { callFate, type Draw, type Fault, type FaultSettings } from './faults.ts';
+import type { CallFate, Fault, FaultSettings } from './faults.ts';
 
 /** Time until the connection of a call without an answer is closed. */
 const UNANSWERED_MS = 60_000;
 
-export interface FaultyCallOptions {
+export interface FaultyCallOptions<Result> {
   readonly settings: FaultSettings;
   /** The refusal of every call during an outage; undefined if there is no outage. */
   readonly outage: RefusalName | undefined;
-  /** The draw for the next call of this kind. */
-  readonly nextDraw: (call: string) => Draw;
+  readonly fate: CallFate;
   readonly count: (fault: Fault) => void;
   /** Aborted when the hub closes. It ends all waits. */
   readonly closing: AbortSignal;
   /** Executes the call. */
-  readonly serve: () => Promise<HttpResponse>;
+  readonly serve: () => Promise<Result>;
 }
 
 /**
- * Serves a service call while faults are active.
+ * Performs a service call, over any transport, while faults are active.
  *
+ * @throws HubRefusal of the fault or of the call.
  * @throws ConnectionDropped if the call gets no answer.
  */
-export async function serveFaultily(
+export async function callFaultily<Result>(
   hub: LocalHub,
-  request: HttpRequest,
-  options: FaultyCallOptions,
-): Promise<HttpResponse> {
-  const { settings, outage, count, closing, serve } = options;
-  const isApply = request.path.endsWith('/applyConfigurationContent');
-  const fate = callFate(settings, options.nextDraw(`${request.method} ${request.path}`), isApply);
+  { settings, outage, fate, count, closing, serve }: FaultyCallOptions<Result>,
+): Promise<Result> {
   if (settings.latencyMs > 0) {
     count('latency');
     await waitUnlessClosing(settings.latencyMs, closing);
   }
   if (outage !== undefined) {
     count('outage');
-    return refused(hub, request, outage);
+    throw refused(outage);
   }
   if (fate.kind === 'answered') return serve();
   count(fate.kind);
   if (fate.kind === 'throttle') {
     hub.counters.throttled += 1;
-    return refused(hub, request, 'ThrottlingException');
+    throw refused('ThrottlingException');
   }
-  if (fate.kind === 'applyConflict') {
-    return refused(hub, request, 'ApplyConfigurationAlreadyInProgressOnDevice');
-  }
+  if (fate.kind === 'applyConflict') throw refused('ApplyConfigurationAlreadyInProgressOnDevice');
   if (fate.isApplied) await serve();
-  if (fate.kind === 'error') return refused(hub, request, fate.refusal);
+  if (fate.kind === 'error') throw refused(fate.refusal);
   await waitUnlessClosing(UNANSWERED_MS, closing);
   throw new ConnectionDropped();
 }
@@ -73,7 +66,7 @@ const SENTENCES: Partial<Record<RefusalName, string>> = {
   IotHubFailingOver: 'The hub is failing over.',
 };
 
-function refused(hub: LocalHub, request: HttpRequest, refusal: RefusalName): HttpResponse {
-  const isTwin = request.path.startsWith('/twins/');
-  return refusalResponse(new HubRefusal(refusal, SENTENCES[refusal] ?? ''), isTwin, hub.now());
+/** The refusal of a fault, with a sentence. */
+export function refused(refusal: RefusalName): HubRefusal {
+  return new HubRefusal(refusal, SENTENCES[refusal] ?? '');
 }

@@ -3,8 +3,11 @@ import type { HttpRequest, HttpResponse } from '../../https/exchange.ts';
 import type { EventSink } from '../hub/event-sink.ts';
 import type { LocalHub } from '../hub/hub.ts';
 import { type Address, addressKey } from '../model/address.ts';
+import { HubRefusal, type RefusalName } from '../model/hub-error.ts';
+import { refusalResponse } from '../service-api/service-api.ts';
 import { failOver } from './failover.ts';
 import {
+  callFate,
   createDraws,
   DEFAULT_FAILOVER_MS,
   type Draw,
@@ -15,7 +18,7 @@ import {
   ROUTE_COUNT,
 } from './faults.ts';
 import { createFaultyEvents, type FaultyEvents } from './faulty-events.ts';
-import { serveFaultily } from './faulty-service.ts';
+import { callFaultily, refused } from './faulty-service.ts';
 
 /** The active faults of a hub, and how often each fault happened since they were set. */
 export interface FaultStatus {
@@ -36,6 +39,15 @@ export interface HubFaults {
   notifies(address: Address): boolean;
   /** Whether the hub throttles the next call of this device about its modules. */
   throttlesModules(deviceId: string): boolean;
+  /**
+   * Performs a call of a service over AMQP, such as a message to a device.
+   *
+   * @param name the kind of the call. Each kind has its own draws.
+   * @throws HubRefusal of the faults or of the call, and ConnectionDropped if the call gets no answer.
+   */
+  call<Result>(hub: LocalHub, name: string, perform: () => Promise<Result>): Promise<Result>;
+  /** The refusal of a link on which a service receives, during an outage; undefined: the link can open. */
+  refuseLink(hub: LocalHub): HubRefusal | undefined;
   /** Serves a call of the service API. @throws ConnectionDropped if the call gets no answer. */
   serve(hub: LocalHub, request: HttpRequest, serve: () => Promise<HttpResponse>): Promise<HttpResponse>;
   /** Replaces the active faults. An outage and a failover begin now. */
@@ -90,6 +102,19 @@ export function createHubFaults(sink: EventSink, onLost: (error: unknown) => voi
     events?.end();
   };
 
+  const callFor = async <Result>(
+    hub: LocalHub,
+    name: string,
+    isApply: boolean,
+    serve: () => Promise<Result>,
+  ): Promise<Result> => {
+    if (active === undefined) return serve();
+    const { settings, nextDraw, count } = active;
+    const fate = callFate(settings, nextDraw(name), isApply);
+    const outage = outageOf(active, hub);
+    return callFaultily(hub, { settings, outage, fate, count, closing: closing.signal, serve });
+  };
+
   return {
     sink: (event) => (active === undefined ? sink(event) : active.events.send(event)),
     notifies(address) {
@@ -108,18 +133,21 @@ export function createHubFaults(sink: EventSink, onLost: (error: unknown) => voi
       count('identityThrottle');
       return true;
     },
+    call: (hub, name, perform) => callFor(hub, name, false, perform),
+    refuseLink(hub) {
+      const outage = active && outageOf(active, hub);
+      if (outage === undefined) return undefined;
+      active?.count('outage');
+      return refused(outage);
+    },
     async serve(hub, request, serve) {
-      if (active === undefined) return serve();
-      const { settings, nextDraw, outageUntil, count } = active;
-      const refusal = settings.failover ? 'IotHubFailingOver' : 'ServiceUnavailable';
-      return serveFaultily(hub, request, {
-        settings,
-        outage: hub.now() < outageUntil ? refusal : undefined,
-        nextDraw,
-        count,
-        closing: closing.signal,
-        serve,
-      });
+      const isApply = request.path.endsWith('/applyConfigurationContent');
+      try {
+        return await callFor(hub, `${request.method} ${request.path}`, isApply, serve);
+      } catch (error) {
+        if (!(error instanceof HubRefusal)) throw error;
+        return refusalResponse(error, request.path.startsWith('/twins/'), hub.now());
+      }
     },
     set(hub, settings) {
       clear();
@@ -137,4 +165,10 @@ export function createHubFaults(sink: EventSink, onLost: (error: unknown) => voi
       closing.abort();
     },
   };
+}
+
+/** The refusal of every call of a service now; undefined if there is no outage. */
+function outageOf({ settings, outageUntil }: ActiveFaults, hub: LocalHub): RefusalName | undefined {
+  if (hub.now() >= outageUntil) return undefined;
+  return settings.failover ? 'IotHubFailingOver' : 'ServiceUnavailable';
 }

@@ -1,6 +1,7 @@
 import type { JsonObject } from '../../../src/json/json.ts';
 import type { Address } from '../model/address.ts';
 import { formatOperationTimestamp, type Ticks, toMilliseconds } from '../model/instant.ts';
+import type { JsonPatchOperation } from '../model/json-patch.ts';
 import { type Applied, describeSection, type HubTwin, twinEtag, twinVersion } from '../model/twin.ts';
 import type { Entry } from './device-store.ts';
 import type { HubEvent } from './event-sink.ts';
@@ -67,6 +68,36 @@ function wholeTwin({ deviceId, moduleId }: Address, twin: HubTwin): JsonObject {
   };
 }
 
+/**
+ * The digital twin of a device or module with a model changed. Its body is a JSON Patch of the digital twin. Real hubs send it
+ * besides the event of the twin, with the same time and correlation id (captures in iot-pnp-service, "Read digital twin change
+ * notifications", 2020).
+ */
+export function digitalTwinUpdated(origin: Origin, patch: readonly JsonPatchOperation[]): HubEvent {
+  const schema = 'digitalTwinChangeNotification';
+  return {
+    ...notification(origin, 'updateTwin', 'digitalTwinChangeEvents', schema, patch),
+    contentType: 'application/json-patch+json',
+  };
+}
+
+/**
+ * A job has ended on a device or module. Microsoft names the source of the event (`DeviceJobLifecycleEvents`), and publishes
+ * neither its form nor its times. The body is the document that a query of `devices.jobs` finds: a guess.
+ */
+export function deviceJobEnded(
+  origin: Origin,
+  status: 'completed' | 'failed' | 'canceled',
+  document: JsonObject,
+): HubEvent {
+  const opType = {
+    completed: 'deviceJobCompleted',
+    failed: 'deviceJobFailed',
+    canceled: 'deviceJobCanceled',
+  }[status];
+  return notification(origin, opType, 'deviceJobLifecycleEvents', 'deviceJobLifecycleNotification', document);
+}
+
 /** A device or module connected or disconnected. The event of a module differs only by `moduleId`. */
 export function connectionChanged(origin: Origin, change: 'Connected' | 'Disconnected'): HubEvent {
   const body = { sequenceNumber: sequenceNumber(origin.at) };
@@ -96,7 +127,7 @@ function notification(
   opType: string,
   source: string,
   schema: string,
-  body: JsonObject,
+  body: JsonObject | readonly JsonPatchOperation[],
 ): HubEvent {
   return {
     body: Buffer.from(JSON.stringify(body)),

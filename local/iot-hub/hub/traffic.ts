@@ -8,7 +8,7 @@ export type Traffic =
       readonly address: Address;
       readonly body: Buffer;
       readonly system: Readonly<Record<string, string>>;
-      readonly properties: Readonly<Record<string, string>>;
+      readonly properties: Readonly<Record<string, string | null>>;
     }
   | {
       readonly kind: 'method';

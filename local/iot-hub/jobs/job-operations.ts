@@ -4,6 +4,7 @@ import { HubRefusal } from '../model/hub-error.ts';
 import { formatDateTimeUtc } from '../model/instant.ts';
 import { describeJob, type HubJob, hasEnded } from '../model/job.ts';
 import { type PageRequest, type QueryPage, readPageSize } from '../operations/query-page.ts';
+import { endDeviceJob } from './end-device-job.ts';
 import { readJobChoice } from './job-body.ts';
 
 /** Jobs that run at the same time ("IoT Hub quotas and throttling"). */
@@ -43,7 +44,7 @@ export function cancelJob(hub: LocalHub, jobId: string): JsonObject {
   hub.jobs.put(cancelled);
   for (const device of hub.jobs.devicesOf(jobId)) {
     if (device.status !== 'pending') continue;
-    hub.jobs.putDevice({ ...device, status: 'canceled', endTimeUtc: at, lastUpdatedDateTimeUtc: at });
+    endDeviceJob(hub, device, { status: 'canceled' });
   }
   return describe(hub, cancelled);
 }

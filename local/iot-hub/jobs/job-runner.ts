@@ -11,6 +11,7 @@ import { invokeMethod } from '../operations/direct-method.ts';
 import { patchTwinOf } from '../operations/twin-operations.ts';
 import { isMet } from '../query/evaluate.ts';
 import { parseCondition } from '../query/parse-query.ts';
+import { type DeviceJobEnd, endDeviceJob } from './end-device-job.ts';
 
 /** How often the runner looks at the clock of the hub, in milliseconds. */
 const LOOK_EVERY_MS = 100;
@@ -152,14 +153,8 @@ function fail(hub: LocalHub, device: DeviceJob, code: string, description: strin
   finish(hub, device, { status: 'failed', error: { code, description } });
 }
 
-function finish(
-  hub: LocalHub,
-  device: DeviceJob,
-  result: Pick<DeviceJob, 'status' | 'outcome' | 'error'>,
-): void {
-  if (hub.closing.aborted) return; // the store is closed
-  const at = formatDateTimeUtc(hub.tick());
-  hub.jobs.putDevice({ ...device, ...result, endTimeUtc: at, lastUpdatedDateTimeUtc: at });
+function finish(hub: LocalHub, device: DeviceJob, end: DeviceJobEnd): void {
+  if (!hub.closing.aborted) endDeviceJob(hub, device, end); // else the store is closed
 }
 
 /** Ends a job that is not cancelled. */

@@ -10,10 +10,14 @@ export interface CloudMessage {
    * @example { '$.mid': 'a', '$.to': '/devices/dev-1/messages/devicebound', 'iothub-ack': 'none' }
    */
   readonly system: Readonly<Record<string, string>>;
-  /** The application properties. */
-  readonly properties: Readonly<Record<string, string>>;
+  /** The application properties. Over AMQP, a service can send one without a value: null. */
+  readonly properties: Readonly<Record<string, string | null>>;
   /** Milliseconds since the epoch. */
   readonly expires: number;
-  /** How often it was sent to the device. */
+  /** How often the device has abandoned it. */
   readonly deliveryCount: number;
+  /** A number that grows with each message to the device. Messages of earlier versions of Berth have none. */
+  readonly sequenceNumber?: number;
+  /** Milliseconds since the epoch; absent as the sequence number. */
+  readonly enqueuedAt?: number;
 }

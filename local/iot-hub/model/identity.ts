@@ -49,8 +49,6 @@ export type IdentityChoice = Pick<
   'status' | 'statusReason' | 'authentication' | 'capabilities' | 'managedBy' | 'deviceScope' | 'parentScopes'
 >;
 
-/** The start of every scope. The hub refuses another text (azure-iot-sdk-node, e2etests/test/registry.js). */
-const SCOPE = 'ms-azure-iot-edge://';
 /** Longest scope: its prefix, the longest id and a number. */
 const MAX_SCOPE_LENGTH = 256;
 /** A device has one parent (iot-edge-limits-and-restrictions.md). */
@@ -118,9 +116,11 @@ function readScopes(body: JsonObject): Pick<Identity, 'deviceScope' | 'parentSco
   const deviceScope = ownMember(body, 'deviceScope') || undefined;
   const parentScopes = ownMember(body, 'parentScopes') ?? [];
   if (deviceScope !== undefined && !isScope(deviceScope))
-    throw invalid(`deviceScope must be a text that begins with ${SCOPE}`);
+    throw invalid(`deviceScope must be a text of at most ${MAX_SCOPE_LENGTH} characters`);
   if (!Array.isArray(parentScopes) || parentScopes.length > MAX_PARENTS || !parentScopes.every(isScope)) {
-    throw invalid(`parentScopes must be an array of at most ${MAX_PARENTS} text that begins with ${SCOPE}`);
+    throw invalid(
+      `parentScopes must be an array of at most ${MAX_PARENTS} text of at most ${MAX_SCOPE_LENGTH} characters`,
+    );
   }
   return {
     ...(deviceScope !== undefined && { deviceScope }),
@@ -129,7 +129,7 @@ function readScopes(body: JsonObject): Pick<Identity, 'deviceScope' | 'parentSco
 }
 
 function isScope(value: JsonValue): value is string {
-  return typeof value === 'string' && value.startsWith(SCOPE) && value.length <= MAX_SCOPE_LENGTH;
+  return typeof value === 'string' && value.length <= MAX_SCOPE_LENGTH;
 }
 
 /**

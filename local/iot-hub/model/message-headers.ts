@@ -1,4 +1,3 @@
-import type { IncomingHttpHeaders } from 'node:http';
 import type { CloudMessage } from './cloud-message.ts';
 
 /** The headers of system properties, with their names in the topic of a message. */
@@ -17,29 +16,63 @@ export interface MessageProperties {
   readonly application: Readonly<Record<string, string>>;
 }
 
-/** Reads the properties of a message from headers of a request (azure-iot-device-http). */
-export function readMessageHeaders(headers: IncomingHttpHeaders): MessageProperties {
+/**
+ * Reads the properties of a message from the raw headers of a request: names and values in turn (azure-iot-device-http). Names of
+ * system properties may have any case. Names of application properties keep theirs: the suites of azure-iot-sdk-csharp need
+ * `AzIoTHub_FaultOperationType` over HTTPS.
+ */
+export function readMessageHeaders(rawHeaders: readonly string[]): MessageProperties {
   const system: [string, string][] = [];
   const application: [string, string][] = [];
-  for (const [header, value] of Object.entries(headers)) {
-    const name = SYSTEM.find(([known]) => known === header)?.[1];
-    if (name !== undefined && value) system.push([name, value.toString()]);
-    if (header.startsWith(APPLICATION))
-      application.push([header.slice(APPLICATION.length), String(value ?? '')]);
+  for (let at = 0; at + 1 < rawHeaders.length; at += 2) {
+    const [header = '', value = ''] = rawHeaders.slice(at, at + 2);
+    const known = header.toLowerCase();
+    const name = SYSTEM.find(([each]) => each === known)?.[1];
+    if (name !== undefined && value) system.push([name, value]);
+    if (known.startsWith(APPLICATION)) application.push([header.slice(APPLICATION.length), value]);
   }
   return { system: Object.fromEntries(system), application: Object.fromEntries(application) };
 }
 
-/** The properties of a message as headers of an answer. */
-export function messageHeaders({ system, properties }: CloudMessage): Record<string, string> {
+/** The headers that an answer always has, in the captures of azure-cli. */
+const ALWAYS: ReadonlySet<string> = new Set(['iothub-messageid', 'iothub-correlationid', 'iothub-userid']);
+
+/**
+ * The properties of a message as headers of an answer. Absent texts, and the expiry of a message without one of its own, are
+ * empty, and times are in English (captures of real hubs in the tests of azure-iot-cli-extension).
+ */
+export function messageHeaders(message: CloudMessage): Record<string, string> {
+  const { system, properties, expires, deliveryCount, sequenceNumber, enqueuedAt } = message;
   return {
     ...Object.fromEntries(
-      SYSTEM.flatMap(([header, name]) => (system[name] === undefined ? [] : [[header, system[name]]])),
+      SYSTEM.flatMap(([header, name]) => {
+        const text = system[name] ?? (ALWAYS.has(header) ? '' : undefined);
+        return text === undefined ? [] : [[header, text]];
+      }),
     ),
     'iothub-to': system['$.to'] ?? '',
     'iothub-ack': system['iothub-ack'] ?? 'none',
+    'iothub-expiry': system['$.exp'] === undefined ? '' : inEnglish(expires),
+    'iothub-deliverycount': String(deliveryCount),
+    ...(sequenceNumber !== undefined && { 'iothub-sequencenumber': String(sequenceNumber) }),
+    ...(enqueuedAt !== undefined && { 'iothub-enqueuedtime': inEnglish(enqueuedAt) }),
     ...Object.fromEntries(
-      Object.entries(properties).map(([name, value]) => [`${APPLICATION}${name}`, value]),
+      Object.entries(properties).map(([name, value]) => [`${APPLICATION}${name}`, value ?? '']),
     ),
   };
+}
+
+/**
+ * A time in UTC as .NET writes it in English.
+ *
+ * @param at milliseconds since the epoch
+ * @example inEnglish(0) → '1/1/1970 12:00:00 AM'
+ */
+function inEnglish(at: number): string {
+  const time = new Date(at);
+  const two = (number: number) => String(number).padStart(2, '0');
+  const hours = time.getUTCHours();
+  const date = `${time.getUTCMonth() + 1}/${time.getUTCDate()}/${time.getUTCFullYear()}`;
+  const clock = `${hours % 12 || 12}:${two(time.getUTCMinutes())}:${two(time.getUTCSeconds())}`;
+  return `${date} ${clock} ${hours < 12 ? 'AM' : 'PM'}`;
 }

@@ -17,7 +17,7 @@ import { isDeviceOrModuleId } from '../model/identity.ts';
 import { withoutNulls } from '../model/merge.ts';
 import { problemOfContent, problemOfSize } from '../model/twin-limits.ts';
 import { checkRoomForModules, createEdgeModules } from './identity-operations.ts';
-import { notify, writableEntry } from './twin-operations.ts';
+import { emitChange, notify, writableEntry } from './twin-operations.ts';
 
 /**
  * POST `/devices/{id}/applyConfigurationContent`: writes a manifest to an Edge device. It creates the modules that the
@@ -94,7 +94,7 @@ function write(hub: LocalHub, address: Address, content: DesiredContent): void {
   const { twin, notice } = writeContent(entry.twin, content, at);
   if (notice === undefined) return;
   hub.store.put({ ...entry, twin });
-  hub.emit(twinUpdated(hub.origin(address, at), twin, { desired: notice }));
+  emitChange(hub, entry, twin, twinUpdated(hub.origin(address, at), twin, { desired: notice }), at);
   hub.spend(JSON.stringify(notice.values).length);
   notify(hub, address, notice);
 }

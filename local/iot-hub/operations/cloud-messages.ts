@@ -8,19 +8,17 @@ import type { FeedbackStatus } from '../model/feedback.ts';
 import { HubRefusal } from '../model/hub-error.ts';
 import { recordFeedback } from './feedback.ts';
 
-/* Limits and defaults: iot-hub-devguide-messages-c2d.md and "IoT Hub quotas and throttling". */
+/* Limits: iot-hub-devguide-messages-c2d.md and "IoT Hub quotas and throttling". */
 const MAX_BODY_BYTES = 64 * 1024;
 const MAX_QUEUED = 50;
-const TIME_TO_LIVE_MS = 3_600_000;
-const MAX_DELIVERIES = 10;
 
 /** A message that a service sends. */
 export interface NewCloudMessage {
   readonly body: Buffer;
   /** As in `CloudMessage`. Without `$.to`, the hub makes it. */
   readonly system: Readonly<Record<string, string>>;
-  readonly properties: Readonly<Record<string, string>>;
-  /** Milliseconds since the epoch; undefined: in an hour. */
+  readonly properties: CloudMessage['properties'];
+  /** Milliseconds since the epoch; undefined: after the time to live of the hub. */
   readonly expires: number | undefined;
 }
 
@@ -44,7 +42,7 @@ export async function sendCloudMessage(
  * @throws HubRefusal `DeviceNotFound`, `RequestTooLarge`, `DeviceMaximumQueueDepthExceeded`
  */
 export function enqueueCloudMessage(hub: LocalHub, address: Address, message: NewCloudMessage): void {
-  entryOf(hub, address);
+  const { lastMessage = 0 } = entryOf(hub, address);
   if (message.body.length > MAX_BODY_BYTES) {
     throw new HubRefusal('RequestTooLarge', `A cloud-to-device message has at most ${MAX_BODY_BYTES} bytes.`);
   }
@@ -55,24 +53,34 @@ export function enqueueCloudMessage(hub: LocalHub, address: Address, message: Ne
       `Device queue depth cannot exceed ${MAX_QUEUED} messages`,
     );
   }
-  keep(hub, address, [
-    ...queued,
-    {
-      id: randomUUID(),
-      body: message.body.toString('base64'),
-      system: {
-        '$.mid': randomUUID(),
-        '$.to': `/${addressPath(address)}/messages/devicebound`,
-        ...message.system,
-      },
-      properties: message.properties,
-      expires: message.expires ?? hub.now() + TIME_TO_LIVE_MS,
-      deliveryCount: 0,
+  const sequenceNumber = lastMessage + 1;
+  const enqueued: CloudMessage = {
+    id: randomUUID(),
+    body: message.body.toString('base64'),
+    system: {
+      '$.mid': randomUUID(),
+      '$.to': `/${addressPath(address)}/messages/devicebound`,
+      ...(message.expires !== undefined && { '$.exp': expiryText(message.expires) }),
+      ...message.system,
     },
-  ]);
+    properties: message.properties,
+    expires: message.expires ?? hub.now() + hub.cloudToDevice.timeToLiveMs,
+    deliveryCount: 0,
+    sequenceNumber,
+    enqueuedAt: hub.now(),
+  };
+  keep(hub, address, [...queued, enqueued], sequenceNumber);
   hub.spend(message.body.length);
   hub.observe({ kind: 'message', address, ...message });
   hub.connections.link(address)?.deliver();
+}
+
+/**
+ * An expiry that the sender has set, in the topic of its message. The SDK for C# reads exactly seven digits
+ * (`DateTime.ParseExact(…, "o")`).
+ */
+function expiryText(expires: number): string {
+  return new Date(expires).toISOString().replace('Z', '0000Z');
 }
 
 /** The messages in the queue of a device, oldest first. Expired messages are gone. */
@@ -81,21 +89,43 @@ export function queuedMessages(hub: LocalHub, address: Address): readonly CloudM
   return (hub.store.get(address)?.inbox ?? []).filter(({ expires }) => expires > now);
 }
 
+/** A message that its device has received and holds. The token settles it. */
+export interface LockedCloudMessage {
+  readonly message: CloudMessage;
+  readonly token: string;
+}
+
+/** Locks the oldest message that the device does not hold; undefined: there is none. */
+export function lockNextMessage(hub: LocalHub, address: Address): LockedCloudMessage | undefined {
+  const message = queuedMessages(hub, address).find(({ id }) => !hub.messageLocks.isLocked(id));
+  return message && { message, token: hub.messageLocks.lock(address, message.id) };
+}
+
 /**
- * Counts a delivery of a message. Returns false if the message was delivered too often: it then leaves the queue (Azure
- * dead-letters it).
+ * Gives a message back that the device has abandoned. Only this raises its delivery count: an expired lock does not ("Message
+ * life cycle" of the same page). At the largest count, it leaves the queue (Azure dead-letters it).
  */
-export function countDelivery(hub: LocalHub, address: Address, { id }: CloudMessage): boolean {
+export function abandonMessage(hub: LocalHub, address: Address, { id }: CloudMessage): void {
   const queued = queuedMessages(hub, address);
-  const isLast = queued.some((message) => message.id === id && message.deliveryCount >= MAX_DELIVERIES);
-  if (isLast) end(hub, address, id, 'DeliveryCountExceeded');
-  else {
-    const counted = queued.map((message) =>
-      message.id === id ? { ...message, deliveryCount: message.deliveryCount + 1 } : message,
-    );
-    keep(hub, address, counted);
+  const deliveryCount = 1 + (queued.find((message) => message.id === id)?.deliveryCount ?? 0);
+  if (deliveryCount >= hub.cloudToDevice.maxDeliveryCount) {
+    end(hub, address, id, 'DeliveryCountExceeded');
+    return;
   }
-  return !isLast;
+  const counted = queued.map((message) => (message.id === id ? { ...message, deliveryCount } : message));
+  keep(hub, address, counted);
+  hub.connections.link(address)?.deliver();
+}
+
+/** Ends the locks of a connection that has ended. The messages go to the present connection of the device. */
+export function unlockMessages(hub: LocalHub, address: Address, tokens: Iterable<string>): void {
+  for (const token of tokens) hub.messageLocks.release(address, token);
+  hub.connections.link(address)?.deliver();
+}
+
+/** Delivers the messages again whose locks have expired. */
+export function deliverUnlocked(hub: LocalHub): void {
+  for (const address of hub.messageLocks.takeExpired()) hub.connections.link(address)?.deliver();
 }
 
 /** Removes a message that the device has acknowledged. */
@@ -146,12 +176,16 @@ function end(hub: LocalHub, address: Address, id: string, status: FeedbackStatus
   if (ended !== undefined && entry !== undefined) recordFeedback(hub, entry, ended, status);
 }
 
-/** Stores the queue of a device. The messages that have expired since the last time get feedback. */
-function keep(hub: LocalHub, address: Address, inbox: readonly CloudMessage[]): void {
+/** Stores the queue of a device, and the number of a new message. The messages that have expired since the last time get feedback. */
+function keep(hub: LocalHub, address: Address, inbox: readonly CloudMessage[], lastMessage?: number): void {
   const entry = hub.store.get(address);
   if (entry === undefined) return;
   const now = hub.now();
   const { inbox: before = [], ...rest } = entry;
-  hub.store.put(inbox.length === 0 ? rest : { ...rest, inbox });
+  hub.store.put({
+    ...rest,
+    ...(inbox.length > 0 && { inbox }),
+    ...(lastMessage !== undefined && { lastMessage }),
+  });
   for (const message of before) if (message.expires <= now) recordFeedback(hub, entry, message, 'Expired');
 }

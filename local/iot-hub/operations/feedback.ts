@@ -32,11 +32,16 @@ export function recordFeedback(
   });
 }
 
-/**
- * Sends the feedback of a hub in batches, and calls `expire` to end the messages that have expired. It ends when the hub
- * closes.
- */
-export function keepSendingFeedback(hub: LocalHub, expire: (hub: LocalHub) => void): void {
+/** What happens to cloud-to-device messages when time passes. */
+export interface MessageTimes {
+  /** Ends the messages that have expired. */
+  readonly expire: (hub: LocalHub) => void;
+  /** Delivers the messages again whose locks have expired. */
+  readonly unlock: (hub: LocalHub) => void;
+}
+
+/** Sends the feedback of a hub in batches, and looks at the times of its messages. It ends when the hub closes. */
+export function keepSendingFeedback(hub: LocalHub, { expire, unlock }: MessageTimes): void {
   let sentAt = Number.NEGATIVE_INFINITY;
   let expiredAt = Number.NEGATIVE_INFINITY;
   const timer = setInterval(() => {
@@ -44,6 +49,7 @@ export function keepSendingFeedback(hub: LocalHub, expire: (hub: LocalHub) => vo
       expiredAt = hub.now();
       expire(hub);
     }
+    unlock(hub);
     hub.feedback.look();
     hub.fileNotifications.look();
     const isDue = hub.now() - sentAt >= BATCH_EVERY_MS || hub.pendingFeedback.length >= MAX_BATCH;

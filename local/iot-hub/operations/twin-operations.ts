@@ -1,12 +1,16 @@
 import { isObject, type JsonObject, type JsonValue, ownMember } from '../../../src/json/json.ts';
 import type { Entry } from '../hub/device-store.ts';
-import { twinReplaced, twinUpdated } from '../hub/events.ts';
+import type { HubEvent } from '../hub/event-sink.ts';
+import { digitalTwinUpdated, twinReplaced, twinUpdated } from '../hub/events.ts';
 import { entryOf, isDeviceDisabled, type LocalHub } from '../hub/hub.ts';
-import type { Address } from '../model/address.ts';
+import { type Address, addressOf } from '../model/address.ts';
+import { describeDigitalTwin } from '../model/digital-twin.ts';
 import { isSystemModule } from '../model/edge.ts';
 import { ifMatchAllows } from '../model/entity-tag.ts';
 import { HubRefusal } from '../model/hub-error.ts';
+import type { Ticks } from '../model/instant.ts';
 import { withoutKeys } from '../model/json.ts';
+import { jsonPatch } from '../model/json-patch.ts';
 import { replacementPatch } from '../model/merge.ts';
 import {
   appliedByConfiguration,
@@ -62,7 +66,7 @@ export function replaceTwinOf(
   const at = hub.tick();
   const { twin, notice } = replaceTwin(entry.twin, sections, at);
   keep(hub, entry, twin);
-  hub.emit(twinReplaced(hub.origin(address, at), twin));
+  emitChange(hub, entry, twin, twinReplaced(hub.origin(address, at), twin), at);
   if (notice !== undefined) notify(hub, address, notice);
   return serviceTwin(hub, address);
 }
@@ -102,7 +106,7 @@ export function reportProperties(hub: LocalHub, address: Address, patch: JsonVal
   const { twin, applied } = reportTwin(entry.twin, patch, at);
   keep(hub, entry, twin);
   hub.connections.active(address, at);
-  hub.emit(twinUpdated(hub.origin(address, at), twin, { reported: applied }));
+  emitChange(hub, entry, twin, twinUpdated(hub.origin(address, at), twin, { reported: applied }), at);
   return twin.reported.version;
 }
 
@@ -126,7 +130,7 @@ function applyPatch(
   if (twin !== entry.twin) {
     keep(hub, entry, twin);
     const inEvent = mark === undefined ? applied : appliedByConfiguration(entry.twin, twin, applied);
-    hub.emit(twinUpdated(hub.origin(identity, at), twin, inEvent));
+    emitChange(hub, entry, twin, twinUpdated(hub.origin(identity, at), twin, inEvent), at);
     if (applied.desired !== undefined) notify(hub, identity, applied.desired);
   }
   return serviceTwin(hub, identity);
@@ -178,6 +182,22 @@ function checkSizes(before: HubTwin, after: HubTwin): void {
   if (before.tags !== after.tags) refuse(problemOfSize('tags', after.tags));
   if (before.desired !== after.desired) refuse(problemOfSize('desired', after.desired.values));
   if (before.reported !== after.reported) refuse(problemOfSize('reported', after.reported.values));
+}
+
+/**
+ * Sends the event of a change, and that of the digital twin if the device or module has a model and the change is visible
+ * there.
+ *
+ * @param before the entry before the change.
+ */
+export function emitChange(hub: LocalHub, before: Entry, twin: HubTwin, event: HubEvent, at: Ticks): void {
+  hub.emit(event);
+  const { identity, modelId } = before;
+  if (modelId === undefined) return;
+  const view = (of: HubTwin) => describeDigitalTwin(identity.deviceId, modelId, of);
+  const patch = jsonPatch(view(before.twin), view(twin));
+  const address = addressOf(identity.deviceId, identity.moduleId);
+  if (patch.length > 0) hub.emit(digitalTwinUpdated(hub.origin(address, at), patch));
 }
 
 export function notify(hub: LocalHub, address: Address, patch: HubTwinSection): void {

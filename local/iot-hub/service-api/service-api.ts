@@ -13,6 +13,7 @@ import { purgeMessages, sendCloudMessage } from '../operations/cloud-messages.ts
 import { identityDocument } from '../operations/device-document.ts';
 import { invokeMethod } from '../operations/direct-method.ts';
 import {
+  checkParent,
   createIdentity,
   deleteIdentity,
   readIdentity,
@@ -182,6 +183,7 @@ async function putIdentity(hub: LocalHub, request: HttpRequest, address: Address
   checkNotReserved(hub, address);
   const ifMatch = request.headers['if-match'];
   const choice = address.moduleId === undefined ? readIdentityChoice(body) : readModuleChoice(body);
+  checkParent(hub, address, choice);
   const identity =
     ifMatch === undefined
       ? createIdentity(hub, address, choice)

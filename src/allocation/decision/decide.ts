@@ -9,10 +9,12 @@ import { type Conditions, conditionsOf, effectiveHub } from '../conditions.ts';
 import { type BuiltTwin, buildInitialTwin, noTwin } from '../initial-twin/initial-twin.ts';
 import { type GradualMove, gradualMoveOf, isReached } from '../moves/gradual-move.ts';
 import { drainCause, isFaster } from '../moves/moves.ts';
+import { type BoundRules, type KnownParent, withParentHub } from '../parent/known-parent.ts';
 import type { LinkedHub } from '../request/linked-hubs.ts';
 import { type BuiltPayload, buildPayload, NO_PAYLOAD } from '../request/payload.ts';
 import type { AllocationRequest } from '../request/request.ts';
-import { evaluateRules, meets, type RuleResult, type RuleTrace } from '../rules/rules.ts';
+import type { NamedParent } from '../rules/parent-rule.ts';
+import { evaluateRules, meets, type RuleTrace } from '../rules/rules.ts';
 import { hubVariables, ruleVariables } from '../rules/variables.ts';
 import { type Candidate, candidatesOf, scoredHubsOf } from '../score/candidates.ts';
 import { type Latencies, latenciesOf, NO_LATENCIES } from '../score/latency.ts';
@@ -36,6 +38,7 @@ export type AllocationResult =
         | 'BERTH_INPUT_MISSING'
         | 'BERTH_NO_HUB_QUALIFIES'
         | 'BERTH_NO_HUB_NOW'
+        | 'BERTH_PARENT_UNKNOWN'
       >;
       readonly message: string;
     };
@@ -51,7 +54,9 @@ export type Why =
   | 'the current hub does not meet a require rule'
   | 'a hub rule names another hub'
   | 'the current hub is draining'
-  | 'another hub is faster';
+  | 'another hub is faster'
+  | 'the parent is on another hub'
+  | 'the parent is on another hub, but that hub may not receive the device';
 
 export interface Decision {
   readonly result: AllocationResult;
@@ -68,6 +73,8 @@ export interface DecideInput {
   readonly request: AllocationRequest;
   readonly fleet: Fleet;
   readonly conditions: Conditions;
+  /** What is known of the parent that the rules name (`parentNamedFor`). Undefined: it was not looked for. */
+  readonly parent?: KnownParent | undefined;
   readonly now: EpochMs;
 }
 
@@ -82,7 +89,7 @@ export function decide(input: DecideInput, work: ExpressionWork = new Expression
   const variables = ruleVariables(request);
   const { current } = request;
   const currentHub = current && { hub: fleet.hubByHost.get(current.hub) };
-  const rules = evaluateRules(fleet, variables, currentHub, work);
+  const rules = withParentHub(evaluateRules(fleet, variables, currentHub, work), input.parent);
   const latencies = fleet.allocation.readsLatency ? latenciesOf(request, fleet) : NO_LATENCIES;
   const candidates = candidatesOf(request, fleet, conditions, rules, latencies, now);
   const { result, gradualMoves } = choose(input, rules, candidates);
@@ -101,7 +108,7 @@ interface Choice {
   readonly gradualMoves: readonly GradualMove[];
 }
 
-function choose(input: DecideInput, rules: RuleResult, candidates: readonly Candidate[]): Choice {
+function choose(input: DecideInput, rules: BoundRules, candidates: readonly Candidate[]): Choice {
   const { request } = input;
   const deviceId = request.enrollment.deviceId ?? request.registrationId;
   if (isReservedDeviceId(deviceId)) {
@@ -121,20 +128,21 @@ function choose(input: DecideInput, rules: RuleResult, candidates: readonly Cand
       `Rule "${rule}" is unknown (${why}), and its whenUnknown is "refuse".`,
     );
   }
-  if (request.current === undefined) return place(candidates, request, 'first registration', []);
+  if (request.current === undefined) return place(candidates, rules, input, 'first registration', []);
   const current = request.linkedHubs.find(({ host }) => host === request.current?.hub);
   return current === undefined
-    ? place(candidates, request, 'the current hub is not linked', [])
+    ? place(candidates, rules, input, 'the current hub is not linked', [])
     : chooseAgain(input, rules, candidates, current);
 }
 
 /** Decides for a device whose current hub is linked. */
 function chooseAgain(
-  { request, fleet, conditions, now }: DecideInput,
-  rules: RuleResult,
+  input: DecideInput,
+  rules: BoundRules,
   candidates: readonly Candidate[],
   current: LinkedHub,
 ): Choice {
+  const { request, fleet, conditions, now } = input;
   const hub = fleet.hubByHost.get(current.host);
   const qualifies = meets(hub?.labels, rules.toStay);
   // DPS then sends only the current hub in `linkedHubs`, and ignores the answer (concepts-custom-allocation).
@@ -160,10 +168,22 @@ function chooseAgain(
       : undefined;
   const drains = drain === undefined ? [] : [drain];
   const leaves = drain !== undefined && isReached(drain);
-  if (!qualifies) return place(candidates, request, 'the current hub does not meet a require rule', drains);
+  if (!qualifies) {
+    return place(candidates, rules, input, 'the current hub does not meet a require rule', drains);
+  }
   const isDrainedNowhere = drain !== undefined && !candidates.some(isInvited);
   if (rules.only !== undefined && rules.only !== current.host && !isDrainedNowhere) {
-    return place(candidates, request, 'a hub rule names another hub', drains);
+    return place(candidates, rules, input, 'a hub rule names another hub', drains);
+  }
+  if (rules.parentHub !== undefined && rules.parentHub !== current.host) {
+    return candidates.some(isInvited)
+      ? place(candidates, rules, input, 'the parent is on another hub', drains)
+      : assigned(
+          current,
+          'stayed',
+          'the parent is on another hub, but that hub may not receive the device',
+          drains,
+        );
   }
   if (leaves) {
     return isDrainedNowhere
@@ -173,7 +193,7 @@ function chooseAgain(
           'the current hub is draining, but no other hub may receive the device',
           drains,
         )
-      : place(candidates, request, 'the current hub is draining', drains);
+      : place(candidates, rules, input, 'the current hub is draining', drains);
   }
   const faster = fasterWinner(current, candidates, fleet);
   if (faster !== undefined) {
@@ -229,13 +249,17 @@ function winnerOf(candidates: readonly Candidate[]): HostName | undefined {
 
 function place(
   candidates: readonly Candidate[],
-  request: AllocationRequest,
+  rules: BoundRules,
+  { request, parent }: DecideInput,
   why: Why,
   gradualMoves: readonly GradualMove[],
 ): Choice {
   const winner = winnerOf(candidates);
   if (winner !== undefined) return assignWinner(winner, request, why, gradualMoves);
   const waiting = candidates.filter(({ lasting }) => lasting === undefined);
+  if (waiting.length > 0 && rules.parent !== undefined && rules.parentHub === undefined) {
+    return refused('BERTH_PARENT_UNKNOWN', parentUnknown(rules.parent, parent), gradualMoves);
+  }
   return waiting.length > 0
     ? refused('BERTH_NO_HUB_NOW', `No hub may receive devices now: ${reasons(waiting)}.`, gradualMoves)
     : refused(
@@ -270,6 +294,11 @@ function refused(
   gradualMoves: readonly GradualMove[] = [],
 ): Choice {
   return { result: { kind: 'refused', code, message }, gradualMoves };
+}
+
+function parentUnknown({ rule, deviceId }: NamedParent, known: KnownParent | undefined): string {
+  const why = (known?.deviceId === deviceId ? known.why : undefined) ?? 'it was not looked for';
+  return `The hub of the parent "${deviceId}", which rule "${rule}" names, is not known: ${why}. Register the parent first.`;
 }
 
 function reasons(candidates: readonly Candidate[]): string {

@@ -2,6 +2,7 @@ import type { Fleet, Hub } from '../../fleet/fleet.ts';
 import type { HostName } from '../../iot-hub/host-name.ts';
 import type { EpochMs } from '../../time/epoch-ms.ts';
 import { type Conditions, conditionsOf, effectiveHub, NO_CONDITIONS } from '../conditions.ts';
+import { withParentHub } from '../parent/known-parent.ts';
 import { evaluateRules } from '../rules/rules.ts';
 import { ruleVariables } from '../rules/variables.ts';
 import { candidatesOf } from '../score/candidates.ts';
@@ -55,7 +56,7 @@ function expectedShare(chances: readonly number[]): ExpectedShare {
 
 function chancesOfDevice(inputs: ReceiptInputs, fleet: Fleet, now: EpochMs): ReadonlyMap<HostName, number> {
   const request = { ...requestOf(inputs, fleet), current: undefined };
-  const rules = evaluateRules(fleet, ruleVariables(request), undefined);
+  const rules = withParentHub(evaluateRules(fleet, ruleVariables(request), undefined), inputs.parent);
   if (rules.denied !== undefined || rules.missing !== undefined) return NO_CHANCES;
   const latencies = fleet.allocation.readsLatency ? latenciesOf(request, fleet) : NO_LATENCIES;
   return chancesOf(candidatesOf(request, fleet, NO_CONDITIONS, rules, latencies, now));

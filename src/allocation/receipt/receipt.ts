@@ -6,6 +6,7 @@ import type { DecideInput, Decision } from '../decision/decide.ts';
 import type { LayerTrace } from '../initial-twin/initial-twin.ts';
 import type { GradualMove } from '../moves/gradual-move.ts';
 import { drainCause } from '../moves/moves.ts';
+import type { KnownParent } from '../parent/known-parent.ts';
 import { offeredNames } from '../request/linked-hubs.ts';
 import type { AllocationRequest, AttestationKind, RequestEnrollment } from '../request/request.ts';
 import type { RuleTrace } from '../rules/rules.ts';
@@ -69,6 +70,8 @@ export interface ReceiptInputs extends ReadInputs {
   };
   readonly attestation: AttestationKind;
   readonly latency?: LatencyInputs;
+  /** The parent that a rule named, and what was known of it. */
+  readonly parent?: KnownParent;
 }
 
 /** A linked hub: its conditions, and its latency, weight and score for this device. */
@@ -102,7 +105,7 @@ export function receiptOf(input: DecideInput, decision: Decision): Receipt {
     at: new Date(now).toISOString(),
     revision: fleet.revision,
     result: decision.result,
-    inputs: inputsOf(request, fleet, latencies.inputs),
+    inputs: inputsOf(input, latencies.inputs),
     conditions: agesOf(input),
     hubs: hubLines(decision.candidates, input),
     rules: decision.rules.filter(({ result }) => result !== 'unmatched'),
@@ -119,7 +122,7 @@ export function receiptOf(input: DecideInput, decision: Decision): Receipt {
   };
 }
 
-function inputsOf(request: AllocationRequest, fleet: Fleet, latency: LatencyInputs): ReceiptInputs {
+function inputsOf({ request, fleet, parent }: DecideInput, latency: LatencyInputs): ReceiptInputs {
   const { enrollment, current } = request;
   return {
     registrationId: request.registrationId,
@@ -140,6 +143,7 @@ function inputsOf(request: AllocationRequest, fleet: Fleet, latency: LatencyInpu
     },
     attestation: request.attestation.kind,
     ...(Object.keys(latency).length === 0 ? {} : { latency }),
+    ...(parent === undefined ? {} : { parent }),
     ...readInputs(request, fleet),
   };
 }

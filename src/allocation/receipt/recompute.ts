@@ -38,7 +38,14 @@ export function recompute(receipt: Receipt, fleet: Fleet): Recomputed {
 export function inputOf(receipt: Receipt, fleet: Fleet): DecideInput {
   const now = epochMs(Date.parse(receipt.at));
   const request = requestOf(receipt.inputs, fleet, receipt.twin.provenance);
-  return { request, fleet, conditions: conditionsOf(receipt, now), now };
+  const { parent } = receipt.inputs;
+  return {
+    request,
+    fleet,
+    conditions: conditionsOf(receipt, now),
+    ...(parent === undefined ? {} : { parent }),
+    now,
+  };
 }
 
 /**
@@ -114,7 +121,7 @@ function standIn(instead: NotKept, path: readonly string[], fleet: Fleet): JsonV
       return instead.of === 'text' ? 'x'.repeat(instead.bytes) : {};
     case 'redacted':
       // A substitute must not decide a rule. A layer only copies it.
-      return fleet.allocation.rules.some(({ when }) => when?.reads.some((each) => startsWith(path, each)))
+      return fleet.allocation.rules.some(({ reads }) => reads.some((each) => startsWith(path, each)))
         ? undefined
         : REDACTED;
   }

@@ -45,6 +45,7 @@ const inputs = z.object({
       location: z.object({ lat: z.number(), lon: z.number() }).nullable().optional(),
     })
     .optional(),
+  parent: z.object({ deviceId: z.string(), hub: host.optional(), why: z.string().optional() }).optional(),
   read: z.record(z.string(), json),
   notKept: z.record(z.string(), notKept),
 });

@@ -1,26 +1,25 @@
 import { X509Certificate } from 'node:crypto';
-import * as z from 'zod';
-import type { JsonValue } from '../../json/json.ts';
-import { namesIn, withExactKeys } from './exact-keys.ts';
+import { isObject, type JsonValue, ownMember } from '../../json/json.ts';
+import { memberNames, withExactKeys } from './exact-keys.ts';
 
 /**
  * The possible content of `deviceRuntimeContext.x509`, which no document shows. Registration results of DPS
  * contain `certificateInfo.subjectName`. According to azure-iot-sdk-c issue 1906, custom allocation gets the
  * certificate.
  */
-const attestation = z.object({
-  certificateInfo: z.object({ subjectName: z.string().optional() }).optional(),
-  clientCertificate: z.unknown().optional(),
-});
-const names = namesIn(attestation) ?? new Map();
+const NAMES = memberNames({ certificateInfo: { subjectName: null }, clientCertificate: null });
 
 /** The subject of the certificate of a device, such as `CN=device-1, O=Contoso`; undefined if not sent. */
-export function certificateSubject(x509: unknown): string | undefined {
+export function certificateSubject(x509: JsonValue | undefined): string | undefined {
   if (x509 === undefined) return undefined;
-  const parsed = attestation.safeParse(withExactKeys(x509 as JsonValue, names));
-  if (!parsed.success) return undefined;
-  const { certificateInfo, clientCertificate } = parsed.data;
-  return certificateInfo?.subjectName ?? subjectIn(clientCertificate);
+  const attestation = withExactKeys(x509, NAMES);
+  const info = ownMember(attestation, 'certificateInfo');
+  const subject = ownMember(info, 'subjectName');
+  // Another shape is not that of a certificate.
+  const isKnown =
+    info === undefined || (isObject(info) && (subject === undefined || typeof subject === 'string'));
+  if (!isKnown) return undefined;
+  return typeof subject === 'string' ? subject : subjectIn(ownMember(attestation, 'clientCertificate'));
 }
 
 /** A certificate has about 2 KB; a chain is longer. */

@@ -1,27 +1,30 @@
-import * as z from 'zod';
 import { isObject, type JsonValue } from '../../json/json.ts';
 
-/**
- * The exact names of the members of an object, by name in lower case, each with the names of its own members.
- */
-export type Names = ReadonlyMap<string, { readonly name: string; readonly inner: Names | undefined }>;
+/** The known members of an object: `null` for one whose own members do not matter. */
+export interface Members {
+  readonly [name: string]: Members | null;
+}
 
-/** The names of all members in a schema of objects. */
-export function namesIn(schema: unknown): Names | undefined {
-  if (schema instanceof z.ZodOptional) return namesIn(schema.unwrap());
-  if (!(schema instanceof z.ZodObject)) return undefined;
-  return new Map(
-    Object.entries(schema.shape).map(([name, member]) => [
-      name.toLowerCase(),
-      { name, inner: namesIn(member) },
-    ]),
-  );
+/** The exact names of the members of an object, each with the names of its own members. */
+export interface Names {
+  readonly exact: ReadonlyMap<string, Names | null>;
+  /** The exact names by name in lower case. */
+  readonly lower: ReadonlyMap<string, string>;
+}
+
+/** The names of all known members. */
+export function memberNames(members: Members): Names {
+  const entries = Object.entries(members);
+  return {
+    exact: new Map(entries.map(([name, inner]) => [name, inner === null ? null : memberNames(inner)])),
+    lower: new Map(entries.map(([name]) => [name.toLowerCase(), name])),
+  };
 }
 
 /**
- * Returns JSON with the exact keys of a schema, whatever their case was (the exact spelling wins). Members of
- * the schema that are `null` or an empty text are absent. Other members stay: the schema decides about them.
- * JSON that is already exact, as in all captures of DPS, is not copied.
+ * Returns JSON with the exact keys of the known members, whatever their case was (the exact spelling wins). Known members that
+ * are `null` or an empty text are absent. Other members stay: the reader decides about them. JSON that is already exact, as in
+ * all captures of DPS, is not copied.
  *
  * @param open names of members in which an empty text is a value.
  */
@@ -33,15 +36,15 @@ export function withExactKeys(
   if (!isObject(json) || isExact(json, names, open)) return json;
   const exact = new Map<string, JsonValue>();
   for (const [key, value] of Object.entries(json)) {
-    const found = names.get(key.toLowerCase());
-    if (found === undefined) {
+    const name = names.lower.get(key.toLowerCase());
+    if (name === undefined) {
       exact.set(key, value);
       continue;
     }
-    if (isAbsent(found.name, value, open)) continue;
-    const { name, inner } = found;
+    if (isAbsent(name, value, open)) continue;
     if (key !== name && exact.has(name)) continue;
-    exact.set(name, inner === undefined ? value : withExactKeys(value, inner, open));
+    const inner = names.exact.get(name) ?? null;
+    exact.set(name, inner === null ? value : withExactKeys(value, inner, open));
   }
   return Object.fromEntries(exact);
 }
@@ -53,11 +56,14 @@ function isAbsent(name: string, value: JsonValue, open: ReadonlySet<string>): bo
 function isExact(json: JsonValue, names: Names, open: ReadonlySet<string>): boolean {
   if (!isObject(json)) return true;
   for (const key in json) {
-    const found = names.get(key.toLowerCase());
-    if (found === undefined) continue;
+    const inner = names.exact.get(key);
+    if (inner === undefined) {
+      if (names.lower.has(key.toLowerCase())) return false;
+      continue;
+    }
     const value = json[key] ?? null;
-    if (found.name !== key || isAbsent(found.name, value, open)) return false;
-    if (found.inner !== undefined && !isExact(value, found.inner, open)) return false;
+    if (isAbsent(key, value, open)) return false;
+    if (inner !== null && !isExact(value, inner, open)) return false;
   }
   return true;
 }

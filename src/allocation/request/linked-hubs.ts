@@ -1,4 +1,4 @@
-import { type HostName, type HubNameKind, parseHubName } from '../../iot-hub/host-name.ts';
+import { type HostName, type HubNameKind, isHostName, parseHubName } from '../../iot-hub/host-name.ts';
 
 /** A hub that is linked to DPS. While an operator changes the host name of a link, both names are linked. */
 export interface LinkedHub {
@@ -20,6 +20,27 @@ const PREFERENCE: readonly HubNameKind[] = ['device', 'classic', 'service', 'oth
  * @param current the current host name of the device, in lower case.
  */
 export function linkedHubsOf(texts: readonly string[], current: string | undefined): readonly LinkedHub[] {
+  const linked: LinkedHub[] = [];
+  const hosts = new Set<HostName>();
+  for (const text of texts) {
+    const host = parseHubName(text)?.host;
+    if (host === undefined) continue;
+    // Nearly always, each hub has one linked name.
+    if (hosts.has(host)) return withSeveralNames(texts, current);
+    hosts.add(host);
+    linked.push({ host, text });
+  }
+  return linked;
+}
+
+/** The number of texts that are not host names. */
+export function unreadableIn(texts: readonly string[]): number | undefined {
+  const unreadable = texts.filter((text) => !isHostName(text)).length;
+  return unreadable === 0 ? undefined : unreadable;
+}
+
+/** `linkedHubsOf` for hubs with several linked names. */
+function withSeveralNames(texts: readonly string[], current: string | undefined): readonly LinkedHub[] {
   const hubs = new Map<HostName, Name[]>();
   for (const text of texts) {
     const parsed = parseHubName(text);

@@ -2,6 +2,7 @@ import { evaluateCondition, type Variables } from '../../fleet/expressions/expre
 import type { ExpressionWork } from '../../fleet/expressions/expression-work.ts';
 import type { Fleet, Hub, Rule } from '../../fleet/fleet.ts';
 import type { HostName } from '../../iot-hub/host-name.ts';
+import { evaluateParent, type NamedParent } from './parent-rule.ts';
 
 /** The result of one rule, for the receipt. */
 export interface RuleTrace {
@@ -27,10 +28,13 @@ export interface RuleResult {
   /** The last `hub` rule that matched. */
   readonly only: HostName | undefined;
   readonly prefer: ReadonlyMap<HostName, number>;
+  /** The parent that the last matching `parent` rule names. */
+  readonly parent: NamedParent | undefined;
 }
 
 /**
- * Every matching rule applies: any `deny` wins, requirements add up, the last `hub` wins, `prefer`s multiply.
+ * Every matching rule applies: any `deny` wins, requirements add up, the last `hub` and the last `parent`
+ * win, `prefer`s multiply.
  *
  * On re-registration, an unknown `require` is replaced, label by label, by the labels of the current hub. A
  * device that sends fewer inputs than before then neither leaves its data residency nor fails. A current hub
@@ -52,9 +56,10 @@ export function evaluateRules(
   let denied: RuleResult['denied'];
   let missing: RuleResult['missing'];
   let only: HostName | undefined;
+  let parent: NamedParent | undefined;
 
   for (const rule of fleet.allocation.rules) {
-    const trace = evaluateRule(rule, variables, work);
+    const { trace, named } = evaluateRule(rule, variables, work);
     traces.push(trace);
     if (trace.result === 'unknown' && rule.whenUnknown === 'refuse') {
       missing ??= { rule: rule.name, why: trace.why ?? 'unknown' };
@@ -79,12 +84,15 @@ export function evaluateRules(
       case 'hub':
         only = rule.effect.host;
         break;
+      case 'parent':
+        parent = named ?? parent;
+        break;
       case 'prefer':
         for (const [host, factor] of rule.effect.factors) prefer.set(host, (prefer.get(host) ?? 1) * factor);
         break;
     }
   }
-  return { traces, denied, missing, requirements, toStay, only, prefer };
+  return { traces, denied, missing, requirements, toStay, only, prefer, parent };
 }
 
 /** The current hub of a device. */
@@ -107,10 +115,21 @@ export function meets(
   );
 }
 
-function evaluateRule(rule: Rule, variables: Variables, work?: ExpressionWork): RuleTrace {
-  const value = rule.when === undefined ? true : evaluateCondition(rule.when, variables, work);
-  if (typeof value === 'boolean') {
-    return { name: rule.name, result: value ? 'matched' : 'unmatched', applied: value };
+function evaluateRule(
+  rule: Rule,
+  variables: Variables,
+  work?: ExpressionWork,
+): { readonly trace: RuleTrace; readonly named?: NamedParent | undefined } {
+  const { name, when, effect } = rule;
+  const value = when === undefined ? true : evaluateCondition(when, variables, work);
+  if (typeof value !== 'boolean') {
+    return { trace: { name, result: 'unknown', applied: rule.whenUnknown === 'apply', why: value.unknown } };
   }
-  return { name: rule.name, result: 'unknown', applied: rule.whenUnknown === 'apply', why: value.unknown };
+  if (!value || effect.kind !== 'parent') {
+    return { trace: { name, result: value ? 'matched' : 'unmatched', applied: value } };
+  }
+  const parent = evaluateParent(effect.parent, variables, work);
+  return 'unknown' in parent
+    ? { trace: { name, result: 'unknown', applied: false, why: parent.unknown } }
+    : { trace: { name, result: 'matched', applied: true }, named: { rule: name, deviceId: parent.deviceId } };
 }

@@ -9,8 +9,9 @@ import {
   isFull,
   isUnhealthy,
 } from '../conditions.ts';
+import type { BoundRules } from '../parent/known-parent.ts';
 import type { AllocationRequest } from '../request/request.ts';
-import { meets, type RuleResult } from '../rules/rules.ts';
+import { meets } from '../rules/rules.ts';
 import type { Latencies, Latency } from './latency.ts';
 import { overloaded } from './load.ts';
 import { type ScoredHub, scoreHubs, type WeightedHub } from './placement.ts';
@@ -21,6 +22,8 @@ export type Exclusion =
   | 'not selected by the enrollment'
   | 'does not meet a require rule'
   | 'not the hub of the hub rule'
+  | 'not the hub of the parent'
+  | 'the hub of the parent is not known'
   | 'cordoned'
   | 'draining'
   | 'full'
@@ -48,7 +51,7 @@ export function candidatesOf(
   request: AllocationRequest,
   fleet: Fleet,
   conditions: Conditions,
-  rules: RuleResult,
+  rules: BoundRules,
   latencies: Latencies,
   now: EpochMs,
 ): readonly Candidate[] {
@@ -61,7 +64,10 @@ export function candidatesOf(
     }
     const found = conditionsOf(host, conditions);
     const { state, weight } = effectiveHub(hub, found, now);
-    const excluded = passingExclusion(hub, state, found, now);
+    const isWaiting = rules.parent !== undefined && rules.parentHub === undefined;
+    const excluded = isWaiting
+      ? 'the hub of the parent is not known'
+      : passingExclusion(hub, state, found, now);
     return { host, latency, lasting, excluded, weight, devices: found.devices?.count };
   });
   const receiving = receivingOf(rated);
@@ -98,13 +104,14 @@ function lastingExclusion(
   host: HostName,
   hub: Hub | undefined,
   request: AllocationRequest,
-  rules: RuleResult,
+  rules: BoundRules,
 ): Exclusion | undefined {
   if (hub === undefined) return 'not in the fleet file';
   const selected = request.enrollment.iotHubs;
   if (selected.length > 0 && !selected.includes(host)) return 'not selected by the enrollment';
   if (!meets(hub.labels, rules.requirements)) return 'does not meet a require rule';
-  return rules.only !== undefined && rules.only !== host ? 'not the hub of the hub rule' : undefined;
+  if (rules.only !== undefined && rules.only !== host) return 'not the hub of the hub rule';
+  return rules.parentHub !== undefined && rules.parentHub !== host ? 'not the hub of the parent' : undefined;
 }
 
 function passingExclusion(
@@ -128,7 +135,7 @@ function receiversOf(
   receiving: readonly RatedHub[],
   rated: readonly RatedHub[],
   { allocation }: Fleet,
-  rules: RuleResult,
+  rules: BoundRules,
 ): readonly Receiver[] {
   const { halfLifeMs, loadEpsilon } = allocation;
   const over = loadEpsilon === undefined ? NONE : overloaded(receiving, loadEpsilon);

@@ -101,7 +101,21 @@ function decidedText({ at, revision }: DeviceWithHistory['receipts'][number], no
 }
 
 function sayTwin(terminal: Terminal, twin: DeviceStatus['twins'][number], now: EpochMs): void {
-  const { hub, moduleId, status, since, why, next, modelId, tags, workItem, suspended, unread, paths } = twin;
+  const {
+    hub,
+    moduleId,
+    status,
+    since,
+    why,
+    next,
+    modelId,
+    tags,
+    workItem,
+    suspended,
+    unread,
+    paths,
+    parent,
+  } = twin;
   const title = moduleId === null ? `Twin on ${hub}` : `Module ${printable(moduleId)} on ${hub}`;
   sayTitle(terminal, `${title}: ${statusText(terminal, status)}`);
   const facts: readonly Fact[] = [
@@ -121,6 +135,7 @@ function sayTwin(terminal: Terminal, twin: DeviceStatus['twins'][number], now: E
     ['unread', unread === null ? '' : printable(unread.why)],
     ['model', modelId ?? ''],
     ['tags', printable(shortJson(tags, 200))],
+    ['parent', parent === null ? '' : printable(parentText(parent))],
   ];
   sayFacts(terminal, facts);
   if (twin.edge !== undefined) {
@@ -154,6 +169,16 @@ function sayTwin(terminal: Terminal, twin: DeviceStatus['twins'][number], now: E
     ];
     for (const line of lines) say(terminal, `  ${printable(path)}: ${line}`);
   }
+}
+
+const PARENT_STATUS = {
+  entered: 'the identity of the device names it',
+  missing: 'the identity of the device does not name it',
+  another: 'the identity of the device names another one',
+};
+
+function parentText({ deviceId, status, why }: NonNullable<DeviceStatus['twins'][number]['parent']>): string {
+  return `${deviceId}: ${PARENT_STATUS[status]}${why === '' ? '' : ` (${why})`}`;
 }
 
 /** The modules of an IoT Edge device. */

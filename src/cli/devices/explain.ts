@@ -1,23 +1,27 @@
 import { NO_CONDITIONS } from '../../allocation/conditions.ts';
 import { decide } from '../../allocation/decision/decide.ts';
+import { type KnownParent, parentNamedFor } from '../../allocation/parent/known-parent.ts';
 import { type Receipt, receiptOf } from '../../allocation/receipt/receipt.ts';
 import { recompute } from '../../allocation/receipt/recompute.ts';
 import { looksLikeReceipt, readReceipt } from '../../allocation/receipt/stored-receipt.ts';
-import { parseAllocationRequest } from '../../allocation/request/request.ts';
+import { type AllocationRequest, parseAllocationRequest } from '../../allocation/request/request.ts';
 import { readRequestBody } from '../../allocation/request/request-body.ts';
 import { BerthError } from '../../errors.ts';
 import type { Fleet } from '../../fleet/fleet.ts';
+import { hostName, isHostName } from '../../iot-hub/host-name.ts';
 import { isObject } from '../../json/json.ts';
+import { invalid } from '../shell/arguments.ts';
 import type { Cli } from '../shell/cli.ts';
 import type { CommandGroup } from '../shell/command-line.ts';
 import { chosenFleetFile, parseJsonFile, readFleetFile, readTextFile } from '../shell/files.ts';
-import { FLEET_FILE, type Given, JSON_OUTPUT, requiredText } from '../shell/inputs.ts';
+import { FLEET_FILE, type Given, JSON_OUTPUT, requiredText, text } from '../shell/inputs.ts';
 import { say, sayJson, shortRevision, type Terminal } from '../shell/terminal.ts';
 import { sayReceipt } from './receipt-text.ts';
 
 const INPUTS = {
   '--fleet <file>': FLEET_FILE,
   '--request <file>': requiredText('a file with a request of DPS or a receipt; - reads standard input'),
+  '--parent-hub <host>': text('the hub of the parent that a rule names; only for a request of DPS'),
   ...JSON_OUTPUT,
 };
 
@@ -39,8 +43,8 @@ export function registerExplain(berth: CommandGroup): void {
 
 async function explain({ terminal, env, now }: Cli, options: Given<typeof INPUTS>): Promise<number> {
   const { fleet } = readFleetFile(chosenFleetFile(options.fleet, env));
-  const text = readTextFile(options.request);
-  const json = unwrapped(parseJsonFile(text, options.request));
+  const given = readTextFile(options.request);
+  const json = unwrapped(parseJsonFile(given, options.request));
   if (looksLikeReceipt(json)) {
     const receipt = readReceipt(json);
     if (receipt !== undefined) return explainReceipt(terminal, receipt, fleet, options.json);
@@ -49,12 +53,34 @@ async function explain({ terminal, env, now }: Cli, options: Given<typeof INPUTS
       `${options.request} is not a complete receipt: give the whole receipt, as the log or "berth explain --json" shows it.`,
     );
   }
-  const request = parseAllocationRequest(readRequestBody(Buffer.from(text, 'utf8')));
-  const input = { request, fleet, conditions: NO_CONDITIONS, now: now() };
+  const request = parseAllocationRequest(readRequestBody(Buffer.from(given, 'utf8')));
+  const input = {
+    request,
+    fleet,
+    conditions: NO_CONDITIONS,
+    parent: givenParent(request, fleet, options.parentHub),
+    now: now(),
+  };
   const receipt = receiptOf(input, decide(input));
   if (options.json) sayJson(terminal, receipt);
   else sayReceipt(terminal, receipt);
   return 0;
+}
+
+/** The parent that the rules name, on the given hub. This command reads no state tables. */
+function givenParent(
+  request: AllocationRequest,
+  fleet: Fleet,
+  hub: string | undefined,
+): KnownParent | undefined {
+  const deviceId = parentNamedFor(request, fleet);
+  if (hub !== undefined && !isHostName(hub)) {
+    throw invalid(`--parent-hub is ${JSON.stringify(hub)}: write the host name of a hub.`);
+  }
+  if (deviceId === undefined) return undefined;
+  return hub === undefined
+    ? { deviceId, why: 'this command works offline: give the hub with --parent-hub' }
+    : { deviceId, hub: hostName(hub) };
 }
 
 /** Finds the receipt inside a log line, the answer about a device, or the output of this command. */

@@ -1,11 +1,12 @@
 import type { Override } from '../../allocation/conditions.ts';
 import type { Receipt, ReceiptHub } from '../../allocation/receipt/receipt.ts';
+import { printable } from '../shell/printable.ts';
 import { count, percent, plural, right, say, sayTable, span, type Terminal } from '../shell/terminal.ts';
 
 /** Writes a receipt as text. */
 export function sayReceipt(terminal: Terminal, receipt: Receipt): void {
   const { result, inputs, conditions } = receipt;
-  const { registrationId, currentHub } = inputs;
+  const { registrationId, currentHub, parent } = inputs;
   say(
     terminal,
     result.kind === 'assigned'
@@ -13,6 +14,10 @@ export function sayReceipt(terminal: Terminal, receipt: Receipt): void {
       : `${registrationId} → refused: ${result.message} [${result.code}]`,
   );
   if (currentHub !== undefined) say(terminal, `Current hub: ${currentHub}.`);
+  if (parent !== undefined) {
+    const where = parent.hub === undefined ? `its hub is not known: ${parent.why}` : `on ${parent.hub}`;
+    say(terminal, `Parent: ${printable(parent.deviceId)}, ${where}.`);
+  }
   say(
     terminal,
     conditions.ageMs === undefined

@@ -1,6 +1,7 @@
 import type { Act, Control } from '../../control/control.ts';
 import type { ActionResult, RolloutPolicy } from '../../control/rollout-actions.ts';
 import { BerthError } from '../../errors.ts';
+import { isSettingsRollout } from '../../fleet/edge/setting-values.ts';
 import type { Cli } from '../shell/cli.ts';
 import type { CommandGroup } from '../shell/command-line.ts';
 import { reason, requiredText, toggle } from '../shell/inputs.ts';
@@ -24,6 +25,8 @@ export interface RolloutAct {
   readonly done: (policy: PolicyInRollout, before: Control) => string;
   /** What happens then, in sentences. */
   readonly effect: string;
+  /** The same for values of settings, which have no previous content. Default: as for all. */
+  readonly effectOnSettings?: string;
 }
 
 interface ActOptions {
@@ -55,7 +58,7 @@ async function runAct(cli: Cli, act: RolloutAct, options: ActOptions): Promise<n
   const [first, ...others] = deployments;
   if (first !== undefined && others.length === 0) {
     tell(cli.terminal, await actOn(first.state, act, options, cli));
-    tell(cli.terminal, act.effect);
+    tell(cli.terminal, effectOf(act, options.policy));
     tell(cli.terminal, `State: ${first.state.place}.`);
     return 0;
   }
@@ -69,9 +72,13 @@ async function runAct(cli: Cli, act: RolloutAct, options: ActOptions): Promise<n
       tell(cli.terminal, `${state.place}: ${error.message} [${error.code}]`);
     }
   }
-  if (failed < deployments.length) tell(cli.terminal, act.effect);
+  if (failed < deployments.length) tell(cli.terminal, effectOf(act, options.policy));
   if (failed > 0) tell(cli.terminal, `${failed} of ${deployments.length} deployments were not changed.`);
   return failed > 0 ? 1 : 0;
+}
+
+function effectOf({ effect, effectOnSettings = effect }: RolloutAct, name: string): string {
+  return isSettingsRollout(name) ? effectOnSettings : effect;
 }
 
 /** What was done, in a sentence. */
@@ -81,9 +88,9 @@ async function actOn(
   { policy: name, reason: why, inStages = false }: ActOptions,
   { now }: Cli,
 ): Promise<string> {
-  const policy = policyInRollout(await fleetInForce(state), name);
-  const author = await state.author();
   const before = await state.control.read();
+  const policy = policyInRollout(await fleetInForce(state), before, name);
+  const author = await state.author();
   await act.check?.(state, policy, author, before);
   const done = act.done(policy, before);
   const by: Act = { author, reason: why, at: now() };

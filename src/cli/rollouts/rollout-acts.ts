@@ -54,8 +54,13 @@ export const ROLLOUT_ACTS: readonly RolloutAct[] = [
     exampleReason: 'devices run hot',
     inStages: 'in the stages of the rollout, without gates. Default: all devices at once',
     change: rollBack,
-    done: ({ name }) => `The rollout of the policy ${name} is rolled back`,
+    done: ({ name, settings }) =>
+      settings === undefined
+        ? `The rollout of the policy ${name} is rolled back`
+        : `The rollout of the values of settings ${name} is paused`,
     effect:
       'Devices get back the values from before the rollout, within the budgets of their hubs. Values that another writer has changed since stay, and are listed as contested. No device gets the content until the fleet file has another one.',
+    effectOnSettings:
+      'Berth has no earlier values of settings, so it cannot give them back: the rollback is a pause. Within 30 seconds, no further device gets the values for their own sake. A manifest that is applied for another reason carries them. To give earlier values to the devices, set them in the app again.',
   },
 ];

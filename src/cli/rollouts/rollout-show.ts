@@ -30,8 +30,9 @@ async function showRollout(
   for (const deployment of deploymentsOf(states, env)) {
     const { state } = deployment;
     const fleet = await fleetInForce(state);
-    policyInRollout(fleet, policy);
-    const overviews = await overviewsOf(deployment, fleet, await state.control.read(), now());
+    const control = await state.control.read();
+    policyInRollout(fleet, control, policy);
+    const overviews = await overviewsOf(deployment, fleet, control, now());
     const overview = overviews.find((each) => each.policy === policy);
     tell(terminal, `State: ${state.place}. Each deployment has its own rollout.`);
     shown.push({ place: state.place, rollout: overview ?? null });

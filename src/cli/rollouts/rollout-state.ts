@@ -1,5 +1,6 @@
 import type { Control } from '../../control/control.ts';
 import type { ActionResult, RolloutPolicy } from '../../control/rollout-actions.ts';
+import { settingsInForce } from '../../control/setting-values.ts';
 import { BerthError } from '../../errors.ts';
 import { type Fleet, hostsOf, rolloutContents } from '../../fleet/fleet.ts';
 import type { RolloutContent } from '../../fleet/rollout.ts';
@@ -9,14 +10,15 @@ import { knownPolicy } from '../shell/known.ts';
 import type { State } from '../shell/state.ts';
 import type { Deployment } from './deployments.ts';
 
-/** A policy or a deployment of the fleet file in force that has a rollout. */
+/** A policy, a deployment, or the values of the settings of a deployment of the fleet file in force, with a rollout. */
 export type PolicyInRollout = RolloutContent & RolloutPolicy;
 
 /**
+ * @param name of a policy or a deployment, or `DEPLOYMENT/settings` for the changed values of its settings
  * @throws BerthError `BERTH_POLICY_UNKNOWN`; `BERTH_ROLLOUT_REFUSED` for a policy without a rollout
  */
-export function policyInRollout(fleet: Fleet, name: string): PolicyInRollout {
-  const contents = rolloutContents(fleet);
+export function policyInRollout(fleet: Fleet, control: Control, name: string): PolicyInRollout {
+  const contents = [...rolloutContents(fleet), ...settingsInForce(fleet, control)];
   const names = contents.map((content) => content.name);
   knownPolicy(name, names, 'The fleet file in force');
   const policy = contents.find((each) => each.name === name);

@@ -19,15 +19,21 @@ export interface State extends Stores {
   author(): Promise<string>;
   /** Whether `author` is an Entra identity. */
   readonly isSignedIn: boolean;
+  /** Creates the tables that do not exist. Other commands create a table when they first use it. */
+  createTables(): Promise<void>;
 }
 
 /** @throws BerthError `BERTH_SETTING_INVALID` if no setting names the state account */
 export function openState(env: Environment): State {
   const account = stateAccount(env);
+  const tables = openTables(account);
   return {
-    ...openStores(openTables(account)),
+    ...openStores(tables),
     place: placeOf(account),
     isSignedIn: account.kind === 'identity',
+    async createTables() {
+      await Promise.all(Object.values(tables).map((table) => table.get('none', 'none')));
+    },
     author: async () =>
       account.kind === 'identity' ? signedInAs() : `${userName()}@${hostname()} (by account key)`,
   };

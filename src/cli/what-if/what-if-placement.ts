@@ -4,6 +4,7 @@ import { createInterface } from 'node:readline';
 import { BerthError } from '../../errors.ts';
 import type { JsonValue } from '../../json/json.ts';
 import { type Job, openTrial } from '../../what-if/job.ts';
+import { canBeParent, readKnownDevice } from '../../what-if/known-device.ts';
 import { reportOf } from '../../what-if/report.ts';
 import { addUp, NO_TALLY, type Tally } from '../../what-if/tally.ts';
 import type { DeviceBatch } from '../../what-if/try-devices.ts';
@@ -56,7 +57,11 @@ export async function whatIfPlacement(
     payloads: options.payload.map(readPayload),
     isSynthetic: synthetic !== undefined,
   };
-  const data = { job, now: now() };
+  const trial = openTrial(job, now());
+  const files = [trial.tried, ...(trial.against === undefined ? [] : [trial.against])];
+  const namesParents = synthetic === undefined && files.some((file) => file.fleet.allocation.namesParents);
+  const parents = namesParents ? await parentLines(options.devices) : [];
+  const data = { job: { ...job, parents }, now: trial.now };
   const progress = showProgress(terminal, 'devices');
   let tally: Tally;
   try {
@@ -72,7 +77,7 @@ export async function whatIfPlacement(
       `${options.devices} contains no devices: give a file of "berth export" or a number.`,
     );
   }
-  const report = reportOf(tally, fleet, openTrial(job, data.now).leftOut);
+  const report = reportOf(tally, fleet, trial.leftOut);
   if (options.json) sayJson(terminal, report);
   else sayReport(terminal, report, options.against ?? 'the present hubs');
   if (maxMoves === undefined) return 0;
@@ -153,6 +158,24 @@ async function* partsOf(file: string, progress: ProgressBar): AsyncGenerator<Num
     if (lines.length === PART) yield take();
   }
   if (lines.length > 0) yield take();
+}
+
+/**
+ * The lines of the devices that can be parents. A child goes to the hub of its parent, so they are read before all others.
+ *
+ * @throws BerthError `BERTH_FILE_UNREADABLE`, `BERTH_ARGUMENT_INVALID` for standard input, which can be read only once
+ */
+async function parentLines(file: string): Promise<readonly string[]> {
+  if (file === '-') {
+    throw invalid('--devices is -, but a rule names parents, so the devices are read twice: give a file.');
+  }
+  const found: string[] = [];
+  const input = await openFile(file);
+  for await (const text of createInterface({ input, crlfDelay: Number.POSITIVE_INFINITY })) {
+    const device = readKnownDevice(text);
+    if (device !== undefined && canBeParent(device)) found.push(text);
+  }
+  return found;
 }
 
 async function openFile(file: string): Promise<NodeJS.ReadableStream> {

@@ -76,9 +76,11 @@ function compileAllocation(
     readsLatency,
     movesOverMs: milliseconds(file.moves?.over ?? '0s'),
     rules,
+    namesParents: rules.some(({ effect }) => effect.kind === 'parent'),
+    setsScopes: file.setScopes,
     payload,
     reads: distinct([
-      ...rules.flatMap((rule) => rule.when?.reads ?? []),
+      ...rules.flatMap(({ reads }) => reads),
       ...(payload === undefined ? [] : templateReads(payload)),
       ...layers.flatMap((layer) => [
         ...(layer.when?.reads ?? []),
@@ -137,11 +139,13 @@ function readsInto(part: Template, near: Paths, path: readonly string[]): Paths 
 
 function compileRule(rule: RuleFile): Rule {
   const effect = ruleEffect(rule);
+  const when = expression(rule.when, 'rule');
   return {
     name: rule.name,
-    when: expression(rule.when, 'rule'),
+    when,
     whenUnknown: rule.whenUnknown ?? (effect.kind === 'require' ? 'apply' : 'skip'),
     effect,
+    reads: [...(when?.reads ?? []), ...(effect.kind === 'parent' ? templateReads(effect.parent) : [])],
   };
 }
 
@@ -149,6 +153,7 @@ function ruleEffect(rule: RuleFile): RuleEffect {
   if (rule.require !== undefined) return { kind: 'require', labels: rule.require };
   if (rule.hub !== undefined) return { kind: 'hub', host: hostName(rule.hub) };
   if (rule.deny !== undefined) return { kind: 'deny', reason: rule.deny };
+  if (rule.parent !== undefined) return { kind: 'parent', parent: template(rule.parent, 'rule') };
   const factors = Object.entries(rule.prefer ?? {}).map(
     ([host, factor]) => [hostName(host), factor] as const,
   );

@@ -110,12 +110,18 @@ function checkNames(parts: readonly JsonValue[], path: readonly PropertyKey[], p
   });
 }
 
-const EFFECTS = ['require', 'hub', 'deny', 'prefer'];
+const EFFECTS = ['require', 'hub', 'deny', 'prefer', 'parent'];
 
 function checkEffects(rules: readonly JsonValue[], problem: Report): void {
   rules.forEach((rule, index) => {
     if (!isObject(rule)) return;
     const effects = EFFECTS.filter((effect) => ownMember(rule, effect) !== undefined);
+    if (ownMember(rule, 'parent') !== undefined && ownMember(rule, 'whenUnknown') === 'apply') {
+      problem(
+        ['allocation', 'rules', index, 'whenUnknown'],
+        'is apply, but an unknown parent cannot be applied: write skip (the default) or refuse',
+      );
+    }
     if (effects.length === 1) return;
     const has = effects.length === 0 ? 'no effect' : `${effects.length} effects`;
     problem(['allocation', 'rules', index], `has ${has}: write exactly one of ${EFFECTS.join(', ')}`);

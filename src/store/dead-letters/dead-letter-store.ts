@@ -223,6 +223,28 @@ export class DeadLetterStore {
     await Promise.all(chunks.map(remove));
   }
 
+  /**
+   * The letters of a device: those that name it, and those without a device id whose content holds the id. Scans the table.
+   */
+  async *keysOf(deviceId: string): AsyncGenerator<LetterKey> {
+    for await (const page of this.#table.scan({ select: ['deviceId'] })) {
+      for (const { partitionKey: day, rowKey, properties } of page) {
+        const named = properties.deviceId;
+        const key = { day, rowKey };
+        if (named === cutText(deviceId, MAX_NAME)) yield key;
+        else if (named === undefined && (await this.#mentions(key, deviceId))) yield key;
+      }
+    }
+  }
+
+  async #mentions(key: LetterKey, deviceId: string): Promise<boolean> {
+    const letter = await this.read(key);
+    if (letter === undefined) return false;
+    const { properties, systemProperties, body } = letter;
+    const text = `${JSON.stringify({ properties, systemProperties })}${Buffer.from(body).toString('utf8')}`;
+    return text.includes(JSON.stringify(deviceId));
+  }
+
   async *#matching(
     filter: LetterFilter,
     partitions: readonly [from: string, to: string],

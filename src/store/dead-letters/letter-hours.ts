@@ -11,6 +11,7 @@ export type LetterCount = CountedEvents<'hub' | 'source' | 'code'>;
 export const MOST_LETTERS_AN_HOUR = 10_000;
 
 const PARTITION = 'letter-hours';
+const MOST_FORGOTTEN = 100;
 
 /** The number of stored dead letters of each hour, and the counts of further ones. */
 export class LetterHours {
@@ -56,11 +57,16 @@ export class LetterHours {
     return this.#beyond.list([hourOf(since), '~']);
   }
 
-  /** Removes hours before a time. */
+  /** Removes hours before a time, at most 100 rows of each kind. */
   async forget(before: EpochMs): Promise<void> {
     await this.#beyond.forget(before, ['0', hourOf(before)]);
     const range = ['0', hourOf(before)] as const;
-    for (const { rowKey } of await this.#table.list({ partitionKey: PARTITION, range, select: [] })) {
+    for (const { rowKey } of await this.#table.list({
+      partitionKey: PARTITION,
+      range,
+      select: [],
+      limit: MOST_FORGOTTEN,
+    })) {
       await this.#table.delete(PARTITION, rowKey);
     }
   }

@@ -3,6 +3,8 @@ import type { HostName } from '../../iot-hub/host-name.ts';
 import { escapeId } from '../tables/keys.ts';
 import type { Table } from '../tables/tables.ts';
 
+const MOST_FORGOTTEN = 200;
+
 /** Messages of the hubs' daily quotas that Berth has used or reserved, by day, hub and part of the budget. */
 export class BudgetStore implements DailyCounts {
   readonly #table: Table;
@@ -29,9 +31,10 @@ export class BudgetStore implements DailyCounts {
     return used;
   }
 
-  /** Removes a day. */
+  /** Removes rows of a day, at most 200. */
   async forget(day: string): Promise<void> {
-    const rows = await this.#table.list({ partitionKey: partitionOf(day), select: [] });
+    const query = { partitionKey: partitionOf(day), select: [], limit: MOST_FORGOTTEN };
+    const rows = await this.#table.list(query);
     for (const { partitionKey, rowKey } of rows) await this.#table.delete(partitionKey, rowKey);
   }
 }

@@ -1,31 +1,31 @@
-import * as z from 'zod';
 import type { Conditions, HubConditions, Overrides } from '../../allocation/conditions.ts';
 import { HUB_STATES } from '../../fleet/hub-state.ts';
 import type { HostName } from '../../iot-hub/host-name.ts';
 import type { DocumentFormat } from '../../json/document-format.ts';
+import { isObject } from '../../json/json.ts';
 import { type EpochMs, epochMsOf } from '../../time/epoch-ms.ts';
 import { NewerFormatError, type OnNewerFormat } from '../tables/newer-format.ts';
 import { type DocumentColumns, StoredDocuments } from '../tables/stored-documents.ts';
 import type { Row, Table } from '../tables/tables.ts';
 
-const PARTITION = 'conditions';
+export const CONDITIONS_PARTITION = 'conditions';
 
-const statisticsSchema = z.object({
-  devices: z.number().optional(),
-  countedAt: z.date().optional(),
+type Statistics = {
+  readonly devices?: number | undefined;
+  readonly countedAt?: Date | undefined;
   /** Failed statistics calls in a row. */
-  failures: z.number(),
-});
-const overrideSchema = z.object({
+  readonly failures: number;
+};
+type StoredOverride = {
   /** A text, because the tables store a whole number with another type than a fraction. */
-  value: z.string(),
-  author: z.string(),
-  reason: z.string(),
-  expiresAt: z.date(),
-});
-const causeSchema = z.object({ since: z.date() });
-type Statistics = z.output<typeof statisticsSchema>;
-type StoredOverride = z.output<typeof overrideSchema>;
+  readonly value: string;
+  readonly author: string;
+  readonly reason: string;
+  readonly expiresAt: Date;
+};
+type StoredCause = {
+  readonly since: Date;
+};
 
 /** Conditions are small, so each member of a document is a column. */
 const PLAIN: DocumentColumns<Readonly<Record<string, unknown>>> = {
@@ -33,13 +33,55 @@ const PLAIN: DocumentColumns<Readonly<Record<string, unknown>>> = {
   open: (properties) => properties,
 };
 
-/** All rows of the conditions have one format. A change of a schema is a new format with a step. */
-function conditionsFormat<Value>(schema: z.ZodType<Value>): DocumentFormat<Value> {
-  return { document: 'conditions', steps: [], read: (document) => schema.safeParse(document).data };
+/*
+ * All rows of the conditions have one format. A change is a new format with a step. The rows are read by hand, because a cold
+ * start reads them before the first answer, and a schema library takes longer to load than the rows.
+ */
+
+export const STATISTICS_FORMAT = conditionsFormat(
+  ({ devices, countedAt, failures }): Statistics | undefined =>
+    isAbsentOr(isFiniteNumber, devices) && isAbsentOr(isTime, countedAt) && isFiniteNumber(failures)
+      ? { devices, countedAt, failures }
+      : undefined,
+);
+export const OVERRIDE_FORMAT = conditionsFormat(
+  ({ value, author, reason, expiresAt }): StoredOverride | undefined =>
+    isText(value) && isText(author) && isText(reason) && isTime(expiresAt)
+      ? { value, author, reason, expiresAt }
+      : undefined,
+);
+export const CAUSE_FORMAT = conditionsFormat(({ since }): StoredCause | undefined =>
+  isTime(since) ? { since } : undefined,
+);
+
+function conditionsFormat<Value>(
+  read: (columns: Readonly<Record<string, unknown>>) => Value | undefined,
+): DocumentFormat<Value> {
+  return {
+    document: 'conditions',
+    steps: [],
+    read: (document) => (isObject(document) ? read(document) : undefined),
+  };
 }
-export const STATISTICS_FORMAT = conditionsFormat(statisticsSchema);
-export const OVERRIDE_FORMAT = conditionsFormat(overrideSchema);
-export const CAUSE_FORMAT = conditionsFormat(causeSchema);
+
+function isAbsentOr<Value>(
+  is: (value: unknown) => value is Value,
+  value: unknown,
+): value is Value | undefined {
+  return value === undefined || is(value);
+}
+
+function isFiniteNumber(value: unknown): value is number {
+  return Number.isFinite(value);
+}
+
+function isText(value: unknown): value is string {
+  return typeof value === 'string';
+}
+
+function isTime(value: unknown): value is Date {
+  return value instanceof Date && !Number.isNaN(value.getTime());
+}
 
 /**
  * The conditions for allocation: device counts, health, overrides and causes of moves. One query reads all of them. Rows
@@ -49,7 +91,7 @@ export class ConditionsStore {
   readonly #table: Table;
   readonly #statistics: StoredDocuments<Statistics>;
   readonly #overrides: StoredDocuments<StoredOverride>;
-  readonly #causes: StoredDocuments<z.output<typeof causeSchema>>;
+  readonly #causes: StoredDocuments<StoredCause>;
 
   constructor(table: Table, onNewer?: OnNewerFormat) {
     this.#table = table;
@@ -59,7 +101,7 @@ export class ConditionsStore {
   }
 
   async read(now: EpochMs): Promise<Conditions> {
-    const rows = await this.#table.list({ partitionKey: PARTITION });
+    const rows = await this.#table.list({ partitionKey: CONDITIONS_PARTITION });
     const hubs = new Map<HostName, HubConditions>();
     const causes = new Map<string, EpochMs>();
     for (const row of rows) {
@@ -91,7 +133,7 @@ export class ConditionsStore {
       const { value, author, reason, expiresAt } = override;
       const document = { value: String(value), author, reason, expiresAt: new Date(expiresAt) };
       const key = `override|${part}|${host}`;
-      await this.#table.update(PARTITION, key, (row) => {
+      await this.#table.update(CONDITIONS_PARTITION, key, (row) => {
         this.#refuseNewer(row);
         return { put: this.#overrides.columns(document), result: undefined };
       });
@@ -101,8 +143,8 @@ export class ConditionsStore {
   /** @throws as `setOverrides` */
   async clearOverrides(host: HostName): Promise<void> {
     const keys = OVERRIDABLE.map((part) => `override|${part}|${host}`);
-    for (const key of keys) this.#refuseNewer(await this.#table.get(PARTITION, key));
-    for (const key of keys) await this.#table.delete(PARTITION, key);
+    for (const key of keys) this.#refuseNewer(await this.#table.get(CONDITIONS_PARTITION, key));
+    for (const key of keys) await this.#table.delete(CONDITIONS_PARTITION, key);
   }
 
   /** Stores the result of a successful statistics call. */
@@ -119,7 +161,7 @@ export class ConditionsStore {
   async recordCauses(current: readonly string[], known: Conditions, now: EpochMs): Promise<void> {
     for (const cause of current) {
       if (known.causes.has(cause)) continue;
-      await this.#table.update(PARTITION, `cause|${cause}`, (row) => {
+      await this.#table.update(CONDITIONS_PARTITION, `cause|${cause}`, (row) => {
         const isKept = row !== undefined && this.#causes.read(row, row.rowKey).kind !== 'damaged';
         return {
           put: isKept ? 'unchanged' : this.#causes.columns({ since: new Date(now) }),
@@ -128,12 +170,12 @@ export class ConditionsStore {
       });
     }
     for (const cause of known.causes.keys()) {
-      if (!current.includes(cause)) await this.#table.delete(PARTITION, `cause|${cause}`);
+      if (!current.includes(cause)) await this.#table.delete(CONDITIONS_PARTITION, `cause|${cause}`);
     }
   }
 
   async #record(host: HostName, change: (before: Statistics | undefined) => Statistics): Promise<void> {
-    await this.#table.update(PARTITION, `hub|${host}`, (row) => {
+    await this.#table.update(CONDITIONS_PARTITION, `hub|${host}`, (row) => {
       const read = row === undefined ? undefined : this.#statistics.read(row, row.rowKey);
       if (read?.kind === 'newer') return { put: 'unchanged', result: undefined };
       const before = read?.kind === 'known' ? read.value : undefined;

@@ -4,7 +4,7 @@ import type { OnNewerFormat } from '../tables/newer-format.ts';
 import { StoredDocuments } from '../tables/stored-documents.ts';
 import { type Row, TABLES, type Table } from '../tables/tables.ts';
 
-const PARTITION = 'control';
+export const CONTROL_PARTITION = 'control';
 const ROW = 'control';
 
 /** Stores the control row, which every writer checks first. */
@@ -24,12 +24,12 @@ export class ControlStore {
    * @throws NewerFormatError (`BERTH_FORMAT_NEWER`) if a newer package has written it
    */
   async read(): Promise<Control> {
-    return this.#controlIn(await this.#table.get(PARTITION, ROW));
+    return this.#controlIn(await this.#table.get(CONTROL_PARTITION, ROW));
   }
 
   /** Changes the row, and repeats that if another writer changed it in between. @throws as `read` */
   async update(change: (control: Control) => Control): Promise<Control> {
-    return this.#table.update(PARTITION, ROW, (row) => {
+    return this.#table.update(CONTROL_PARTITION, ROW, (row) => {
       const control = this.#controlIn(row);
       const next = change(control);
       return { put: next === control ? 'unchanged' : this.#documents.columns(next), result: next };
@@ -43,7 +43,7 @@ export class ControlStore {
     // A damaged row may hold pauses, so it must not count as "nothing is paused".
     throw new BerthError(
       'BERTH_STORE_UNAVAILABLE',
-      `The control row cannot be read, because it is damaged or has no format number. Delete the row ${PARTITION}/${ROW} of the table ${TABLES.state}, and pause again what was paused.`,
+      `The control row cannot be read, because it is damaged or has no format number. Delete the row ${CONTROL_PARTITION}/${ROW} of the table ${TABLES.state}, and pause again what was paused.`,
     );
   }
 }

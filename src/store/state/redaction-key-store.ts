@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import type { Table } from '../tables/tables.ts';
 
 const PARTITION = 'keys';
@@ -19,5 +19,12 @@ export class RedactionKeyStore {
       const key = new Uint8Array(randomBytes(32));
       return { put: { key }, result: key };
     });
+  }
+
+  /** Identifies the key without giving it away. Undefined: there is no key yet, and none is made. */
+  async fingerprint(): Promise<string | undefined> {
+    const key = (await this.#table.get(PARTITION, ROW))?.properties.key;
+    if (!(key instanceof Uint8Array)) return undefined;
+    return createHash('sha256').update('berth redaction key').update(key).digest('hex').slice(0, 16);
   }
 }

@@ -5,8 +5,9 @@ import { NewerFormatError, type OnNewerFormat } from '../tables/newer-format.ts'
 import { StoredDocuments } from '../tables/stored-documents.ts';
 import type { Row, Table } from '../tables/tables.ts';
 
-const PARTITION = 'revisions';
-const LAST_GOOD = 'last-good';
+export const REVISIONS_PARTITION = 'revisions';
+/** The key of the row that names the last valid fleet file. */
+export const LAST_GOOD = 'last-good';
 
 /** A fleet file that has run: its text and its device models. */
 export interface FleetRevision {
@@ -34,6 +35,17 @@ export const REVISION_FORMAT: DocumentFormat<FleetRevision> = {
   read: (document) => revisionSchema.safeParse(document).data,
 };
 
+/**
+ * The row of the last valid file: its hash, and the build time of the package that stored it. It has the format of the
+ * revisions.
+ */
+export const LAST_GOOD_FORMAT: DocumentFormat<{ readonly revision: string; readonly build: string }> = {
+  document: 'fleet revision',
+  steps: REVISION_FORMAT.steps.map(() => (document) => document),
+  unnumbered: 1,
+  read: (document) => z.object({ revision: z.string(), build: z.string() }).safeParse(document).data,
+};
+
 /** Stores every valid fleet file that has run, by its hash, and which one was the last. */
 export class RevisionStore {
   readonly #table: Table;
@@ -56,12 +68,12 @@ export class RevisionStore {
     author?: string,
   ): Promise<void> {
     const columns = this.#documents.columns({ text, models, ...(author === undefined ? {} : { author }) });
-    await this.#table.update(PARTITION, revision, (row) => {
+    await this.#table.update(REVISIONS_PARTITION, revision, (row) => {
       const isKept = row !== undefined && this.#documents.read(row, revision).kind !== 'damaged';
       return { put: isKept ? 'unchanged' : columns, result: undefined };
     });
     const { format } = columns;
-    await this.#table.update(PARTITION, LAST_GOOD, (last) => {
+    await this.#table.update(REVISIONS_PARTITION, LAST_GOOD, (last) => {
       const isKept = last !== undefined && this.#isKept(last, revision, build);
       return { put: isKept ? 'unchanged' : { format, revision, build }, result: undefined };
     });
@@ -73,7 +85,7 @@ export class RevisionStore {
    * @throws NewerFormatError (`BERTH_FORMAT_NEWER`) if a newer package has stored it
    */
   async lastGood(): Promise<FleetRevision | undefined> {
-    const last = await this.#table.get(PARTITION, LAST_GOOD);
+    const last = await this.#table.get(REVISIONS_PARTITION, LAST_GOOD);
     if (last === undefined) return undefined;
     const met = this.#documents.newerIn(last, LAST_GOOD);
     if (met !== undefined) throw new NewerFormatError(met);
@@ -82,7 +94,7 @@ export class RevisionStore {
 
   /** A file that has run. Undefined: there is none with this hash, or it is damaged. @throws as `lastGood` */
   async get(revision: string): Promise<FleetRevision | undefined> {
-    const row = await this.#table.get(PARTITION, revision);
+    const row = await this.#table.get(REVISIONS_PARTITION, revision);
     return row === undefined ? undefined : this.#documents.readOrRefuse(row, revision);
   }
 

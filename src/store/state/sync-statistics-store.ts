@@ -8,6 +8,7 @@ const PARTITION = 'statistics';
 const HOUR_MS = 60 * 60_000;
 /** How long the counts are stored. */
 const KEPT_HOURS = 48;
+const MOST_FORGOTTEN = 100;
 
 /** The counts of sync, by hub and hour, for all instances together. */
 export class SyncStatisticsStore {
@@ -55,12 +56,13 @@ export class SyncStatisticsStore {
     });
   }
 
-  /** Removes counts that are older than two days. */
+  /** Removes counts that are older than two days, at most 100 rows. */
   async forget(now: EpochMs): Promise<void> {
     const rows = await this.#table.list({
       partitionKey: PARTITION,
       range: ['0', hourOf(plus(now, -KEPT_HOURS * HOUR_MS))],
       select: [],
+      limit: MOST_FORGOTTEN,
     });
     for (const { rowKey } of rows) await this.#table.delete(PARTITION, rowKey);
   }

@@ -53,9 +53,11 @@ export interface TableQuery {
   readonly range?: readonly [from: string, to: string];
   readonly select?: readonly string[];
   readonly limit?: number;
+  /** Only rows whose column has this text. The service reads all other rows of the range too. */
+  readonly where?: readonly [column: string, text: string];
 }
 
-export interface Scan extends Pick<TableQuery, 'range' | 'select'> {
+export interface Scan extends Pick<TableQuery, 'range' | 'select' | 'where'> {
   /** A range of partition keys. `from` is inclusive, `to` is exclusive. */
   readonly partitions?: readonly [from: string, to: string];
 }
@@ -84,12 +86,13 @@ export class Table {
   }
 
   /** All rows of a query, in the order of their keys. */
-  async list({ partitionKey, range, select, limit }: TableQuery): Promise<readonly Row[]> {
+  async list({ partitionKey, range, select, limit, where }: TableQuery): Promise<readonly Row[]> {
     const { odata } = await import('@azure/data-tables');
-    const filter =
-      range === undefined
-        ? odata`PartitionKey eq ${partitionKey}`
-        : odata`PartitionKey eq ${partitionKey} and RowKey ge ${range[0]} and RowKey lt ${range[1]}`;
+    const filter = [
+      odata`PartitionKey eq ${partitionKey}`,
+      ...(range === undefined ? [] : [odata`RowKey ge ${range[0]} and RowKey lt ${range[1]}`]),
+      ...(where === undefined ? [] : [`${where[0]}${odata` eq ${where[1]}`}`]),
+    ].join(' and ');
     return this.#call(async (client) => {
       const rows: Row[] = [];
       const pages = client
@@ -115,13 +118,14 @@ export class Table {
    * All rows of all partitions, page by page, in the order of the keys. Each page has its own deadline. A full scan is only
    * for commands; functions stop after a few pages.
    */
-  async *scan({ partitions, range, select }: Scan): AsyncGenerator<readonly Row[]> {
+  async *scan({ partitions, range, select, where }: Scan): AsyncGenerator<readonly Row[]> {
     const { odata } = await import('@azure/data-tables');
     const bounds = [
       ...(partitions === undefined
         ? []
         : [odata`PartitionKey ge ${partitions[0]} and PartitionKey lt ${partitions[1]}`]),
       ...(range === undefined ? [] : [odata`RowKey ge ${range[0]} and RowKey lt ${range[1]}`]),
+      ...(where === undefined ? [] : [`${where[0]}${odata` eq ${where[1]}`}`]),
     ];
     const queryOptions = {
       ...(bounds.length === 0 ? {} : { filter: bounds.join(' and ') }),

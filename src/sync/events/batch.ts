@@ -2,6 +2,7 @@ import pLimit from 'p-limit';
 import { eventHubName, type HostName, NOT_A_HOST_NAME, shortName } from '../../iot-hub/host-name.ts';
 import type { DeadLetter } from '../../store/dead-letters/dead-letter-store.ts';
 import type { CountedEvents } from '../../store/dead-letters/event-counts.ts';
+import { NONE_KEPT_OUT } from '../../store/state/kept-out-devices.ts';
 import { mustComeAgain } from '../../store/tables/newer-format.ts';
 import { type EpochMs, epochMs } from '../../time/epoch-ms.ts';
 import {
@@ -70,8 +71,9 @@ export async function takeBatch(
     redaction,
     now,
     count,
+    isKeptOut = NONE_KEPT_OUT,
     evidence,
-  }: Pick<SyncContext, 'fleet' | 'hosts' | 'gate' | 'redaction' | 'now' | 'count' | 'evidence'>,
+  }: Pick<SyncContext, 'fleet' | 'hosts' | 'gate' | 'redaction' | 'now' | 'count' | 'isKeptOut' | 'evidence'>,
   reconciler: Pick<Reconciler, 'reconcile'>,
   sinks: EventSinks,
 ): Promise<BatchSummary> {
@@ -85,6 +87,11 @@ export async function takeBatch(
   let ignored = 0;
   for (const received of events) {
     noteChange(received, context, changed);
+    const { deviceId } = identityIn(received);
+    if (deviceId !== undefined && isKeptOut(deviceId)) {
+      ignored += 1;
+      continue;
+    }
     const decoded = decode(received, context);
     switch (decoded.kind) {
       case 'twin': {

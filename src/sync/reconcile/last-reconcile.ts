@@ -2,6 +2,7 @@ import type { Fleet } from '../../fleet/fleet.ts';
 import { sameJson } from '../../json/json.ts';
 import type { EpochMs } from '../../time/epoch-ms.ts';
 import type { Plan } from '../../twin/plan/plan.ts';
+import { parentTrouble } from '../../twin/snapshot/parent-record.ts';
 import type { LastReconcile, Snapshot, TwinStatus } from '../../twin/snapshot/snapshot.ts';
 
 /** By what a twin is reconciled, and when. */
@@ -25,14 +26,26 @@ export function withStatus(
   planned: Plan,
   at: StatusSurroundings,
 ): Pick<Snapshot, 'paths' | 'lastReconcile'> {
-  const { policies, stages, isHeld, paths } = planned;
+  const { policies, stages, paths } = planned;
   const before = snapshot.lastReconcile;
-  const { stages: _, ...found } = lastReconcileOf(snapshot, planned.status, planned.why, at);
+  const { status, why, isHeld } = withParent(planned, snapshot, at);
+  const { stages: _, ...found } = lastReconcileOf(snapshot, status, why, at);
   const inStages = Object.keys(stages).length === 0 ? {} : { stages };
   const lastReconcile = { ...found, policies, ...inStages, isHeld };
   const revision = at.keepsRevision === true ? before.revision : lastReconcile.revision;
   const isSame = before.revision !== '' && isSameStatus({ ...lastReconcile, revision }, before);
   return { paths, lastReconcile: isSame ? before : lastReconcile };
+}
+
+/** A parent that is not entered needs an operator, also if all properties of the twin are in sync. */
+function withParent(
+  { status, why, isHeld }: Pick<Plan, 'status' | 'why' | 'isHeld'>,
+  { parent }: Snapshot,
+  { fleet }: Surroundings,
+): Pick<Plan, 'status' | 'why' | 'isHeld'> {
+  const trouble = fleet.allocation.namesParents ? parentTrouble(parent) : undefined;
+  const isWorse = trouble !== undefined && (isHeld || status === 'inSync' || status === 'pending');
+  return isWorse ? { ...trouble, isHeld: false } : { status, why, isHeld };
 }
 
 function isSameStatus(one: LastReconcile, other: LastReconcile): boolean {

@@ -8,6 +8,7 @@ import { adoptOwnWrite, adoptTwin } from '../../twin/events/apply-event.ts';
 import { recordRejection } from '../../twin/events/history.ts';
 import { type Plan, plan } from '../../twin/plan/plan.ts';
 import { valueAt } from '../../twin/snapshot/merge.ts';
+import { parentCheckAt } from '../../twin/snapshot/parent-record.ts';
 import { AGENT_MODULE } from '../../twin/snapshot/runtime-twin.ts';
 import {
   historyAt,
@@ -316,12 +317,15 @@ function settle(work: ReconcileState, planned: Plan, at: StatusSurroundings, kee
   const workItem: WorkItem | undefined =
     planned.writes.length > 0
       ? { priority: 'drift', at: plus(at.now, 1_000), why: planned.why, tries: 0 }
-      : nextWork(planned);
+      : nextWork(planned, parentCheckAt(work.snapshot.parent));
   return settled(work, { ...snapshot, writing: undefined, suspended: undefined, workItem });
 }
 
-/** The work item for the next time of the plan. Undefined: the twin waits for its next event. */
-function nextWork({ nextAt, askAt, why }: Plan): WorkItem | undefined {
+/** The work item for the next time of the plan or of its parent. Undefined: the twin waits for its next event. */
+function nextWork({ nextAt, askAt, why }: Plan, parentAt: EpochMs | undefined): WorkItem | undefined {
+  if (parentAt !== undefined && parentAt <= (nextAt ?? parentAt) && parentAt <= (askAt ?? parentAt)) {
+    return { priority: 'drift', at: parentAt, why: 'its parent', tries: 0 };
+  }
   if (nextAt !== undefined && (askAt === undefined || nextAt <= askAt)) {
     return { priority: 'drift', at: nextAt, why, tries: 0 };
   }

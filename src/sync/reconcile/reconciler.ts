@@ -11,6 +11,7 @@ import type { WorkPriority } from '../../twin/snapshot/snapshot.ts';
 import { type TwinId, twinKey } from '../../twin/snapshot/twin.ts';
 import { EdgeWork } from './edge/edge-work.ts';
 import { markForRead } from './mark-for-read.ts';
+import { ParentWork } from './parent/parent-work.ts';
 import { firstStep, stepOfOlderPackage, stepWithoutHub, workOn } from './protocol.ts';
 import type { SyncContext } from './sync-context.ts';
 import { type Reconciled, TwinWork } from './twin-work.ts';
@@ -30,17 +31,20 @@ export type { Reconciled, ReconcileResult } from './twin-work.ts';
 export class Reconciler {
   readonly #context: SyncContext;
   readonly #edge: EdgeWork;
+  readonly #parents: ParentWork | undefined;
 
   constructor(context: SyncContext) {
     this.#context = context;
     this.#edge = new EdgeWork(context, context.settings ?? (() => undefined), async (id) => {
       await this.#reconcileTwin(id, []);
     });
+    const { receipts } = context;
+    this.#parents = receipts === undefined ? undefined : new ParentWork(context, receipts);
   }
 
   /** @param events of this twin, in their order; none for a work item. */
   async reconcile(id: TwinId, events: readonly TwinEvent[]): Promise<Reconciled> {
-    return this.#followEdge(id, await this.#reconcileTwin(id, events), true);
+    return this.#follow(id, await this.#reconcileTwin(id, events), true);
   }
 
   async #reconcileTwin(id: TwinId, events: readonly TwinEvent[]): Promise<Reconciled> {
@@ -54,7 +58,21 @@ export class Reconciler {
    * @param loaded its record, if it was just read.
    */
   async resync(id: TwinId, loaded?: TwinRecord): Promise<Reconciled> {
-    return this.#followEdge(id, await this.#resyncTwin(id, loaded), false);
+    return this.#follow(id, await this.#resyncTwin(id, loaded), false);
+  }
+
+  async #follow(id: TwinId, reconciled: Reconciled, mayCall: boolean): Promise<Reconciled> {
+    return this.#followEdge(id, await this.#followParent(id, reconciled, mayCall), mayCall);
+  }
+
+  /** After a device twin, where a rule names the parents of devices. */
+  async #followParent(id: TwinId, reconciled: Reconciled, mayCall: boolean): Promise<Reconciled> {
+    const { known } = reconciled;
+    if (id.moduleId !== undefined || known.kind !== 'snapshot' || this.#parents === undefined) {
+      return reconciled;
+    }
+    if (!(await this.#parents.reconcile(id, known.snapshot, mayCall))) return reconciled;
+    return { ...reconciled, known: (await this.#resyncTwin(id)).known };
   }
 
   /** After a twin that the manifest or the status of an IoT Edge device depends on. */

@@ -15,6 +15,7 @@ import type { Snapshot } from '../../twin/snapshot/snapshot.ts';
 import { twinKey } from '../../twin/snapshot/twin.ts';
 import { backOff } from './back-off.ts';
 import type { Surroundings } from './last-reconcile.ts';
+import { acknowledgementTime, correctionTime } from './measured-times.ts';
 import {
   intentOf,
   type Next,
@@ -23,7 +24,7 @@ import {
   type ReconcileStep,
   type StepAnswer,
 } from './protocol.ts';
-import type { SyncContext } from './sync-context.ts';
+import type { MeasuredTime, SyncContext } from './sync-context.ts';
 
 /** Result of reconciling one twin. */
 export type ReconcileResult = 'nothing' | 'unchanged' | 'stored' | 'corrected' | 'requeued' | 'deleted';
@@ -40,6 +41,7 @@ export interface Reconciled {
 export class TwinWork {
   readonly #context: SyncContext;
   readonly #hub: Hub;
+  readonly #before: Snapshot | undefined;
   #record: TwinRecord;
   #lacksPermit = false;
   /** The paths of the write whose result is not stored yet. */
@@ -47,6 +49,7 @@ export class TwinWork {
 
   constructor(record: TwinRecord, hub: Hub, context: SyncContext) {
     this.#record = record;
+    this.#before = record.known.kind === 'snapshot' ? record.known.snapshot : undefined;
     this.#hub = hub;
     this.#context = context;
   }
@@ -54,6 +57,7 @@ export class TwinWork {
   /** Returns `'conflict'` if another instance has changed the record in between. */
   async perform(start: (at: Surroundings) => Next): Promise<Reconciled | 'conflict'> {
     let { work, step } = start(this.#surroundings());
+    const first = work.snapshot;
     for (;;) {
       switch (step.kind) {
         case 'settle':
@@ -69,6 +73,8 @@ export class TwinWork {
       }
       const answered = await this.#act(work, step);
       if (answered === 'conflict') return answered;
+      if (answered.answer.kind === 'written')
+        this.#measure('berth.correction.time', correctionTime(this.#before, first, this.#context.hubNow()));
       ({ work, step } = nextStep(answered.work, answered.answer, this.#surroundings()));
     }
   }
@@ -200,6 +206,7 @@ export class TwinWork {
       return { result: isCorrected ? 'corrected' : 'unchanged', known: after };
     }
     if ((await this.#save(after)) === 'conflict') return 'conflict';
+    this.#measure('berth.acknowledgement.time', acknowledgementTime(this.#before, snapshot));
     this.#expectEchoes(snapshot);
     return { result: isCorrected ? 'corrected' : result, known: after };
   }
@@ -215,6 +222,10 @@ export class TwinWork {
   async #forget(at: Extract<ReconcileStep, { kind: 'forget' }>['at']): Promise<Reconciled | 'conflict'> {
     const known: Known = { kind: 'deleted', at };
     return (await this.#save(known)) === 'conflict' ? 'conflict' : { result: 'deleted', known };
+  }
+
+  #measure(what: MeasuredTime, ms: number | undefined): void {
+    if (ms !== undefined) this.#context.measure?.(what, this.#record.id.host, ms);
   }
 
   async #save(known: Exclude<Known, { kind: 'nothing' }>): Promise<'saved' | 'conflict'> {

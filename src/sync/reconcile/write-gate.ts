@@ -1,7 +1,9 @@
 import type { Control } from '../../control/control.ts';
 import { pauseOf } from '../../control/pauses.ts';
 import { type ContentToRead, contentOf, contentsToRead, holdOf } from '../../control/rollouts.ts';
-import type { Policy } from '../../fleet/fleet.ts';
+import { settingsInForce } from '../../control/setting-values.ts';
+import type { SettingContent } from '../../fleet/edge/setting-values.ts';
+import type { Fleet, Policy } from '../../fleet/fleet.ts';
 import type { RolloutContent } from '../../fleet/rollout.ts';
 import type { HostName } from '../../iot-hub/host-name.ts';
 import { type ContentChoice, type Hold, REACHED, type RolloutDevice } from '../../rollout/content-choice.ts';
@@ -24,10 +26,17 @@ export interface Gate {
   ): ContentChoice<Content>;
   /** The earlier contents that devices may get while these policies are in the fleet file. */
   contentsToRead(policies: readonly RolloutContent[]): readonly ContentToRead[];
+  /** The changed values of settings of the deployments of a fleet file. */
+  settingsInForce(fleet: Pick<Fleet, 'edge'>): readonly SettingContent[];
   /** Modules that the newest package targets. Older packages store their events too. */
   readonly modules: ReadonlySet<string>;
   /** Whether the hub's events are not trusted, so that Berth reads before each decision. */
   readsFirst(host: HostName): boolean;
+  /**
+   * Whether the row does not know this package or one of its contents, although no later package has run: the row was deleted
+   * or imported after the package had announced them.
+   */
+  lacks(contents: readonly Pick<RolloutContent, 'hash'>[]): boolean;
   /**
    * Whether a package that was built later has run. Then this instance only applies events.
    */
@@ -95,8 +104,12 @@ export function gateOf(control: Control, build: string): Gate {
     holdOf: (policy) => holdOf(control, policy),
     contentOf: (policy, device, previous, now) => contentOf(control, policy, device, previous, now),
     contentsToRead: (policies) => contentsToRead(control, policies),
+    settingsInForce: (fleet) => settingsInForce(fleet, control),
     modules: new Set(Object.keys(control.modules)),
     readsFirst: (host) => host in control.untrusted,
+    lacks: (contents) =>
+      build > control.newestBuild ||
+      (build === control.newestBuild && contents.some(({ hash }) => !Object.hasOwn(control.seen, hash))),
     isOutdated: build < control.newestBuild,
     generation: { number: control.generation, since: control.changedAt },
   };
@@ -114,8 +127,10 @@ function closedGate(why: string, isOutdated: boolean): Gate {
     // What a device gets is not known, and `holdOf` holds everything.
     contentOf: () => REACHED,
     contentsToRead: () => [],
+    settingsInForce: () => [],
     modules: new Set(),
     readsFirst: () => false,
+    lacks: () => false,
     isOutdated,
     generation: undefined,
   };

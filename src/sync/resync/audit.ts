@@ -6,6 +6,7 @@ import { HEARTBEAT_DEVICE } from '../../iot-hub/heartbeat-device.ts';
 import type { HostName } from '../../iot-hub/host-name.ts';
 import { hash } from '../../json/hash.ts';
 import type { HubLiveness } from '../../liveness/liveness.ts';
+import { NONE_KEPT_OUT } from '../../store/state/kept-out-devices.ts';
 import { partitionsOf } from '../../store/tables/keys.ts';
 import { isNewer } from '../../store/twins/twin-store.ts';
 import { DAY_MS } from '../../time/day.ts';
@@ -316,8 +317,9 @@ async function compareTwin(
   at: AuditProgress,
   context: ResyncContext,
 ): Promise<AuditProgress> {
-  const { twins, fleet, hubNow, wait } = context;
+  const { twins, fleet, hubNow, wait, isKeptOut = NONE_KEPT_OUT } = context;
   if (id.deviceId === HEARTBEAT_DEVICE) return at;
+  if (isKeptOut(id.deviceId)) return { ...at, seen: at.seen + 1 };
   if (id.moduleId !== undefined && !modulesFollowed(fleet).has(id.moduleId)) return at;
   const { known } = await twins.load(id);
   const next = { ...at, seen: at.seen + 1 };

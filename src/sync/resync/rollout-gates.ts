@@ -1,4 +1,5 @@
 import { advanceRollouts, type RolloutChange, type RolloutFacts } from '../../control/advance.ts';
+import { settingsInForce } from '../../control/setting-values.ts';
 import { stageCountsOf } from '../../control/stage-counts.ts';
 import { rolloutContents } from '../../fleet/fleet.ts';
 import {
@@ -17,12 +18,13 @@ import { resyncedAt } from './resync-twins.ts';
  */
 export async function advanceGates(context: ResyncContext): Promise<void> {
   const { fleet, hosts, twins, control, now, warn } = context;
-  const policies = rolloutContents(fleet).filter(
+  const inFile = rolloutContents(fleet).filter(
     ({ rollout, mode }) => rollout !== undefined && mode !== 'observe',
   );
-  if (policies.length === 0) return;
+  if (inFile.length === 0) return;
   const counted = await Promise.all(hosts.map((host) => twins.counts(host)));
   const row = await control.read();
+  const policies = [...inFile, ...settingsInForce(fleet, row)];
   const planned = await resyncedAt(context, row.generation);
   const facts = { ...rolloutFacts(counted, planned), hosts };
   if (advanceRollouts(row, policies, facts, now()).control === row) return;

@@ -3,6 +3,7 @@ import type { Control, RolloutState } from '../../control/control.ts';
 import { elapsedSince } from '../../control/elapsed.ts';
 import { presentStage } from '../../control/present-stage.ts';
 import { approvableStage } from '../../control/rollout-actions.ts';
+import { settingsInForce } from '../../control/setting-values.ts';
 import { stageCountsOf } from '../../control/stage-counts.ts';
 import { type Fleet, rolloutContents } from '../../fleet/fleet.ts';
 import { leastTime, type Rollout, type RolloutContent, type RolloutGate } from '../../fleet/rollout.ts';
@@ -69,14 +70,17 @@ export interface RolloutOverview {
   readonly stages: readonly StageOverview[];
 }
 
-/** The rollouts in stages of a fleet file, in the order of its policies, then of its deployments. */
+/**
+ * The rollouts in stages of a fleet file, in the order of its policies, then of its deployments. Those of changed values of
+ * settings come last.
+ */
 export function rolloutOverviews(
   fleet: Pick<Fleet, 'twins' | 'edge'>,
   control: Control,
   counted: ReadonlyMap<HostName, CountedTwins>,
   now: EpochMs,
 ): readonly RolloutOverview[] {
-  return rolloutContents(fleet).flatMap((policy) => {
+  return [...rolloutContents(fleet), ...settingsInForce(fleet, control)].flatMap((policy) => {
     const { rollout, mode } = policy;
     if (rollout === undefined || rollout.isShort || mode === 'observe') return [];
     return [overviewOf(policy, rollout, control, counted, now)];

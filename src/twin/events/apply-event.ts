@@ -227,6 +227,7 @@ function mergeChange(
         : withReport(snapshot.runtime, reported.values, time),
     edge: snapshot.edge,
     isEdge: snapshot.isEdge,
+    parent: snapshot.parent,
   } satisfies Record<keyof Snapshot, unknown>;
 }
 
@@ -277,6 +278,7 @@ export function adoptTwin(
     activity: isResync ? undefined : snapshot.activity,
     unread: undefined,
     suspended: undefined,
+    parent: isFirst ? undefined : snapshot.parent,
     paths: isResync
       ? resyncedHistories(snapshot, sections, tracked)
       : isFirst

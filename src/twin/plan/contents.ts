@@ -2,9 +2,10 @@ import { evaluateCondition, type Variables } from '../../fleet/expressions/expre
 import type { ExpressionWork } from '../../fleet/expressions/expression-work.ts';
 import { fillTemplate } from '../../fleet/expressions/template.ts';
 import type { Policy } from '../../fleet/fleet.ts';
+import { sameJson } from '../../json/json.ts';
 import { type ContentChoice, type Hold, REACHED, type RolloutDevice } from '../../rollout/content-choice.ts';
 import { type EpochMs, plus } from '../../time/epoch-ms.ts';
-import { instantOf } from '../../time/instant.ts';
+import { type Instant, instantOf } from '../../time/instant.ts';
 import { historyAt, type PathHistory, type PolicyStatus, type Snapshot } from '../snapshot/snapshot.ts';
 
 /** A content that was rolled back, and what applies in its place. */
@@ -61,10 +62,10 @@ export function contentsFor(
 const NO_HOLDS: ReadonlyMap<Policy, Hold> = new Map();
 
 /** A clock may be behind by this much, so that a write looks older than the rollout that caused it. */
-const SKEW_MS = 5 * 60_000;
+export const SKEW_MS = 5 * 60_000;
 
 /** Statuses of a policy whose values are in the twin. A contested or refused value may never have been written. */
-const ARRIVED: ReadonlySet<PolicyStatus | undefined> = new Set<PolicyStatus>([
+export const ARRIVED: ReadonlySet<PolicyStatus | undefined> = new Set<PolicyStatus>([
   'inSync',
   'pending',
   'lost',
@@ -85,12 +86,22 @@ export function rolloutDeviceOf(
     hasContent({ hash, id: policyId, leaves }, since: EpochMs) {
       if (ARRIVED.has(lastReconcile.policies[policyId])) return true;
       const first = instantOf(plus(since, -SKEW_MS));
-      return leaves.some(({ key }) => {
-        const { replaced } = historyAt(paths, key);
-        return replaced?.policy === hash && replaced.at >= first;
-      });
+      return leaves.some(({ key }) => hasWritten(historyAt(paths, key), hash, first));
     },
   };
+}
+
+/**
+ * Whether a content has written a property since a time. What it replaced is not enough to know: the first write of a later
+ * content takes its place. A value that a rollback gave back is no write of the content.
+ */
+function hasWritten({ writes, replaced }: PathHistory, content: string, since: Instant): boolean {
+  const own = replaced?.policy === content ? replaced : undefined;
+  if (own !== undefined && own.at >= since) return true;
+  return writes.some(
+    ({ policy, at, value }) =>
+      policy === content && at >= since && (own === undefined || !sameJson(value, own.value)),
+  );
 }
 
 /**

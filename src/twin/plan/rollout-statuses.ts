@@ -2,7 +2,7 @@ import type { Policy } from '../../fleet/fleet.ts';
 import { type ContentChoice, REACHED } from '../../rollout/content-choice.ts';
 import type { EpochMs } from '../../time/epoch-ms.ts';
 import type { PathHistory, PolicyStatus, Snapshot } from '../snapshot/snapshot.ts';
-import type { Contents } from './contents.ts';
+import { ARRIVED, type Contents } from './contents.ts';
 import { lifeAfterWrite } from './life-after-write.ts';
 
 /** What a twin gets of a policy whose rollout is not complete, for `GET /api/devices`. */
@@ -52,6 +52,7 @@ export function rolloutStatuses(
   for (const [policy, choice] of choices) {
     const { id, name, rollout } = policy;
     const status = statuses[id];
+    nextAt.push(closingOf(policy, choice, statuses));
     if (choice.kind === 'new') {
       if (choice.stage === undefined || status === undefined || rollout === undefined) continue;
       const life = lifeAfterWrite(status, policy, snapshot, paths, rollout.gate.deadlineMs, now);
@@ -69,4 +70,16 @@ export function rolloutStatuses(
     rollouts.push({ policy: name, stage: choice.stage ?? null, gets: choice.kind, why, until });
   }
   return { policies, stages, rollouts, nextAt, askAt };
+}
+
+/** When the window of a device closes that has nothing of the content yet. */
+function closingOf(
+  policy: Policy,
+  choice: ContentChoice,
+  statuses: RolloutStatuses['policies'],
+): EpochMs | undefined {
+  if (!('closesAt' in choice)) return undefined;
+  const { id } = choice.kind === 'new' ? policy : (choice.policy ?? policy);
+  const status = statuses[id];
+  return status === undefined || ARRIVED.has(status) ? undefined : choice.closesAt;
 }

@@ -1,6 +1,7 @@
 import type { JsonObject, JsonValue } from '../../json/json.ts';
 import { EPOCH, type EpochMs } from '../../time/epoch-ms.ts';
 import { type Instant, NEVER } from '../../time/instant.ts';
+import type { ParentRecord } from './parent-record.ts';
 import type { EdgeRecord, RuntimeTimes } from './runtime-twin.ts';
 import type { TwinId } from './twin.ts';
 
@@ -23,6 +24,8 @@ export interface Snapshot {
   readonly runtime?: RuntimeTimes | undefined;
   /** Only for `$edgeAgent`: what Berth applied. */
   readonly edge?: EdgeRecord | undefined;
+  /** Only for devices, where a rule names parents. Undefined: Berth has not looked yet. */
+  readonly parent?: ParentRecord | undefined;
   readonly tags: JsonObject;
   readonly desired: JsonObject;
   readonly reported: JsonObject;

@@ -71,6 +71,22 @@ const stored = z.object({
       putBack: z.array(epochMsSchema),
     })
     .optional(),
+  parent: z
+    .discriminatedUnion('kind', [
+      z.object({ kind: z.literal('none') }),
+      z.object({ kind: z.literal('noReceipt'), checkAt: epochMsSchema }),
+      z.object({
+        kind: z.literal('missing'),
+        deviceId: z.string(),
+        why: z.string(),
+        checkAt: epochMsSchema,
+        revision: z.string(),
+        tries: count,
+      }),
+      z.object({ kind: z.literal('entered'), deviceId: z.string(), by: z.enum(['berth', 'others']) }),
+      z.object({ kind: z.literal('another'), deviceId: z.string() }),
+    ])
+    .optional(),
   tags: json,
   desired: json,
   reported: json,
@@ -116,6 +132,8 @@ export const SNAPSHOT_FORMAT: DocumentFormat<Partial<Snapshot>> = {
     // Format 2 adds what a rollout replaced, the stages of the last reconcile, and two policy statuses.
     (document) => document,
     // Format 3 adds what IoT Edge needs. Without it, Berth reads the twins of IoT Edge again.
+    (document) => document,
+    // Format 4 adds the parent of a device. Without it, Berth looks for the parent again.
     (document) => document,
   ],
   read: (document) => stored.safeParse(document).data as Partial<Snapshot> | undefined,

@@ -76,6 +76,25 @@ function echoService(name: string, host: string, taken: string[]) {
   return { service, outcomes, seen, closed };
 }
 
+/** The last performative of each kind that the server sends, as rhea reads it. */
+interface Performative {
+  readonly value: readonly unknown[];
+}
+
+function seenFrames({ connection }: RawClient): Record<string, Performative> {
+  const internals = connection as unknown as Record<string, (frame: { performative: Performative }) => void>;
+  const { open } = (connection as unknown as { remote: { open: Performative } }).remote;
+  const frames: Record<string, Performative> = { open };
+  for (const name of ['begin', 'attach', 'flow', 'transfer', 'disposition', 'detach', 'close']) {
+    const read = internals[`on_${name}`]?.bind(connection);
+    internals[`on_${name}`] = (frame) => {
+      frames[name] = frame.performative;
+      read?.(frame);
+    };
+  }
+  return frames;
+}
+
 describe('the AMQP server', () => {
   let authority: CertificateAuthority;
   let server: AmqpServer;
@@ -187,6 +206,50 @@ describe('the AMQP server', () => {
     await eventually(() => one.outcomes.length === 3, 'the third outcome');
 
     expect(one.outcomes).toEqual(['accepted', 'rejected', 'released']);
+  });
+
+  test('writes all fields of each frame, as Azure does, because some clients read them by position', async () => {
+    const client = await connect();
+    const frames = seenFrames(client);
+
+    await deliver(await client.sender('one/in'), data('hello'));
+    const receiver = client.connection.open_receiver('one/out');
+    await once(receiver, 'message');
+    receiver.close();
+    await once(receiver, 'receiver_close');
+    client.connection.close();
+    await once(client.connection, 'connection_close');
+
+    expect(
+      Object.fromEntries(Object.entries(frames).map(([name, { value }]) => [name, value.length])),
+    ).toEqual({
+      open: 10,
+      begin: 8,
+      attach: 14,
+      flow: 11,
+      transfer: 11,
+      disposition: 6,
+      detach: 3,
+      close: 1,
+    });
+    expect(frames.begin).toMatchObject({ handle_max: 262_143 });
+  });
+
+  test('answers a reader with the properties and the message size of its attach frame, as Azure does', async () => {
+    const client = await connect();
+    const frames = seenFrames(client);
+
+    const receiver = client.connection.open_receiver({
+      source: 'one/out',
+      properties: { 'com.example:reader': 'r-1' },
+      max_message_size: 1_048_576,
+    } as never);
+    await once(receiver, 'receiver_open');
+
+    expect(frames.attach).toMatchObject({
+      properties: { 'com.example:reader': 'r-1' },
+      max_message_size: 1_048_576,
+    });
   });
 
   test.each([

@@ -19,6 +19,7 @@ const request = (path: string, more: Partial<HttpRequest> = {}): HttpRequest => 
   headers: { authorization: 'Bearer berth-local-management' },
   body: Buffer.alloc(0),
   certificates: [],
+  rawHeaders: [],
   ...more,
 });
 

@@ -237,6 +237,7 @@ describe('the runtime API over HTTPS', () => {
         headers: { authorization: tokenFor(`dev-${index}`) },
         body: Buffer.from('{}'),
         certificates: [],
+        rawHeaders: [],
       });
 
     const answers = await Promise.all(Array.from({ length: 1001 }, (_, index) => register(index)));

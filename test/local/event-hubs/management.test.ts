@@ -59,7 +59,7 @@ describe('$cbs and $management', () => {
   };
 
   test.each<[number, string, Record<string, unknown>]>([
-    [401, '$cbs', { operation: 'put-token', type: 'jwt', name: 'sb://localhost/hub' }],
+    [202, '$cbs', { operation: 'put-token', type: 'jwt', name: 'sb://localhost/hub' }],
     [202, '$cbs', { operation: 'put-token', name: 'sb://localhost/hub' }],
     [501, '$cbs', { operation: 'put-token', name: 'amqps://weu.azure-devices.net/devices/dev-1' }],
     [202, '$cbs', { operation: 'put-token', name: 'amqps://localhost:5/HUB/ConsumerGroups/x/Partitions/0' }],
@@ -99,6 +99,20 @@ describe('$cbs and $management', () => {
     const reply = await ask('$cbs', PUT, token());
 
     expect(reply).toMatchObject({ application_properties: { 'status-code': status } });
+  });
+
+  test('a token of Microsoft Entra ID is refused, and a shared access signature with its type is accepted', async () => {
+    const typed = { ...PUT, type: 'jwt' };
+
+    expect(await ask('$cbs', typed, 'eyJ0eXAi')).toMatchObject({
+      application_properties: {
+        'status-code': 401,
+        'status-description': expect.stringContaining(
+          'Microsoft Entra ID tokens are not in the local Event Hubs',
+        ),
+      },
+    });
+    expect(await ask('$cbs', typed)).toMatchObject({ application_properties: { 'status-code': 202 } });
   });
 
   test('without a token, links and $management are refused, and with one of the event hub they work', async () => {

@@ -174,6 +174,20 @@ describe('the links of devices over AMQP', () => {
     await expect(client.sender(address)).rejects.toMatchObject({ condition: 'amqp:unauthorized-access' });
   });
 
+  test('a message of a service to a module is rejected as not implemented', async () => {
+    const client = await connect();
+    const token = serviceToken(WEU, undefined, Math.ceil(now / 1000) + 60);
+    expect(await putToken(client, WEU, token)).toBe(200);
+    const sender = await client.sender('/messages/devicebound');
+
+    const outcome = await deliver(
+      sender,
+      data('hello', { to: '/devices/dev-1/modules/camera/messages/devicebound' }),
+    );
+
+    expect(outcome).toEqual({ result: 'rejected', condition: 'amqp:not-implemented' });
+  });
+
   test('device streams are refused with a word', async () => {
     const client = await asDevice();
 

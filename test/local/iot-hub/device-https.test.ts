@@ -69,6 +69,15 @@ describe('the device API over HTTPS', () => {
     ]);
   });
 
+  test('names of application properties keep their case, and those of system properties may have any', async () => {
+    await call('POST', '/devices/dev-1/messages/events', {
+      body: 'x',
+      headers: { 'IoTHub-MessageId': 'm-1', 'IoTHub-App-siteName': 'Amsterdam' },
+    });
+
+    expect(local.events[0]).toMatchObject({ messageId: 'm-1', properties: { siteName: 'Amsterdam' } });
+  });
+
   test('the messages of a batch arrive in their order', async () => {
     const answer = await call('POST', '/devices/dev-1/messages/events', {
       headers: { 'content-type': BATCH },

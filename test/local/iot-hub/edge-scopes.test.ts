@@ -93,4 +93,14 @@ describe('the scopes of IoT Edge devices and their children', () => {
   ])('the hub refuses %s', async (_name, body) => {
     expect((await put('dev-1', body)).status).toBe(400);
   });
+
+  test('a bulk call takes any text as a scope, and fills the parent of a device that is not an Edge device', async () => {
+    const result = await local
+      .registry(WEU)
+      .addDevices([{ deviceId: 'bulk-1', deviceScope: 'someScope' } as never]);
+
+    const { body } = await local.call('GET', '/devices/bulk-1');
+    expect(result.responseBody).toMatchObject({ isSuccessful: true });
+    expect(body).toMatchObject({ deviceScope: 'someScope', parentScopes: ['someScope'] });
+  });
 });

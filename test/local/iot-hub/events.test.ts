@@ -31,6 +31,7 @@ describe('the events of a hub', () => {
       headers: { authorization: serviceToken(WEU, undefined, Math.ceil(START / 1000) + 60) },
       body: Buffer.from(JSON.stringify(body ?? {})),
       certificates: [],
+      rawHeaders: [],
     });
     if (response.status >= 300) throw new Error(JSON.stringify(response));
   };

@@ -1,24 +1,42 @@
 import { once } from 'node:events';
+import { Agent } from 'node:https';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { NoRetry } from 'azure-iot-common';
-import { type Client, Message } from 'azure-iot-device';
+import { Client, Message } from 'azure-iot-device';
+import { Http } from 'azure-iot-device-http';
 import { type LocalHubs, startLocalHubs, type TransportName, testKey, until, WEU } from './local-hubs.ts';
 
 const KEY = testKey(1);
 
 describe('faults that a device asks for with a message', () => {
   let local: LocalHubs;
+  let agent: Agent;
+  let https: Client | undefined;
 
   beforeEach(async () => {
     local = await startLocalHubs();
     const authentication = { symmetricKey: { primaryKey: KEY, secondaryKey: testKey(9) } };
     await local.registry(WEU).create({ deviceId: 'dev-1', authentication });
     local.events.length = 0;
+    agent = new Agent({ host: '127.0.0.1', port: local.ports.https, ca: local.authority.root });
   });
-  afterEach(() => local.close());
+  afterEach(async () => {
+    await https?.close();
+    https = undefined;
+    agent.destroy();
+    await local.close();
+  });
 
-  const open = async (transport: TransportName): Promise<Client> => {
-    const device = await local.device(WEU, 'dev-1', KEY, transport);
+  const overHttps = async (): Promise<Client> => {
+    https = Client.fromConnectionString(`HostName=${WEU};DeviceId=dev-1;SharedAccessKey=${KEY}`, Http);
+    // Without a receive policy, the SDK never ends this call.
+    await https.setOptions({ http: { agent, receivePolicy: { interval: 1 } } });
+    return https;
+  };
+
+  const open = async (transport: TransportName | 'Http'): Promise<Client> => {
+    const device =
+      transport === 'Http' ? await overHttps() : await local.device(WEU, 'dev-1', KEY, transport);
     device.setRetryPolicy(new NoRetry());
     await device.open();
     return device;
@@ -63,12 +81,15 @@ describe('faults that a device asks for with a message', () => {
     expect(local.events.at(-1)?.body).toBe('again');
   });
 
-  test.each([
-    ['InvokeThrottling', 'ThrottlingError'],
-    ['InvokeMaxMessageQuota', 'IotHubQuotaExceededError'],
-    ['InvokeAuthError', 'UnauthorizedError'],
-  ])('%s refuses messages with %s for its duration', async (type, name) => {
-    const device = await open('Amqp');
+  test.each<[TransportName | 'Http', string, string]>([
+    ['Amqp', 'InvokeThrottling', 'ThrottlingError'],
+    ['Amqp', 'InvokeMaxMessageQuota', 'IotHubQuotaExceededError'],
+    ['Amqp', 'InvokeAuthError', 'UnauthorizedError'],
+    ['Http', 'InvokeThrottling', 'Error'],
+    ['Http', 'InvokeMaxMessageQuota', 'IotHubQuotaExceededError'],
+    ['Http', 'InvokeAuthError', 'UnauthorizedError'],
+  ])('over %s, %s refuses messages with %s for its duration', async (transport, type, name) => {
+    const device = await open(transport);
     await device.sendEvent(faulty(type, 0));
     await new Promise((resolve) => setTimeout(resolve, 50));
 

@@ -2,7 +2,15 @@ import { once } from 'node:events';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { NoRetry } from 'azure-iot-common';
 import { Message, type ModuleClient } from 'azure-iot-device';
-import { type LocalHubs, report, startLocalHubs, testKey, until, WEU } from './local-hubs.ts';
+import {
+  type LocalHubs,
+  report,
+  startLocalHubs,
+  type TransportName,
+  testKey,
+  until,
+  WEU,
+} from './local-hubs.ts';
 
 const DEVICE_KEY = testKey(1);
 const MODULE_KEY = testKey(3);
@@ -23,8 +31,12 @@ describe('the device API for modules, through azure-iot-device over MQTT', () =>
   });
   afterEach(() => local.close());
 
-  const connect = async (moduleId = 'camera', key = MODULE_KEY): Promise<ModuleClient> => {
-    const client = await local.module(WEU, 'dev-1', moduleId, key);
+  const connect = async (
+    moduleId = 'camera',
+    key = MODULE_KEY,
+    transport: TransportName = 'Mqtt',
+  ): Promise<ModuleClient> => {
+    const client = await local.module(WEU, 'dev-1', moduleId, key, transport);
     client.setRetryPolicy(new NoRetry());
     await client.open();
     return client;
@@ -103,7 +115,26 @@ describe('the device API for modules, through azure-iot-device over MQTT', () =>
     });
   });
 
-  test('a module can subscribe to input messages and to methods', async () => {
+  test.each(['Mqtt', 'MqttWs', 'Amqp', 'AmqpWs'] as const)(
+    'a module over %s sends to its outputs, and a line says that nothing arrives at its inputs',
+    async (transport) => {
+      const client = await connect('camera', MODULE_KEY, transport);
+      client.on('inputMessage', () => {});
+      await until(() => local.log.some((line) => line.includes('inputs')), 'the line about inputs');
+      local.events.length = 0;
+
+      await client.sendOutputEvent('alerts', new Message('{"t":1}'));
+
+      expect(local.log.filter((line) => line.includes('inputs'))).toEqual([
+        expect.stringMatching(/devices\/dev-1\/modules\/camera .* not in the local hub/),
+      ]);
+      expect(local.events).toMatchObject([
+        { body: { t: 1 }, annotations: { 'iothub-connection-module-id': 'camera' } },
+      ]);
+    },
+  );
+
+  test('a module that waits for input messages takes methods and reads its twin', async () => {
     const client = await connect();
     client.onMethod('reboot', () => {});
     client.on('inputMessage', () => {});

@@ -116,6 +116,8 @@ export class ModelHub {
           throw error;
         }
       },
+      readScopes: () => Promise.reject(new Error('the model has no parents')),
+      enterParent: () => Promise.reject(new Error('the model has no parents')),
       countDevices: async () => this.local.store.size,
       listTwins: (host, of) => {
         this.calls.push({ at: this.#scheduler.now, kind: 'query' });

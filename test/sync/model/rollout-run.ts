@@ -121,16 +121,19 @@ async function comeToRest(simulation: Simulation, berth: Berth): Promise<boolean
   // What was given back last is written, and devices answer.
   if (isOver) await scheduler.runUntil(plus(scheduler.now, 3 * HOUR));
   // A small budget of messages lasts until the next day.
-  for (let hour = 0; hour < 72 && isSuspended(simulation); hour += 1) {
+  for (let hour = 0; hour < 72 && waitsForBudget(simulation); hour += 1) {
     await scheduler.runUntil(plus(scheduler.now, HOUR));
   }
   return isOver;
 }
 
-function isSuspended({ store, devices }: Simulation): boolean {
+/** Whether a twin is suspended, or its last write has no result because the twin could not be read after it. */
+function waitsForBudget({ store, devices }: Simulation): boolean {
   return devices.some(({ id }) => {
     const known = store.known(id);
-    return known.kind === 'snapshot' && known.snapshot.lastReconcile.status === 'suspended';
+    if (known.kind !== 'snapshot') return false;
+    const { lastReconcile, writing } = known.snapshot;
+    return lastReconcile.status === 'suspended' || writing !== undefined;
   });
 }
 

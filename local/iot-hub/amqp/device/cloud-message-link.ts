@@ -1,14 +1,14 @@
 import rhea, { type Sender } from 'rhea';
 import { type AmqpError, amqpError, Outbox, type Outcome } from '../../../amqp/index.ts';
 import type { LocalHub } from '../../hub/hub.ts';
-import { LOCK_MS } from '../../hub/message-locks.ts';
 import type { Address } from '../../model/address.ts';
 import type { CloudMessage } from '../../model/cloud-message.ts';
 import {
+  abandonMessage,
   completeMessage,
-  countDelivery,
-  queuedMessages,
+  lockNextMessage,
   rejectMessage,
+  unlockMessages,
 } from '../../operations/cloud-messages.ts';
 
 /** The link on which a device receives its cloud-to-device messages. */
@@ -24,16 +24,15 @@ export interface CloudMessageLink {
  * it, or abandons it (`released` or `modified`), and then gets it again. The delivery tag is the lock token.
  */
 export function openCloudMessageLink(hub: LocalHub, address: Address, sender: Sender): CloudMessageLink {
-  /** The timers of the locks, by their tokens. */
-  const held = new Map<string, NodeJS.Timeout>();
+  const held = new Set<string>();
   const outbox = new Outbox(sender, true, deliver);
 
   function deliver(): void {
-    for (const message of queuedMessages(hub, address)) {
-      if (!outbox.hasCredit) return;
-      if (hub.messageLocks.isLocked(message.id) || !countDelivery(hub, address, message)) continue;
-      const token = hub.messageLocks.lock(message.id);
-      held.set(token, setTimeout(() => returned(token), LOCK_MS).unref());
+    while (outbox.hasCredit) {
+      const locked = lockNextMessage(hub, address);
+      if (locked === undefined) return;
+      const { message, token } = locked;
+      held.add(token);
       outbox.send({
         message: encode(message),
         tag: rhea.string_to_uuid(token),
@@ -43,40 +42,27 @@ export function openCloudMessageLink(hub: LocalHub, address: Address, sender: Se
   }
 
   function settle(message: CloudMessage, token: string, outcome: Outcome): AmqpError | undefined {
-    clearTimeout(held.get(token));
     held.delete(token);
-    if (hub.messageLocks.release(token) === undefined) {
+    if (hub.messageLocks.release(address, token) === undefined) {
       return amqpError('com.microsoft:message-lock-lost', 'The lock of the message is lost.');
     }
     if (outcome === 'accepted') completeMessage(hub, address, message);
     else if (outcome === 'rejected') rejectMessage(hub, address, message);
-    else setImmediate(deliver);
+    else abandonMessage(hub, address, message);
     return undefined;
-  }
-
-  /** The device has not told in time what it did with a message. */
-  function returned(token: string): void {
-    held.delete(token);
-    hub.messageLocks.release(token);
-    deliver();
   }
 
   return {
     deliver,
-    closed() {
-      for (const [token, timer] of held) {
-        clearTimeout(timer);
-        hub.messageLocks.release(token);
-      }
-      held.clear();
-    },
+    closed: () => unlockMessages(hub, address, held),
   };
 }
 
 const { types } = rhea;
 
-/** The types must not change: the SDK for .NET casts the delivery count to a byte. */
-function encode({ body, system, properties, expires, deliveryCount }: CloudMessage): Buffer {
+/** The types must not change: the SDK for .NET takes a byte, an unsigned long and a time (MessageConverter.cs). */
+function encode(message: CloudMessage): Buffer {
+  const { body, system, properties, expires, deliveryCount, sequenceNumber, enqueuedAt } = message;
   const acknowledgement = system['iothub-ack'];
   const isAcknowledged = acknowledgement !== undefined && acknowledgement !== 'none';
   return rhea.message.encode({
@@ -87,7 +73,11 @@ function encode({ body, system, properties, expires, deliveryCount }: CloudMessa
     content_type: system['$.ct'],
     content_encoding: system['$.ce'],
     absolute_expiry_time: expires,
-    message_annotations: { 'iothub-deliverycount': types.wrap_ubyte(Math.min(deliveryCount, 255)) },
+    message_annotations: {
+      'iothub-deliverycount': types.wrap_ubyte(Math.min(deliveryCount, 255)),
+      ...(sequenceNumber !== undefined && { 'x-opt-sequence-number': types.wrap_ulong(sequenceNumber) }),
+      ...(enqueuedAt !== undefined && { 'iothub-enqueuedtime': types.wrap_timestamp(enqueuedAt) }),
+    },
     application_properties: {
       ...properties,
       // The SDK for .NET would count it as a property of the sender.

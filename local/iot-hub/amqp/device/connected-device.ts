@@ -8,6 +8,7 @@ import { connectDevice, disconnectDevice, type LocalHub } from '../../hub/hub.ts
 import type { Address } from '../../model/address.ts';
 import { HubRefusal } from '../../model/hub-error.ts';
 import type { FaultTarget } from '../../model/injected-fault.ts';
+import { warnAboutInputs } from '../../operations/input-messages.ts';
 import { acceptTelemetry, MAX_TELEMETRY_BYTES } from '../../operations/telemetry.ts';
 import { conditionOf } from '../hub-access.ts';
 import { type CloudMessageLink, openCloudMessageLink } from './cloud-message-link.ts';
@@ -91,6 +92,7 @@ export class ConnectedDevice implements DeviceLink {
     this.#links.set(link, node);
     if (node === 'twin') this.#twin.openResponses(link);
     else if (node === 'methods') this.#methods.openCalls(link);
+    else if (node === 'telemetry') warnAboutInputs(this.#hub, this.#address);
     else this.#cloudMessages.set(link, openCloudMessageLink(this.#hub, this.#address, link));
   }
 
@@ -106,8 +108,9 @@ export class ConnectedDevice implements DeviceLink {
       const sender = link as Sender;
       this.#twin.close(sender);
       this.#methods.close(sender);
-      this.#cloudMessages.get(sender)?.closed();
+      const messages = this.#cloudMessages.get(sender);
       this.#cloudMessages.delete(sender);
+      messages?.closed();
     }
   }
 

@@ -67,7 +67,7 @@ export function openDeviceLinks({ client, access }: HubConnection): HubLinks {
       open(opened, (device) => device.openSender(node, opened.link));
     switch (node) {
       case 'telemetry':
-        // Modules receive the messages to their inputs here (azure-iot-sdk-csharp). The local hub sends none.
+        // Modules wait here for the messages to their inputs (azure-iot-sdk-csharp). A hub sends none.
         return { openReceiver: toHub, ...(address.moduleId !== undefined && { openSender: toDevice }) };
       case 'cloudMessages':
         return { openSender: toDevice };

@@ -1,11 +1,15 @@
+import type { DeviceManifest } from '../../../edge/manifest-for.ts';
 import type { EdgeDeployment } from '../../../fleet/edge/edge.ts';
+import type { SettingContent } from '../../../fleet/edge/setting-values.ts';
 import { evaluateCondition } from '../../../fleet/expressions/expression.ts';
 import { ExpressionWork } from '../../../fleet/expressions/expression-work.ts';
 import { fillTemplate } from '../../../fleet/expressions/template.ts';
 import type { Fleet, Hub } from '../../../fleet/fleet.ts';
-import type { ContentChoice, RolloutDevice } from '../../../rollout/content-choice.ts';
-import { type EpochMs, laterOf } from '../../../time/epoch-ms.ts';
+import type { RolloutContent } from '../../../fleet/rollout.ts';
+import type { ContentChoice, Hold, RolloutDevice } from '../../../rollout/content-choice.ts';
+import { type EpochMs, laterOf, plus } from '../../../time/epoch-ms.ts';
 import { type Instant, instantOf, latest } from '../../../time/instant.ts';
+import { SKEW_MS } from '../../../twin/plan/contents.ts';
 import { lifeAfterWrite } from '../../../twin/plan/life-after-write.ts';
 import { twinVariables } from '../../../twin/plan/twin-variables.ts';
 import type { AppliedManifest } from '../../../twin/snapshot/runtime-twin.ts';
@@ -18,6 +22,10 @@ export interface EdgeContents {
   readonly choices: readonly EdgeChoice[];
   /** What it gets of a deployment of the fleet file. Undefined: nothing. */
   contentOf(deployment: EdgeDeployment): EdgeDeployment | undefined;
+  /** The present values of the settings of the deployments that it has. Each apply carries them. */
+  readonly values: readonly ValuesChoice[];
+  /** Why an apply only for these values must wait. Undefined: it need not. */
+  holdOfValues(): Hold | undefined;
   /** When a rollout reaches the device. Undefined: that is not known. */
   readonly nextAt: EpochMs | undefined;
 }
@@ -29,27 +37,40 @@ interface EdgeChoice {
   readonly matches: boolean;
 }
 
+interface ValuesChoice {
+  readonly content: SettingContent;
+  readonly choice: ContentChoice<SettingContent>;
+}
+
 /** Statuses of a deployment whose content the device has. */
 const ARRIVED: ReadonlySet<PolicyStatus | undefined> = new Set(['inSync', 'pending', 'lost', 'silent']);
+
+/** What decides about the contents of one device. */
+interface ContentsInput {
+  readonly fleet: Pick<Fleet, 'edge'>;
+  readonly hub: Hub;
+  /** The present values of the settings of all deployments. */
+  readonly settings: readonly SettingContent[];
+  readonly gate: Pick<Gate, 'contentOf'>;
+  readonly now: EpochMs;
+}
 
 /** Computed from the control row, as for policies: a device that a rollout has not reached keeps the earlier content. */
 export function edgeContents(
   { device, agent }: { readonly device: Snapshot; readonly agent: Snapshot | undefined },
-  { edge }: Pick<Fleet, 'edge'>,
-  hub: Hub,
-  gate: Gate,
-  now: EpochMs,
+  { fleet: { edge }, hub, settings, gate, now }: ContentsInput,
 ): EdgeContents {
   const variables = twinVariables(device, hub);
   const work = new ExpressionWork();
-  const [last] = agent?.edge?.applied ?? [];
-  const asked: RolloutDevice<EdgeDeployment> = {
+  const applied = agent?.edge?.applied ?? [];
+  const asked: RolloutDevice<RolloutContent> = {
     host: device.id.host,
     deviceId: device.id.deviceId,
     matches: (where) => evaluateCondition(where, variables, work) === true,
     timeZone: ({ timeZone }) => fillTemplate(timeZone, variables, [], work),
-    hasContent: ({ id }) =>
-      ARRIVED.has(agent?.lastReconcile.policies[id]) || last?.contents?.includes(id) === true,
+    hasContent: ({ id }, since) =>
+      ARRIVED.has(agent?.lastReconcile.policies[id]) ||
+      applied.some(({ contents, at }) => contents?.includes(id) === true && at >= plus(since, -SKEW_MS)),
   };
   const choices = (edge?.deployments ?? []).map((deployment): EdgeChoice => {
     const { when } = deployment;
@@ -59,25 +80,51 @@ export function edgeContents(
       matches: when === undefined || evaluateCondition(when, variables, work) === true,
     };
   });
+  const contentOf = (deployment: EdgeDeployment): EdgeDeployment | undefined => {
+    const found = choices.find((each) => each.deployment === deployment)?.choice;
+    switch (found?.kind) {
+      case 'previous':
+      case 'back':
+        return found.policy;
+      case 'nothing':
+        return undefined;
+      default:
+        return deployment;
+    }
+  };
+  const present = choices.flatMap(({ deployment }) => {
+    const content = contentOf(deployment);
+    if (content === undefined) return [];
+    const { when, name } = content;
+    return when === undefined || evaluateCondition(when, variables, work) === true ? [name] : [];
+  });
+  const values = settings.flatMap((content): ValuesChoice[] =>
+    present.includes(content.deployment)
+      ? [{ content, choice: gate.contentOf(content, asked, new Map(), now) }]
+      : [],
+  );
   return {
     choices,
-    contentOf(deployment) {
-      const found = choices.find((each) => each.deployment === deployment)?.choice;
-      switch (found?.kind) {
-        case 'previous':
-        case 'back':
-          return found.policy;
-        case 'nothing':
-          return undefined;
-        default:
-          return deployment;
-      }
-    },
-    nextAt: choices.reduce<EpochMs | undefined>(
-      (first, { choice }) => sooner(first, 'hold' in choice ? choice.hold.until : undefined),
-      undefined,
-    ),
+    contentOf,
+    values,
+    holdOfValues: () => values.map(({ choice }) => holdIn(choice)).find((hold) => hold !== undefined),
+    nextAt: choices.reduce<EpochMs | undefined>((first, { choice }) => {
+      const closesAt = 'closesAt' in choice ? choice.closesAt : undefined;
+      return sooner(first, sooner(holdIn(choice)?.until, closesAt));
+    }, undefined),
   };
+}
+
+function holdIn<Content extends RolloutContent>(choice: ContentChoice<Content>): Hold | undefined {
+  return 'hold' in choice ? choice.hold : undefined;
+}
+
+/** The ids of the contents that an apply brings: of the deployments, and of the present values of their settings. */
+export function contentIds(
+  { manifest }: { readonly manifest: DeviceManifest },
+  contents: EdgeContents | undefined,
+): readonly string[] {
+  return [...manifest.provenance.contents, ...(contents?.values ?? []).map(({ content }) => content.id)];
 }
 
 /** The status of each deployment that the device matches, and its stage in rollouts. */
@@ -87,10 +134,14 @@ export interface DeploymentStatuses {
   readonly nextAt: EpochMs | undefined;
 }
 
-/** @param own the status of the whole manifest. Undefined: not known. */
+/**
+ * @param own the status of the whole manifest. Undefined: not known.
+ * @param valuesWait the device has earlier values of its settings, because the rollout of the present ones has not reached it
+ */
 export function deploymentStatuses(
-  { choices }: EdgeContents,
+  { choices, values }: EdgeContents,
   own: PolicyStatus | undefined,
+  valuesWait: boolean,
   twins: readonly (Snapshot | undefined)[],
   applied: readonly AppliedManifest[],
   now: EpochMs,
@@ -98,6 +149,16 @@ export function deploymentStatuses(
   const policies: Record<string, PolicyStatus> = {};
   const stages: Record<string, string> = {};
   let nextAt: EpochMs | undefined;
+  for (const { content, choice } of values) {
+    if (choice.stage === undefined || own === undefined) continue;
+    stages[content.id] = choice.stage;
+    if (valuesWait && choice.kind !== 'new') policies[content.id] = 'unreached';
+    else {
+      const life = statusWithLife(own, content, twins, applied, now);
+      policies[content.id] = life.status;
+      nextAt = sooner(nextAt, life.nextAt);
+    }
+  }
   for (const { deployment, choice, matches } of choices) {
     if (!matches || choice.kind === 'back') continue;
     if (choice.kind !== 'new') policies[deployment.id] = 'unreached';
@@ -116,7 +177,7 @@ export function deploymentStatuses(
 /** A device that shows no life after the first apply of a content is lost, or was silent before. */
 function statusWithLife(
   own: PolicyStatus,
-  { id, hash, rollout }: EdgeDeployment,
+  { id, hash, rollout }: RolloutContent,
   twins: readonly (Snapshot | undefined)[],
   applied: readonly AppliedManifest[],
   now: EpochMs,

@@ -18,6 +18,8 @@ export interface EdgeTwinStatus {
   readonly isHeld: boolean;
   /** When the status changes without an event. */
   readonly nextAt: EpochMs | undefined;
+  /** The device has earlier values of its settings, because the rollout of the present ones has not reached it. */
+  readonly valuesWait?: boolean;
 }
 
 /** How a device stands, from the twins of its runtime. */
@@ -62,8 +64,13 @@ export function statusOfDecision(
     }
     case 'contested':
       return { status: 'contested', why: decision.why, isHeld: false, nextAt: decision.until };
-    case 'inPlace':
-      return statusOfState(deviceState(agent, hub, decision.filled, now), agent, now);
+    case 'inPlace': {
+      const status = statusOfState(deviceState(agent, hub, decision.filled, now), agent, now);
+      const { waits } = decision;
+      return waits === undefined
+        ? status
+        : { ...status, nextAt: sooner(status.nextAt, waits.until), valuesWait: true };
+    }
   }
 }
 

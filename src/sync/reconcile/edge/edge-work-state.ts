@@ -1,8 +1,11 @@
+import type { DeviceManifest } from '../../../edge/manifest-for.ts';
 import type { BerthError } from '../../../errors.ts';
+import type { Fleet } from '../../../fleet/fleet.ts';
 import { HubError } from '../../../hub/port.ts';
 import type { EpochMs } from '../../../time/epoch-ms.ts';
 import type { Known } from '../../../twin/events/apply-event.ts';
 import type { Snapshot, WorkItem } from '../../../twin/snapshot/snapshot.ts';
+import type { Gate } from '../write-gate.ts';
 import type { EdgeTwinStatus } from './edge-statuses.ts';
 
 /* Small questions of `EdgeWork`, about what is stored and about failures. */
@@ -28,6 +31,17 @@ export function withTime(workItem: WorkItem | undefined, at: EpochMs | undefined
 export function isWaiting(agent: Snapshot | undefined, now: EpochMs): boolean {
   const { workItem } = agent ?? {};
   return workItem !== undefined && workItem.tries > 0 && workItem.at > now;
+}
+
+/** A pause of a deployment of the manifest. Undefined: none is paused. */
+export function pausedBy(
+  { provenance: { deployments } }: DeviceManifest,
+  { edge }: Pick<Fleet, 'edge'>,
+  gate: Pick<Gate, 'holdOf'>,
+  now: EpochMs,
+): string | undefined {
+  const own = (edge?.deployments ?? []).filter(({ name }) => deployments.includes(name));
+  return own.flatMap((deployment) => gate.holdOf(deployment, now)?.why ?? [])[0];
 }
 
 /** The status while an apply waits. */

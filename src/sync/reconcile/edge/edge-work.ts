@@ -3,8 +3,10 @@ import { appliedManifest, withApplied, withIntent, withRefusal } from '../../../
 import { type SettingValues, withSecrets } from '../../../edge/fingerprint.ts';
 import { touchedModules } from '../../../edge/manifest-diff.ts';
 import { sharedModules, withPolicyValues } from '../../../edge/policy-values.ts';
+import { settingContents } from '../../../edge/setting-contents.ts';
 import { BerthError } from '../../../errors.ts';
 import type { FilledManifest } from '../../../fleet/edge/manifest.ts';
+import type { SettingContent } from '../../../fleet/edge/setting-values.ts';
 import type { Hub } from '../../../fleet/fleet.ts';
 import type { WritePermit } from '../../../hub/budgeted-hubs.ts';
 import { type DeviceId, HubError } from '../../../hub/port.ts';
@@ -12,16 +14,14 @@ import { mustComeAgain } from '../../../store/tables/newer-format.ts';
 import { untilStored } from '../../../store/tables/optimistic.ts';
 import type { TwinRecord } from '../../../store/twins/twin-store.ts';
 import { type EpochMs, plus } from '../../../time/epoch-ms.ts';
-import { NEVER } from '../../../time/instant.ts';
-import { adoptTwin, type Known } from '../../../twin/events/apply-event.ts';
-import { markUnread } from '../../../twin/events/mark.ts';
+import type { Known } from '../../../twin/events/apply-event.ts';
 import { AGENT_MODULE, HUB_MODULE } from '../../../twin/snapshot/runtime-twin.ts';
 import type { Snapshot, WorkItem } from '../../../twin/snapshot/snapshot.ts';
-import { type TwinId, twinKey } from '../../../twin/snapshot/twin.ts';
+import { twinKey } from '../../../twin/snapshot/twin.ts';
 import { backOff } from '../back-off.ts';
 import type { SyncContext } from '../sync-context.ts';
 import type { Gate } from '../write-gate.ts';
-import { deploymentStatuses, type EdgeContents, edgeContents, lifeOf } from './edge-contents.ts';
+import { contentIds, deploymentStatuses, type EdgeContents, edgeContents, lifeOf } from './edge-contents.ts';
 import {
   type EdgeTwinStatus,
   edgeReconcile,
@@ -29,10 +29,16 @@ import {
   sooner,
   statusOfDecision,
 } from './edge-statuses.ts';
-import { drifted, isInFlight, isRefusal, isWaiting, knownSnapshot, withTime } from './edge-work-state.ts';
-
-/** Reads an unread twin from its hub, if there is a permit. */
-export type ReadTwin = (id: TwinId) => Promise<void>;
+import {
+  drifted,
+  isInFlight,
+  isRefusal,
+  isWaiting,
+  knownSnapshot,
+  pausedBy,
+  withTime,
+} from './edge-work-state.ts';
+import { type ReadTwin, readNow, readRuntime, storeUnread } from './runtime-reads.ts';
 
 /** What was done for one IoT Edge device, and its `$edgeAgent` after it. */
 export interface EdgeResult {
@@ -67,11 +73,13 @@ export class EdgeWork {
   readonly #context: SyncContext;
   readonly #settings: SettingValues;
   readonly #read: ReadTwin;
+  readonly #values: readonly SettingContent[];
 
   constructor(context: SyncContext, settings: SettingValues, read: ReadTwin) {
     this.#context = context;
     this.#settings = settings;
     this.#read = read;
+    this.#values = settingContents(context.fleet.edge, settings, context.redaction.key);
   }
 
   /**
@@ -95,11 +103,13 @@ export class EdgeWork {
         if (decision.kind === 'read') {
           if (isRead || !mayCall) return { isApplied, known: records.agent.known };
           isRead = true;
-          await this.#readRuntime(records, decision.why);
+          await readRuntime(this.#context, records, this.#read, decision.why);
           continue;
         }
         if (decision.kind !== 'apply') return this.#settle(records, decision, isApplied);
-        const closed = gate.closedFor(device.host) ?? this.#pausedBy(decision, gate);
+        const closed =
+          gate.closedFor(device.host) ??
+          pausedBy(decision.manifest, this.#context.fleet, gate, this.#context.now());
         if (closed !== undefined) return this.#postpone(records, closed, this.#context.hubNow(), true);
         if (!mayCall) {
           return this.#postpone(records, decision.why, this.#context.hubNow(), false);
@@ -127,7 +137,10 @@ export class EdgeWork {
     const contents =
       device === undefined || of === undefined
         ? undefined
-        : edgeContents({ device, agent: knownSnapshot(agent.known) }, fleet, of, gate, hubNow());
+        : edgeContents(
+            { device, agent: knownSnapshot(agent.known) },
+            { fleet, hub: of, settings: this.#values, gate, now: hubNow() },
+          );
     return { device, deviceRecord, agent, hub, contents };
   }
 
@@ -140,14 +153,6 @@ export class EdgeWork {
       return undefined;
     const saved = await this.#save(deviceRecord, { ...device, isEdge: true });
     return saved === 'conflict' ? saved : undefined;
-  }
-
-  /** A pause of a deployment of the manifest. Undefined: none is paused. */
-  #pausedBy({ manifest }: Applying, gate: Gate): string | undefined {
-    const { edge } = this.#context.fleet;
-    const names = manifest.provenance.deployments;
-    const own = (edge?.deployments ?? []).filter(({ name }) => names.includes(name));
-    return own.flatMap((deployment) => gate.holdOf(deployment, this.#context.now())?.why ?? [])[0];
   }
 
   #decide({ device, agent, hub, contents }: Records, isRead: boolean): EdgeDecision {
@@ -169,36 +174,11 @@ export class EdgeWork {
       fleet,
       settings: this.#settings,
       redaction,
-      ...(contents === undefined ? {} : { contentOf: contents.contentOf }),
+      ...(contents === undefined
+        ? {}
+        : { contentOf: contents.contentOf, holdOfValues: contents.holdOfValues }),
       now: hubNow(),
     });
-  }
-
-  /** Reads `$edgeAgent`, and `$edgeHub` if it is stored. */
-  async #readRuntime({ device, agent, hub }: Records, why: string): Promise<void> {
-    // Its own work item reads it, and this device follows.
-    if (device === undefined || device.unread !== undefined) return;
-    for (const record of [agent, ...(hub.known.kind === 'snapshot' ? [hub] : [])]) {
-      const snapshot = knownSnapshot(record.known);
-      const isRead =
-        snapshot !== undefined && snapshot.unread === undefined && snapshot.edge?.intent === undefined;
-      if (isRead) continue;
-      if (snapshot?.unread === undefined) await this.#markUnread(record, why);
-      await this.#read(record.id);
-    }
-  }
-
-  async #markUnread(record: TwinRecord, why: string): Promise<void> {
-    const { twins, hubNow } = this.#context;
-    const since = knownSnapshot(record.known)?.asOf;
-    const fresh = await twins.load(record.id);
-    const known = markUnread(fresh.known, record.id, {
-      since: since ?? knownSnapshot(fresh.known)?.asOf ?? NEVER,
-      why,
-      priority: 'drift',
-      at: hubNow(),
-    });
-    if (known.kind === 'snapshot') await twins.save(fresh, known);
   }
 
   /** One apply, after its intent is stored. */
@@ -224,7 +204,7 @@ export class EdgeWork {
       revision: fleet.revision,
       why: decision.why,
       deployments: decision.manifest.provenance.deployments,
-      contents: decision.manifest.provenance.contents,
+      contents: contentIds(decision, records.contents),
       lifeAt: lifeOf([records.device, snapshot, knownSnapshot(records.hub.known)]),
     });
     const workItem: WorkItem = {
@@ -274,36 +254,17 @@ export class EdgeWork {
     const { twins, hubNow } = this.#context;
     const hubSnapshot = knownSnapshot(hub.known);
     if (hubSnapshot !== undefined) {
-      const read = await this.#readNow(hubSnapshot, 'a manifest was applied');
+      const read = await readNow(this.#context, hubSnapshot, 'a manifest was applied');
       if ((await twins.save(hub, { kind: 'snapshot', snapshot: read })) === 'conflict') {
-        await this.#markUnread(hub, 'a manifest was applied');
+        await storeUnread(this.#context, hub, 'a manifest was applied');
       }
     }
     const snapshot = knownSnapshot(agent.known) as Snapshot;
-    const read = await this.#readNow(snapshot, 'a manifest was applied');
+    const read = await readNow(this.#context, snapshot, 'a manifest was applied');
     const version = read.unread === undefined ? { version: read.desiredVersion } : {};
     const edge = withApplied(snapshot.edge, { ...applied, ...version }, cause, hubNow());
     const workItem = read.unread === undefined ? undefined : read.workItem;
     return (await this.#save(agent, { ...read, edge, workItem })) === 'conflict' ? 'conflict' : 'applied';
-  }
-
-  /** The snapshot after one GET. Without a permit, or if the call fails, it stays unread. */
-  async #readNow(snapshot: Snapshot, why: string): Promise<Snapshot> {
-    const { hubs, fleet, hubNow } = this.#context;
-    const unread: Snapshot = {
-      ...snapshot,
-      unread: { since: snapshot.asOf, why },
-      workItem: { priority: 'drift', at: hubNow(), why, tries: 0 },
-    };
-    try {
-      const read = await hubs.readTwin(snapshot.id);
-      return read.kind === 'noPermit'
-        ? unread
-        : adoptTwin(snapshot, read.answer, snapshot.asOf, fleet.twins.trackedPaths);
-    } catch (error) {
-      if (!(error instanceof HubError)) throw error;
-      return unread;
-    }
   }
 
   async #afterFailure(
@@ -380,10 +341,12 @@ export class EdgeWork {
     if (snapshot.unread !== undefined && decision.kind === 'none') return { isApplied, known: agent.known };
     const status = statusOfDecision(decision, snapshot, knownSnapshot(hub.known), hubNow());
     const nextAt = sooner(status.nextAt, contents?.nextAt);
-    const workItem: WorkItem | undefined =
+    let workItem: WorkItem | undefined =
       nextAt === undefined ? undefined : { priority: 'drift', at: nextAt, why: status.why, tries: 0 };
-    let { edge } = snapshot;
+    let { edge, unread } = snapshot;
     if (decision.kind === 'inPlace') {
+      // The hub was read, so the result of an apply that was interrupted is known.
+      if (!decision.isUnrecorded && edge?.intent !== undefined) edge = { ...edge, intent: undefined };
       const [last] = edge?.applied ?? [];
       const { secrets, key } = decision.fingerprint;
       if (decision.isUnrecorded) {
@@ -392,15 +355,19 @@ export class EdgeWork {
           revision: fleet.revision,
           why: edge?.intent?.why ?? 'it was there already',
           deployments: decision.manifest.provenance.deployments,
-          contents: decision.manifest.provenance.contents,
+          contents: contentIds(decision, contents),
         };
         edge = withApplied(edge, appliedManifest(decision.fingerprint, about), undefined, hubNow());
       } else if (last !== undefined && last.key !== key && edge !== undefined) {
-        // Only the key has changed: from now on, the values are compared with it.
+        // Only the key has changed: from now on, the values are compared with it. The stored twin has hashes of the other one.
         edge = { ...edge, applied: [{ ...last, secrets, key }, ...edge.applied.slice(1)] };
+        if (last.key !== undefined) {
+          unread = { since: snapshot.asOf, why: 'the key of its hidden values has changed' };
+          workItem = { priority: 'drift', at: hubNow(), why: unread.why, tries: 0 };
+        }
       }
     }
-    const ended = await this.#end(records, { ...snapshot, edge, workItem }, status);
+    const ended = await this.#end(records, { ...snapshot, edge, unread, workItem }, status);
     return ended === 'conflict' ? ended : { ...ended, isApplied };
   }
 
@@ -415,7 +382,14 @@ export class EdgeWork {
     const statuses =
       contents === undefined
         ? { policies: {}, stages: {}, nextAt: undefined }
-        : deploymentStatuses(contents, own, twins, snapshot.edge?.applied ?? [], hubNow());
+        : deploymentStatuses(
+            contents,
+            own,
+            status.valuesWait === true,
+            twins,
+            snapshot.edge?.applied ?? [],
+            hubNow(),
+          );
     const lastReconcile = edgeReconcile(snapshot.lastReconcile, status, statuses, fleet.revision, hubNow());
     const after = { ...snapshot, lastReconcile, workItem: withTime(snapshot.workItem, statuses.nextAt) };
     const before = knownSnapshot(agent.known);

@@ -1,0 +1,119 @@
+// The bundle of the functions: a small entry with what the webhook needs, and chunks that are loaded when a function first needs
+// them. The host loads the entry at every cold start, while a device waits.
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { basename, dirname, join, resolve } from 'node:path';
+import { transform } from 'esbuild';
+import { bundleOptions, CHUNKS } from './bundle.mjs';
+import { ownMappings } from './own-mappings.mjs';
+
+/**
+ * The options of esbuild for the functions: all packages are inside, except the module that the worker provides.
+ *
+ * @param options those of esbuild that are different here. With `write: false`, the files are only in `outputFiles`.
+ * @param {string} built time of the build, ISO 8601 in UTC.
+ * @param {string} author as in `bundleOptions`.
+ */
+export function functionsBuild(options, built, author) {
+  const { plugins = [], write = true, sourcesContent = true, ...others } = options;
+  return {
+    ...bundleOptions(built, author),
+    ...others,
+    entryPoints: { functions: 'src/main.ts' },
+    external: ['@azure/functions-core'],
+    // esbuild splits only ES modules. `asCommonJs` turns the files into CommonJS modules, which Node.js loads faster.
+    format: 'esm',
+    splitting: true,
+    chunkNames: `${CHUNKS}/[name]-[hash]`,
+    // The names of functions and one line for each statement or so remain, for stack traces.
+    minifyWhitespace: true,
+    minifySyntax: true,
+    lineLimit: 120,
+    legalComments: 'none',
+    sourcemap: 'inline',
+    sourcesContent,
+    write: false,
+    metafile: true,
+    plugins: [partsOfPackages, asCommonJs({ write, sourcesContent }), ...plugins],
+  };
+}
+
+/** Packages of which the functions use a small part: `parts/` names it, so that the rest stays out. */
+const PARTS = {
+  '@azure/data-tables': 'data-tables.mjs',
+  '@azure/event-hubs': 'event-hubs.mjs',
+  '@azure/identity': 'identity.mjs',
+  lodash: 'lodash.cjs',
+  undici: 'undici.cjs',
+  // The parser of undici for processors without SIMD. Azure Functions has none of them.
+  '../llhttp/llhttp-wasm.js': 'llhttp.cjs',
+};
+
+const partsOfPackages = {
+  name: 'parts-of-packages',
+  setup({ onResolve }) {
+    const folder = join(import.meta.dirname, 'parts');
+    onResolve(
+      { filter: /^(@azure\/[a-z-]+|lodash|undici|\.\.\/llhttp\/llhttp-wasm\.js)$/ },
+      ({ path, importer }) =>
+        Object.hasOwn(PARTS, path) && dirname(importer) !== folder
+          ? { path: join(folder, PARTS[path]) }
+          : undefined,
+    );
+  },
+};
+
+/** Turns the output files, which are ES modules with an inline map, into CommonJS modules with a map next to each. */
+function asCommonJs({ write, sourcesContent }) {
+  return {
+    name: 'as-common-js',
+    setup({ onEnd, initialOptions: { outdir } }) {
+      onEnd(async (result) => {
+        if (result.errors.length > 0) return;
+        const { outputs } = result.metafile;
+        const own = new Set(
+          Object.entries(outputs)
+            .filter(([, { inputs }]) => Object.keys(inputs).some(isOwn))
+            .map(([path]) => resolve(path)),
+        );
+        const files = await Promise.all(
+          result.outputFiles.map(({ path, text }) => commonJs(path, text, own.has(path), sourcesContent)),
+        );
+        result.outputFiles = files.flat();
+        if (!write) return;
+        // The names of chunks change with their contents.
+        rmSync(join(outdir, CHUNKS), { recursive: true, force: true });
+        for (const { path, contents } of result.outputFiles) {
+          mkdirSync(dirname(path), { recursive: true });
+          writeFileSync(path, contents);
+        }
+      });
+    },
+  };
+}
+
+/** Whether a file, relative to the project or to the bundle, is a source of Berth. */
+const isOwn = (file) => /^(\.\.\/)*src\//.test(file);
+
+/** A file with code of Berth gets a map, and the names of its functions stay. A file with packages only has neither. */
+async function commonJs(path, text, hasOwnCode, sourcesContent) {
+  const { code, map } = await transform(text, {
+    format: 'cjs',
+    platform: 'node',
+    target: 'node20.19',
+    minifyWhitespace: true,
+    minifySyntax: true,
+    minifyIdentifiers: !hasOwnCode,
+    lineLimit: 120,
+    // `import()` becomes `require()`.
+    supported: { 'dynamic-import': false },
+    sourcefile: basename(path),
+    sourcemap: hasOwnCode && 'external',
+    sourcesContent,
+  });
+  if (!hasOwnCode) return [{ path, contents: Buffer.from(code) }];
+  const linked = `${code}//# sourceMappingURL=${basename(path)}.map\n`;
+  return [
+    { path, contents: Buffer.from(linked) },
+    { path: `${path}.map`, contents: Buffer.from(ownMappings(map, isOwn)) },
+  ];
+}

@@ -1,0 +1,1 @@
+export { odata, TableClient } from '@azure/data-tables';

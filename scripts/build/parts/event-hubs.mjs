@@ -1,0 +1,1 @@
+export { EventHubProducerClient } from '@azure/event-hubs';

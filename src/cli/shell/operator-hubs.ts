@@ -1,0 +1,21 @@
+import type { Fleet } from '../../fleet/fleet.ts';
+import { openIotHubs } from '../../hub/iot-hubs.ts';
+import { type Environment, iotEndpoint } from '../../settings/settings.ts';
+
+/**
+ * The hubs of the fleet with the operator's own sign-in, for commands that do what the app has no right to. Where the
+ * `connection` of a hub is set in this environment, that policy is used. Close it when the command ends.
+ */
+export function openHubsAsOperator(fleet: Fleet, env: Environment) {
+  return openIotHubs({
+    hub: (host) => {
+      const hub = fleet.hubByHost.get(host);
+      if (hub?.connection === undefined || env[hub.connection] !== undefined) return hub;
+      return { ...hub, connection: undefined };
+    },
+    settings: env,
+    clientId: undefined,
+    isAzure: false,
+    endpoint: () => iotEndpoint(env),
+  });
+}

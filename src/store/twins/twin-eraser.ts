@@ -1,0 +1,117 @@
+import type { HostName } from '../../iot-hub/host-name.ts';
+import type { EpochMs } from '../../time/epoch-ms.ts';
+import { NEVER } from '../../time/instant.ts';
+import type { TwinId } from '../../twin/snapshot/twin.ts';
+import { type PartitionKey, partitionOf } from '../tables/keys.ts';
+import { NewerFormatError } from '../tables/newer-format.ts';
+import type { Row, Table } from '../tables/tables.ts';
+import { DELETED, ID_COLUMNS, newerSnapshot, twinIdOf } from './twin-rows.ts';
+import type { TwinStore } from './twin-store.ts';
+
+/** What the rows of a device hold. */
+export const ROW_KINDS = ['deviceTwin', 'moduleTwin', 'workItem', 'attention', 'stub'] as const;
+export type RowKind = (typeof ROW_KINDS)[number];
+
+/** One row of a device. */
+export interface DeviceRow {
+  readonly host: HostName;
+  readonly partition: PartitionKey;
+  readonly rowKey: string;
+  readonly kind: RowKind;
+}
+
+/** How often rows are looked for again, because an instance may have stored some in between. */
+const MOST_ROUNDS = 5;
+/** After every host name. */
+const AFTER_HOST = '|~';
+
+/** Finds and deletes all rows of a device in the table of twins, with those of its modules. */
+export class TwinEraser {
+  readonly #table: Table;
+  readonly #twins: Pick<TwinStore, 'count'>;
+
+  constructor(table: Table, twins: Pick<TwinStore, 'count'>) {
+    this.#table = table;
+    this.#twins = twins;
+  }
+
+  /**
+   * The rows of a device on all hubs that have rows, also hubs that are no longer in the fleet file.
+   *
+   * @throws NewerFormatError (`BERTH_FORMAT_NEWER`) if a newer package has stored a twin of the device
+   */
+  async find(deviceId: string): Promise<readonly DeviceRow[]> {
+    const found: DeviceRow[] = [];
+    for (const host of await this.#hosts()) {
+      const partition = partitionOf({ host, deviceId });
+      const rows = await this.#table.list({
+        partitionKey: partition,
+        where: ['deviceId', deviceId],
+        select: [...ID_COLUMNS, 'format', 'status'],
+      });
+      for (const row of rows) {
+        const kind = kindOf(row, twinIdOf(row));
+        if (kind !== undefined) found.push({ host, partition, rowKey: row.rowKey, kind });
+      }
+    }
+    return found;
+  }
+
+  /**
+   * Deletes the rows of a device, and counts the twins of their partitions again.
+   *
+   * @returns the rows that were deleted
+   */
+  async erase(deviceId: string, now: EpochMs): Promise<readonly DeviceRow[]> {
+    const erased: DeviceRow[] = [];
+    for (let round = 0; round < MOST_ROUNDS; round += 1) {
+      const rows = await this.find(deviceId);
+      if (rows.length === 0) break;
+      for (const { partition, rowKey } of rows) await this.#table.delete(partition, rowKey);
+      erased.push(...rows);
+    }
+    for (const partition of new Set(erased.map((row) => row.partition))) {
+      await this.#twins.count(partition, now, NEVER);
+    }
+    return erased;
+  }
+
+  /** The hubs that have rows. Reads one page for each hub. */
+  async #hosts(): Promise<readonly HostName[]> {
+    const hosts: HostName[] = [];
+    for (let from = '0'; ; ) {
+      const first = await this.#firstFrom(from);
+      if (first === undefined) return hosts;
+      const host = first.partitionKey.slice(0, first.partitionKey.lastIndexOf('|')) as HostName;
+      hosts.push(host);
+      from = `${host}${AFTER_HOST}`;
+    }
+  }
+
+  async #firstFrom(from: string): Promise<Row | undefined> {
+    for await (const [first] of this.#table.scan({ partitions: [from, '~'], select: [] })) {
+      if (first !== undefined) return first;
+    }
+    return undefined;
+  }
+}
+
+function kindOf(row: Row, { host, deviceId, moduleId }: TwinId): RowKind | undefined {
+  const [prefix] = row.rowKey.split('|');
+  switch (prefix) {
+    case 's': {
+      const newer = newerSnapshot(row);
+      if (newer !== undefined) throw new NewerFormatError({ ...newer, of: `${host}|${deviceId}` });
+      if (row.properties.status === DELETED) return 'stub';
+      return moduleId === undefined ? 'deviceTwin' : 'moduleTwin';
+    }
+    case 'work':
+      return 'workItem';
+    case 'att':
+      return 'attention';
+    case 'tomb':
+      return 'stub';
+    default:
+      return undefined;
+  }
+}
