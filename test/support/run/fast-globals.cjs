@@ -29,13 +29,16 @@ const USES = [...NAMES, ...MORE_NAMES].map((name) => ({
   declared: new RegExp(`\\b(?:class|const|let|function|as)\\s+${name}\\b|[{,:]\\s*${name}\\s*[,}=]`),
 }));
 
+/** The directive at the start of a module. Comments may precede it, such as a license. */
+const STRICT = /^(?:\s|\/\/.*|\/\*[\s\S]*?\*\/)*(['"])use strict\1;?/;
+
 /** The code of a CommonJS module with its globals in variables. Lines keep their numbers. */
 function withLocalGlobals(code) {
   const names = USES.filter(({ used, declared }) => used.test(code) && !declared.test(code)).map(
     ({ name }) => name,
   );
   if (names.length === 0) return code;
-  const [directive = ''] = /^\s*(['"])use strict\1;?/.exec(code) ?? [];
+  const [directive = ''] = STRICT.exec(code) ?? [];
   const variables = `var ${names.map((name) => `${name}=globalThis.${name}`).join(',')};`;
   return `${directive}${variables}${code.slice(directive.length)}`;
 }

@@ -44,6 +44,13 @@ describe('a module with its globals in variables', () => {
     expect(transformed(code).split('\n').slice(1)).toEqual(code.split('\n').slice(1));
   });
 
+  test('stays strict if comments precede the directive', () => {
+    const code =
+      "/* License. */\n// Notes.\n'use strict';\nexports.self = (function () { return this; })(); new Map();";
+
+    expect(run(code).self).toBeUndefined();
+  });
+
   test('has no variable for a global that it does not use, or that fake timers replace', () => {
     expect(transformed('exports.at = Date.now();')).toBe('exports.at = Date.now();');
     expect(transformed('exports.names = Object.keys({});')).not.toContain('Array');
