@@ -18,7 +18,7 @@ interface StoredRuntime {
   readonly hub: TwinRecord;
 }
 
-/** Reads `$edgeAgent`, and `$edgeHub` if it is stored. */
+/** Reads `$edgeAgent`, and `$edgeHub` if it is stored: those that are unread, or both after an apply without a result. */
 export async function readRuntime(
   context: SyncContext,
   { device, agent, hub }: StoredRuntime,
@@ -27,11 +27,10 @@ export async function readRuntime(
 ): Promise<void> {
   // Its own work item reads it, and this device follows.
   if (device === undefined || device.unread !== undefined) return;
+  const isInterrupted = knownSnapshot(agent.known)?.edge?.intent !== undefined;
   for (const record of [agent, ...(hub.known.kind === 'snapshot' ? [hub] : [])]) {
     const snapshot = knownSnapshot(record.known);
-    const isRead =
-      snapshot !== undefined && snapshot.unread === undefined && snapshot.edge?.intent === undefined;
-    if (isRead) continue;
+    if (snapshot !== undefined && snapshot.unread === undefined && !isInterrupted) continue;
     if (snapshot?.unread === undefined) await storeUnread(context, record, why);
     await read(record.id);
   }
