@@ -36,15 +36,27 @@ export async function readRuntime(
   }
 }
 
-/** Reads `$edgeAgent`, also if it is known. */
+/**
+ * Reads `$edgeAgent`, also if it is known. Returns `'conflict'` if another instance has changed its record: it may be
+ * applying a manifest, and a read would hide that.
+ */
 export async function readAgent(
-  context: SyncContext,
+  { twins, hubNow }: SyncContext,
   agent: TwinRecord,
   read: ReadTwin,
   why: string,
-): Promise<void> {
-  await storeUnread(context, agent, why);
+): Promise<'conflict' | undefined> {
+  const snapshot = knownSnapshot(agent.known);
+  if (snapshot === undefined) return undefined;
+  const { asOf: since, workItem } = snapshot;
+  const marked: Snapshot = {
+    ...snapshot,
+    unread: { since, why },
+    workItem: { priority: 'drift', at: hubNow(), why, tries: workItem?.tries ?? 0 },
+  };
+  if ((await twins.save(agent, { kind: 'snapshot', snapshot: marked })) === 'conflict') return 'conflict';
   await read(agent.id);
+  return undefined;
 }
 
 /** Stores that a twin must be read. */
