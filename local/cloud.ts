@@ -23,7 +23,7 @@ import { berthTerms, FLEET_GROUP, localEnrollments, PLAIN_GROUP, PLAIN_TERMS } f
 import { type EventHubs, startEventHubs } from './event-hubs/index.ts';
 import { pagePorts } from './foreign-requests.ts';
 import { createRevocationListService, startHttp } from './https/index.ts';
-import { createIotHubs, deviceNameOf, type IotHubs } from './iot-hub/index.ts';
+import { type AppNeeds, createIotHubs, deviceNameOf, type IotHubs } from './iot-hub/index.ts';
 import { reservePort } from './listen.ts';
 import type { LocalLog } from './log.ts';
 import { Watchers } from './monitor/watchers.ts';
@@ -57,6 +57,8 @@ export interface CloudOptions {
   readonly trustedFiles: readonly string[];
   /** The host names by which DPS links the hubs. */
   readonly links: LinkNames;
+  /** What the fleet file needs of the app now; undefined: the stack runs without Berth. */
+  readonly appNeeds?: (() => AppNeeds) | undefined;
   readonly processes: () => readonly ProcessStatus[];
   /** Called when Azurite answers again after an unexpected end. */
   readonly onAzuriteReturn: () => void;
@@ -143,6 +145,7 @@ export async function startCloud(options: CloudOptions): Promise<Cloud> {
         connectionString: azurite.connectionString,
         hostName: () => `localhost:${bound.https}/${azurite.account}`,
       }),
+      ...(options.appNeeds === undefined ? {} : { appNeeds: options.appNeeds }),
       log,
     });
     closers.push(() => hubs.close());

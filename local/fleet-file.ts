@@ -1,7 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { parseFleet } from '../src/fleet/file/parse.ts';
 import type { Fleet } from '../src/fleet/fleet.ts';
+import { isObject } from '../src/json/json.ts';
 import { LocalError } from './errors.ts';
+import type { AppNeeds } from './iot-hub/index.ts';
 
 /**
  * Reads the fleet file, which defines the hubs to start.
@@ -28,4 +30,24 @@ export function readLocalFleet(file: string): Fleet {
     `${file} is not valid: ${first?.path} ${first?.message}${more}.`.replaceAll('  ', ' '),
     { details: others },
   );
+}
+
+/**
+ * What a fleet file needs of the app now, by the text of the file: the deployed app may be newer than this process.
+ *
+ * @param before the needs by the last text that could be read
+ */
+export function appNeedsIn(file: string, before: AppNeeds): AppNeeds {
+  let json: unknown;
+  try {
+    json = JSON.parse(readFileSync(file, 'utf8'));
+  } catch {
+    return before;
+  }
+  if (!isObject(json)) return before;
+  const { edge, allocation } = json;
+  return {
+    appliesManifests: edge !== undefined,
+    setsScopes: isObject(allocation) && allocation.setScopes === true,
+  };
 }

@@ -18,7 +18,7 @@ const webhook = once(
     new WebhookState(options, {
       read: await fleetReader(options, __dirname),
       stores: async () => (await instance()).stores,
-      keepReceipt: async (receipt) => (await instance()).keepReceipt(receipt),
+      keepReceipts: async (receipts) => (await instance()).keepReceipts(receipts),
     }),
 );
 let isOpened = false;

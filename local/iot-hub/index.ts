@@ -4,7 +4,7 @@
  */
 
 export type { EventsPlace } from './amqp/event-links.ts';
-export type { FaultSettings } from './faults/faults.ts';
+export { type FaultSettings, ROUTE_FAULTS } from './faults/faults.ts';
 export type { FaultStatus } from './faults/hub-faults.ts';
 export { CLOUD_TO_DEVICE } from './hub/cloud-to-device.ts';
 export type { HubCounters } from './hub/counters.ts';
@@ -21,6 +21,7 @@ export {
   type Writer,
 } from './iot-hubs.ts';
 export { type AccessPolicy, builtInPolicies } from './model/access-policy.ts';
+export type { AppNeeds } from './model/app-roles.ts';
 export { deviceNameOf, isSameHub, readHubName } from './model/host-name.ts';
 export { HubRefusal } from './model/hub-error.ts';
 export type { Authentication } from './model/identity.ts';

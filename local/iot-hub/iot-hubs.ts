@@ -24,6 +24,7 @@ import type { UploadStorage } from './hub/uploads.ts';
 import { keepRunningJobs } from './jobs/job-runner.ts';
 import { builtInPolicies } from './model/access-policy.ts';
 import { type Address, addressOf } from './model/address.ts';
+import { type AppNeeds, appPolicy } from './model/app-roles.ts';
 import { isSameHub, namesOf, readHubName } from './model/host-name.ts';
 import { HubRefusal } from './model/hub-error.ts';
 import { readModuleChoice } from './model/identity.ts';
@@ -59,6 +60,8 @@ export interface LocalIotHubsOptions {
   readonly eventsAt?: (host: string) => EventsPlace | undefined;
   /** Base64 key of the policy `iothubowner` on every hub; default: the public development key. */
   readonly serviceKey?: string;
+  /** What the fleet file needs of the app now. Default: nothing besides its twins. */
+  readonly appNeeds?: () => AppNeeds;
   readonly log?: LocalLog;
   /** Milliseconds since the epoch; default `Date.now`. */
   readonly now?: () => number;
@@ -148,6 +151,8 @@ export interface IotHubs {
   close(): void;
 }
 
+const NO_NEEDS: AppNeeds = { appliesManifests: false, setsScopes: false };
+
 export function createIotHubs(options: LocalIotHubsOptions): IotHubs {
   const {
     directory,
@@ -158,7 +163,7 @@ export function createIotHubs(options: LocalIotHubsOptions): IotHubs {
     shaping = DEFAULT_SHAPING,
     configurationPeriodMs = 10_000,
   } = options;
-  const policies = builtInPolicies(serviceKey);
+  const policies = [...builtInPolicies(serviceKey), appPolicy(options.appNeeds ?? (() => NO_NEEDS))];
   const trusted = (options.authorities ?? []).map((pem) => new X509Certificate(pem));
   const authorities = () => trusted;
   const hubs = new Map<string, FaultyHub>();

@@ -5,8 +5,9 @@ import { type Cloud, startCloud } from '../cloud.ts';
 import { readEventStatus } from '../control-api/index.ts';
 import { deviceProfiles, edgeProfiles } from '../devices/device-profiles.ts';
 import { LocalError } from '../errors.ts';
-import { readLocalFleet } from '../fleet-file.ts';
+import { appNeedsIn, readLocalFleet } from '../fleet-file.ts';
 import type { KeyInput } from '../hotkeys/hotkeys.ts';
+import type { AppNeeds } from '../iot-hub/index.ts';
 import { functionKeys } from '../keys.ts';
 import { reservePort, untilFree } from '../listen.ts';
 import type { LocalLog } from '../log.ts';
@@ -54,6 +55,8 @@ const FUNCTIONS_START_MS = 60_000;
 /** A run that another process has interrupted keeps its lease for a while. The devices do not wait for that. */
 const FIRST_RUN_MS = 3_000;
 const CHECK_EVERY_MS = 500;
+/** How often the live view asks Berth. To a file or pipe, it is printed at most every ten seconds. */
+const ASK_EVERY_MS = { terminal: 5_000, pipe: 10_000 };
 /** After SIGTERM, a function host needs up to eight seconds to end. */
 const STOP_MS = 10_000;
 
@@ -71,6 +74,7 @@ export async function supervise(options: SupervisorOptions): Promise<LoopResult 
   const keys = functionKeys(process.env);
   const fleetFile = resolve(appDirectory, process.env.FLEET_FILE || 'fleet.json');
   const fleet = readLocalFleet(fleetFile);
+  let needs: AppNeeds = { appliesManifests: false, setsScopes: false };
   const logs = join(stateDirectory, 'logs');
   const unlock = lockState(stateDirectory, options.fresh, {
     protectedFolders: [appDirectory],
@@ -91,6 +95,10 @@ export async function supervise(options: SupervisorOptions): Promise<LoopResult 
     cloud = await startCloud({
       ...options,
       plan: berthPlan(fleet.hubs),
+      appNeeds: () => {
+        needs = appNeedsIn(fleetFile, needs);
+        return needs;
+      },
       functionsPort,
       functionKey: keys.function,
       webhookUrl: `${functionsUrl}/api/allocate?code=${encodeURIComponent(keys.function)}`,
@@ -131,7 +139,8 @@ export async function supervise(options: SupervisorOptions): Promise<LoopResult 
 
     const edge = options.once ? [] : edgeProfiles(options.edgeDevices);
     const progress = new FleetProgress([...deviceProfiles(options.devices), ...edge]);
-    const feed = new LiveFeed({ progress, cloud, functionsUrl, keys, startedAt, fleet });
+    const askEveryMs = screen.isTerminal ? ASK_EVERY_MS.terminal : ASK_EVERY_MS.pipe;
+    const feed = new LiveFeed({ progress, cloud, functionsUrl, keys, startedAt, fleet, askEveryMs });
     progress.onNews((news, device) => feed.note(news, device));
     const access = {
       functionsUrl,

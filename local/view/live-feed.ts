@@ -23,9 +23,10 @@ export interface LiveFeedOptions {
   readonly startedAt: number;
   /** The fleet file. Its hubs are shown until the first answer of Berth. */
   readonly fleet: Fleet;
+  /** Milliseconds between two questions to Berth. Each runs `resyncFleet`, which takes a second of CPU. */
+  readonly askEveryMs: number;
 }
 
-const ASK_EVERY_MS = 5_000;
 const PLACEMENT_LINES = 4;
 const LATEST_LINES = 4;
 /** Berth stores receipts once a second. A line that has no receipt after some tries stays as it is. */
@@ -177,7 +178,7 @@ export class LiveFeed {
 
   /** Refreshes every few seconds, one refresh at a time. If it fails, the view shows the old data. */
   #ask(): void {
-    if (this.#asking || Date.now() - this.#askedAt < ASK_EVERY_MS) return;
+    if (this.#asking || Date.now() - this.#askedAt < this.#options.askEveryMs) return;
     this.#asking = true;
     this.#askedAt = Date.now();
     this.#refresh()
@@ -232,11 +233,11 @@ function nameOf(author: string): string {
   return author.replace(/ \(by account key\)$/, '');
 }
 
-/** The pauses and the untrusted hubs in Berth's answer. */
+/** The pauses, the untrusted hubs and the hubs without events in Berth's answer. */
 function troubleOf(
   status: LocalFleetStatus | undefined,
   now: number,
-): Pick<ShownTrouble, 'pauses' | 'untrusted'> {
+): Pick<ShownTrouble, 'pauses' | 'untrusted' | 'liveness'> {
   if (status === undefined) return { pauses: [], untrusted: [] };
   const paused = [
     { host: undefined, pause: status.pause },
@@ -253,6 +254,12 @@ function troubleOf(
       return untrusted === null
         ? []
         : [{ host, why: untrusted.why, forMs: now - Date.parse(untrusted.since) }];
+    }),
+    liveness: status.hubs.flatMap(({ host, liveness }) => {
+      if (liveness === null || liveness.since === null) return [];
+      const { state, why, since } = liveness;
+      const isShown = state === 'silent' || state === 'late';
+      return isShown ? [{ host, state, why, forMs: now - Date.parse(since) }] : [];
     }),
   };
 }

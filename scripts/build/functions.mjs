@@ -1,6 +1,7 @@
 // The bundle of the functions: a small entry with what the webhook needs, and chunks that are loaded when a function first needs
 // them. The host loads the entry at every cold start, while a device waits.
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { basename, dirname, join, resolve } from 'node:path';
 import { transform } from 'esbuild';
 import { bundleOptions, CHUNKS } from './bundle.mjs';
@@ -15,9 +16,11 @@ import { ownMappings } from './own-mappings.mjs';
  */
 export function functionsBuild(options, built, author) {
   const { plugins = [], write = true, sourcesContent = true, ...others } = options;
+  const { define, ...common } = bundleOptions(built, author);
   return {
-    ...bundleOptions(built, author),
+    ...common,
     ...others,
+    define: Object.fromEntries(Object.keys(define).map((name) => [name, name])),
     entryPoints: { functions: 'src/main.ts' },
     external: ['@azure/functions-core'],
     // esbuild splits only ES modules. `asCommonJs` turns the files into CommonJS modules, which Node.js loads faster.
@@ -33,17 +36,21 @@ export function functionsBuild(options, built, author) {
     sourcesContent,
     write: false,
     metafile: true,
-    plugins: [partsOfPackages, asCommonJs({ write, sourcesContent }), ...plugins],
+    plugins: [partsOfPackages, modulesOfOpenTelemetry, asCommonJs({ write, sourcesContent, constants: define }), ...plugins],
   };
 }
 
-/** Packages of which the functions use a small part: `parts/` names it, so that the rest stays out. */
+/**
+ * Packages of which the functions use a small part: `parts/` names it, so that the rest stays out. They are ES modules, because
+ * esbuild gives a chunk of a CommonJS module a default export only.
+ */
 const PARTS = {
   '@azure/data-tables': 'data-tables.mjs',
   '@azure/event-hubs': 'event-hubs.mjs',
   '@azure/identity': 'identity.mjs',
   lodash: 'lodash.cjs',
-  undici: 'undici.cjs',
+  undici: 'undici.mjs',
+  'azure-iothub/dist/registry.js': 'iothub-registry.mjs',
   // The parser of undici for processors without SIMD. Azure Functions has none of them.
   '../llhttp/llhttp-wasm.js': 'llhttp.cjs',
 };
@@ -53,7 +60,7 @@ const partsOfPackages = {
   setup({ onResolve }) {
     const folder = join(import.meta.dirname, 'parts');
     onResolve(
-      { filter: /^(@azure\/[a-z-]+|lodash|undici|\.\.\/llhttp\/llhttp-wasm\.js)$/ },
+      { filter: /^(@azure\/[a-z-]+|azure-iothub\/.+|lodash|undici|\.\.\/llhttp\/llhttp-wasm\.js)$/ },
       ({ path, importer }) =>
         Object.hasOwn(PARTS, path) && dirname(importer) !== folder
           ? { path: join(folder, PARTS[path]) }
@@ -62,21 +69,49 @@ const partsOfPackages = {
   },
 };
 
+/**
+ * The packages of OpenTelemetry as ES modules, which they have too. What the functions do not use of them then stays out, and their own
+ * dynamic imports keep their names.
+ */
+const modulesOfOpenTelemetry = {
+  name: 'modules-of-open-telemetry',
+  setup({ onResolve }) {
+    onResolve({ filter: /^@opentelemetry\/[a-z-]+$/ }, ({ path, resolveDir }) => {
+      const asCommonJs = createRequire(join(resolveDir, '_')).resolve(path);
+      return { path: asCommonJs.replace(join('build', 'src'), join('build', 'esm')), sideEffects: false };
+    });
+  },
+};
+
 /** Turns the output files, which are ES modules with an inline map, into CommonJS modules with a map next to each. */
-function asCommonJs({ write, sourcesContent }) {
+function asCommonJs({ write, sourcesContent, constants }) {
   return {
     name: 'as-common-js',
     setup({ onEnd, initialOptions: { outdir } }) {
       onEnd(async (result) => {
         if (result.errors.length > 0) return;
         const { outputs } = result.metafile;
+        for (const { entryPoint, exports } of Object.values(outputs)) {
+          if (exports.join() === 'default') {
+            throw new Error(
+              `${entryPoint} is CommonJS: import it in a module of scripts/build/parts, by its names.`,
+            );
+          }
+        }
         const own = new Set(
           Object.entries(outputs)
             .filter(([, { inputs }]) => Object.keys(inputs).some(isOwn))
             .map(([path]) => resolve(path)),
         );
         const files = await Promise.all(
-          result.outputFiles.map(({ path, text }) => commonJs(path, text, own.has(path), sourcesContent)),
+          result.outputFiles.map(({ path, text }) =>
+            commonJs(path, text, {
+              hasOwnCode: own.has(path),
+              sourcesContent,
+              // Only the entry has them. The limit of lines may cut a text, and `package-project.mjs` must find these.
+              firstLine: basename(path) === 'functions.cjs' ? constantsOf(constants) : '',
+            }),
+          ),
         );
         result.outputFiles = files.flat();
         if (!write) return;
@@ -94,8 +129,14 @@ function asCommonJs({ write, sourcesContent }) {
 /** Whether a file, relative to the project or to the bundle, is a source of Berth. */
 const isOwn = (file) => /^(\.\.\/)*src\//.test(file);
 
+/** A line that declares constants. */
+function constantsOf(constants) {
+  const parts = Object.entries(constants).map(([name, literal]) => `${name}=${literal}`);
+  return `const ${parts.join(',')};\n`;
+}
+
 /** A file with code of Berth gets a map, and the names of its functions stay. A file with packages only has neither. */
-async function commonJs(path, text, hasOwnCode, sourcesContent) {
+async function commonJs(path, text, { hasOwnCode, sourcesContent, firstLine }) {
   const { code, map } = await transform(text, {
     format: 'cjs',
     platform: 'node',
@@ -111,9 +152,9 @@ async function commonJs(path, text, hasOwnCode, sourcesContent) {
     sourcesContent,
   });
   if (!hasOwnCode) return [{ path, contents: Buffer.from(code) }];
-  const linked = `${code}//# sourceMappingURL=${basename(path)}.map\n`;
+  const linked = `${firstLine}${code}//# sourceMappingURL=${basename(path)}.map\n`;
   return [
     { path, contents: Buffer.from(linked) },
-    { path: `${path}.map`, contents: Buffer.from(ownMappings(map, isOwn)) },
+    { path: `${path}.map`, contents: Buffer.from(ownMappings(map, isOwn, firstLine === '' ? 0 : 1)) },
   ];
 }

@@ -10,8 +10,9 @@ const VALUES = new Map([...DIGITS].map((digit, value) => [digit, value]));
  *
  * @param {string} text a source map, version 3, as esbuild writes it.
  * @param {(source: string) => boolean} isWanted
+ * @param {number} linesBefore lines of the file before the first mapped one.
  */
-export function ownMappings(text, isWanted) {
+export function ownMappings(text, isWanted, linesBefore) {
   const map = JSON.parse(text);
   const kept = map.sources.map((source) => isWanted(source));
   const places = [];
@@ -52,7 +53,7 @@ export function ownMappings(text, isWanted) {
     version: 3,
     sources: pick(map.sources),
     ...(map.sourcesContent === undefined ? {} : { sourcesContent: pick(map.sourcesContent) }),
-    mappings: lines.join(';'),
+    mappings: ';'.repeat(linesBefore) + lines.join(';'),
     names: [],
   });
 }

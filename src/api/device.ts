@@ -78,6 +78,11 @@ const edgeDevice = z.strictObject({
       image: z.string().nullable(),
       restartCount: nonNegative,
       exitCode: z.number().nullable(),
+      startedAt: time
+        .nullable()
+        .meta({ description: 'When its container last started, by the clock of the device.' }),
+      exitedAt: time.nullable(),
+      description: z.string().meta({ description: 'What the runtime says of the container.' }),
     }),
   ),
   leftovers: z

@@ -2,6 +2,7 @@ import * as z from 'zod';
 import { HUB_STATES } from '../fleet/hub-state.ts';
 import { LIVENESS_STATES } from '../liveness/liveness.ts';
 import { SYNC_COUNTS } from '../metrics/sync-counters.ts';
+import { EDGE_COUNTS, EDGE_DEVICE_STATUSES } from '../twin/snapshot/edge-device-status.ts';
 import { attentionPageSchema } from './attention.ts';
 import { type Answer, host, json, nonNegative, policyMode, share, time, twinCounts } from './values.ts';
 
@@ -188,6 +189,29 @@ const rollout = z.strictObject({
   stages: z.array(stage),
 });
 
+const edgeDeviceCounts = z.record(z.enum(EDGE_DEVICE_STATUSES), nonNegative);
+
+/** A deployment of IoT Edge, as `berth get deployments`. */
+const edgeDeployment = z.strictObject({
+  name: z.string(),
+  id: z.string(),
+  since: time.nullable(),
+  rollout: share.meta({ description: 'How far its rollout has come.' }),
+  stage: z.string().nullable().meta({ description: 'The present stage of a rollout in stages; null: none.' }),
+  pause,
+  devices: z.record(z.enum(EDGE_COUNTS), nonNegative).meta({
+    description:
+      'The devices that match it, by the status of the whole device. unreached: its rollout has not reached them.',
+  }),
+});
+
+const edge = z.strictObject({
+  devices: edgeDeviceCounts.meta({
+    description: 'All IoT Edge devices, each once. notMatched: no deployment matches.',
+  }),
+  deployments: z.array(edgeDeployment),
+});
+
 /** The fleet at a glance: hubs and their shares, policies, twins by status, and who needs a person. */
 export const fleetStatusSchema = z.strictObject({
   revision: z.string(),
@@ -199,6 +223,7 @@ export const fleetStatusSchema = z.strictObject({
   hubs: z.array(hub),
   policies: z.array(policy),
   rollouts: z.array(rollout).meta({ description: 'Rollouts in stages.' }),
+  edge: edge.nullable().meta({ description: 'Null: the fleet file has no deployments of IoT Edge.' }),
   moves: z.array(z.strictObject({ cause: z.string(), since: time.nullable(), progress: share })),
   twins: twinCounts,
   attention: attentionPageSchema,

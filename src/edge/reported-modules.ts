@@ -1,6 +1,7 @@
 import type { RestartPolicy } from '../fleet/edge/edge.ts';
 import type { FilledManifest } from '../fleet/edge/manifest.ts';
 import { isObject, type JsonObject, type JsonValue, ownMember } from '../json/json.ts';
+import { type Instant, parseInstant } from '../time/instant.ts';
 
 /*
  * What `$edgeAgent` reports of each module. Sources: iotedge, Edge.Agent.Core/IModule.cs, Edge.Agent.Docker;
@@ -35,6 +36,12 @@ export interface EdgeModuleState {
   /** How often the runtime has started it again. Ten good minutes clear it. */
   readonly restartCount: number;
   readonly exitCode: number | undefined;
+  /** When its container last started, by the clock of the device. Undefined: never, or not reported. */
+  readonly startedAt: Instant | undefined;
+  /** When its container last ended. Undefined: never, or not reported. */
+  readonly exitedAt: Instant | undefined;
+  /** What the runtime says of the container, such as `running` or `exited`. Empty: nothing. */
+  readonly description: string;
 }
 
 interface WantedModule {
@@ -84,6 +91,9 @@ function stateOf(wanted: WantedModule, reported: JsonValue | undefined): EdgeMod
     image,
     restartCount: numberAt(reported, 'restartCount') ?? 0,
     exitCode: numberAt(reported, 'exitCode'),
+    startedAt: timeAt(reported, 'lastStartTimeUtc'),
+    exitedAt: timeAt(reported, 'lastExitTimeUtc'),
+    description: (textAt(reported, 'statusDescription') ?? '').slice(0, MOST_DESCRIPTION),
   };
   if (!isObject(reported)) return { ...state, status: 'pending', why: 'is not reported yet' };
   if (image !== undefined && !isSameImage(image, wantedImage)) {
@@ -148,6 +158,15 @@ function withTag(image: string): string {
 function textAt(json: JsonValue | undefined, key: string): string | undefined {
   const value = ownMember(json, key);
   return typeof value === 'string' ? value : undefined;
+}
+
+/** Longest description that is shown. A device chooses the text. */
+const MOST_DESCRIPTION = 200;
+
+/** A time of the device. It writes the year 1 for "never" (Edge.Agent.Docker, DockerRuntimeModule). */
+function timeAt(json: JsonValue | undefined, key: string): Instant | undefined {
+  const at = parseInstant(ownMember(json, key));
+  return at === undefined || at.startsWith('0001-') ? undefined : at;
 }
 
 function numberAt(json: JsonValue | undefined, key: string): number | undefined {

@@ -5,6 +5,7 @@ import type { Edge } from './edge/edge.ts';
 import type { Expression } from './expressions/expression.ts';
 import type { Template } from './expressions/template.ts';
 import type { HubState } from './hub-state.ts';
+import type { RegionLatencies } from './region-latencies.ts';
 import type { Rollout, RolloutContent } from './rollout.ts';
 import type { FleetFile } from './schema.ts';
 
@@ -76,6 +77,8 @@ export interface AllocationOptions {
    */
   readonly fasterCause: string | undefined;
   readonly readsLatency: boolean;
+  /** The latencies from the regions of devices to the hubs. */
+  readonly regionLatencies: RegionLatencies;
   readonly movesOverMs: number;
   readonly rules: readonly Rule[];
   /** Whether a rule names parents of devices. */

@@ -16,11 +16,14 @@ export function allocateDevice(parts: AllocationParts): HttpHandler {
     const event = decision.result.kind === 'assigned' ? 'allocated' : 'notAllocated';
     const { at, result: logged, revision } = receipt;
     const isKeptOut = parts.keptOut.hasReceipt(receipt);
+    const text = JSON.stringify(receipt);
     // The line of a kept-out device names its hub, and not the device.
     context.log(
-      JSON.stringify(isKeptOut ? { event, keptOut: true, at, result: logged, revision } : { event, receipt }),
+      isKeptOut
+        ? JSON.stringify({ event, keptOut: true, at, result: logged, revision })
+        : `{"event":"${event}","receipt":${text}}`,
     );
-    parts.receipts.add(receipt);
+    parts.receipts.add({ receipt, text });
     if (decision.twin.beyondLimits > 0 && !isKeptOut) {
       const { registrationId } = receipt.inputs;
       const { omitted } = receipt.twin;

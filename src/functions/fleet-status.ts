@@ -12,7 +12,9 @@ import { reportedShares } from '../overview/hub-shares.ts';
 import type { CountedTwins, TwinStatusCounts } from '../store/twins/twin-store.ts';
 import { auditName, readAudit } from '../sync/resync/audit-progress.ts';
 import { type DailyExportState, readDailyExport } from '../sync/resync/daily-export.ts';
+import { edgeOverview } from '../sync/resync/edge-overview.ts';
 import { rolloutOverviews } from '../sync/resync/rollout-overview.ts';
+import { unlessNewer } from '../sync/resync/sparing.ts';
 import { hubSyncOverview, policyOverviews } from '../sync/resync/sync-overview.ts';
 import { DAY_MS, dayOf } from '../time/day.ts';
 import { type EpochMs, plus } from '../time/epoch-ms.ts';
@@ -61,7 +63,7 @@ export function fleetStatus(instance: Instance): HttpHandler {
       stores.budgets.used(dayOf(now)),
       stores.statistics.recent(now),
       countLetters(instance, now),
-      readDailyExport(stores.progress),
+      unlessNewer(undefined, () => readDailyExport(stores.progress)),
       stores.liveness.read(),
       Promise.all(fleet.hubs.map((hub) => lookAt(hub, instance))),
     ]);
@@ -106,6 +108,7 @@ export function fleetStatus(instance: Instance): HttpHandler {
       hubs: hubOverviews(fleet, conditions, now).map(describe),
       policies: describePolicies(fleet, control, looked, now),
       rollouts: describeRollouts(fleet, control, looked, now),
+      edge: describeEdgeDevices(fleet, control, looked, now),
       moves: moveOverviews(fleet, conditions, now).map((move) => ({ ...move, since: isoTime(move.since) })),
       twins: addUp(hubs.map(({ counted }) => counted.statuses)),
       attention,
@@ -184,6 +187,26 @@ function describeRollouts(
       stages: stages.map((each) => ({ ...each, where: each.where ?? null, endsAt: isoTime(each.endsAt) })),
     };
   });
+}
+
+function describeEdgeDevices(
+  fleet: Fleet,
+  control: Control,
+  looked: ReadonlyMap<string, Looked>,
+  now: EpochMs,
+): FleetStatus['edge'] {
+  const counted = new Map([...looked.values()].map((found) => [found.hub.host, found.counted]));
+  const overview = edgeOverview(fleet, control, counted, now);
+  if (overview === undefined) return null;
+  return {
+    devices: overview.devices,
+    deployments: overview.deployments.map(({ since, stage, pause, ...deployment }) => ({
+      ...deployment,
+      since: isoTime(since),
+      stage: stage ?? null,
+      pause: describePause(pause),
+    })),
+  };
 }
 
 function describePause(pause: Pause | undefined) {

@@ -25,6 +25,8 @@ export interface HubConnectionOptions {
    * For development: one plain-http address for all hubs, on loopback. If it throws, the call to the hub fails.
    */
   endpoint(): string | undefined;
+  /** For development: the policy that signs. Default: the owner of the local hubs, as an operator. */
+  readonly developmentPolicy?: SharedAccessPolicy;
 }
 
 /**
@@ -34,12 +36,13 @@ export interface HubConnectionOptions {
  * @returns a function that throws BerthError `BERTH_SETTING_INVALID`, which names the setting and never its value
  */
 export function hubEndpoints(options: HubConnectionOptions): (host: HostName) => RestEndpoint {
+  const { developmentPolicy = DEVELOPMENT_POLICY } = options;
   const identity = identityCredential(SCOPE, options);
   return (host) => {
     const { serviceHost = host, connection } = options.hub(host) ?? {};
     const policy = connection === undefined ? undefined : readPolicy(options.settings, connection, host);
     const development = options.endpoint();
-    const signer = policy ?? (development === undefined ? undefined : DEVELOPMENT_POLICY);
+    const signer = policy ?? (development === undefined ? undefined : developmentPolicy);
     return {
       host,
       serviceHost,

@@ -6,3 +6,12 @@ export const DEVELOPMENT_POLICY = {
   keyName: 'iothubowner',
   key: 'YmVydGgtbG9jYWwtZGV2ZWxvcG1lbnQta2V5LTAwMDE=',
 } as const;
+
+/**
+ * The policy of the app on the local hubs. They allow it what the roles of the app allow in Azure. It is as public as the
+ * other one.
+ */
+export const DEVELOPMENT_APP_POLICY = {
+  keyName: 'berth-app',
+  key: 'YmVydGgtbG9jYWwtYXBwLXBvbGljeS1rZXktMDAwMDE=',
+} as const;

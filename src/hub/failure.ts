@@ -30,9 +30,17 @@ export function unexpectedHubAnswer(host: string, method: string): HubError {
 function refusedBy(refusal: Refusal): HubError {
   const { host, method, status } = refusal;
   const hubCode = hubCodeOf(refusal);
-  const message = `${host} answered ${method} with ${status}${hubCode === undefined ? '' : ` ${hubCode}`}.`;
-  return new HubError(codeOf(status, hubCode), message, { ...refusal, hubCode });
+  const code = codeOf(status, hubCode);
+  const answer = `${host} answered ${method} with ${status}${hubCode === undefined ? '' : ` ${hubCode}`}`;
+  // 404: the service does not know the hub, and roles do not matter.
+  const lacksRight = code === 'BERTH_HUB_UNAUTHORIZED' && status !== 404;
+  const message = lacksRight ? `${answer}: ${NEEDED_ROLES}.` : `${answer}.`;
+  return new HubError(code, message, { ...refusal, hubCode });
 }
+
+/** The roles that infra/ gives the app on each hub, for its twins. */
+const NEEDED_ROLES =
+  'the identity that calls needs the roles "IoT Hub Twin Contributor" and "IoT Hub Data Reader" on the hub';
 
 function codeOf(status: number, hubCode: string | undefined): HubErrorCode {
   switch (status) {

@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout } from 'node:timers/promises';
-import type { Receipt } from '../allocation/receipt/receipt.ts';
 import { withPackage } from '../control/packages.ts';
 import { settingContents } from '../edge/setting-contents.ts';
 import { BerthError } from '../errors.ts';
@@ -10,6 +9,7 @@ import { parseFleetWithModels } from '../fleet/file/models.ts';
 import { type Fleet, hostsOf, rolloutContents } from '../fleet/fleet.ts';
 import { BudgetShare, type HubBudget, noBudget, RESYNC_PART, SYNC_PART } from '../hub/budget.ts';
 import { type BudgetedHubPort, type BudgetOptions, budgetHubs } from '../hub/budgeted-hubs.ts';
+import { DEVELOPMENT_APP_POLICY } from '../hub/development.ts';
 import { HubClock } from '../hub/hub-clock.ts';
 import { HubPauses } from '../hub/hub-pauses.ts';
 import { openIotHubs } from '../hub/iot-hubs.ts';
@@ -24,6 +24,7 @@ import { addCountsTo, NO_METRICS } from '../metrics/metrics.ts';
 import { SyncCounters } from '../metrics/sync-counters.ts';
 import { metricsSettings } from '../settings/metrics-settings.ts';
 import { iotEndpoint, isAzure, partitionsSetting, retention, stamp } from '../settings/settings.ts';
+import type { WrittenReceipt } from '../store/receipts/receipt-store.ts';
 import { Lease } from '../store/state/lease.ts';
 import { openStores, type Stores } from '../store/stores.ts';
 import { askForParent } from '../sync/reconcile/parent/ask-for-parent.ts';
@@ -116,7 +117,7 @@ export class Instance {
       new WebhookState(options, {
         read: parseFleetWithModels,
         stores: async () => this.stores,
-        keepReceipt: (receipt) => this.keepReceipt(receipt),
+        keepReceipts: (receipts) => this.keepReceipts(receipts),
       });
     const { log, now, fleet, conditions, receipts, newerFormats, keptOut, parents, metrics } = this.#webhook;
     this.log = log;
@@ -171,10 +172,19 @@ export class Instance {
     return this.#stores;
   }
 
-  /** Stores a receipt, and asks for the parent of the device where the fleet file names one. */
-  async keepReceipt(receipt: Receipt): Promise<void> {
-    await this.stores.receipts.keep(receipt);
-    await askForParent(this.stores.twins, receipt, this.hubClock.now());
+  /**
+   * Stores receipts, and looks again at the parents of their devices where the fleet file names parents.
+   *
+   * @returns how many could not be stored
+   */
+  async keepReceipts(receipts: readonly WrittenReceipt[]): Promise<number> {
+    const lost = await this.stores.receipts.keepAll(receipts);
+    const asking = receipts.map(({ receipt }) =>
+      askForParent(this.stores.twins, receipt, this.hubClock.now()),
+    );
+    // Without this, the next audit looks at the parents.
+    await Promise.allSettled(asking);
+    return lost;
   }
 
   /** The hubs for one invocation: each call has a permit, and every answer is redacted. */
@@ -370,6 +380,7 @@ export class Instance {
       clientId: env.AZURE_CLIENT_ID || undefined,
       isAzure: isAzure(env),
       endpoint: () => iotEndpoint(env),
+      developmentPolicy: DEVELOPMENT_APP_POLICY,
     });
     return this.#hubs;
   }

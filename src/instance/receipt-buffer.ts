@@ -1,22 +1,24 @@
-import type { Receipt } from '../allocation/receipt/receipt.ts';
+import type { WrittenReceipt } from '../store/receipts/receipt-store.ts';
 import type { Log } from './log.ts';
 
 export interface ReceiptBufferOptions {
-  readonly keep: (receipt: Receipt) => Promise<void>;
+  /** Stores receipts, and returns how many could not be stored. May throw. */
+  readonly keep: (receipts: readonly WrittenReceipt[]) => Promise<number>;
   readonly log: Log;
 }
 
 export const FLUSH_EVERY_MS = 1_000;
 /** The registrations of one DPS in a minute. More receipts are lost, and counted. */
 const CAPACITY = 1_000;
-const AT_ONCE = 8;
 
 /**
- * Receipts that are not stored yet. The webhook does not wait for them. Receipts may be lost; the log has their number.
+ * Receipts that are not stored yet. The webhook does not wait for them. They are stored together, once a second. If the process
+ * ends in between, the receipts of that second are lost. Their log lines are not. The log has the number of all others that are
+ * lost.
  */
 export class ReceiptBuffer {
   readonly #options: ReceiptBufferOptions;
-  #waiting: Receipt[] = [];
+  #waiting: WrittenReceipt[] = [];
   #lost = 0;
   #flushing: Promise<void> | undefined;
 
@@ -24,7 +26,7 @@ export class ReceiptBuffer {
     this.#options = options;
   }
 
-  add(receipt: Receipt): void {
+  add(receipt: WrittenReceipt): void {
     if (this.#waiting.length < CAPACITY) this.#waiting.push(receipt);
     else this.#lost += 1;
   }
@@ -39,25 +41,16 @@ export class ReceiptBuffer {
 
   async #drain(): Promise<void> {
     while (this.#waiting.length > 0) {
-      const batch = this.#take();
-      const results = await Promise.allSettled(batch.map((receipt) => this.#options.keep(receipt)));
-      this.#lost += results.filter(({ status }) => status === 'rejected').length;
+      const batch = this.#waiting;
+      this.#waiting = [];
+      try {
+        this.#lost += await this.#options.keep(batch);
+      } catch {
+        this.#lost += batch.length;
+      }
     }
     if (this.#lost === 0) return;
     this.#options.log('warn', 'receiptsLost', { count: this.#lost });
     this.#lost = 0;
-  }
-
-  /** The next receipts, at most one of each device, because two would replace the same row. */
-  #take(): readonly Receipt[] {
-    const batch = new Map<string, Receipt>();
-    for (const receipt of this.#waiting) {
-      const id = receipt.inputs.registrationId.toLowerCase();
-      if (!batch.has(id)) batch.set(id, receipt);
-      if (batch.size === AT_ONCE) break;
-    }
-    const taken = new Set(batch.values());
-    this.#waiting = this.#waiting.filter((receipt) => !taken.has(receipt));
-    return [...taken];
   }
 }

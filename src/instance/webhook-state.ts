@@ -1,11 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
-import type { Receipt } from '../allocation/receipt/receipt.ts';
 import type { ModelFile } from '../fleet/file/models.ts';
 import type { ParsedFleet } from '../fleet/file/parse.ts';
 import { DeferredMetrics } from '../metrics/deferred-metrics.ts';
 import { wantsMetrics } from '../settings/metrics-settings.ts';
 import { type Environment, fleetFile, stateAccount } from '../settings/settings.ts';
+import type { WrittenReceipt } from '../store/receipts/receipt-store.ts';
 import { ConditionsStore } from '../store/state/conditions-store.ts';
 import { readKeptOut } from '../store/state/kept-out-devices.ts';
 import type { Stores } from '../store/stores.ts';
@@ -44,8 +44,8 @@ export interface LaterParts {
   readonly read: (text: string, models: readonly ModelFile[]) => ParsedFleet;
   /** Opens the stores for background work. May throw. */
   readonly stores: () => Promise<Pick<Stores, 'receipts' | 'revisions' | 'twins'>>;
-  /** Stores a receipt. May throw. */
-  readonly keepReceipt: (receipt: Receipt) => Promise<void>;
+  /** Stores receipts, and returns how many could not be stored. May throw. */
+  readonly keepReceipts: (receipts: readonly WrittenReceipt[]) => Promise<number>;
 }
 
 /**
@@ -71,7 +71,7 @@ export class WebhookState {
   #tables: Tables | undefined;
   #conditionsStore: ConditionsStore | undefined;
 
-  constructor(options: WebhookOptions, { read, stores, keepReceipt }: LaterParts) {
+  constructor(options: WebhookOptions, { read, stores, keepReceipts }: LaterParts) {
     const { env, directory, build, author } = options;
     this.#env = env;
     this.log = options.log ?? consoleLog;
@@ -96,9 +96,10 @@ export class WebhookState {
       now: this.now,
     });
     this.receipts = new ReceiptBuffer({
-      keep: async (receipt) => {
+      keep: async (receipts) => {
         await this.keptOut.load();
-        if (!this.keptOut.hasReceipt(receipt)) await keepReceipt(receipt);
+        const stored = receipts.filter(({ receipt }) => !this.keptOut.hasReceipt(receipt));
+        return stored.length === 0 ? 0 : keepReceipts(stored);
       },
       log: this.log,
     });

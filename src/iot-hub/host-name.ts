@@ -32,11 +32,16 @@ const SHORT_NAME = /^[A-Za-z0-9]([A-Za-z0-9-]{0,48}[A-Za-z0-9])?$/;
 const HUB =
   /^([a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)\.(?:(device|service)\.)?(azure-devices\.(?:net|cn|us))$/i;
 
+/** The classic name in lower case, which needs no change. Without groups, a test takes a third of the time of `HUB`. */
+const CLASSIC = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.azure-devices\.net$/;
+
 /** Replaces a text that should be a host name and is not. Such a text may be a secret, so Berth never repeats it. */
 export const NOT_A_HOST_NAME = '(not a host name)' as HostName;
 
 /** Reads a host name. Undefined for any other text. This is the only parser of hub names. */
 export function parseHubName(text: string): HubName | undefined {
+  // Nearly all names in requests have this form.
+  if (CLASSIC.test(text)) return { host: text as HostName, kind: 'classic', name: text };
   const found = HUB.exec(text);
   if (found === null) {
     if (!HOST_NAME.test(text)) return undefined;
@@ -65,7 +70,7 @@ export function checkedHostName(text: string): HostName {
 }
 
 export function isHostName(text: string): boolean {
-  return HUB.test(text) || HOST_NAME.test(text);
+  return CLASSIC.test(text) || HUB.test(text) || HOST_NAME.test(text);
 }
 
 /**

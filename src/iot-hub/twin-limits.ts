@@ -48,11 +48,24 @@ export function sectionProblem(
     : [{ path: [], message: `takes ${bytes} bytes; IoT Hub allows ${limit} for ${section}` }];
 }
 
+/** The longest text whose characters are counted here. A call of Node.js takes as long as sixty characters. */
+const SHORT = 64;
+
+/** The UTF-8 bytes of a text. */
+export function utf8Bytes(text: string): number {
+  const { length } = text;
+  if (length > SHORT) return Buffer.byteLength(text, 'utf8');
+  for (let index = 0; index < length; index += 1) {
+    if (text.charCodeAt(index) > 0x7f) return Buffer.byteLength(text, 'utf8');
+  }
+  return length;
+}
+
 /** Size in bytes by the hub's own rule (see `TWIN_LIMITS`). `null` deletes a property, so only its key counts. */
 export function twinSizeOf(value: JsonValue): number {
   switch (typeof value) {
     case 'string':
-      return Buffer.byteLength(value, 'utf8');
+      return utf8Bytes(value);
     case 'number':
       return 8;
     case 'boolean':
@@ -61,7 +74,7 @@ export function twinSizeOf(value: JsonValue): number {
       if (value === null) return 0;
       if (Array.isArray(value)) return value.reduce<number>((sum, item) => sum + twinSizeOf(item), 0);
       return Object.entries(value).reduce(
-        (sum, [key, member]) => sum + Buffer.byteLength(key, 'utf8') + twinSizeOf(member),
+        (sum, [key, member]) => sum + utf8Bytes(key) + twinSizeOf(member),
         0,
       );
   }
@@ -73,7 +86,7 @@ export function twinSizeOf(value: JsonValue): number {
  */
 export function keyProblem(key: string): string | undefined {
   if (key === '') return 'has an empty key, which IoT Hub refuses';
-  if (Buffer.byteLength(key, 'utf8') > TWIN_LIMITS.keyBytes) return 'has a key longer than 1 KB';
+  if (utf8Bytes(key) > TWIN_LIMITS.keyBytes) return 'has a key longer than 1 KB';
   // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what IoT Hub refuses
   if (/[\u0000-\u001f\u007f-\u009f.$ ]/.test(key)) {
     return 'has a control character, ".", "$" or a space in its key, which IoT Hub refuses';
@@ -87,6 +100,7 @@ export function keyProblem(key: string): string | undefined {
  * @param depth the number of keys from its section to it; 0 is the section itself
  */
 export function valueProblem(value: JsonValue, depth: number): string | undefined {
+  if (typeof value === 'boolean' || (typeof value === 'string' && value.length <= SHORT)) return undefined;
   const problems: TwinProblem[] = [];
   visit(value, [], depth, false, problems);
   return problems[0]?.message;
@@ -107,7 +121,7 @@ function visit(
   if (value === null) {
     if (inArray) problem('is null inside an array, which IoT Hub refuses (400004)');
   } else if (typeof value === 'string') {
-    if (Buffer.byteLength(value, 'utf8') > TWIN_LIMITS.stringBytes) problem('is a string over 4 KB');
+    if (utf8Bytes(value) > TWIN_LIMITS.stringBytes) problem('is a string over 4 KB');
   } else if (typeof value === 'number') {
     const outside = value < TWIN_LIMITS.minInteger || value > TWIN_LIMITS.maxInteger;
     if (Number.isInteger(value) && outside) problem('is an integer outside ±2^52');

@@ -15,6 +15,12 @@ export function objectOf(members: readonly (readonly [string, JsonValue])[]): Js
   return object;
 }
 
+/** Sets a member of an object that is being made. An assignment to `__proto__` would set the prototype. */
+export function setMember(object: Record<string, JsonValue>, key: string, value: JsonValue): void {
+  if (key !== '__proto__') object[key] = value;
+  else Object.defineProperty(object, key, { value, configurable: true, enumerable: true, writable: true });
+}
+
 /** True for a JSON object: not null, not an array. */
 export function isObject(value: unknown): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value);

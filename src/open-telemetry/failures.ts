@@ -1,10 +1,8 @@
+import { ExportResultCode } from '@opentelemetry/core';
 import type { PushMetricExporter } from '@opentelemetry/sdk-metrics';
 
 /** A receiver that stays away is logged this often. */
 const LOG_EVERY_MS = 10 * 60_000;
-
-/** `ExportResultCode.SUCCESS` of `@opentelemetry/core`. */
-const SUCCESS = 0;
 
 /** An exporter that logs its failures. The text of an error is left out: it may hold the headers of a request. */
 export function reportFailures(
@@ -16,7 +14,7 @@ export function reportFailures(
   return {
     export: (metrics, done) =>
       exporter.export(metrics, (result) => {
-        if (result.code !== SUCCESS && now() - loggedAt >= LOG_EVERY_MS) {
+        if (result.code !== ExportResultCode.SUCCESS && now() - loggedAt >= LOG_EVERY_MS) {
           loggedAt = now();
           const status = (result.error as { readonly code?: unknown } | undefined)?.code;
           const why = typeof status === 'number' || typeof status === 'string' ? ` (${status})` : '';

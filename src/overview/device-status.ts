@@ -84,15 +84,15 @@ function describeTwin(
   };
 }
 
-function rolloutFacts({ until, ...rollout }: PlannedRollout) {
-  return { ...rollout, until: isoTime(until) };
-}
-
 function describeParent({ parent }: Snapshot): DeviceStatus['twins'][number]['parent'] {
   if (parent === undefined || parent.kind === 'none' || parent.kind === 'noReceipt') return null;
   const { deviceId, kind: status } = parent;
   const by = parent.kind === 'entered' && parent.by === 'berth' ? 'Berth has entered it' : '';
   return { deviceId, status, why: parentTrouble(parent)?.why ?? by };
+}
+
+function rolloutFacts({ until, ...rollout }: PlannedRollout) {
+  return { ...rollout, until: isoTime(until) };
 }
 
 /** What Berth does next for the twin, and when, as a sentence. */

@@ -62,7 +62,15 @@ export function describeEdge(
     status,
     isInSync,
     why,
-    modules: modules.map(({ image = null, exitCode = null, ...module }) => ({ ...module, image, exitCode })),
+    modules: modules.map(
+      ({ image = null, exitCode = null, startedAt = null, exitedAt = null, ...module }) => ({
+        ...module,
+        image,
+        exitCode,
+        startedAt,
+        exitedAt,
+      }),
+    ),
     leftovers: [...leftovers],
   };
   return { edge, rollouts };

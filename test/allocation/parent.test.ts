@@ -8,6 +8,7 @@ import { type Receipt, receiptOf } from '../../src/allocation/receipt/receipt.ts
 import { recompute } from '../../src/allocation/receipt/recompute.ts';
 import { readReceipt } from '../../src/allocation/receipt/stored-receipt.ts';
 import { parseFleet } from '../../src/fleet/file/parse.ts';
+import { fleetWarnings } from '../../src/fleet/file/warnings.ts';
 import { hostName } from '../../src/iot-hub/host-name.ts';
 import type { JsonValue } from '../../src/json/json.ts';
 import { EPOCH, epochMs } from '../../src/time/epoch-ms.ts';
@@ -337,6 +338,15 @@ describe('a fleet file', () => {
     if (problem === undefined) expect(found).toEqual([]);
     else expect(found).toEqual([expect.stringContaining(problem)]);
   });
+});
+
+test('setScopes without a rule that names parents is a warning', () => {
+  const warningsOf = (allocation: object) => fleetWarnings(fleetOf({ allocation }).file);
+
+  expect(warningsOf({ setScopes: true })).toEqual([
+    { path: 'allocation.setScopes', message: expect.stringContaining('no rule names a parent') },
+  ]);
+  expect(warningsOf({ setScopes: true, rules: [BY_PAYLOAD] })).toEqual([]);
 });
 
 describe('the hub of a parent', () => {

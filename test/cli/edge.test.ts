@@ -6,6 +6,8 @@ import { openState, type State } from '../../src/cli/shell/state.ts';
 import { withPackage } from '../../src/control/packages.ts';
 import { parseFleet } from '../../src/fleet/file/parse.ts';
 import { rolloutContents } from '../../src/fleet/fleet.ts';
+import { partitionsOf } from '../../src/store/tables/keys.ts';
+import { NEVER } from '../../src/time/instant.ts';
 import type { TwinId } from '../../src/twin/snapshot/twin.ts';
 import { HOST } from '../edge/edge-devices.ts';
 import { EdgeWorld } from '../edge/edge-world.ts';
@@ -77,6 +79,45 @@ const fleetFile = (text: string): string => {
   writeFileSync(file, text);
   return file;
 };
+
+describe('berth get deployments', () => {
+  test('counts the devices of each deployment as GET /api/fleet, and edge status lists the same devices', async () => {
+    const { cli, out } = listen(env);
+    for (const partition of partitionsOf(HOST)) await state.twins.count(partition, cli.now(), NEVER);
+
+    await berth(cli, 'get', 'deployments', '--json');
+    const { devices, deployments } = JSON.parse(out()) as {
+      readonly devices: Readonly<Record<string, number>>;
+      readonly deployments: readonly {
+        readonly name: string;
+        readonly devices: Readonly<Record<string, number>>;
+      }[];
+    };
+
+    expect(devices).toMatchObject({ running: 2, contested: 1, notMatched: 0 });
+    expect(
+      deployments.map(({ name, devices: { running, contested } }) => [name, running, contested]),
+    ).toEqual([
+      ['sensor', 2, 1],
+      ['berlin', 1, 0],
+    ]);
+    for (const [status, number] of Object.entries(devices)) {
+      const listed = JSON.parse((await run('status', '--runtime', status, '--json')).out) as {
+        readonly devices: readonly unknown[];
+      };
+      expect([status, listed.devices.length]).toEqual([status, number]);
+    }
+  });
+
+  test('shows a row for each deployment', async () => {
+    const { cli, out } = listen(env);
+
+    await berth(cli, 'get', 'deployments');
+
+    expect(out()).toMatch(/^deployment +since +rollout +running +applied/m);
+    expect(out()).toMatch(/^sensor .* 100 % +2 +0 /m);
+  });
+});
 
 describe('berth edge status', () => {
   test('shows each IoT Edge device, its status and how many of its modules stand as wanted', async () => {

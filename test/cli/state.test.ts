@@ -191,9 +191,10 @@ describe('berth hubs', () => {
       'devices',
       'counted',
       'health',
+      'events',
       'override',
     ]);
-    expect(rows[1]).toEqual([WEU, 'active', '1', '50 %', '-', '75 %', '300', '2 min ago', 'healthy']);
+    expect(rows[1]).toEqual([WEU, 'active', '1', '50 %', '-', '75 %', '300', '2 min ago', 'healthy', 'late']);
     expect(rows[2]).toEqual([
       'eus.azure-devices.net',
       'active',
@@ -204,6 +205,7 @@ describe('berth hubs', () => {
       '100',
       '10 s ago',
       'unhealthy, 3 failed calls',
+      'late',
     ]);
     expect(rows[3]?.slice(0, 4)).toEqual(['sea.azure-devices.net', 'draining', '1', '0 %']);
     expect(rows[3]?.at(-1)).toMatch(/^draining for 2 d more, by .*: move out$/);
@@ -247,7 +249,7 @@ describe('berth hubs', () => {
 describe('the berth commands, where a newer package has stored the state', () => {
   const NEWER = {
     code: 'BERTH_FORMAT_NEWER',
-    message: expect.stringMatching(/has format 3, and this package/),
+    message: expect.stringMatching(/has format 99, and this package/),
   };
   const tables = () =>
     openTables({ kind: 'connectionString', connectionString: String(env.AzureWebJobsStorage) });
@@ -259,7 +261,7 @@ describe('the berth commands, where a newer package has stored the state', () =>
     ['hub set', 'state', 'conditions', `override|state|${WEU}`, ['hub', 'set', WEU, ...flags(OPTIONS)]],
     ['hub clear', 'state', 'conditions', `override|state|${WEU}`, ['hub', 'clear', WEU]],
   ])('berth %s ends with a coded error and changes nothing', async (_, table, partition, row, command) => {
-    await tables()[table].put(partition, row, { format: 3, news: 'kept' });
+    await tables()[table].put(partition, row, { format: 99, news: 'kept' });
     const before = await tables()[table].get(partition, row);
 
     await expect(berth(listen(env).cli, ...command)).rejects.toMatchObject(NEWER);

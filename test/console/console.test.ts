@@ -9,6 +9,9 @@ import { type FleetFile, type RunningStack, startStack } from './running-stack.t
 const DEVICES = 8;
 /** The simulated device that refuses the value of `battery-saver`. */
 const PICKY = 'sim-0002';
+/** The IoT Edge device of the stack, and what runs on it. */
+const EDGE = 'edge-0001';
+const SENSOR = 'mcr.microsoft.com/azureiotedge-simulated-temperature-sensor:1.6';
 const AXE = readFileSync(createRequire(__filename).resolve('axe-core/axe.min.js'), 'utf8');
 
 const browserFile = findBrowser();
@@ -28,7 +31,10 @@ let requests: string[] = [];
 
 if (browserFile !== undefined) {
   beforeAll(async () => {
-    [stack, browser] = await Promise.all([startStack(DEVICES, withRollout), launchBrowser(browserFile)]);
+    [stack, browser] = await Promise.all([
+      startStack(DEVICES, (fleet) => withSensor(withRollout(fleet))),
+      launchBrowser(browserFile),
+    ]);
     // An event that no hub sends, for the dead letters.
     await fetch(`${stack.control}/events`, {
       method: 'POST',
@@ -77,11 +83,19 @@ function withRollout({ twins, ...fleet }: FleetFile): FleetFile {
   return { ...fleet, twins: { ...twins, policies } };
 }
 
+/** A deployment for the IoT Edge device of the stack. */
+function withSensor(fleet: FleetFile): FleetFile {
+  const modules = { tempSensor: { image: SENSOR, desired: { SendInterval: 5 } } };
+  const routes = { toCloud: 'FROM /messages/* INTO $upstream' };
+  return { ...fleet, edge: { deployments: [{ name: 'sensor', modules, routes }] } };
+}
+
 /** The pages, each with something that only data of the running stack shows. */
 const PAGES: readonly (readonly [fragment: string, heading: string, shows: RegExp])[] = [
   ['#/fleet', 'Fleet', /contoso-weu/],
   ['#/devices', 'Devices', /sim-0001/],
   [`#/devices/${PICKY}`, `Device ${PICKY}`, /sendDataInterval/],
+  [`#/devices/${EDGE}`, `Device ${EDGE}`, /tempSensor/],
   ['#/policies', 'Policies and rollouts', /battery-saver/],
   ['#/rollouts', 'Rollouts', /the least time of the stage is not over/],
   ['#/attention', 'Attention', /sim-0002|No twin needs you/],
@@ -184,6 +198,40 @@ describeInBrowser('the console on the running local stack', () => {
     await main()
       .getByText(/device ids are case-sensitive/)
       .waitFor();
+  });
+
+  test('the page of an IoT Edge device shows each module as wanted and as it runs', async () => {
+    await open(`#/devices/${EDGE}`);
+    const section = page.getByRole('region', { name: 'IoT Edge' });
+
+    const sensor = section.getByRole('row', { name: /tempSensor/ });
+    await sensor.getByRole('button', { name: 'running', exact: true }).waitFor();
+    await sensor.getByText('azureiotedge-simulated-temperature-sensor').first().waitFor();
+    expect(await section.getByRole('row').count()).toBe(4);
+    await section.getByText('Deployments, in their order: sensor.').waitFor();
+    await section.getByText(/Berth applied the last manifest .*: it has no manifest yet/).waitFor();
+    // The twins of the runtime have no section of their own.
+    expect(
+      await main()
+        .getByRole('heading', { name: /Module \$edge/ })
+        .count(),
+    ).toBe(0);
+    expect(troubles).toEqual([]);
+  });
+
+  test('the fleet shows the deployments of IoT Edge with their devices', async () => {
+    await open('#/fleet');
+    const section = page.getByRole('region', { name: 'IoT Edge' });
+
+    await section.getByText('1 of 1 IoT Edge device runs what is wanted.').waitFor();
+    await section.getByRole('table', { name: 'Deployments of IoT Edge' }).waitFor();
+    expect(
+      await section
+        .getByRole('row', { name: /^sensor/ })
+        .getByRole('cell')
+        .nth(2)
+        .textContent(),
+    ).toBe('1');
   });
 
   test('a button pauses the fleet, the console says so, and another resumes it', async () => {

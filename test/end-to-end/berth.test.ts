@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import * as z from 'zod';
 import { CAPTURED } from '../allocation/requests.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
-import { type Bundles, buildBundles } from './bundles.ts';
+import { type Bundles, copyBundles } from './bundles.ts';
 import { type LocalRun, runLocally } from './local-run.ts';
 
 const STACK = z.object({
@@ -23,7 +23,7 @@ let run: LocalRun;
 let control: string;
 let stack: z.output<typeof STACK>;
 beforeAll(async () => {
-  bundles = buildBundles();
+  bundles = await copyBundles();
   state = temporaryFolder('command');
   run = runLocally(bundles.directory, ['--devices', '3', '--state', join(state, 'stack')]);
   control = await run.says(/control API (http:\S+)\)/);

@@ -12,7 +12,7 @@ import { openTables } from '../../src/store/tables/tables.ts';
 import { CAPTURED } from '../allocation/requests.ts';
 import { storageAccount } from '../support/storage-account.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
-import { type Bundles, buildBundles } from './bundles.ts';
+import { type Bundles, copyBundles } from './bundles.ts';
 
 const KEYS = { FUNCTION_HOST_FUNCTION_KEY: 'f-key', FUNCTION_HOST_MASTER_KEY: 'm-key' };
 const GOOD = { hubs: [{ host: 'weu.azure-devices.net', region: 'westeurope', tier: 'S1' }] };
@@ -23,7 +23,7 @@ let storage: string;
 let built: string;
 let host: ChildProcess | undefined;
 beforeAll(async () => {
-  bundles = buildBundles();
+  bundles = await copyBundles();
   built = join(temporaryFolder('built'), 'package');
   execFileSync('npm', ['run', '--silent', 'package', '--', '--out', built], { stdio: 'ignore' });
   storage = await storageAccount();
@@ -141,6 +141,18 @@ describe('the output of npm run package', () => {
     expect(kilobytes(join(built, 'dist/functions.cjs'))).toBeGreaterThan(50);
     expect(kilobytes(join(built, 'dist/functions.cjs'))).toBeLessThan(300);
     expect(kilobytes(`${built}.zip`)).toBeLessThan(830);
+  });
+
+  test('the package has every function of lodash that the registry of IoT Hub calls', () => {
+    const folder = 'node_modules/azure-iothub/dist';
+    const calls = ['device.js', 'registry.js', 'twin.js'].flatMap((file) =>
+      [...readFileSync(join(folder, file), 'utf8').matchAll(/\b_\.(\w+)\(/g)].map(([, name]) => name),
+    );
+    const part = readFileSync('scripts/build/parts/lodash.cjs', 'utf8');
+
+    expect([...new Set(calls)].sort()).toEqual(
+      [...part.matchAll(/^exports\.(\w+)/gm)].map(([, name]) => name).sort(),
+    );
   });
 
   test('the zip file contains the same package, with host.json at its root', () => {

@@ -292,6 +292,11 @@ describe('berth forget --keep-out', () => {
     app.take();
     await forget('pump-7', '--keep-out', '--yes');
 
+    const { cli } = listen(app.env, app.clock.now);
+    await expect(berth(cli, 'describe', 'device', 'pump-7')).rejects.toMatchObject({
+      code: 'BERTH_DEVICE_UNKNOWN',
+      message: expect.stringContaining('"pump-7" is kept out'),
+    });
     expect((await forget('pump-7', '--store-again')).err).toContain('add --yes to store it again');
     await forget('pump-7', '--store-again', '--yes');
     app.pass(MINUTE_MS);

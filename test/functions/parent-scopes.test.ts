@@ -165,8 +165,7 @@ test('a missing right is told with the name of the role, and tried again after f
   const instance = await openWith();
   await app.deliver(instance);
   await register(instance, 'pump', 'gw');
-  app.front = (request) =>
-    request.method === 'PUT' ? Promise.resolve(refusal(401, 'IotHubUnauthorizedAccess')) : undefined;
+  app.allowsScopes = false;
 
   const lines = await app.deliver(instance);
 
@@ -177,7 +176,7 @@ test('a missing right is told with the name of the role, and tried again after f
       'role "Berth Scope Writer", with the data action Microsoft.Devices/IotHubs/devices/write',
     ),
   });
-  app.front = undefined;
+  app.allowsScopes = true;
   app.pass(6 * MINUTE);
   await app.resync(instance);
   expect(await statusOf('pump')).toMatchObject({ parent: { kind: 'entered' }, status: 'inSync' });
@@ -250,4 +249,35 @@ test('a paused hub is not written, and the device waits', async () => {
 
   expect(updates()).toEqual([]);
   expect(await statusOf('pump')).toMatchObject({ parent: { kind: 'missing' }, status: 'drifted' });
+});
+
+test('a fleet file without the rule leaves no work and no status about parents behind', async () => {
+  const instance = await openWith({ rules: [PARENT_RULE] });
+  await app.deliver(instance);
+  await register(instance, 'pump', 'gw');
+  await app.deliver(instance);
+  expect((await app.snapshot('pump')).lastReconcile.status).toBe('drifted');
+
+  app.writeFleet([], {});
+  const next = app.instance();
+  app.pass(61 * MINUTE);
+  await app.resync(next);
+  await app.resync(next);
+
+  const { workItem, lastReconcile } = await app.snapshot('pump');
+  expect([workItem, lastReconcile.status]).toEqual([undefined, 'inSync']);
+});
+
+test('an identity that Berth may not read is told with the roles for reading', async () => {
+  const instance = await openWith();
+  await app.deliver(instance);
+  await register(instance, 'pump', 'gw');
+  app.front = (request) =>
+    request.path.startsWith('/devices/') && request.method === 'GET'
+      ? Promise.resolve(refusal(401, 'IotHubUnauthorizedAccess'))
+      : undefined;
+
+  await app.deliver(instance);
+
+  expect((await statusOf('pump')).why).toContain('"IoT Hub Data Reader"');
 });

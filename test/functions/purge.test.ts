@@ -99,11 +99,11 @@ test('one run deletes at most 200 receipts, and the next ones continue behind th
   const at = new Date(app.now - 31 * DAY_MS);
   // More than a page of 1,000 rows.
   const ids = Array.from({ length: 230 }, (_, index) => `pump-${String(index).padStart(4, '0')}`);
-  for (const id of ids) {
+  for (const [index, id] of ids.entries()) {
     await receipts.transact(
-      Array.from({ length: 5 }, (_, slot) => [
+      Array.from({ length: 5 }, (_, decision) => [
         'upsert',
-        { partitionKey: id, rowKey: String(slot), at, format: 1 },
+        { partitionKey: String(index % 4), rowKey: `${id}|1|${decision}`, at, format: 1 },
         'Replace',
       ]),
     );

@@ -211,15 +211,15 @@ describe('the stored conditions', () => {
 });
 
 describe('receipts that wait to be stored', () => {
-  const receipt = (at: string, registrationId = at) => ({ at, inputs: { registrationId } }) as Receipt;
+  const receipt = (at: string) => ({ receipt: { at } as Receipt, text: at });
 
-  test('are stored by a flush, and failed ones are counted', async () => {
-    const kept: string[] = [];
+  test('are stored together by a flush, in their order, and failed ones are counted', async () => {
+    const kept: string[][] = [];
     const lines: unknown[] = [];
     const buffer = new ReceiptBuffer({
-      keep: async ({ at }) => {
-        if (at === 'bad') throw new Error('away');
-        kept.push(at);
+      keep: async (receipts) => {
+        kept.push(receipts.map(({ text }) => text));
+        return receipts.filter(({ text }) => text === 'bad').length;
       },
       log: (level, event, facts) => lines.push({ level, event, ...facts }),
     });
@@ -227,34 +227,45 @@ describe('receipts that wait to be stored', () => {
     await buffer.flush();
     await buffer.flush();
 
-    expect(kept).toEqual(['1', '2']);
+    expect(kept).toEqual([['1', 'bad', '2']]);
     expect(lines).toEqual([{ level: 'warn', event: 'receiptsLost', count: 1 }]);
   });
 
-  test('are stored one after the other for one device and in parallel for others', async () => {
-    const log: string[] = [];
+  test('are stored by the flush that runs if they come in between', async () => {
+    const kept: number[] = [];
     const buffer = new ReceiptBuffer({
-      keep: async ({ at }) => {
-        log.push(`>${at}`);
-        await new Promise((resolve) => setImmediate(resolve));
-        log.push(`<${at}`);
+      keep: async ({ length }) => {
+        if (kept.length === 0) for (const at of ['2', '3']) buffer.add(receipt(at));
+        kept.push(length);
+        return 0;
       },
       log: silent,
     });
-    buffer.add(receipt('1', 'a'));
-    buffer.add(receipt('2', 'A'));
-    buffer.add(receipt('3', 'b'));
+    buffer.add(receipt('1'));
+    await Promise.all([buffer.flush(), buffer.flush()]);
+
+    expect(kept).toEqual([1, 2]);
+  });
+
+  test('are counted as lost if none of them can be stored', async () => {
+    const lost: unknown[] = [];
+    const buffer = new ReceiptBuffer({
+      keep: () => Promise.reject(new Error('away')),
+      log: (_, __, { count }) => lost.push(count),
+    });
+    for (const at of ['1', '2']) buffer.add(receipt(at));
     await buffer.flush();
 
-    expect(log).toEqual(['>1', '>3', '<1', '<3', '>2', '<2']);
+    expect(lost).toEqual([2]);
   });
 
   test('are limited in number', async () => {
     let kept = 0;
     const lost: unknown[] = [];
     const buffer = new ReceiptBuffer({
-      keep: async () => {
-        kept += 1;
+      keep: async ({ length }) => {
+        kept += length;
+        return 0;
       },
       log: (_, __, { count }) => lost.push(count),
     });

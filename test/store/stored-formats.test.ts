@@ -4,6 +4,7 @@ import { decide } from '../../src/allocation/decision/decide.ts';
 import { receiptOf } from '../../src/allocation/receipt/receipt.ts';
 import { hostName } from '../../src/iot-hub/host-name.ts';
 import { type DocumentFormat, presentFormat } from '../../src/json/document-format.ts';
+import { hash } from '../../src/json/hash.ts';
 import { RECEIPT_FORMAT, ReceiptStore } from '../../src/store/receipts/receipt-store.ts';
 import { ConditionsStore } from '../../src/store/state/conditions-store.ts';
 import { ControlStore } from '../../src/store/state/control.ts';
@@ -141,10 +142,11 @@ describe('rows without a possible format number', () => {
     expect(await store.read('damaged')).toBe(2);
   });
 
-  test('count as no receipt, and the next receipt replaces one of them', async () => {
+  test('count as no receipt, and receipts of a device that registers again replace them', async () => {
     const store = new ReceiptStore(tables.receipts);
-    for (const [slot, format] of FORMATS.slice(0, 5).entries()) {
-      await tables.receipts.put('damaged', String(slot), {
+    const partition = String(hash('damaged') % 4);
+    for (const [row, format] of FORMATS.slice(0, 5).entries()) {
+      await tables.receipts.put(partition, `damaged|1|${row}`, {
         ...columns(format),
         ...packDocument({ at: 'x' }),
       });
@@ -152,7 +154,9 @@ describe('rows without a possible format number', () => {
     expect(await store.list('damaged')).toEqual([]);
 
     const input = {
-      request: requestOf({ context: { registrationId: 'damaged' } }),
+      request: requestOf({
+        context: { registrationId: 'damaged', currentIotHubHostName: 'weu.azure-devices.net' },
+      }),
       fleet: fleetOf(),
       conditions: NO_CONDITIONS,
       now: T0,
@@ -160,6 +164,7 @@ describe('rows without a possible format number', () => {
     await store.keep(receiptOf(input, decide(input)));
 
     expect(await store.list('damaged')).toHaveLength(1);
+    expect(await tables.receipts.list({ partitionKey: partition })).toHaveLength(1);
     const all: unknown[] = [];
     for await (const receipts of store.all()) all.push(...receipts);
     expect(all).toHaveLength(1);

@@ -305,6 +305,7 @@ describe('the twin store', () => {
     expect(await store.counts(host)).toEqual({
       statuses: { inSync: 2, pending: 1, drifted: 0, rejected: 1, contested: 0, suspended: 0, unknown: 1 },
       policies: {},
+      edge: {},
       countedAt: T0,
     });
   });

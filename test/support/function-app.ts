@@ -2,7 +2,13 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { InvocationContext } from '@azure/functions';
 import { type HttpRequest, type HttpResponse, type HttpServer, startHttp } from '../../local/https/index.ts';
-import { createIotHubs, type HubEvent, type HubView, type IotHubs } from '../../local/iot-hub/index.ts';
+import {
+  type AppNeeds,
+  createIotHubs,
+  type HubEvent,
+  type HubView,
+  type IotHubs,
+} from '../../local/iot-hub/index.ts';
 import type { MqttService } from '../../local/mqtt/index.ts';
 import { resyncFleet } from '../../src/functions/resync-fleet.ts';
 import { syncTwins } from '../../src/functions/sync-twins.ts';
@@ -44,6 +50,8 @@ export interface FunctionAppOptions {
   readonly policies?: readonly object[];
   /** Deployments of IoT Edge; default: none. */
   readonly edge?: object;
+  /** The custom roles of the app. Default: those that the fleet file needs. */
+  readonly roles?: AppNeeds;
   /** The section `allocation` of the fleet file. */
   readonly allocation?: object;
   /** DTDL files next to the fleet file, by their names. */
@@ -73,6 +81,8 @@ export class FunctionApp {
     kind: 'positions',
     partitions: new Map([['0', { last: 0, isEmpty: false, checkpoint: 0 }]]),
   };
+  /** Whether the app has the role that enters parents in identities. */
+  allowsScopes = true;
   /** Log lines of the instances outside of functions. */
   readonly lines: Line[] = [];
   readonly clock = new TestClock();
@@ -121,6 +131,10 @@ export class FunctionApp {
       hubs: this.hosts.map((host) => ({ host, tier: 'S3', units: 10 })),
       ...(options.isOneClock === true ? { now: this.clock.now } : {}),
       sink: () => (event) => void this.events.push(event),
+      appNeeds: () => ({
+        appliesManifests: options.roles?.appliesManifests ?? options.edge !== undefined,
+        setsScopes: this.allowsScopes,
+      }),
     });
   }
 
@@ -183,6 +197,17 @@ export class FunctionApp {
     });
     this.#instances.push(instance);
     return instance;
+  }
+
+  /** Ends an instance, as a stop of the app does. */
+  async end(instance: Instance): Promise<void> {
+    this.#instances.splice(this.#instances.indexOf(instance), 1);
+    await instance.stop();
+  }
+
+  /** The settings with which a command reaches the hubs and the tables. */
+  get settings(): Readonly<Record<string, string>> {
+    return { AzureWebJobsStorage: this.#storage, IOT_ENDPOINT: `http://127.0.0.1:${this.#rest?.port}` };
   }
 
   hub(host = this.host): HubView {

@@ -7,6 +7,7 @@ import { hubName } from '../../words/format.ts';
 import { withoutTwinText } from '../../words/receipt.ts';
 import { reasonText, statusWords } from '../../words/statuses.ts';
 import { DeviceTimeline } from './device-timeline.tsx';
+import { EdgeSection } from './edge-section.tsx';
 import { PropertyTable } from './property-table.tsx';
 import { TwinFacts } from './twin-facts.tsx';
 import { WhyHere } from './why-here.tsx';
@@ -30,7 +31,8 @@ export function OneDevicePage({ id }: { readonly id: string }) {
   }
   if (device === undefined) return <Loading what={`device ${id}`} />;
   const twin = device.twins.find(({ moduleId }) => moduleId === null) ?? device.twins[0];
-  const modules = device.twins.filter((each) => each !== twin);
+  const runtime = device.twins.find(({ edge }) => edge !== undefined);
+  const modules = device.twins.filter((each) => each !== twin && !isRuntime(each, runtime));
   return (
     <>
       <PageHead
@@ -48,6 +50,7 @@ export function OneDevicePage({ id }: { readonly id: string }) {
           )
         }
       />
+      {runtime?.edge !== undefined && <EdgeSection twin={runtime} edge={runtime.edge} />}
       {twin !== undefined && <TwinSection deviceId={id} twin={twin} title="Properties" />}
       <div class="columns">
         <div class="column-main">
@@ -71,6 +74,11 @@ export function OneDevicePage({ id }: { readonly id: string }) {
       </div>
     </>
   );
+}
+
+/** Whether the section "IoT Edge" shows a twin. No policy owns a property of the two modules of the runtime. */
+function isRuntime({ hub, moduleId }: TwinOfDevice, shown: TwinOfDevice | undefined): boolean {
+  return shown?.hub === hub && (moduleId === '$edgeAgent' || moduleId === '$edgeHub');
 }
 
 function TwinLead({ twin }: { readonly twin: TwinOfDevice }) {

@@ -1,3 +1,4 @@
+import { deviceHref } from '../../address/route.ts';
 import type { TwinOfDevice } from '../../api/contract.ts';
 import { Section } from '../../parts/section.tsx';
 import { Term } from '../../parts/term.tsx';
@@ -30,6 +31,19 @@ export function TwinFacts({ twin }: { readonly twin: TwinOfDevice }) {
           <dt>hub</dt>
           <dd>{twin.hub}</dd>
         </div>
+        {twin.parent !== null && (
+          <div>
+            <dt>
+              <Term explain="The IoT Edge gateway above the device, as its registration named it.">
+                parent
+              </Term>
+            </dt>
+            <dd>
+              <a href={deviceHref(twin.parent.deviceId)}>{twin.parent.deviceId}</a>
+              {twin.parent.why !== '' && <span class="muted"> {twin.parent.why}</span>}
+            </dd>
+          </div>
+        )}
         {twin.modelId !== null && (
           <div>
             <dt>model</dt>

@@ -10,6 +10,7 @@ import { Ago } from '../../parts/time.tsx';
 import { countedText, countText, shareText } from '../../words/format.ts';
 import { lastChange } from '../../words/last-change.ts';
 import { STATUSES, twinTotals } from '../../words/statuses.ts';
+import { EdgeDeployments } from './edge-table.tsx';
 import { FleetCharts } from './fleet-charts.tsx';
 import { FleetNotices } from './fleet-notices.tsx';
 import { HubTable } from './hub-table.tsx';
@@ -48,6 +49,7 @@ function FleetAtAGlance({ fleet }: { readonly fleet: FleetStatus }) {
       >
         <HubTable fleet={fleet} />
       </Section>
+      {fleet.edge !== null && <EdgeDeployments edge={fleet.edge} />}
       <FleetCharts />
       <MapSection fleet={fleet} />
     </>

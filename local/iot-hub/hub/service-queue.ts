@@ -25,8 +25,8 @@ export interface LockedMessage extends ServiceMessage {
 }
 
 /**
- * A queue that services receive from. Each message goes to one receiver, which has a minute (by default) to settle it. A message that
- * is given back too often, or too old, is dropped.
+ * A queue that services receive from. Each message goes to one receiver, which has a minute (by default) to settle it. A
+ * message that is given back too often, or too old, is dropped.
  */
 export interface ServiceQueue {
   add(body: string): void;

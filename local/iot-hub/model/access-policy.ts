@@ -9,6 +9,8 @@ export interface AccessPolicy {
   /** Base64. */
   readonly key: string;
   readonly rights: readonly AccessRight[];
+  /** Only for the app: what its roles allow in Azure. It has no rights of a shared access policy. */
+  dataActions?(): readonly string[];
 }
 
 /**

@@ -39,12 +39,15 @@ export async function sendCloudMessage(
 /**
  * Puts a message into the queue of a device and delivers it if the device is connected and subscribed.
  *
- * @throws HubRefusal `DeviceNotFound`, `RequestTooLarge`, `DeviceMaximumQueueDepthExceeded`
+ * @throws HubRefusal `DeviceNotFound`, `RequestTooLarge`, `ArgumentInvalid`, `DeviceMaximumQueueDepthExceeded`
  */
 export function enqueueCloudMessage(hub: LocalHub, address: Address, message: NewCloudMessage): void {
   const { lastMessage = 0 } = entryOf(hub, address);
   if (message.body.length > MAX_BODY_BYTES) {
     throw new HubRefusal('RequestTooLarge', `A cloud-to-device message has at most ${MAX_BODY_BYTES} bytes.`);
+  }
+  if (message.expires !== undefined && Number.isNaN(new Date(message.expires).getTime())) {
+    throw new HubRefusal('ArgumentInvalid', `The expiry of the message is not a time: ${message.expires}.`);
   }
   const queued = queuedMessages(hub, address);
   if (queued.length >= MAX_QUEUED) {
@@ -176,7 +179,10 @@ function end(hub: LocalHub, address: Address, id: string, status: FeedbackStatus
   if (ended !== undefined && entry !== undefined) recordFeedback(hub, entry, ended, status);
 }
 
-/** Stores the queue of a device, and the number of a new message. The messages that have expired since the last time get feedback. */
+/**
+ * Stores the queue of a device, and the number of a new message. The messages that have expired since the last time get
+ * feedback.
+ */
 function keep(hub: LocalHub, address: Address, inbox: readonly CloudMessage[], lastMessage?: number): void {
   const entry = hub.store.get(address);
   if (entry === undefined) return;

@@ -15,11 +15,14 @@ const MAX_LISTED = 100;
 
 /** The operations on automatic configurations. Their throttle is in `throttle.ts`; they cost no messages. */
 export const CONFIGURATION_OPERATIONS: ServiceOperations = [
-  ['GET /configurations', { serve: list, right: 'RegistryRead' }],
-  ['GET /configurations/{id}', { serve: get, right: 'RegistryRead' }],
-  ['PUT /configurations/{id}', { serve: put, right: 'RegistryWrite' }],
-  ['DELETE /configurations/{id}', { serve: remove, right: 'RegistryWrite' }],
-  ['POST /configurations/testQueries', { serve: test, right: 'RegistryRead' }],
+  ['GET /configurations', { serve: list, right: 'RegistryRead', action: 'configurations/read' }],
+  ['GET /configurations/{id}', { serve: get, right: 'RegistryRead', action: 'configurations/read' }],
+  ['PUT /configurations/{id}', { serve: put, right: 'RegistryWrite', action: 'configurations/write' }],
+  ['DELETE /configurations/{id}', { serve: remove, right: 'RegistryWrite', action: 'configurations/delete' }],
+  [
+    'POST /configurations/testQueries',
+    { serve: test, right: 'RegistryRead', action: 'configurations/testQueries/action' },
+  ],
 ];
 
 async function list(hub: LocalHub, request: HttpRequest): Promise<HttpResponse> {

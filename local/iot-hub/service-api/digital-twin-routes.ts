@@ -17,10 +17,16 @@ import type { ServiceOperations } from './operation.ts';
  * name `component*command` (concepts-convention.md).
  */
 export const DIGITAL_TWIN_OPERATIONS: ServiceOperations = [
-  ['GET /digitaltwins/{id}', { serve: read, right: 'ServiceConnect' }],
-  ['PATCH /digitaltwins/{id}', { serve: update, right: 'ServiceConnect' }],
-  ['POST /digitaltwins/{id}/commands', { serve: command, right: 'ServiceConnect' }],
-  ['POST /digitaltwins/{id}/components', { serve: command, right: 'ServiceConnect' }],
+  ['GET /digitaltwins/{id}', { serve: read, right: 'ServiceConnect', action: 'twins/read' }],
+  ['PATCH /digitaltwins/{id}', { serve: update, right: 'ServiceConnect', action: 'twins/write' }],
+  [
+    'POST /digitaltwins/{id}/commands',
+    { serve: command, right: 'ServiceConnect', action: 'directMethods/invoke/action' },
+  ],
+  [
+    'POST /digitaltwins/{id}/components',
+    { serve: command, right: 'ServiceConnect', action: 'directMethods/invoke/action' },
+  ],
 ];
 
 async function read(hub: LocalHub, _request: HttpRequest, address: Address): Promise<HttpResponse> {

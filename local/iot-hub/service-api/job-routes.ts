@@ -7,10 +7,10 @@ import { headerOf, readObject, type Serve, type ServiceOperations } from './oper
 
 /** The operations on jobs. The tutorial of jobs asks for the rights of the registry. */
 export const JOB_OPERATIONS: ServiceOperations = [
-  ['GET /jobs/v2/query', { serve: list, right: 'RegistryRead' }],
-  ['GET /jobs/v2/{id}', { serve: onJob(readJob), right: 'RegistryRead' }],
-  ['PUT /jobs/v2/{id}', { serve: create, right: 'RegistryWrite' }],
-  ['POST /jobs/v2/{id}/cancel', { serve: onJob(cancelJob), right: 'RegistryWrite' }],
+  ['GET /jobs/v2/query', { serve: list, right: 'RegistryRead', action: 'jobs/read' }],
+  ['GET /jobs/v2/{id}', { serve: onJob(readJob), right: 'RegistryRead', action: 'jobs/read' }],
+  ['PUT /jobs/v2/{id}', { serve: create, right: 'RegistryWrite', action: 'jobs/write' }],
+  ['POST /jobs/v2/{id}/cancel', { serve: onJob(cancelJob), right: 'RegistryWrite', action: 'jobs/delete' }],
 ];
 
 function onJob(operate: (hub: LocalHub, jobId: string) => JsonObject): Serve {

@@ -3,6 +3,7 @@ import type { HttpRequest, HttpResponse } from '../../https/exchange.ts';
 import type { LocalHub } from '../hub/hub.ts';
 import type { AccessRight } from '../model/access-policy.ts';
 import type { Address } from '../model/address.ts';
+import type { DataAction } from '../model/data-action.ts';
 import { HubRefusal } from '../model/hub-error.ts';
 import { parseRequestJson } from '../model/json.ts';
 
@@ -18,6 +19,8 @@ export interface ServiceOperation {
   readonly serve: Serve;
   /** The right that the caller needs (iot-hub-devguide-security.md; for queries: the tutorials of device twins). */
   readonly right: AccessRight;
+  /** The same for a caller with roles of Microsoft Entra ID. */
+  readonly action: DataAction;
 }
 
 /** Operations by method and path. `{id}` can also be `{id}/modules/{moduleId}`. @example 'GET /twins/{id}' */

@@ -42,22 +42,37 @@ const OPERATIONS: ReadonlyMap<string, ServiceOperation> = new Map<string, Servic
   ...JOB_OPERATIONS,
   ...SERVICE_QUEUE_OPERATIONS,
   ...TRANSFER_OPERATIONS,
-  ['GET /twins/{id}', { serve: getTwin, right: 'ServiceConnect' }],
-  ['PATCH /twins/{id}', { serve: writeTwin(patchTwinOf), right: 'ServiceConnect' }],
-  ['PUT /twins/{id}', { serve: writeTwin(replaceTwinOf), right: 'ServiceConnect' }],
-  ['POST /twins/{id}/methods', { serve: postMethod, right: 'ServiceConnect' }],
-  ['POST /devices/{id}/messages/devicebound', { serve: postMessage, right: 'ServiceConnect' }],
-  ['DELETE /devices/{id}/commands', { serve: deleteMessages, right: 'ServiceConnect' }],
-  ['GET /devices/{id}', { serve: getIdentity, right: 'RegistryRead' }],
-  ['PUT /devices/{id}', { serve: putIdentity, right: 'RegistryWrite' }],
-  ['DELETE /devices/{id}', { serve: removeIdentity, right: 'RegistryWrite' }],
-  ['GET /devices', { serve: listIdentities, right: 'RegistryRead' }],
-  ['GET /devices/{id}/modules', { serve: listModules, right: 'RegistryRead' }],
-  ['POST /devices/{id}/applyConfigurationContent', { serve: postContent, right: 'RegistryWrite' }],
-  ['POST /devices', { serve: postBulk, right: 'RegistryWrite' }],
-  ['POST /devices/query', { serve: postQuery, right: 'RegistryRead' }],
-  ['GET /statistics/devices', { serve: getStatistics, right: 'RegistryRead' }],
-  ['GET /statistics/service', { serve: getServiceStatistics, right: 'ServiceConnect' }],
+  ['GET /twins/{id}', { serve: getTwin, right: 'ServiceConnect', action: 'twins/read' }],
+  ['PATCH /twins/{id}', { serve: writeTwin(patchTwinOf), right: 'ServiceConnect', action: 'twins/write' }],
+  ['PUT /twins/{id}', { serve: writeTwin(replaceTwinOf), right: 'ServiceConnect', action: 'twins/write' }],
+  [
+    'POST /twins/{id}/methods',
+    { serve: postMethod, right: 'ServiceConnect', action: 'directMethods/invoke/action' },
+  ],
+  [
+    'POST /devices/{id}/messages/devicebound',
+    { serve: postMessage, right: 'ServiceConnect', action: 'cloudToDeviceMessages/send/action' },
+  ],
+  [
+    'DELETE /devices/{id}/commands',
+    { serve: deleteMessages, right: 'ServiceConnect', action: 'cloudToDeviceMessages/queue/purge/action' },
+  ],
+  ['GET /devices/{id}', { serve: getIdentity, right: 'RegistryRead', action: 'devices/read' }],
+  ['PUT /devices/{id}', { serve: putIdentity, right: 'RegistryWrite', action: 'devices/write' }],
+  ['DELETE /devices/{id}', { serve: removeIdentity, right: 'RegistryWrite', action: 'devices/delete' }],
+  ['GET /devices', { serve: listIdentities, right: 'RegistryRead', action: 'devices/read' }],
+  ['GET /devices/{id}/modules', { serve: listModules, right: 'RegistryRead', action: 'devices/read' }],
+  [
+    'POST /devices/{id}/applyConfigurationContent',
+    { serve: postContent, right: 'RegistryWrite', action: 'configurations/applyToEdgeDevice/action' },
+  ],
+  ['POST /devices', { serve: postBulk, right: 'RegistryWrite', action: 'devices/write' }],
+  ['POST /devices/query', { serve: postQuery, right: 'RegistryRead', action: 'twins/read' }],
+  ['GET /statistics/devices', { serve: getStatistics, right: 'RegistryRead', action: 'statistics/read' }],
+  [
+    'GET /statistics/service',
+    { serve: getServiceStatistics, right: 'ServiceConnect', action: 'statistics/read' },
+  ],
 ]);
 
 /**
@@ -74,8 +89,8 @@ export async function serveServiceCall(
     const { operation, address } = route(request);
     // It is not documented whether Azure accepts a token for another name of the hub.
     const { headers, path, host } = request;
-    const { right, serve } = operation;
-    authorizeService(headers.authorization, policies, { host, path, right, now: hub.now() });
+    const { right, action, serve } = operation;
+    authorizeService(headers.authorization, policies, { host, path, right, action, now: hub.now() });
     checkApiVersion(request.query);
     return await serve(hub, request, address);
   } catch (error) {

@@ -1,5 +1,6 @@
 import { DEVELOPMENT_POLICY } from '../../../src/hub/development.ts';
 import type { AccessPolicy, AccessRight } from '../model/access-policy.ts';
+import { allows, DATA_ACTION_PREFIX, type DataAction } from '../model/data-action.ts';
 import { HubRefusal } from '../model/hub-error.ts';
 import { covers, isSignedBy, parseSharedAccessSignature } from './shared-access-signature.ts';
 
@@ -14,12 +15,13 @@ export interface CallToAuthorize {
   readonly path: string;
   /** What the caller must be allowed to do. */
   readonly right: AccessRight;
+  readonly action: DataAction;
   readonly now: number;
 }
 
 /**
- * Checks the `Authorization` header of a service call. It must be a token of a policy with the right, for the hub or a
- * part of it.
+ * Checks the `Authorization` header of a service call. It must be a token of a policy with the right, or with a data action
+ * that allows the call, for the hub or a part of it.
  *
  * @throws HubRefusal `IotHubUnauthorizedAccess` (no or wrong credentials, or the policy lacks the right),
  *   `IotHubUnauthorized` (expired, or for another resource)
@@ -27,7 +29,7 @@ export interface CallToAuthorize {
 export function authorizeService(
   header: string | undefined,
   policies: readonly AccessPolicy[],
-  { host, path, right, now }: CallToAuthorize,
+  { host, path, right, action, now }: CallToAuthorize,
 ): void {
   if (header?.startsWith('Bearer ')) {
     throw new HubRefusal(
@@ -42,7 +44,11 @@ export function authorizeService(
   }
   if (token.expiry * 1000 <= now) throw new HubRefusal('IotHubUnauthorized', 'The token has expired.');
   const policy = policies.find(({ keyName }) => keyName === token.keyName);
-  if (policy === undefined || !isSignedBy(token, [policy.key], now) || !policy.rights.includes(right)) {
+  if (policy === undefined || !isSignedBy(token, [policy.key], now)) {
     throw new HubRefusal('IotHubUnauthorizedAccess', 'Unauthorized');
   }
+  const { rights, dataActions } = policy;
+  if (dataActions === undefined ? rights.includes(right) : allows(dataActions(), action)) return;
+  const why = dataActions === undefined ? '' : `: no role allows ${DATA_ACTION_PREFIX}${action}`;
+  throw new HubRefusal('IotHubUnauthorizedAccess', `Unauthorized${why}`);
 }

@@ -2,6 +2,7 @@ import type { HttpRequest, HttpResponse } from '../../https/exchange.ts';
 import type { LocalHub } from '../hub/hub.ts';
 import type { ServiceQueue } from '../hub/service-queue.ts';
 import type { Address } from '../model/address.ts';
+import type { DataAction } from '../model/data-action.ts';
 import { HubRefusal } from '../model/hub-error.ts';
 import type { Serve, ServiceOperations } from './operation.ts';
 
@@ -12,21 +13,21 @@ type QueueOf = (hub: LocalHub) => ServiceQueue;
  * Notification"). The etag of a message is its lock token.
  */
 export const SERVICE_QUEUE_OPERATIONS: ServiceOperations = [
-  ...operationsOf('feedback', (hub) => hub.feedback),
-  ...operationsOf('filenotifications', (hub) => hub.fileNotifications),
+  ...operationsOf('feedback', (hub) => hub.feedback, 'cloudToDeviceMessages/feedback/action'),
+  ...operationsOf('filenotifications', (hub) => hub.fileNotifications, 'fileUpload/notifications/action'),
 ];
 
-function operationsOf(name: string, queueOf: QueueOf): ServiceOperations {
+function operationsOf(name: string, queueOf: QueueOf, action: DataAction): ServiceOperations {
   const path = `/messages/servicebound/${name}`;
   return [
-    [`GET ${path}`, { serve: receive(queueOf), right: 'ServiceConnect' }],
+    [`GET ${path}`, { serve: receive(queueOf), right: 'ServiceConnect', action }],
     [
       `DELETE ${path}/{id}`,
-      { serve: settle((hub, token) => queueOf(hub).complete(token)), right: 'ServiceConnect' },
+      { serve: settle((hub, token) => queueOf(hub).complete(token)), right: 'ServiceConnect', action },
     ],
     [
       `POST ${path}/{id}/abandon`,
-      { serve: settle((hub, token) => queueOf(hub).abandon(token)), right: 'ServiceConnect' },
+      { serve: settle((hub, token) => queueOf(hub).abandon(token)), right: 'ServiceConnect', action },
     ],
   ];
 }

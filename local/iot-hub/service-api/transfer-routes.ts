@@ -11,10 +11,10 @@ import { readObject, type ServiceOperations } from './operation.ts';
 
 /** The jobs that import and export devices (REST API "Jobs", first version). */
 export const TRANSFER_OPERATIONS: ServiceOperations = [
-  ['POST /jobs/create', { serve: create, right: 'RegistryWrite' }],
-  ['GET /jobs', { serve: list, right: 'RegistryRead' }],
-  ['GET /jobs/{id}', { serve: read, right: 'RegistryRead' }],
-  ['DELETE /jobs/{id}', { serve: cancel, right: 'RegistryWrite' }],
+  ['POST /jobs/create', { serve: create, right: 'RegistryWrite', action: 'jobs/write' }],
+  ['GET /jobs', { serve: list, right: 'RegistryRead', action: 'jobs/read' }],
+  ['GET /jobs/{id}', { serve: read, right: 'RegistryRead', action: 'jobs/read' }],
+  ['DELETE /jobs/{id}', { serve: cancel, right: 'RegistryWrite', action: 'jobs/delete' }],
 ];
 
 async function create(hub: LocalHub, request: HttpRequest): Promise<HttpResponse> {

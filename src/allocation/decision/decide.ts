@@ -2,6 +2,7 @@ import type { ErrorCode } from '../../errors.ts';
 import type { Variables } from '../../fleet/expressions/expression.ts';
 import { ExpressionWork } from '../../fleet/expressions/expression-work.ts';
 import type { Fleet } from '../../fleet/fleet.ts';
+import { HEARTBEAT_DEVICE, isReservedDeviceId } from '../../iot-hub/heartbeat-device.ts';
 import type { HostName } from '../../iot-hub/host-name.ts';
 import type { EpochMs } from '../../time/epoch-ms.ts';
 import { type Conditions, conditionsOf, effectiveHub } from '../conditions.ts';
@@ -15,9 +16,9 @@ import type { AllocationRequest } from '../request/request.ts';
 import type { NamedParent } from '../rules/parent-rule.ts';
 import { evaluateRules, meets, type RuleTrace } from '../rules/rules.ts';
 import { hubVariables, ruleVariables } from '../rules/variables.ts';
-import { type Candidate, candidatesOf, scoredHubsOf } from '../score/candidates.ts';
+import { type Candidate, candidatesOf, type Receiver } from '../score/candidates.ts';
 import { type Latencies, latenciesOf, NO_LATENCIES } from '../score/latency.ts';
-import { bestOf } from '../score/placement.ts';
+import { compareScores, type ScoredHub } from '../score/placement.ts';
 
 export type AllocationResult =
   | {
@@ -32,6 +33,7 @@ export type AllocationResult =
       readonly kind: 'refused';
       readonly code: Extract<
         ErrorCode,
+        | 'BERTH_DEVICE_RESERVED'
         | 'BERTH_REGISTRATION_DENIED'
         | 'BERTH_INPUT_MISSING'
         | 'BERTH_NO_HUB_QUALIFIES'
@@ -108,6 +110,13 @@ interface Choice {
 
 function choose(input: DecideInput, rules: BoundRules, candidates: readonly Candidate[]): Choice {
   const { request } = input;
+  const deviceId = request.enrollment.deviceId ?? request.registrationId;
+  if (isReservedDeviceId(deviceId)) {
+    return refused(
+      'BERTH_DEVICE_RESERVED',
+      `The device id "${HEARTBEAT_DEVICE}" belongs to Berth: register the device with another id.`,
+    );
+  }
   if (rules.denied !== undefined) {
     const { rule, reason } = rules.denied;
     return refused('BERTH_REGISTRATION_DENIED', `Rule "${rule}" denies the registration: ${reason}.`);
@@ -233,9 +242,15 @@ function isInvited({ scored, excluded }: Candidate): boolean {
  * The best hub among those that may receive the device. An overloaded hub wins only if all are overloaded.
  */
 function winnerOf(candidates: readonly Candidate[]): HostName | undefined {
-  const scored = scoredHubsOf(candidates);
-  const winner = bestOf(scored.filter(({ hub }) => !hub.isOverloaded)) ?? bestOf(scored);
-  return winner?.hub.host;
+  let best: ScoredHub<Receiver> | undefined;
+  let bestOverloaded: ScoredHub<Receiver> | undefined;
+  for (const { scored } of candidates) {
+    if (scored === undefined) continue;
+    if (scored.hub.isOverloaded) {
+      if (bestOverloaded === undefined || compareScores(scored, bestOverloaded) < 0) bestOverloaded = scored;
+    } else if (best === undefined || compareScores(scored, best) < 0) best = scored;
+  }
+  return (best ?? bestOverloaded)?.hub.host;
 }
 
 function place(

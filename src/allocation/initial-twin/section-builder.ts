@@ -1,6 +1,6 @@
 import type { Omission } from '../../fleet/expressions/template.ts';
-import { keyProblem, TWIN_LIMITS, twinSizeOf, valueProblem } from '../../iot-hub/twin-limits.ts';
-import { isObject, type JsonObject, type JsonValue, objectOf } from '../../json/json.ts';
+import { keyProblem, TWIN_LIMITS, twinSizeOf, utf8Bytes, valueProblem } from '../../iot-hub/twin-limits.ts';
+import { isObject, type JsonObject, type JsonValue, setMember } from '../../json/json.ts';
 import { Omissions } from '../request/omissions.ts';
 
 /** A part of a section while layers are merged: its values and the layers that set them. */
@@ -19,6 +19,8 @@ export class SectionBuilder {
   readonly #section: 'tags' | 'desired';
   readonly #root: Branch = branch();
   readonly #omissions = new Omissions();
+  /** The first layer, while nothing has to be merged or left out: most twins have one layer. */
+  #only: Layer | undefined;
   #bytes = 0;
   #beyondLimits = 0;
 
@@ -33,7 +35,13 @@ export class SectionBuilder {
    * @param layer name of the layer, for the provenance and the omissions
    */
   lay(layer: string, json: JsonObject): void {
-    this.#merge(this.#root, json, layer, []);
+    const isFirst = this.#only === undefined && this.#root.children.size === 0;
+    const bytes = isFirst ? bytesWithoutProblems(json, 1) : undefined;
+    if (bytes !== undefined && bytes <= TWIN_LIMITS.sectionBytes[this.#section]) {
+      if (bytes > 0) this.#only = { name: layer, json };
+      return;
+    }
+    this.#merge(this.#tree(), json, layer, []);
   }
 
   /**
@@ -41,18 +49,19 @@ export class SectionBuilder {
    * unchanged too, and the hub decides whether it accepts it. `null` sets nothing.
    */
   layOwn(json: JsonObject): void {
-    this.#putWhole(this.#root, json);
+    this.#putWhole(this.#tree(), json);
     this.#bytes = sizeOfNode(this.#root);
   }
 
   get value(): JsonObject {
-    return toJson(this.#root);
+    return this.#only?.json ?? toJson(this.#root);
   }
 
   /** The layer that set each leaf. */
   get provenance(): readonly (readonly [path: string, layer: string])[] {
     const leaves: (readonly [path: string, layer: string])[] = [];
-    addLeaves(this.#root, this.#section, leaves);
+    if (this.#only === undefined) addLeaves(this.#root, this.#section, leaves);
+    else addPaths(this.#only.json, this.#section, this.#only.name, leaves);
     return leaves;
   }
 
@@ -70,6 +79,16 @@ export class SectionBuilder {
     this.#omissions.add([this.#section, ...path], why);
   }
 
+  /** The tree, with the first layer. */
+  #tree(): Branch {
+    const only = this.#only;
+    if (only !== undefined) {
+      this.#only = undefined;
+      this.#merge(this.#root, only.json, only.name, []);
+    }
+    return this.#root;
+  }
+
   #refuse(path: readonly string[], why: string): void {
     this.#beyondLimits += 1;
     this.omit(path, why);
@@ -77,37 +96,39 @@ export class SectionBuilder {
 
   #merge({ children }: Branch, json: JsonObject, layer: string, above: readonly string[]): void {
     for (const [key, value] of Object.entries(json)) {
-      const path = [...above, key];
+      const depth = above.length + 1;
       const before = children.get(key);
       if (value === null) {
         this.#remove(children, key);
         continue;
       }
       const isBranch = isObject(value) && (before?.kind === 'branch' || Object.keys(value).length > 0);
-      const problem = keyProblem(key) ?? (isBranch ? depthProblem(path) : valueProblem(value, path.length));
+      const problem = keyProblem(key) ?? (isBranch ? depthProblem(depth) : valueProblem(value, depth));
       if (problem !== undefined) {
-        this.#refuse(path, `${layer}: ${problem}`);
+        this.#refuse([...above, key], `${layer}: ${problem}`);
         continue;
       }
       if (isBranch) {
         const below = before?.kind === 'branch' ? before : this.#put(children, key, branch());
-        this.#merge(below, value, layer, path);
+        this.#merge(below, value, layer, [...above, key]);
         if (below === before || below.children.size > 0) continue;
         // All its members were left out, so the previous value stays.
         if (before === undefined) this.#remove(children, key);
         else this.#put(children, key, before);
         continue;
       }
-      const grows =
-        bytesOf(key) + twinSizeOf(value) - (before === undefined ? 0 : bytesOf(key) + sizeOfNode(before));
+      const size = utf8Bytes(key) + twinSizeOf(value);
+      const grows = before === undefined ? size : size - utf8Bytes(key) - sizeOfNode(before);
       if (grows > 0 && this.#bytes + grows > TWIN_LIMITS.sectionBytes[this.#section]) {
         this.#refuse(
-          path,
+          [...above, key],
           `${layer}: ${this.#section} would be larger than ${TWIN_LIMITS.sectionBytes[this.#section]} bytes`,
         );
         continue;
       }
-      this.#put(children, key, { kind: 'leaf', value, layer });
+      if (before !== undefined) children.delete(key);
+      children.set(key, { kind: 'leaf', value, layer });
+      this.#bytes += grows;
     }
   }
 
@@ -127,7 +148,7 @@ export class SectionBuilder {
   #put<Kind extends Node>(children: Map<string, Node>, key: string, node: Kind): Kind {
     this.#remove(children, key);
     children.set(key, node);
-    this.#bytes += bytesOf(key) + sizeOfNode(node);
+    this.#bytes += utf8Bytes(key) + sizeOfNode(node);
     return node;
   }
 
@@ -135,36 +156,75 @@ export class SectionBuilder {
     const before = children.get(key);
     if (before === undefined) return;
     children.delete(key);
-    this.#bytes -= bytesOf(key) + sizeOfNode(before);
+    this.#bytes -= utf8Bytes(key) + sizeOfNode(before);
+  }
+}
+
+interface Layer {
+  readonly name: string;
+  readonly json: JsonObject;
+}
+
+/**
+ * The bytes of a layer below nothing, if `#merge` would take all of it as it is; undefined if it deletes something or breaks a limit
+ * of twins other than that of the section.
+ */
+function bytesWithoutProblems(json: JsonObject, depth: number): number | undefined {
+  let bytes = 0;
+  for (const key of Object.keys(json)) {
+    const value = json[key] ?? null;
+    if (value === null || key === '__proto__' || keyProblem(key) !== undefined) return undefined;
+    bytes += utf8Bytes(key);
+    if (isObject(value) && Object.keys(value).length > 0) {
+      const below = depth > TWIN_LIMITS.depth ? undefined : bytesWithoutProblems(value, depth + 1);
+      if (below === undefined) return undefined;
+      bytes += below;
+    } else {
+      if (valueProblem(value, depth) !== undefined) return undefined;
+      bytes += twinSizeOf(value);
+    }
+  }
+  return bytes;
+}
+
+function addPaths(
+  json: JsonObject,
+  above: string,
+  layer: string,
+  leaves: (readonly [string, string])[],
+): void {
+  for (const key of Object.keys(json)) {
+    const value = json[key];
+    const path = `${above}.${key}`;
+    if (isObject(value) && Object.keys(value).length > 0) addPaths(value, path, layer, leaves);
+    else leaves.push([path, layer]);
   }
 }
 
 /** The name of the enrollment in the provenance. */
 const OWN = 'enrollment';
 
-function depthProblem(path: readonly string[]): string | undefined {
-  return path.length > TWIN_LIMITS.depth ? `is nested deeper than ${TWIN_LIMITS.depth} levels` : undefined;
+function depthProblem(depth: number): string | undefined {
+  return depth > TWIN_LIMITS.depth ? `is nested deeper than ${TWIN_LIMITS.depth} levels` : undefined;
 }
 
 function branch(): Branch {
   return { kind: 'branch', children: new Map() };
 }
 
-function bytesOf(key: string): number {
-  return Buffer.byteLength(key, 'utf8');
-}
-
 function sizeOfNode(node: Node): number {
   if (node.kind === 'leaf') return twinSizeOf(node.value);
   let bytes = 0;
-  for (const [key, child] of node.children) bytes += bytesOf(key) + sizeOfNode(child);
+  for (const [key, child] of node.children) bytes += utf8Bytes(key) + sizeOfNode(child);
   return bytes;
 }
 
 function toJson({ children }: Branch): JsonObject {
-  const members: (readonly [string, JsonValue])[] = [];
-  for (const [key, node] of children) members.push([key, node.kind === 'leaf' ? node.value : toJson(node)]);
-  return objectOf(members);
+  const json: Record<string, JsonValue> = {};
+  for (const [key, node] of children) {
+    setMember(json, key, node.kind === 'leaf' ? node.value : toJson(node));
+  }
+  return json;
 }
 
 function addLeaves({ children }: Branch, above: string, leaves: (readonly [string, string])[]): void {

@@ -37,39 +37,39 @@ export function readInputs(request: AllocationRequest, fleet: Fleet): ReadInputs
   const facts = requestFacts(request);
   const read: Record<string, JsonValue> = {};
   const notKept: Record<string, NotKept> = {};
-  const found = fleet.allocation.reads.filter(isKeptByPath).map((path) => reach(facts, path));
-  const seen = new Set<string>();
-  for (const { path, value, isThere } of found) {
-    if (!isThere) continue;
-    const text = inputPathText(path);
+  const missing: string[] = [];
+  for (const path of fleet.allocation.reads) {
+    if (!isKeptByPath(path)) continue;
+    const { depth, value, isThere } = reach(facts, path);
+    const text = inputPathText(depth === path.length ? path : path.slice(0, depth));
+    if (!isThere) {
+      if (depth > 1) missing.push(text);
+      continue;
+    }
     // One value can block many paths. It is hashed only once, because a device chooses its size.
-    if (seen.has(text)) continue;
-    seen.add(text);
-    const instead = whyNotKept(value, path, fleet);
+    if (Object.hasOwn(read, text) || Object.hasOwn(notKept, text)) continue;
+    const instead = whyNotKept(value, path.slice(0, depth), fleet);
     if (instead === undefined) read[text] = value;
     else notKept[text] = instead;
   }
   // Store that an object existed: `has(payload.site.name)` is then false, otherwise unknown.
-  for (const { path, isThere } of found) {
-    const text = inputPathText(path);
-    if (!isThere && path.length > 1 && !Object.hasOwn(notKept, text)) read[text] ??= {};
-  }
+  for (const text of missing) if (!Object.hasOwn(notKept, text)) read[text] ??= {};
   return { read, notKept };
 }
 
 /**
- * The value at a path. If the path ends early: the value that is not an object, or the object without the key
- * (`isThere` is false).
+ * The value at a path. If it ends early: the value that is not an object, or the object without the next key
+ * (`isThere` is false), and the number of keys that lead there.
  */
 function reach(facts: JsonObject, path: readonly string[]) {
   let value: JsonValue = facts;
-  for (const [depth, key] of path.entries()) {
-    if (!isObject(value)) return { path: path.slice(0, depth), value, isThere: true };
-    const below: JsonValue | undefined = ownMember(value, key);
-    if (below === undefined) return { path: path.slice(0, depth), value, isThere: false };
+  for (let depth = 0; depth < path.length; depth += 1) {
+    if (!isObject(value)) return { depth, value, isThere: true };
+    const below: JsonValue | undefined = ownMember(value, path[depth] ?? '');
+    if (below === undefined) return { depth, value, isThere: false };
     value = below;
   }
-  return { path, value, isThere: true };
+  return { depth: path.length, value, isThere: true };
 }
 
 /** Whether a receipt stores the value at this path in `read`, and not in its own field. */

@@ -187,7 +187,7 @@ function hubLines(
   candidates: readonly Candidate[],
   { conditions, now }: Pick<DecideInput, 'conditions' | 'now'>,
 ): readonly ReceiptHub[] {
-  return [...candidates].sort(compareCandidates).map(({ host, latency, excluded, scored }) => {
+  return inOrder(candidates).map(({ host, latency, excluded, scored }) => {
     const { devices, failures, overrides } = conditionsOf(host, conditions);
     return {
       host,
@@ -205,10 +205,22 @@ function hubLines(
   });
 }
 
-function compareCandidates({ scored: left }: Candidate, { scored: right }: Candidate): number {
-  if (left === undefined || right === undefined)
-    return Number(left === undefined) - Number(right === undefined);
-  return compareScores(left, right);
+/** The scored hubs, the best first, then the others in the order of the request. */
+function inOrder(candidates: readonly Candidate[]): readonly Candidate[] {
+  const scored: ScoredCandidate[] = [];
+  const others: Candidate[] = [];
+  for (const candidate of candidates) {
+    if (isScored(candidate)) scored.push(candidate);
+    else others.push(candidate);
+  }
+  scored.sort((left, right) => compareScores(left.scored, right.scored));
+  return others.length === 0 ? scored : [...scored, ...others];
+}
+
+type ScoredCandidate = Candidate & { readonly scored: NonNullable<Candidate['scored']> };
+
+function isScored(candidate: Candidate): candidate is ScoredCandidate {
+  return candidate.scored !== undefined;
 }
 
 function firstPaths(

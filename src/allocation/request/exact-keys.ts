@@ -10,13 +10,22 @@ export interface Names {
   readonly exact: ReadonlyMap<string, Names | null>;
   /** The exact names by name in lower case. */
   readonly lower: ReadonlyMap<string, string>;
+  /** Names of other members that are known not to be a name in another case. */
+  readonly others: ReadonlySet<string>;
 }
 
-/** The names of all known members. */
-export function memberNames(members: Members): Names {
+/**
+ * The names of all known members.
+ *
+ * @param others names of further members that are usual. They are only compared, which is faster than a look at their case.
+ */
+export function memberNames(members: Members, others: readonly string[] = []): Names {
   const entries = Object.entries(members);
   return {
-    exact: new Map(entries.map(([name, inner]) => [name, inner === null ? null : memberNames(inner)])),
+    others: new Set(others),
+    exact: new Map(
+      entries.map(([name, inner]) => [name, inner === null ? null : memberNames(inner, others)]),
+    ),
     lower: new Map(entries.map(([name]) => [name.toLowerCase(), name])),
   };
 }
@@ -58,7 +67,7 @@ function isExact(json: JsonValue, names: Names, open: ReadonlySet<string>): bool
   for (const key in json) {
     const inner = names.exact.get(key);
     if (inner === undefined) {
-      if (names.lower.has(key.toLowerCase())) return false;
+      if (!names.others.has(key) && names.lower.has(key.toLowerCase())) return false;
       continue;
     }
     const value = json[key] ?? null;

@@ -10,14 +10,17 @@ import { memberNames, withExactKeys } from './exact-keys.ts';
 
 /** The fields of a request with the right types. Unknown members are dropped, except in the twin of an enrollment. */
 export interface RequestFields {
-  readonly individualEnrollment: IndividualFields | undefined;
-  readonly enrollmentGroup: GroupFields | undefined;
+  readonly individualEnrollment: EnrollmentFields | undefined;
+  readonly enrollmentGroup: EnrollmentFields | undefined;
   readonly deviceRuntimeContext: ContextFields;
   /** `null` and blank texts are left out. */
   readonly linkedHubs: readonly string[];
 }
 
 export interface EnrollmentFields {
+  /** The registration id of an individual enrollment, or the id of a group. */
+  readonly id: string | undefined;
+  readonly deviceId: string | undefined;
   readonly attestationType: string | undefined;
   readonly iotEdge: boolean | undefined;
   readonly initialTwin: TwinFields | undefined;
@@ -25,15 +28,6 @@ export interface EnrollmentFields {
   readonly migrateDeviceData: boolean | undefined;
   /** `null` and blank texts are left out. */
   readonly iotHubs: readonly string[];
-}
-
-export interface IndividualFields extends EnrollmentFields {
-  readonly registrationId: string | undefined;
-  readonly deviceId: string | undefined;
-}
-
-export interface GroupFields extends EnrollmentFields {
-  readonly enrollmentGroupId: string | undefined;
 }
 
 export interface TwinFields {
@@ -63,20 +57,31 @@ const ENROLLMENT = {
   reprovisionPolicy: { updateHubAssignment: null, migrateDeviceData: null },
   iotHubs: null,
 };
-const NAMES = memberNames({
-  individualEnrollment: { ...ENROLLMENT, registrationId: null, deviceId: null },
-  enrollmentGroup: { ...ENROLLMENT, enrollmentGroupId: null },
-  deviceRuntimeContext: {
-    registrationId: null,
-    currentIotHubHostName: null,
-    currentDeviceId: null,
-    symmetricKey: null,
-    x509: null,
-    tpm: null,
-    payload: null,
+const NAMES = memberNames(
+  {
+    individualEnrollment: { ...ENROLLMENT, registrationId: null, deviceId: null },
+    enrollmentGroup: { ...ENROLLMENT, enrollmentGroupId: null },
+    deviceRuntimeContext: {
+      registrationId: null,
+      currentIotHubHostName: null,
+      currentDeviceId: null,
+      symmetricKey: null,
+      x509: null,
+      tpm: null,
+      payload: null,
+    },
+    linkedHubs: null,
   },
-  linkedHubs: null,
-});
+  // The other members of an enrollment in captures.
+  [
+    'etag',
+    'provisioningStatus',
+    'createdDateTimeUtc',
+    'lastUpdatedDateTimeUtc',
+    'allocationPolicy',
+    'customAllocationDefinition',
+  ],
+);
 /** Members in which an empty text is a value and not absent, because a device chooses the content. */
 const OPEN: ReadonlySet<string> = new Set(['payload']);
 
@@ -105,52 +110,55 @@ export function readRequestFields(
   const body = withExactKeys(json as JsonValue, NAMES, OPEN);
   if (!isObject(body)) return { ok: false, problems: [{ path: '', message: 'must be an object' }] };
   const fields = {
-    individualEnrollment: individualIn(body, problems),
-    enrollmentGroup: groupIn(body, problems),
+    individualEnrollment: enrollmentIn(body, 'individualEnrollment', 'registrationId', problems),
+    enrollmentGroup: enrollmentIn(body, 'enrollmentGroup', 'enrollmentGroupId', problems),
     deviceRuntimeContext: contextIn(body, problems),
     linkedHubs: linkedHubsIn(body, problems),
   };
   return problems.length === 0 ? { ok: true, fields } : { ok: false, problems };
 }
 
-function individualIn(body: JsonObject, problems: ErrorDetail[]): IndividualFields | undefined {
-  const path = 'individualEnrollment';
+/** @param idKey the member with the id of the enrollment */
+function enrollmentIn(
+  body: JsonObject,
+  path: 'individualEnrollment' | 'enrollmentGroup',
+  idKey: string,
+  problems: ErrorDetail[],
+): EnrollmentFields | undefined {
   const record = objectIn(body, path, '', problems);
   if (record === undefined) return undefined;
-  return {
-    ...enrollmentIn(record, path, problems),
-    registrationId: textIn(record, 'registrationId', path, problems),
-    deviceId: textIn(record, 'deviceId', path, problems),
-  };
-}
-
-function groupIn(body: JsonObject, problems: ErrorDetail[]): GroupFields | undefined {
-  const path = 'enrollmentGroup';
-  const record = objectIn(body, path, '', problems);
-  if (record === undefined) return undefined;
-  return {
-    ...enrollmentIn(record, path, problems),
-    enrollmentGroupId: textIn(record, 'enrollmentGroupId', path, problems),
-  };
-}
-
-function enrollmentIn(record: JsonObject, path: string, problems: ErrorDetail[]): EnrollmentFields {
   const attestation = objectIn(record, 'attestation', path, problems);
-  const attestationType = attestation && textIn(attestation, 'type', `${path}.attestation`, problems);
+  const attestationType = attestation && textIn(attestation, 'type', ATTESTATION[path], problems);
   const capabilities = objectIn(record, 'capabilities', path, problems);
-  const iotEdge = capabilities && flagIn(capabilities, 'iotEdge', `${path}.capabilities`, problems);
+  const iotEdge = capabilities && flagIn(capabilities, 'iotEdge', CAPABILITIES[path], problems);
   const initialTwin = twinIn(record, path, problems);
   const policy = objectIn(record, 'reprovisionPolicy', path, problems);
-  const below = `${path}.reprovisionPolicy`;
+  const updateHubAssignment = policy && flagIn(policy, 'updateHubAssignment', POLICY[path], problems);
+  const migrateDeviceData = policy && flagIn(policy, 'migrateDeviceData', POLICY[path], problems);
+  const iotHubs =
+    ownMember(record, 'iotHubs') === undefined ? NONE : (textsIn(record, 'iotHubs', path, problems) ?? NONE);
+  const id = textIn(record, idKey, path, problems);
+  const deviceId = path === 'individualEnrollment' ? textIn(record, 'deviceId', path, problems) : undefined;
   return {
+    id,
+    deviceId,
     attestationType,
     iotEdge,
     initialTwin,
-    updateHubAssignment: policy && flagIn(policy, 'updateHubAssignment', below, problems),
-    migrateDeviceData: policy && flagIn(policy, 'migrateDeviceData', below, problems),
-    iotHubs:
-      ownMember(record, 'iotHubs') === undefined ? [] : (textsIn(record, 'iotHubs', path, problems) ?? []),
+    updateHubAssignment,
+    migrateDeviceData,
+    iotHubs,
   };
+}
+
+const NONE: readonly string[] = [];
+const ATTESTATION = below('attestation');
+const CAPABILITIES = below('capabilities');
+const POLICY = below('reprovisionPolicy');
+
+/** The path of a member of an enrollment, made once. */
+function below(key: string) {
+  return { individualEnrollment: `individualEnrollment.${key}`, enrollmentGroup: `enrollmentGroup.${key}` };
 }
 
 function twinIn(record: JsonObject, above: string, problems: ErrorDetail[]): TwinFields | undefined {
@@ -244,7 +252,8 @@ function textsIn(
   }
   const texts: string[] = [];
   let isValid = true;
-  for (const [index, each] of value.entries()) {
+  for (let index = 0; index < value.length; index += 1) {
+    const each: unknown = value[index];
     if (typeof each === 'string') {
       if (each.trim() !== '') texts.push(each);
     } else if (each !== null) {

@@ -55,12 +55,13 @@ export function candidatesOf(
   latencies: Latencies,
   now: EpochMs,
 ): readonly Candidate[] {
-  const rated = request.linkedHubs.map(({ host }): RatedHub => {
+  const selected = request.enrollment.iotHubs;
+  const rated = request.linkedHubs.map(({ host }): RatedHub & { scored: Candidate['scored'] } => {
     const hub = fleet.hubByHost.get(host);
     const latency = latencies.byHost.get(host);
-    const lasting = lastingExclusion(host, hub, request, rules);
+    const lasting = lastingExclusion(host, hub, selected, rules);
     if (hub === undefined || lasting !== undefined) {
-      return { host, latency, lasting, excluded: lasting, weight: 0, devices: undefined };
+      return { host, latency, lasting, excluded: lasting, weight: 0, devices: undefined, scored: undefined };
     }
     const found = conditionsOf(host, conditions);
     const { state, weight } = effectiveHub(hub, found, now);
@@ -68,7 +69,7 @@ export function candidatesOf(
     const excluded = isWaiting
       ? 'the hub of the parent is not known'
       : passingExclusion(hub, state, found, now);
-    return { host, latency, lasting, excluded, weight, devices: found.devices?.count };
+    return { host, latency, lasting, excluded, weight, devices: found.devices?.count, scored: undefined };
   });
   const receiving = receivingOf(rated);
   const scored = scoreHubs(
@@ -77,12 +78,12 @@ export function candidatesOf(
     receiversOf(receiving, rated, fleet, rules),
   );
   let next = 0;
-  return rated.map((each) => {
-    const { host, latency, lasting, excluded } = each;
-    const mayReceive = receiving[next] === each;
-    if (mayReceive) next += 1;
-    return { host, latency, lasting, excluded, scored: mayReceive ? scored[next - 1] : undefined };
-  });
+  for (const each of rated) {
+    if (receiving[next] !== each) continue;
+    each.scored = scored[next];
+    next += 1;
+  }
+  return rated;
 }
 
 /** The scores of the hubs that may receive the device. */
@@ -103,13 +104,13 @@ interface RatedHub {
 function lastingExclusion(
   host: HostName,
   hub: Hub | undefined,
-  request: AllocationRequest,
+  selected: readonly HostName[],
   rules: BoundRules,
 ): Exclusion | undefined {
   if (hub === undefined) return 'not in the fleet file';
-  const selected = request.enrollment.iotHubs;
   if (selected.length > 0 && !selected.includes(host)) return 'not selected by the enrollment';
-  if (!meets(hub.labels, rules.requirements)) return 'does not meet a require rule';
+  if (rules.requirements.length > 0 && !meets(hub.labels, rules.requirements))
+    return 'does not meet a require rule';
   if (rules.only !== undefined && rules.only !== host) return 'not the hub of the hub rule';
   return rules.parentHub !== undefined && rules.parentHub !== host ? 'not the hub of the parent' : undefined;
 }
@@ -142,7 +143,7 @@ function receiversOf(
   const slowerBy = halfLifeMs === undefined ? () => 0 : slowness(rated, receiving);
   return receiving.map(({ host, latency, weight }) => {
     const slower = slowerBy(latency);
-    const byRules = bounded(weight * (rules.prefer.get(host) ?? 1));
+    const byRules = bounded(rules.prefer.size === 0 ? weight : weight * (rules.prefer.get(host) ?? 1));
     return {
       host,
       isOverloaded: over.has(host),

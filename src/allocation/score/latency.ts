@@ -1,13 +1,8 @@
 import type { Fleet } from '../../fleet/fleet.ts';
+import { regionLatency } from '../../fleet/region-latencies.ts';
 import { type HostName, hostName } from '../../iot-hub/host-name.ts';
 import { isObject, type JsonObject, type JsonValue } from '../../json/json.ts';
-import {
-  coordinatesOf,
-  expectedRoundTripMs,
-  type RegionPlace,
-  regionName,
-  roundTripMs,
-} from '../../regions/regions.ts';
+import { coordinatesOf, type RegionPlace, regionName } from '../../regions/regions.ts';
 import type { AllocationRequest } from '../request/request.ts';
 
 /** The source of a latency, the best source first. */
@@ -30,7 +25,7 @@ export interface LatencyInputs {
 }
 
 export interface Latencies {
-  /** Latencies of linked hubs. A hub without a source is missing. */
+  /** Latencies of the linked hubs, and perhaps of others. A hub without a source is missing. */
   readonly byHost: ReadonlyMap<HostName, Latency>;
   readonly inputs: LatencyInputs;
   /**
@@ -56,6 +51,14 @@ export function latenciesOf(
   fleet: Fleet,
 ): Latencies {
   if (sent === undefined) return NO_LATENCIES;
+  const byRegion = sent.latency === undefined && sent.location === undefined ? readRegion(sent.region) : null;
+  if (byRegion !== null) {
+    return {
+      byHost: fleet.allocation.regionLatencies.from(byRegion),
+      inputs: { region: byRegion },
+      notes: [],
+    };
+  }
   const hubs = linkedHubs.map(({ host }) => ({ host, region: fleet.hubByHost.get(host)?.region }));
   const inputs = readInputs(sent, hubs);
   const { latency, region, location } = inputs;
@@ -82,12 +85,7 @@ function latencyTo(
 ): Latency | undefined {
   const own = measured[host] ?? (hubRegion === undefined ? undefined : measured[hubRegion]);
   if (typeof own === 'number') return { ms: own, source: 'measured' };
-  if (hubRegion === undefined) return undefined;
-  const published = region === undefined ? undefined : roundTripMs(region, hubRegion);
-  if (published !== undefined) return { ms: published, source: 'regions' };
-  const there = coordinatesOf(hubRegion);
-  if (place === undefined || there === undefined) return undefined;
-  return { ms: Math.round(expectedRoundTripMs(place, there)), source: 'distance' };
+  return hubRegion === undefined ? undefined : regionLatency(region, place, hubRegion);
 }
 
 function readInputs({ latency, region, location }: JsonObject, hubs: readonly LinkedRegion[]): LatencyInputs {
@@ -128,7 +126,7 @@ function spelling(key: string, wanted: ReadonlySet<string>): string | undefined 
   return wanted.has(region) ? region : undefined;
 }
 
-function readRegion(region: JsonValue): string | null {
+function readRegion(region: JsonValue | undefined): string | null {
   const name = typeof region === 'string' && region.length <= 64 ? regionName(region) : '';
   return coordinatesOf(name) === undefined ? null : name;
 }

@@ -168,6 +168,16 @@ function sayTwin(terminal: Terminal, twin: DeviceStatus['twins'][number], now: E
   }
 }
 
+const PARENT_STATUS = {
+  entered: 'the identity of the device names it',
+  missing: 'the identity of the device does not name it',
+  another: 'the identity of the device names another one',
+};
+
+function parentText({ deviceId, status, why }: NonNullable<DeviceStatus['twins'][number]['parent']>): string {
+  return `${deviceId}: ${PARENT_STATUS[status]}${why === '' ? '' : ` (${why})`}`;
+}
+
 const GETS = {
   new: 'the content of the fleet file',
   previous: 'the earlier content',
@@ -184,16 +194,6 @@ function rolloutText({
 }: DeviceStatus['twins'][number]['rollouts'][number]): string {
   const place = stage === null ? '' : `, stage ${stage}`;
   return `rollout ${policy}${place}: ${GETS[gets]}${why === '' ? '' : `, because ${why}`}`;
-}
-
-const PARENT_STATUS = {
-  entered: 'the identity of the device names it',
-  missing: 'the identity of the device does not name it',
-  another: 'the identity of the device names another one',
-};
-
-function parentText({ deviceId, status, why }: NonNullable<DeviceStatus['twins'][number]['parent']>): string {
-  return `${deviceId}: ${PARENT_STATUS[status]}${why === '' ? '' : ` (${why})`}`;
 }
 
 /** The modules of an IoT Edge device. */

@@ -5,7 +5,8 @@ import { edgeDevicesOf, type StoredEdgeDevice } from '../../overview/edge-device
 import { type EdgeContents, edgeContents, edgeRollouts } from '../../sync/reconcile/edge/edge-contents.ts';
 import { type Gate, gateOf } from '../../sync/reconcile/write-gate.ts';
 import { isoTime } from '../../time/iso-time.ts';
-import { TWIN_STATUSES, type TwinStatus } from '../../twin/snapshot/snapshot.ts';
+import { EDGE_DEVICE_STATUSES } from '../../twin/snapshot/edge-device-status.ts';
+import { TWIN_STATUSES } from '../../twin/snapshot/snapshot.ts';
 import { invalid } from '../shell/arguments.ts';
 import type { Cli } from '../shell/cli.ts';
 import { statusText } from '../shell/colors.ts';
@@ -21,6 +22,10 @@ import { chosenHosts } from './edge-selection.ts';
 const INPUTS = {
   '--hub <host>': text('only the devices of this hub'),
   '--status <status>': oneOf(TWIN_STATUSES, text('only the devices with this status')),
+  '--runtime <status>': oneOf(
+    EDGE_DEVICE_STATUSES,
+    text('only the devices that "berth get deployments" counts as this'),
+  ),
   ...LIST_INPUTS,
 };
 const REASON_WIDTH = 100;
@@ -38,7 +43,8 @@ export function registerEdgeStatus(edge: CommandGroup): void {
 
 function edgeStatusList(cli: Cli, options: Given<typeof INPUTS>): Promise<number> {
   const { env } = cli;
-  const status = readStatus(options.status);
+  const status = readStatus(options.status, TWIN_STATUSES);
+  const runtime = readStatus(options.runtime, EDGE_DEVICE_STATUSES);
   const state = openState(env);
   return showListing(cli, options, async (limit): Promise<Listing> => {
     const inForce = await fleetInForce(state);
@@ -50,6 +56,7 @@ function edgeStatusList(cli: Cli, options: Given<typeof INPUTS>): Promise<number
     let isMore = false;
     for await (const stored of edgeDevicesOf(state.twins, hosts, await redactionIn(state, fleet))) {
       if (status !== undefined && stored.agent?.lastReconcile.status !== status) continue;
+      if (runtime !== undefined && stored.agent?.lastReconcile.edge !== runtime) continue;
       if (rows.length === limit) {
         isMore = true;
         break;
@@ -70,10 +77,13 @@ function edgeStatusList(cli: Cli, options: Given<typeof INPUTS>): Promise<number
   });
 }
 
-function readStatus(given: string | undefined): TwinStatus | undefined {
-  const found = TWIN_STATUSES.find((each) => each === given);
+function readStatus<Status extends string>(
+  given: string | undefined,
+  statuses: readonly Status[],
+): Status | undefined {
+  const found = statuses.find((each) => each === given);
   if (given !== undefined && found === undefined)
-    throw invalid(`Unknown status: "${given}". Write one of ${TWIN_STATUSES.join(', ')}.`);
+    throw invalid(`Unknown status: "${given}". Write one of ${statuses.join(', ')}.`);
   return found;
 }
 
@@ -112,7 +122,15 @@ function rowOf(
       modules.length === 0 ? '-' : `${good} of ${modules.length}`,
       printableStart(why, REASON_WIDTH),
     ],
-    item: { deviceId, hub: host, status, since: isoTime(since), why, modules },
+    item: {
+      deviceId,
+      hub: host,
+      status,
+      runtime: agent?.lastReconcile.edge ?? null,
+      since: isoTime(since),
+      why,
+      modules,
+    },
   };
 }
 

@@ -1,5 +1,6 @@
 import { HUB_STATES } from '../../fleet/hub-state.ts';
 import { STATUS_FILTERS } from '../../twin/snapshot/snapshot.ts';
+import { DEPLOYMENT_LIST, showDeployments } from '../edge/deployment-list.ts';
 import { HUB_LIST, showHubs } from '../hubs/hubs.ts';
 import { POLICY_LIST, showPolicies } from '../policies/policies.ts';
 import { readChoice } from '../shell/arguments.ts';
@@ -42,9 +43,11 @@ const POLICIES = {
   ...POLICY_LIST,
 };
 
-/** `berth get`: lists devices, hubs, policies, and twins that need a person. */
+const DEPLOYMENTS = { '--hub <host>': text('count only the devices of this hub'), ...DEPLOYMENT_LIST };
+
+/** `berth get`: lists devices, hubs, policies, deployments, and twins that need a person. */
 export function registerGet(berth: CommandGroup): void {
-  const get = berth.group('get', 'list devices, hubs, policies, or the twins that need you');
+  const get = berth.group('get', 'list devices, hubs, policies, deployments, or the twins that need you');
   get.command({
     name: 'devices',
     description: 'list the twins in the state tables with hub, status and reason',
@@ -65,6 +68,13 @@ export function registerGet(berth: CommandGroup): void {
     inputs: POLICIES,
     example: 'berth get policies --watch',
     run: showPolicies,
+  });
+  get.command({
+    name: 'deployments',
+    description: 'list the deployments of IoT Edge with their devices by status',
+    inputs: DEPLOYMENTS,
+    example: 'berth get deployments --watch',
+    run: showDeployments,
   });
   get.command({
     name: 'attention',

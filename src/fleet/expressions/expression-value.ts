@@ -14,6 +14,8 @@ export interface PlainResult {
   readonly tooLarge: readonly (readonly string[])[];
 }
 
+const NOTHING: PlainResult['tooLarge'] = [];
+
 /**
  * Converts a result of CEL to plain JSON, with all kinds of numbers as numbers. Undefined if it is not JSON,
  * has too many parts, or if all its parts are left out.
@@ -21,6 +23,11 @@ export interface PlainResult {
  * @throws TooMuchWork if no steps are left to copy it
  */
 export function plainJson(value: unknown, work: ExpressionWork): PlainResult {
+  // Most results are one text or number.
+  if (typeof value === 'string' || typeof value === 'boolean') {
+    work.take(1 + STEPS_OF_A_PART * partsOf(value));
+    return { value, tooLarge: NOTHING };
+  }
   const tooLarge: (readonly string[])[] = [];
   let parts = 0;
   let depth = 0;

@@ -1,4 +1,4 @@
-import { isObject, type JsonValue, objectOf } from '../../json/json.ts';
+import { isObject, type JsonValue, setMember } from '../../json/json.ts';
 import {
   compileExpression,
   type Expression,
@@ -89,14 +89,20 @@ export function fillTemplate(
       return items.includes(undefined) ? undefined : (items as JsonValue[]);
     }
     case 'object': {
-      const filled: (readonly [string, JsonValue])[] = [];
+      const filled: Record<string, JsonValue> = {};
+      let count = 0;
       for (const [key, member] of template.members) {
-        const value = fillTemplate(member, variables, omissions, work, [...path, key]);
-        if (value !== undefined) filled.push([key, value]);
+        const value =
+          member.kind === 'literal'
+            ? member.value
+            : fillTemplate(member, variables, omissions, work, [...path, key]);
+        if (value === undefined) continue;
+        setMember(filled, key, value);
+        count += 1;
       }
       // An object whose members are all left out is left out too: it must not replace another object.
-      const isUnknown = filled.length === 0 && template.members.length > 0 && path.length > 0;
-      return isUnknown ? undefined : objectOf(filled);
+      const isUnknown = count === 0 && template.members.length > 0 && path.length > 0;
+      return isUnknown ? undefined : filled;
     }
   }
 }

@@ -18,6 +18,7 @@ import type {
   RuleEffect,
   Twins,
 } from '../fleet.ts';
+import { RegionLatencies } from '../region-latencies.ts';
 import type { Rollout } from '../rollout.ts';
 import type { FleetFile, HubFile, LayerFile, PolicyFile, RuleFile } from '../schema.ts';
 import { compileRollout } from './compile-rollout.ts';
@@ -74,6 +75,7 @@ function compileAllocation(
     fasterByMs: sticky?.moveWhenFasterByMs,
     fasterCause: sticky === undefined ? undefined : fasterCause(hubs, file),
     readsLatency,
+    regionLatencies: new RegionLatencies(hubs),
     movesOverMs: milliseconds(file.moves?.over ?? '0s'),
     rules,
     namesParents: rules.some(({ effect }) => effect.kind === 'parent'),

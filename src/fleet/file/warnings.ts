@@ -10,6 +10,7 @@ import { rolloutsOf, rolloutWarnings } from './rollout-warnings.ts';
 export function fleetWarnings(file: FleetFile): readonly ErrorDetail[] {
   return [
     ...unknownHubs(file),
+    ...scopesWithoutParents(file),
     ...strayMarkers(file),
     ...namesNeverSeen(file),
     ...rolloutWarnings(file),
@@ -35,6 +36,14 @@ function unknownHubs({ hubs, allocation }: FleetFile): readonly ErrorDetail[] {
       })),
     ];
   });
+}
+
+/** The right that the option needs would be given for nothing. */
+function scopesWithoutParents({ allocation: { setScopes, rules } }: FleetFile): readonly ErrorDetail[] {
+  if (!setScopes || rules.some(({ parent }) => parent !== undefined)) return [];
+  const message =
+    'is true, but no rule names a parent, so it has no effect: add a rule with parent, or remove it';
+  return [{ path: 'allocation.setScopes', message }];
 }
 
 /** A device or service name of a hub in a condition. */

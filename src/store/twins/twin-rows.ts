@@ -130,10 +130,17 @@ function snapshotColumns(known: Exclude<Known, { kind: 'nothing' }>): Record<str
   const format = presentFormat(SNAPSHOT_FORMAT);
   if (known.kind === 'deleted') return { format, status: DELETED, at: known.at };
   const { id: _, ...snapshot } = known.snapshot;
-  const { status, revision } = snapshot.lastReconcile;
+  const { status, revision, edge } = snapshot.lastReconcile;
   const policies = policyStatusColumn(snapshot.lastReconcile);
   const json = JSON.stringify(snapshot);
-  const columns = { format, status, revision, policies, size: json.length };
+  const columns = {
+    format,
+    status,
+    revision,
+    policies,
+    ...(edge === undefined ? {} : { edge }),
+    size: json.length,
+  };
   return { ...columns, ...packText(json) };
 }
 

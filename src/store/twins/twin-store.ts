@@ -3,6 +3,11 @@ import { EPOCH, type EpochMs, earlierOf, epochMs, epochMsOf } from '../../time/e
 import type { Instant } from '../../time/instant.ts';
 import type { Known } from '../../twin/events/apply-event.ts';
 import {
+  EDGE_DEVICE_STATUSES,
+  type EdgeCount,
+  type EdgeStatusCounts,
+} from '../../twin/snapshot/edge-device-status.ts';
+import {
   type PolicyStatus,
   TWIN_STATUSES,
   type TwinStatus,
@@ -64,6 +69,8 @@ export interface CountedTwins {
   readonly statuses: TwinStatusCounts;
   /** By the id of the policy; in a rollout in stages also by `stageKey`. */
   readonly policies: Readonly<Record<string, PolicyStatusCounts>>;
+  /** IoT Edge devices by status: of each deployment by its id, and of all devices as `ALL_DEVICES`. Undefined: none. */
+  readonly edge?: Readonly<Record<string, EdgeStatusCounts>>;
   /** When the oldest of the buckets was counted. Undefined: not all have been counted yet. */
   readonly countedAt: EpochMs | undefined;
 }
@@ -288,10 +295,11 @@ export class TwinStore {
     const rows = await this.#table.list({
       partitionKey: partition,
       range: prefixRange('s|'),
-      select: ['format', 'status', 'policies'],
+      select: ['format', 'status', 'policies', 'edge'],
     });
     const counts: Record<TwinStatus, number> = noTwins();
     const policies: Record<string, PolicyStatusCounts> = {};
+    const edge: Record<string, EdgeStatusCounts> = {};
     for (const row of rows) {
       // In a newer format, the columns may have another meaning.
       if (newerSnapshot(row) !== undefined) continue;
@@ -299,7 +307,13 @@ export class TwinStore {
       const status = TWIN_STATUSES.find((name) => name === properties.status);
       if (status === undefined) continue;
       counts[status] += 1;
+      const device = EDGE_DEVICE_STATUSES.find((name) => name === properties.edge);
+      if (device !== undefined) edge[ALL_DEVICES] = addCount(edge[ALL_DEVICES] ?? {}, device);
       for (const [policy, policyStatus, stage] of readPolicyStatuses(properties.policies)) {
+        if (device !== undefined) {
+          const counted = policyStatus === 'unreached' ? policyStatus : device;
+          edge[policy] = addCount(edge[policy] ?? {}, counted);
+        }
         policies[policy] = addStatusCounts(policies[policy] ?? {}, { [policyStatus]: 1 });
         if (stage === undefined) continue;
         const key = stageKey(policy, stage);
@@ -311,6 +325,7 @@ export class TwinStore {
     await this.#table.put(partition, COUNT_KEY, {
       ...counts,
       policies: JSON.stringify(policies),
+      edge: JSON.stringify(edge),
       countedAt: new Date(now),
     });
     await this.#removeTombstones(partition, tombstonesBefore);
@@ -323,8 +338,15 @@ export class TwinStore {
     );
     const statuses = noTwins();
     const policies: Record<string, PolicyStatusCounts> = {};
+    const edge: Record<string, EdgeStatusCounts> = {};
     let countedAt: EpochMs | undefined = epochMs(Number.POSITIVE_INFINITY);
     for (const row of rows) {
+      const devices = JSON.parse(String(row?.properties.edge ?? '{}')) as Record<string, EdgeStatusCounts>;
+      for (const [deployment, statusCounts] of Object.entries(devices)) {
+        for (const [status, number] of Object.entries(statusCounts) as [EdgeCount, number][]) {
+          edge[deployment] = addCount(edge[deployment] ?? {}, status, number);
+        }
+      }
       const counted = JSON.parse(String(row?.properties.policies ?? '{}')) as Record<
         string,
         PolicyStatusCounts
@@ -337,7 +359,7 @@ export class TwinStore {
       countedAt =
         at instanceof Date && countedAt !== undefined ? earlierOf(countedAt, epochMsOf(at)) : undefined;
     }
-    return { statuses, policies, countedAt };
+    return { statuses, policies, edge, countedAt };
   }
 
   async #removeTombstones(partition: PartitionKey, before: Instant): Promise<void> {
@@ -366,6 +388,13 @@ const TOMBSTONES_A_RUN = 50;
 
 function noTwins(): Record<TwinStatus, number> {
   return Object.fromEntries(TWIN_STATUSES.map((status) => [status, 0])) as Record<TwinStatus, number>;
+}
+
+/** The counts of all IoT Edge devices among those of deployments. The id of a deployment is not empty. */
+export const ALL_DEVICES = '';
+
+function addCount(counts: EdgeStatusCounts, status: EdgeCount, number = 1): EdgeStatusCounts {
+  return { ...counts, [status]: (counts[status] ?? 0) + number };
 }
 
 /** The key of the counts of one stage of a policy. */

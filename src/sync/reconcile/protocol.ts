@@ -8,7 +8,6 @@ import { adoptOwnWrite, adoptTwin } from '../../twin/events/apply-event.ts';
 import { recordRejection } from '../../twin/events/history.ts';
 import { type Plan, plan } from '../../twin/plan/plan.ts';
 import { valueAt } from '../../twin/snapshot/merge.ts';
-import { parentCheckAt } from '../../twin/snapshot/parent-record.ts';
 import { AGENT_MODULE } from '../../twin/snapshot/runtime-twin.ts';
 import {
   historyAt,
@@ -20,6 +19,7 @@ import {
 } from '../../twin/snapshot/snapshot.ts';
 import type { Twin } from '../../twin/snapshot/twin.ts';
 import { lastReconcileOf, type StatusSurroundings, type Surroundings, withStatus } from './last-reconcile.ts';
+import { nextWork } from './next-work.ts';
 import type { Gate } from './write-gate.ts';
 
 /*
@@ -317,21 +317,8 @@ function settle(work: ReconcileState, planned: Plan, at: StatusSurroundings, kee
   const workItem: WorkItem | undefined =
     planned.writes.length > 0
       ? { priority: 'drift', at: plus(at.now, 1_000), why: planned.why, tries: 0 }
-      : nextWork(planned, parentCheckAt(work.snapshot.parent));
+      : nextWork(planned, work.snapshot, at.fleet);
   return settled(work, { ...snapshot, writing: undefined, suspended: undefined, workItem });
-}
-
-/** The work item for the next time of the plan or of its parent. Undefined: the twin waits for its next event. */
-function nextWork({ nextAt, askAt, why }: Plan, parentAt: EpochMs | undefined): WorkItem | undefined {
-  if (parentAt !== undefined && parentAt <= (nextAt ?? parentAt) && parentAt <= (askAt ?? parentAt)) {
-    return { priority: 'drift', at: parentAt, why: 'its parent', tries: 0 };
-  }
-  if (nextAt !== undefined && (askAt === undefined || nextAt <= askAt)) {
-    return { priority: 'drift', at: nextAt, why, tries: 0 };
-  }
-  return askAt === undefined
-    ? undefined
-    : { priority: 'activity', at: epochMs(Math.ceil(askAt)), why, tries: 0 };
 }
 
 /** Holds the correction until a time. */

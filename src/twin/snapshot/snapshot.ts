@@ -1,6 +1,7 @@
 import type { JsonObject, JsonValue } from '../../json/json.ts';
 import { EPOCH, type EpochMs } from '../../time/epoch-ms.ts';
 import { type Instant, NEVER } from '../../time/instant.ts';
+import type { EdgeDeviceStatus } from './edge-device-status.ts';
 import type { ParentRecord } from './parent-record.ts';
 import type { EdgeRecord, RuntimeTimes } from './runtime-twin.ts';
 import type { TwinId } from './twin.ts';
@@ -133,6 +134,8 @@ export interface LastReconcile {
   readonly stages?: Readonly<Record<string, string>>;
   /** All drifted properties are held (a rollout, a pause, `observe`), so the twin needs no attention. */
   readonly isHeld: boolean;
+  /** Only for `$edgeAgent`: how the IoT Edge device stands. */
+  readonly edge?: EdgeDeviceStatus;
 }
 
 export const POLICY_STATUSES = [

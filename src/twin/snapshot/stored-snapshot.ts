@@ -3,6 +3,7 @@ import type { DocumentFormat } from '../../json/document-format.ts';
 import { isObject, type JsonObject, type JsonValue } from '../../json/json.ts';
 import { epochMsSchema } from '../../time/epoch-ms-schema.ts';
 import { type Instant, NEVER, parseInstant } from '../../time/instant.ts';
+import { EDGE_DEVICE_STATUSES } from './edge-device-status.ts';
 import {
   POLICY_STATUSES,
   restoreSnapshot,
@@ -119,6 +120,7 @@ const stored = z.object({
     policies: z.record(z.string(), policyStatus),
     stages: z.record(z.string(), z.string()).optional(),
     isHeld: z.boolean(),
+    edge: z.enum(EDGE_DEVICE_STATUSES).optional(),
   }),
 });
 
@@ -133,7 +135,7 @@ export const SNAPSHOT_FORMAT: DocumentFormat<Partial<Snapshot>> = {
     (document) => document,
     // Format 3 adds what IoT Edge needs. Without it, Berth reads the twins of IoT Edge again.
     (document) => document,
-    // Format 4 adds the parent of a device. Without it, Berth looks for the parent again.
+    // Format 4 adds the parent of a device, and how an IoT Edge device stands. Without them, Berth looks again.
     (document) => document,
   ],
   read: (document) => stored.safeParse(document).data as Partial<Snapshot> | undefined,

@@ -1,3 +1,4 @@
+import { isConnected } from '../../../edge/connection.ts';
 import type { EdgeDecision } from '../../../edge/edge-decision.ts';
 import {
   EDGE_DEADLINES,
@@ -8,6 +9,7 @@ import {
 import type { FilledManifest } from '../../../fleet/edge/manifest.ts';
 import { type EpochMs, earlierOf, plus } from '../../../time/epoch-ms.ts';
 import { millisecondsOf } from '../../../time/instant.ts';
+import type { EdgeDeviceStatus } from '../../../twin/snapshot/edge-device-status.ts';
 import type { LastReconcile, PolicyStatus, Snapshot, TwinStatus } from '../../../twin/snapshot/snapshot.ts';
 
 /** The status of an IoT Edge device for the lists, counts and rollouts that policies use too. */
@@ -18,6 +20,8 @@ export interface EdgeTwinStatus {
   readonly isHeld: boolean;
   /** When the status changes without an event. */
   readonly nextAt: EpochMs | undefined;
+  /** How the device stands, for the counts of deployments. Default: by `status`. */
+  readonly device?: EdgeDeviceStatus;
   /** The device has earlier values of its settings, because the rollout of the present ones has not reached it. */
   readonly valuesWait?: boolean;
 }
@@ -31,7 +35,11 @@ export function deviceState(
 ): EdgeDeviceState {
   const isKnown = hub !== undefined && hub.unread === undefined && Object.keys(hub.desired).length > 0;
   return edgeStatus(
-    { agent: runtimeTwinOf(agent), hub: isKnown ? runtimeTwinOf(hub) : undefined, isConnected: undefined },
+    {
+      agent: runtimeTwinOf(agent),
+      hub: isKnown ? runtimeTwinOf(hub) : undefined,
+      isConnected: isConnected(agent, hub, now),
+    },
     wanted,
     now,
   );
@@ -56,7 +64,7 @@ export function statusOfDecision(
 ): EdgeTwinStatus {
   switch (decision.kind) {
     case 'none':
-      return { status: 'inSync', why: '', isHeld: true, nextAt: undefined };
+      return { status: 'inSync', why: '', isHeld: true, nextAt: undefined, device: 'notMatched' };
     case 'stopped': {
       const [problem] = decision.problems;
       const why = problem === undefined ? '' : `${problem.code}: ${problem.path} ${problem.message}`;
@@ -80,15 +88,16 @@ function statusOfState(
   agent: Snapshot,
   now: EpochMs,
 ): EdgeTwinStatus {
-  if (isInSync) return { status: 'inSync', why: '', isHeld: false, nextAt };
-  if (status === 'failed') return { status: 'rejected', why, isHeld: false, nextAt };
+  const device = status;
+  if (isInSync) return { status: 'inSync', why: '', isHeld: false, nextAt, device };
+  if (status === 'failed') return { status: 'rejected', why, isHeld: false, nextAt, device };
   if (status !== 'backingOff' && status !== 'unhealthy')
-    return { status: 'pending', why, isHeld: false, nextAt };
+    return { status: 'pending', why, isHeld: false, nextAt, device };
   const { desiredAt, statusAt } = runtimeTwinOf(agent);
   const until = plus(Math.max(desiredAt, statusAt ?? desiredAt) as EpochMs, EDGE_DEADLINES.startMs);
   return now < until
-    ? { status: 'pending', why, isHeld: false, nextAt: until }
-    : { status: 'rejected', why, isHeld: false, nextAt };
+    ? { status: 'pending', why, isHeld: false, nextAt: until, device }
+    : { status: 'rejected', why, isHeld: false, nextAt, device };
 }
 
 const POLICY_STATUS: Readonly<Record<TwinStatus, PolicyStatus | undefined>> = {
@@ -106,10 +115,20 @@ export function policyStatusOf({ status, isHeld }: EdgeTwinStatus): PolicyStatus
   return status === 'drifted' && isHeld ? 'held' : POLICY_STATUS[status];
 }
 
+const DEVICE_STATUS: Readonly<Record<TwinStatus, EdgeDeviceStatus>> = {
+  inSync: 'running',
+  pending: 'pending',
+  drifted: 'pending',
+  rejected: 'failed',
+  contested: 'contested',
+  suspended: 'pending',
+  unknown: 'pending',
+};
+
 /** The result of a reconciliation. */
 export function edgeReconcile(
   before: LastReconcile,
-  { status, why, isHeld }: EdgeTwinStatus,
+  { status, why, isHeld, device = DEVICE_STATUS[status] }: EdgeTwinStatus,
   { policies, stages }: Pick<LastReconcile, 'policies' | 'stages'>,
   revision: string,
   now: EpochMs,
@@ -122,6 +141,7 @@ export function edgeReconcile(
     policies,
     ...(stages === undefined || Object.keys(stages).length === 0 ? {} : { stages }),
     isHeld,
+    edge: device,
   };
 }
 

@@ -1,0 +1,62 @@
+import { describe, expect, test } from '@jest/globals';
+import { registrationCases } from '../../bench/cases/registration.ts';
+import { sampleWebhook } from '../../bench/cases/sample-webhook.ts';
+import { twinCases } from '../../bench/cases/twins.ts';
+import { type Effort, figureOf, machineLoad, measure } from '../../bench/measure.ts';
+
+const SHORT: Effort = { rounds: 1, roundMs: 1, warmUpMs: 0 };
+const ABOUT = { name: 'a', what: 'b', goal: 2 };
+
+describe('npm run bench', () => {
+  test('runs each figure, which have different names, and gives a ratio above 0', () => {
+    const figures = [...registrationCases(), ...twinCases()].map((each) => measure(each, SHORT));
+
+    expect(new Set(figures.map(({ name }) => name)).size).toBe(figures.length);
+    for (const { name, ratio } of figures)
+      expect([name, ratio > 0 && Number.isFinite(ratio)]).toEqual([name, true]);
+  });
+
+  test('gives the median ratio of the rounds, and compares it with the goal', () => {
+    expect(figureOf(ABOUT, [1.9, 1.7, 1.8], 0)).toMatchObject({ ratio: 1.8, verdict: 'met' });
+    expect(figureOf(ABOUT, [2.1, 2.2, 2.3], 0)).toMatchObject({ ratio: 2.2, verdict: 'missed' });
+    expect(figureOf({ name: 'a', what: 'b' }, [2], 0)).toMatchObject({ goal: null, verdict: 'no goal' });
+  });
+
+  test('does not judge a figure whose rounds differ too much', () => {
+    const { spread, verdict } = figureOf(ABOUT, [1, 1, 1.5, 2, 2], 0);
+
+    expect(spread).toBeGreaterThan(0.2);
+    expect(verdict).toBe('not judged');
+  });
+
+  test('takes the work of the subject for longer than that of the baseline', () => {
+    const work = (times: number) => () => {
+      let sum = 0;
+      for (let index = 0; index < times; index += 1) sum += Math.sqrt(index);
+      return sum;
+    };
+    const effort = { rounds: 5, roundMs: 5, warmUpMs: 5 };
+
+    const { ratio } = measure({ ...ABOUT, subject: work(20_000), baseline: work(1_000) }, effort);
+
+    expect(ratio).toBeGreaterThan(5);
+  });
+
+  test('notes the cores and the load of the machine', () => {
+    const { cores, perCore } = machineLoad();
+
+    expect(cores).toBeGreaterThan(0);
+    expect(perCore).toBeGreaterThanOrEqual(0);
+  });
+
+  test('compares with the sample of Microsoft, which chooses the hub by a part of its name', () => {
+    const body = JSON.stringify({
+      deviceRuntimeContext: { registrationId: 'breakroom499-contoso-tstrsd-007' },
+      linkedHubs: ['contoso-heatpumps-hub.azure-devices.net', 'contoso-toasters-hub.azure-devices.net'],
+    });
+
+    expect(JSON.parse(sampleWebhook(body))).toEqual({
+      iotHubHostName: 'contoso-toasters-hub.azure-devices.net',
+    });
+  });
+});
