@@ -408,6 +408,20 @@ describe('faults', () => {
     expect(world.applied).toHaveLength(1);
   });
 
+  test('an apply whose answer and whose events are lost is not repeated', async () => {
+    world.createDevice('gateway-1');
+    await world.takeEvents();
+    world.fault = { code: 'BERTH_HUB_TIMEOUT', isApplied: true };
+    await world.deploy(fleet(1, { name: 'more', routes: { second: 'FROM /messages/* INTO $upstream' } }));
+    world.loseEvents();
+    world.fault = undefined;
+    await world.after(700);
+    await world.after(700);
+
+    expect(world.applied).toHaveLength(2);
+    expect(world.snapshot('gateway-1').edge?.intent).toBeUndefined();
+  });
+
   test('an apply without a result is found by the next resync, also if its work item is gone', async () => {
     world.createDevice('gateway-1');
     await world.takeEvents();

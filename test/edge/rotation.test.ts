@@ -176,6 +176,23 @@ describe('a changed value of a setting', () => {
     expect(world.snapshot('lab-1').edge?.applied[0]?.why).toBe('another writer has changed its manifest');
   });
 
+  test('reaches a device that an instance with the value before has planned again meanwhile', async () => {
+    const fleet = fleetWith({ over: '0s' });
+    await start(fleet);
+    settings.ACR_PASSWORD = 'two';
+    const contents = [
+      ...rolloutContents(fleet),
+      ...settingContents(fleet.edge, (name) => settings[name], world.key),
+    ];
+    setControl(withPackage(control, '2026', contents, world.now, fleet.revision));
+    await world.deploy(fleet);
+    expect(passwordsOf('lab-1')).toEqual(['one']);
+    world.settings = (name) => settings[name];
+    await world.after(61);
+
+    expect(passwordsOf('lab-1')).toEqual(['one', 'two']);
+  });
+
   test('appears in no stored row, as little as the value before', async () => {
     settings.ACR_PASSWORD = 'SecondSecret';
     await start();

@@ -4,7 +4,7 @@ import { RouteError } from './message.ts';
 export type TokenKind = 'text' | 'number' | 'word' | 'property' | 'sign' | 'into' | 'end';
 
 /** One part of a condition. */
-export interface ConditionToken {
+export interface RouteConditionToken {
   readonly kind: TokenKind;
   readonly text: string;
   /** Where it begins in the route. */
@@ -35,11 +35,11 @@ const SPACE = /(?:\s|\/\*[\s\S]*?\*\/)*/y;
 export function tokenAt(
   route: string,
   place: number,
-): { readonly token: ConditionToken; readonly next: number } {
+): { readonly token: RouteConditionToken; readonly next: number } {
   SPACE.lastIndex = place;
   const at = place + (SPACE.exec(route)?.[0].length ?? 0);
   if (at >= route.length) return { token: { kind: 'end', text: '', at }, next: at };
-  let token: ConditionToken | undefined;
+  let token: RouteConditionToken | undefined;
   for (const [kind, rule] of RULES) {
     rule.lastIndex = at;
     const text = rule.exec(route)?.[0] ?? '';

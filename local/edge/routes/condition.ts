@@ -1,5 +1,5 @@
 import { isObject, type JsonValue, jsonOrUndefined, ownMember } from '../../../src/json/json.ts';
-import { type ConditionToken, tokenAt } from './condition-tokens.ts';
+import { type RouteConditionToken, tokenAt } from './condition-tokens.ts';
 import { ROUTE_FUNCTIONS, type RouteValue } from './functions.ts';
 import { type RoutedMessage, RouteError } from './message.ts';
 
@@ -79,7 +79,7 @@ export function readRouteCondition(
 
 class Reader {
   readonly #route: string;
-  #token: ConditionToken;
+  #token: RouteConditionToken;
   #next: number;
 
   constructor(route: string, place: number) {
@@ -151,7 +151,7 @@ class Reader {
     return term;
   }
 
-  #call({ text }: ConditionToken): Term {
+  #call({ text }: RouteConditionToken): Term {
     const known = ROUTE_FUNCTIONS.get(text.toLowerCase());
     if (known === undefined) throw this.#wrong(`unknown function ${text}`);
     const given: Term[] = [];
@@ -174,7 +174,7 @@ class Reader {
     return read ?? (({ properties }) => (Object.hasOwn(properties, name) ? properties[name] : undefined));
   }
 
-  #take(): ConditionToken {
+  #take(): RouteConditionToken {
     const token = this.#token;
     if (token.kind !== 'end') ({ token: this.#token, next: this.#next } = tokenAt(this.#route, this.#next));
     return token;
@@ -186,7 +186,7 @@ class Reader {
     return isNext;
   }
 
-  #unexpected({ text }: ConditionToken): RouteError {
+  #unexpected({ text }: RouteConditionToken): RouteError {
     return this.#wrong(text === '' ? 'the route ends too early' : `unexpected ${text}`);
   }
 

@@ -21,7 +21,7 @@ export function checkManifests({ hub, devices }: EdgeSimulation): readonly strin
     const problems = isNeedless ? [`${deviceId} got the manifest again that it had`] : [];
     const device = devices.find(({ id }) => id.deviceId === deviceId);
     const isFirst = !hub.applies.slice(0, index).some((each) => each.deviceId === deviceId);
-    if (isFirst && isOther(before.$edgeAgent) && device?.isAdopted !== true) {
+    if (isFirst && isOther(before.$edgeAgent) && device?.wasAdopted !== true) {
       problems.push(
         `${deviceId} had the manifest of another writer, and Berth replaced it without an adoption`,
       );

@@ -80,6 +80,7 @@ function adopt({ store, scheduler }: EdgeSimulation, device: EdgeDevice): void {
   if (known.kind !== 'snapshot' || known.snapshot.lastReconcile.status !== 'contested') return;
   if (known.snapshot.edge?.applied[0] !== undefined) return;
   device.isAdopted = true;
+  device.wasAdopted = true;
   const at = scheduler.now;
   store.change(id, (snapshot) => ({
     ...snapshot,

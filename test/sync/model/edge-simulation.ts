@@ -43,6 +43,8 @@ export interface EdgeDevice {
   /** It had a manifest before Berth saw it. */
   hadOther: boolean;
   isAdopted: boolean;
+  /** It was adopted, perhaps before it was created again. */
+  wasAdopted: boolean;
   /** A hub configuration targets it from then on. */
   isConfigured: boolean;
 }
@@ -188,6 +190,7 @@ export class EdgeSimulation implements World {
       recreatedAt: undefined,
       hadOther: false,
       isAdopted: false,
+      wasAdopted: false,
       isConfigured: false,
     };
     this.devices.push(device);

@@ -111,10 +111,14 @@ export function edgeContents(
     contentOf,
     values,
     holdOfValues: () => values.map(({ choice }) => holdIn(choice)).find((hold) => hold !== undefined),
-    nextAt: choices.reduce<EpochMs | undefined>((first, { choice }) => {
-      const closesAt = 'closesAt' in choice ? choice.closesAt : undefined;
-      return sooner(first, sooner(holdIn(choice)?.until, closesAt));
-    }, undefined),
+    nextAt: [
+      ...choices.flatMap(({ choice }) => [
+        holdIn(choice)?.until,
+        'closesAt' in choice ? choice.closesAt : undefined,
+      ]),
+      // This instance has other values than the newest one, and cannot know whether the device has those.
+      ...values.map(({ choice }) => (choice.stage === undefined ? holdIn(choice)?.until : undefined)),
+    ].reduce<EpochMs | undefined>((first, at) => sooner(first, at), undefined),
   };
 }
 

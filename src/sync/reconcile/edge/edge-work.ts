@@ -122,9 +122,10 @@ export class EdgeWork {
         if (isWaiting(agent, this.#context.hubNow())) return { isApplied, known: records.agent.known };
         if (decision.cause === 'first' && !isAgentRead) {
           // An apply has no condition. The event of a manifest that another writer has applied may not be here yet.
+          const read = await readAgent(this.#context, records.agent, this.#read, 'before its first manifest');
+          if (read === 'conflict') return read;
           isAgentRead = true;
           isRead = true;
-          await readAgent(this.#context, records.agent, this.#read, 'before its first manifest');
           continue;
         }
         const applied = await this.#apply(records, decision, hub);

@@ -18,7 +18,7 @@ interface StoredRuntime {
   readonly hub: TwinRecord;
 }
 
-/** Reads `$edgeAgent`, and `$edgeHub` if it is stored. */
+/** Reads `$edgeAgent`, and `$edgeHub` if it is stored: those that are unread, or both after an apply without a result. */
 export async function readRuntime(
   context: SyncContext,
   { device, agent, hub }: StoredRuntime,
@@ -27,25 +27,36 @@ export async function readRuntime(
 ): Promise<void> {
   // Its own work item reads it, and this device follows.
   if (device === undefined || device.unread !== undefined) return;
+  const isInterrupted = knownSnapshot(agent.known)?.edge?.intent !== undefined;
   for (const record of [agent, ...(hub.known.kind === 'snapshot' ? [hub] : [])]) {
     const snapshot = knownSnapshot(record.known);
-    const isRead =
-      snapshot !== undefined && snapshot.unread === undefined && snapshot.edge?.intent === undefined;
-    if (isRead) continue;
+    if (snapshot !== undefined && snapshot.unread === undefined && !isInterrupted) continue;
     if (snapshot?.unread === undefined) await storeUnread(context, record, why);
     await read(record.id);
   }
 }
 
-/** Reads `$edgeAgent`, also if it is known. */
+/**
+ * Reads `$edgeAgent`, also if it is known. Returns `'conflict'` if another instance has changed its record: it may be
+ * applying a manifest, and a read would hide that.
+ */
 export async function readAgent(
-  context: SyncContext,
+  { twins, hubNow }: SyncContext,
   agent: TwinRecord,
   read: ReadTwin,
   why: string,
-): Promise<void> {
-  await storeUnread(context, agent, why);
+): Promise<'conflict' | undefined> {
+  const snapshot = knownSnapshot(agent.known);
+  if (snapshot === undefined) return undefined;
+  const { asOf: since, workItem } = snapshot;
+  const marked: Snapshot = {
+    ...snapshot,
+    unread: { since, why },
+    workItem: { priority: 'drift', at: hubNow(), why, tries: workItem?.tries ?? 0 },
+  };
+  if ((await twins.save(agent, { kind: 'snapshot', snapshot: marked })) === 'conflict') return 'conflict';
   await read(agent.id);
+  return undefined;
 }
 
 /** Stores that a twin must be read. */
