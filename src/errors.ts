@@ -14,6 +14,7 @@ export const ERRORS = {
   BERTH_REQUEST_NOT_JSON: { kind: 'user', status: 400 },
   BERTH_REQUEST_INVALID: { kind: 'user', status: 400 },
   BERTH_REGISTRATION_DENIED: { kind: 'user', status: 400 },
+  BERTH_DEVICE_RESERVED: { kind: 'user', status: 400 },
   BERTH_INPUT_MISSING: { kind: 'user', status: 400 },
   BERTH_NO_HUB_QUALIFIES: { kind: 'user', status: 400 },
   BERTH_NO_HUB_NOW: { kind: 'transient', status: 503 },

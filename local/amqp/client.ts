@@ -169,18 +169,24 @@ export function serveClient(from: ClientStream, server: ServerOfClient): ServedC
 }
 
 /** Fields of an attach frame (OASIS AMQP 1.0, part 2, section 2.7.3). */
+const SENDER_SETTLE_MODE = 3;
+const RECEIVER_SETTLE_MODE = 4;
 const MAX_MESSAGE_SIZE = 10;
 const PROPERTIES = 13;
+/** What a service reads and what it sends have limits and settle modes of their own. */
+const ECHOED_TO_WRITERS = [SENDER_SETTLE_MODE, RECEIVER_SETTLE_MODE, PROPERTIES];
+const ECHOED_TO_READERS = [RECEIVER_SETTLE_MODE, MAX_MESSAGE_SIZE, PROPERTIES];
 
 /**
- * Answers an attach frame with its properties, and a reader with its message size, as Azure does (`Create` in Azure/azure-amqp,
- * src/AmqpLinkSettings.cs). Microsoft's Event Hubs client for Python fails without the properties.
+ * Answers an attach frame with fields of the client, as Azure does (`Create` in Azure/azure-amqp, src/AmqpLinkSettings.cs).
+ * Microsoft's Event Hubs client for Python fails without the properties. The SDK for C# fails without the settle mode, if several
+ * devices of a connection send their tokens at the same time.
  */
 function echoSettings(link: Receiver | Sender): void {
   const { local, remote } = linkInternals(link);
-  const given = remote.attach.value;
-  local.attach.value[PROPERTIES] = given[PROPERTIES];
-  if (link.is_sender()) local.attach.value[MAX_MESSAGE_SIZE] = given[MAX_MESSAGE_SIZE];
+  for (const field of link.is_sender() ? ECHOED_TO_READERS : ECHOED_TO_WRITERS) {
+    local.attach.value[field] = remote.attach.value[field];
+  }
 }
 
 function isClaims(address: string): boolean {

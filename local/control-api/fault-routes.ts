@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { EDGE_FAULTS } from '../edge/faults.ts';
-import type { FaultSettings, HubView, IotHubs } from '../iot-hub/index.ts';
+import { type FaultSettings, type HubView, type IotHubs, ROUTE_FAULTS } from '../iot-hub/index.ts';
 import { type ControlAnswer, methodNotAllowed, ok } from './answers.ts';
 import type { EventFeed } from './event-feed.ts';
 import type { ControlRequest } from './request.ts';
@@ -25,6 +25,7 @@ const SETTINGS = z.strictObject({
   coalesceRate: rate,
   dropRate: rate,
   notificationDropRate: rate,
+  route: z.enum(ROUTE_FAULTS).optional(),
   edge: EDGE_FAULTS.optional(),
   outageMs: z.int().min(0).max(MAX_OUTAGE_MS).optional(),
   failover: z.boolean().default(false),

@@ -4,7 +4,7 @@
  */
 
 export type { EventsPlace } from './amqp/event-links.ts';
-export type { FaultSettings } from './faults/faults.ts';
+export { type FaultSettings, ROUTE_FAULTS } from './faults/faults.ts';
 export type { FaultStatus } from './faults/hub-faults.ts';
 export { CLOUD_TO_DEVICE } from './hub/cloud-to-device.ts';
 export type { HubCounters } from './hub/counters.ts';

@@ -24,6 +24,10 @@ export const FLEET_STATUS = z.object({
       sync: z
         .object({ untrusted: z.object({ since: z.iso.datetime(), why: z.string() }).nullable() })
         .nullable(),
+      liveness: z
+        .object({ state: z.string(), since: z.iso.datetime().nullable(), why: z.string() })
+        .nullable()
+        .default(null),
     }),
   ),
   policies: z.array(

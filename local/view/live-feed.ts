@@ -233,11 +233,11 @@ function nameOf(author: string): string {
   return author.replace(/ \(by account key\)$/, '');
 }
 
-/** The pauses and the untrusted hubs in Berth's answer. */
+/** The pauses, the untrusted hubs and the hubs without events in Berth's answer. */
 function troubleOf(
   status: LocalFleetStatus | undefined,
   now: number,
-): Pick<ShownTrouble, 'pauses' | 'untrusted'> {
+): Pick<ShownTrouble, 'pauses' | 'untrusted' | 'liveness'> {
   if (status === undefined) return { pauses: [], untrusted: [] };
   const paused = [
     { host: undefined, pause: status.pause },
@@ -254,6 +254,12 @@ function troubleOf(
       return untrusted === null
         ? []
         : [{ host, why: untrusted.why, forMs: now - Date.parse(untrusted.since) }];
+    }),
+    liveness: status.hubs.flatMap(({ host, liveness }) => {
+      if (liveness === null || liveness.since === null) return [];
+      const { state, why, since } = liveness;
+      const isShown = state === 'silent' || state === 'late';
+      return isShown ? [{ host, state, why, forMs: now - Date.parse(since) }] : [];
     }),
   };
 }

@@ -17,6 +17,14 @@ export interface UntrustedLine {
   readonly forMs: number;
 }
 
+/** A hub whose events do not arrive (`silent`), or of which nothing is known now (`late`). */
+export interface LivenessLine {
+  readonly host: string;
+  readonly state: string;
+  readonly why: string;
+  readonly forMs: number;
+}
+
 /** The faults that are set for a local hub. */
 export interface FaultLine {
   readonly host: string;
@@ -31,6 +39,7 @@ export interface FaultLine {
 export interface ShownTrouble {
   readonly pauses: readonly PauseLine[];
   readonly untrusted: readonly UntrustedLine[];
+  readonly liveness?: readonly LivenessLine[];
   readonly faults: readonly FaultLine[];
   /** The number of hubs. If all hubs have the same faults, one line shows them. */
   readonly hubs: number;
@@ -54,6 +63,9 @@ export function troubleLines(trouble: ShownTrouble): readonly string[] {
     ),
     ...trouble.untrusted.map(
       ({ host, why, forMs }) => `reads    ${short(host)}: events not trusted for ${duration(forMs)}: ${why}`,
+    ),
+    ...(trouble.liveness ?? []).map(
+      ({ host, state, why, forMs }) => `${state.padEnd(8)} ${short(host)}, for ${duration(forMs)}: ${why}`,
     ),
     ...faultLines(trouble),
     ...letterLines(trouble.deadLetters),

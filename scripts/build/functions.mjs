@@ -1,6 +1,7 @@
 // The bundle of the functions: a small entry with what the webhook needs, and chunks that are loaded when a function first needs
 // them. The host loads the entry at every cold start, while a device waits.
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { basename, dirname, join, resolve } from 'node:path';
 import { transform } from 'esbuild';
 import { bundleOptions, CHUNKS } from './bundle.mjs';
@@ -35,7 +36,7 @@ export function functionsBuild(options, built, author) {
     sourcesContent,
     write: false,
     metafile: true,
-    plugins: [partsOfPackages, asCommonJs({ write, sourcesContent, constants: define }), ...plugins],
+    plugins: [partsOfPackages, modulesOfOpenTelemetry, asCommonJs({ write, sourcesContent, constants: define }), ...plugins],
   };
 }
 
@@ -65,6 +66,20 @@ const partsOfPackages = {
           ? { path: join(folder, PARTS[path]) }
           : undefined,
     );
+  },
+};
+
+/**
+ * The packages of OpenTelemetry as ES modules, which they have too. What the functions do not use of them then stays out, and their own
+ * dynamic imports keep their names.
+ */
+const modulesOfOpenTelemetry = {
+  name: 'modules-of-open-telemetry',
+  setup({ onResolve }) {
+    onResolve({ filter: /^@opentelemetry\/[a-z-]+$/ }, ({ path, resolveDir }) => {
+      const asCommonJs = createRequire(join(resolveDir, '_')).resolve(path);
+      return { path: asCommonJs.replace(join('build', 'src'), join('build', 'esm')), sideEffects: false };
+    });
   },
 };
 

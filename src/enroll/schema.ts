@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { HEARTBEAT_DEVICE, isReservedDeviceId } from '../iot-hub/heartbeat-device.ts';
 import { HOST_NAME } from '../iot-hub/host-name.ts';
 import { twinProblems } from '../iot-hub/twin-limits.ts';
 import type { JsonObject } from '../json/json.ts';
@@ -196,11 +197,15 @@ const group = z.strictObject({
   attestation: groupAttestation,
   ...terms,
 });
+const RESERVED = `write another id: Berth reserves ${HEARTBEAT_DEVICE} on each hub`;
+const isFree = (deviceId: string): boolean => !isReservedDeviceId(deviceId);
+
 const individual = z.strictObject({
-  registrationId: id,
+  registrationId: id.refine(isFree, RESERVED),
   deviceId: z
     .string()
     .regex(DEVICE_ID, 'write at most 128 characters that IoT Hub allows in device ids')
+    .refine(isFree, RESERVED)
     .optional()
     .describe('Device id in the hub. Default: the registration id.'),
   attestation: individualAttestation,

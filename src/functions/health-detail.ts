@@ -3,9 +3,8 @@ import { BerthError } from '../errors.ts';
 import type { Fleet } from '../fleet/fleet.ts';
 import type { Instance } from '../instance/instance.ts';
 import { NO_READER, readerStatus, readerText, unreadSince } from '../liveness/reader.ts';
-import { isTimerLate, livenessOverview, livenessText } from '../overview/hub-liveness.ts';
+import { isTimerLate, livenessOverview, livenessText, storedHub } from '../overview/hub-liveness.ts';
 import type { StoredLiveness } from '../store/state/liveness-store.ts';
-import { auditName, readAudit } from '../sync/resync/audit-progress.ts';
 import { answeringErrors, type HttpHandler, isoTime, jsonAnswer } from './http-answer.ts';
 import { describeLiveness } from './liveness-answer.ts';
 import { describeNewerFormats } from './newer-formats-answer.ts';
@@ -71,12 +70,8 @@ async function readStored(instance: Instance, fleet: Fleet | undefined) {
     const [liveness, control] = await Promise.all([stores.liveness.read(), stores.control.read()]);
     const hubs = await Promise.all(
       (fleet === undefined ? [] : instance.hosts(fleet)).map(async (host) => {
-        const [counted, audit] = await Promise.all([
-          stores.twins.counts(host),
-          stores.progress.read(auditName(host)),
-        ]);
-        const twins = Object.values(counted.statuses).reduce((sum, count) => sum + count, 0);
-        const overview = livenessOverview(host, liveness, { audit: readAudit(audit), twins }, instance.now());
+        const stored = await storedHub(stores, host);
+        const overview = livenessOverview(host, liveness, stored, instance.now());
         return { host, overview };
       }),
     );

@@ -2,7 +2,8 @@ import type { HostName } from '../iot-hub/host-name.ts';
 import { MINUTE_MS } from '../liveness/evidence.ts';
 import type { Heartbeats, HubLiveness, LivenessState } from '../liveness/liveness.ts';
 import type { StoredLiveness } from '../store/state/liveness-store.ts';
-import type { AuditProgress } from '../sync/resync/audit-progress.ts';
+import type { Stores } from '../store/stores.ts';
+import { type AuditProgress, auditName, readAudit } from '../sync/resync/audit-progress.ts';
 import { type EpochMs, laterOf } from '../time/epoch-ms.ts';
 
 /** Whether the twin change events of a hub arrive, for operators. */
@@ -45,6 +46,16 @@ export interface StoredHub {
   readonly audit: AuditProgress | undefined;
   /** How many twins of the hub are stored. */
   readonly twins: number;
+}
+
+/** What the tables hold of one hub. @throws BerthError `BERTH_STORE_UNAVAILABLE` */
+export async function storedHub(
+  { twins, progress }: Pick<Stores, 'twins' | 'progress'>,
+  host: HostName,
+): Promise<StoredHub> {
+  const [counted, audit] = await Promise.all([twins.counts(host), progress.read(auditName(host))]);
+  const count = Object.values(counted.statuses).reduce((sum, each) => sum + each, 0);
+  return { audit: readAudit(audit), twins: count };
 }
 
 /** The liveness of a hub at this time. A assessment that is too old counts for nothing. */

@@ -236,6 +236,37 @@ describe('a first registration', () => {
   });
 });
 
+describe('the device id that Berth reserves', () => {
+  test.each([
+    ['as a registration id', 'berth-heartbeat'],
+    ['as a registration id in capitals, which DPS takes for the same', 'Berth-Heartbeat'],
+  ])('is refused %s', (_, registrationId) => {
+    expect(decideIn({}, { context: { registrationId } }).result).toEqual({
+      kind: 'refused',
+      code: 'BERTH_DEVICE_RESERVED',
+      message: expect.stringContaining('"berth-heartbeat" belongs to Berth'),
+    });
+  });
+
+  test('is refused as the device id of an individual enrollment', () => {
+    const request = requestOf();
+    const enrollment = { ...request.enrollment, deviceId: 'berth-heartbeat' };
+
+    const { result } = decide({
+      request: { ...request, enrollment },
+      fleet: fleetOf({}),
+      conditions: NO_CONDITIONS,
+      now: EPOCH,
+    });
+
+    expect(result).toMatchObject({ kind: 'refused', code: 'BERTH_DEVICE_RESERVED' });
+  });
+
+  test('does not keep a device with a similar id away', () => {
+    expect(decideIn({}, { context: { registrationId: 'berth-heartbeat-2' } }).result.kind).toBe('assigned');
+  });
+});
+
 describe('rules', () => {
   const withRules = (...rules: object[]): FleetState => ({ fleet: { allocation: { rules } } });
 

@@ -191,9 +191,10 @@ describe('berth hubs', () => {
       'devices',
       'counted',
       'health',
+      'events',
       'override',
     ]);
-    expect(rows[1]).toEqual([WEU, 'active', '1', '50 %', '-', '75 %', '300', '2 min ago', 'healthy']);
+    expect(rows[1]).toEqual([WEU, 'active', '1', '50 %', '-', '75 %', '300', '2 min ago', 'healthy', 'late']);
     expect(rows[2]).toEqual([
       'eus.azure-devices.net',
       'active',
@@ -204,6 +205,7 @@ describe('berth hubs', () => {
       '100',
       '10 s ago',
       'unhealthy, 3 failed calls',
+      'late',
     ]);
     expect(rows[3]?.slice(0, 4)).toEqual(['sea.azure-devices.net', 'draining', '1', '0 %']);
     expect(rows[3]?.at(-1)).toMatch(/^draining for 2 d more, by .*: move out$/);

@@ -89,6 +89,16 @@ describe('an enrollments file', () => {
   });
 
   test.each<[string, object, RegExp]>([
+    [
+      'the registration id that Berth reserves',
+      { webhook: WEBHOOK, individuals: [{ ...LAB, registrationId: 'Berth-Heartbeat' }] },
+      /^individuals\[0\]\.registrationId .*write another id: Berth reserves berth-heartbeat/,
+    ],
+    [
+      'the device id that Berth reserves',
+      { webhook: WEBHOOK, individuals: [{ ...LAB, deviceId: 'berth-heartbeat' }] },
+      /^individuals\[0\]\.deviceId .*write another id: Berth reserves berth-heartbeat/,
+    ],
     ['the policy custom but no webhook', { groups: [GROUP] }, /^groups\[0\]\.webhook is missing/],
     [
       'a webhook under another policy',

@@ -117,7 +117,7 @@ describe('a hub whose events arrive', () => {
     await open();
     prepare();
     await app.setStatus(HEARTBEAT, 'disabled');
-    await minutes(15);
+    await minutes(20);
 
     expect(await shown()).toMatchObject({
       state: 'quiet',

@@ -5,7 +5,7 @@ import { fleetStatus } from '../../src/functions/fleet-status.ts';
 import type { Instance } from '../../src/instance/instance.ts';
 import { isObject, type JsonObject } from '../../src/json/json.ts';
 import { CAPTURED } from '../allocation/requests.ts';
-import { FunctionApp, troubles } from '../support/function-app.ts';
+import { FunctionApp, refusal, troubles } from '../support/function-app.ts';
 import { call } from '../support/http-call.ts';
 
 /* A child of a gateway gets the scope of its parent, over real calls to local hubs. */
@@ -249,4 +249,35 @@ test('a paused hub is not written, and the device waits', async () => {
 
   expect(updates()).toEqual([]);
   expect(await statusOf('pump')).toMatchObject({ parent: { kind: 'missing' }, status: 'drifted' });
+});
+
+test('a fleet file without the rule leaves no work and no status about parents behind', async () => {
+  const instance = await openWith({ rules: [PARENT_RULE] });
+  await app.deliver(instance);
+  await register(instance, 'pump', 'gw');
+  await app.deliver(instance);
+  expect((await app.snapshot('pump')).lastReconcile.status).toBe('drifted');
+
+  app.writeFleet([], {});
+  const next = app.instance();
+  app.pass(61 * MINUTE);
+  await app.resync(next);
+  await app.resync(next);
+
+  const { workItem, lastReconcile } = await app.snapshot('pump');
+  expect([workItem, lastReconcile.status]).toEqual([undefined, 'inSync']);
+});
+
+test('an identity that Berth may not read is told with the roles for reading', async () => {
+  const instance = await openWith();
+  await app.deliver(instance);
+  await register(instance, 'pump', 'gw');
+  app.front = (request) =>
+    request.path.startsWith('/devices/') && request.method === 'GET'
+      ? Promise.resolve(refusal(401, 'IotHubUnauthorizedAccess'))
+      : undefined;
+
+  await app.deliver(instance);
+
+  expect((await statusOf('pump')).why).toContain('"IoT Hub Data Reader"');
 });

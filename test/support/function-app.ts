@@ -205,6 +205,11 @@ export class FunctionApp {
     await instance.stop();
   }
 
+  /** The settings with which a command reaches the hubs and the tables. */
+  get settings(): Readonly<Record<string, string>> {
+    return { AzureWebJobsStorage: this.#storage, IOT_ENDPOINT: `http://127.0.0.1:${this.#rest?.port}` };
+  }
+
   hub(host = this.host): HubView {
     const view = this.#hubs.view(host);
     if (view === undefined) throw new Error(`no hub ${host}`);

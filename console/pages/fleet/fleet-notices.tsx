@@ -75,6 +75,29 @@ export function FleetNotices({ fleet }: { readonly fleet: FleetStatus }) {
             Since <Ago at={since} />: {why}. Berth reads each twin before it decides.
           </Notice>
         ))}
+      {fleet.hubs
+        .flatMap(({ host, liveness }) =>
+          liveness?.state === 'silent' || liveness?.state === 'late' ? [{ host, ...liveness }] : [],
+        )
+        .map(({ host, state, since, why, unchecked }) => (
+          <Notice
+            key={host}
+            tone={state === 'silent' ? 'bad' : 'warn'}
+            title={`The events of ${hubName(host)} do not arrive (${state}).`}
+          >
+            {since !== null && (
+              <>
+                Since <Ago at={since} />:{' '}
+              </>
+            )}
+            {why}.
+            {unchecked !== null &&
+              unchecked.twins > 0 &&
+              ` ${countText(unchecked.twins)} of ${countText(unchecked.of)} twins are unchecked${
+                unchecked.waits === null ? '' : `, because ${unchecked.waits}`
+              }.`}
+          </Notice>
+        ))}
       {unknownHubs.length > 0 && (
         <Notice tone="warn" title="Events of hubs arrive that the fleet file does not list.">
           {unknownHubs.map(({ hubName: name, events }) => `${name} (${countText(events)} events)`).join(', ')}

@@ -93,15 +93,8 @@ function columns(devices: number, widest: number): readonly TableColumn<HubStatu
     {
       title: 'Events',
       explain:
-        'Trusted: Berth decides from its snapshots. Read first: an audit found a difference, so Berth reads each twin before it decides.',
-      cell: ({ sync }) =>
-        sync?.untrusted ? (
-          <Badge tone="warn" explain={sync.untrusted.why}>
-            read first
-          </Badge>
-        ) : (
-          <Badge tone="good">trusted</Badge>
-        ),
+        'Whether the twin change events of the hub arrive. Silent: events of Berth’s own writes are missing. Late: Berth is behind. Read first: an audit found a difference, so Berth reads each twin before it decides.',
+      cell: eventsCell,
     },
     {
       title: 'Not in sync',
@@ -124,6 +117,32 @@ function columns(devices: number, widest: number): readonly TableColumn<HubStatu
     },
     { title: 'Actions', hideTitle: true, cell: (hub) => <HubActions hub={hub} /> },
   ];
+}
+
+const LIVENESS_TONES: Readonly<
+  Record<NonNullable<HubStatus['liveness']>['state'], 'good' | 'warn' | 'bad' | 'idle'>
+> = { live: 'good', quiet: 'idle', late: 'warn', silent: 'bad' };
+
+function eventsCell({ liveness, sync }: HubStatus) {
+  return (
+    <div class="badges">
+      {liveness !== null && (
+        <Badge
+          tone={LIVENESS_TONES[liveness.state]}
+          {...(liveness.why === '' ? {} : { explain: liveness.why })}
+        >
+          {liveness.state}
+        </Badge>
+      )}
+      {sync?.untrusted ? (
+        <Badge tone="warn" explain={sync.untrusted.why}>
+          read first
+        </Badge>
+      ) : (
+        <Badge tone="good">trusted</Badge>
+      )}
+    </div>
+  );
 }
 
 function stateCell({ state, health, failures, overrides, countedAt }: HubStatus) {

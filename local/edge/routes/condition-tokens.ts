@@ -4,7 +4,7 @@ import { RouteError } from './message.ts';
 export type TokenKind = 'text' | 'number' | 'word' | 'property' | 'sign' | 'into' | 'end';
 
 /** One part of a condition. */
-export interface Token {
+export interface ConditionToken {
   readonly kind: TokenKind;
   readonly text: string;
   /** Where it begins in the route. */
@@ -32,11 +32,14 @@ const SPACE = /(?:\s|\/\*[\s\S]*?\*\/)*/y;
  *
  * @throws RouteError for a text that is no part of a condition, such as a quote that is not closed
  */
-export function tokenAt(route: string, place: number): { readonly token: Token; readonly next: number } {
+export function tokenAt(
+  route: string,
+  place: number,
+): { readonly token: ConditionToken; readonly next: number } {
   SPACE.lastIndex = place;
   const at = place + (SPACE.exec(route)?.[0].length ?? 0);
   if (at >= route.length) return { token: { kind: 'end', text: '', at }, next: at };
-  let token: Token | undefined;
+  let token: ConditionToken | undefined;
   for (const [kind, rule] of RULES) {
     rule.lastIndex = at;
     const text = rule.exec(route)?.[0] ?? '';

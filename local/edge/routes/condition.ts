@@ -1,6 +1,6 @@
 import { isObject, type JsonValue, jsonOrUndefined, ownMember } from '../../../src/json/json.ts';
-import { type Token, tokenAt } from './condition-tokens.ts';
-import { FUNCTIONS, type Value } from './functions.ts';
+import { type ConditionToken, tokenAt } from './condition-tokens.ts';
+import { ROUTE_FUNCTIONS, type RouteValue } from './functions.ts';
 import { type RoutedMessage, RouteError } from './message.ts';
 
 /*
@@ -11,8 +11,8 @@ import { type RoutedMessage, RouteError } from './message.ts';
 /** Whether a message meets the condition. A comparison with a missing value is not met. */
 export type RouteCondition = (message: RoutedMessage) => boolean;
 
-type Term = (message: RoutedMessage) => Value;
-type Join = (left: Value, right: Value) => Value;
+type Term = (message: RoutedMessage) => RouteValue;
+type Join = (left: RouteValue, right: RouteValue) => RouteValue;
 
 const isSame: Join = (left, right) => left !== undefined && left === right;
 const differs: Join = (left, right) =>
@@ -31,9 +31,9 @@ const computed =
 
 /** The operators, from the weakest to the strongest. */
 const LEVELS: readonly ReadonlyMap<string, Join>[] = [
-  new Map([['??', (left: Value, right: Value) => left ?? right]]),
-  new Map([['or', (left: Value, right: Value) => left === true || right === true]]),
-  new Map([['and', (left: Value, right: Value) => left === true && right === true]]),
+  new Map([['??', (left: RouteValue, right: RouteValue) => left ?? right]]),
+  new Map([['or', (left: RouteValue, right: RouteValue) => left === true || right === true]]),
+  new Map([['and', (left: RouteValue, right: RouteValue) => left === true && right === true]]),
   new Map([
     ['=', isSame],
     ['!=', differs],
@@ -50,7 +50,7 @@ const LEVELS: readonly ReadonlyMap<string, Join>[] = [
     ['-', computed((left, right) => left - right)],
     [
       '||',
-      (left: Value, right: Value) =>
+      (left: RouteValue, right: RouteValue) =>
         typeof left === 'string' && typeof right === 'string' ? left + right : undefined,
     ],
   ]),
@@ -68,7 +68,7 @@ const LEVELS: readonly ReadonlyMap<string, Join>[] = [
  * @returns the condition, and where INTO begins
  * @throws RouteError for a text that is no condition; `==` is none
  */
-export function readCondition(
+export function readRouteCondition(
   route: string,
   place: number,
 ): { readonly condition: RouteCondition; readonly into: number } {
@@ -79,7 +79,7 @@ export function readCondition(
 
 class Reader {
   readonly #route: string;
-  #token: Token;
+  #token: ConditionToken;
   #next: number;
 
   constructor(route: string, place: number) {
@@ -151,8 +151,8 @@ class Reader {
     return term;
   }
 
-  #call({ text }: Token): Term {
-    const known = FUNCTIONS.get(text.toLowerCase());
+  #call({ text }: ConditionToken): Term {
+    const known = ROUTE_FUNCTIONS.get(text.toLowerCase());
     if (known === undefined) throw this.#wrong(`unknown function ${text}`);
     const given: Term[] = [];
     if (!this.#takeSign(')')) {
@@ -174,7 +174,7 @@ class Reader {
     return read ?? (({ properties }) => (Object.hasOwn(properties, name) ? properties[name] : undefined));
   }
 
-  #take(): Token {
+  #take(): ConditionToken {
     const token = this.#token;
     if (token.kind !== 'end') ({ token: this.#token, next: this.#next } = tokenAt(this.#route, this.#next));
     return token;
@@ -186,7 +186,7 @@ class Reader {
     return isNext;
   }
 
-  #unexpected({ text }: Token): RouteError {
+  #unexpected({ text }: ConditionToken): RouteError {
     return this.#wrong(text === '' ? 'the route ends too early' : `unexpected ${text}`);
   }
 
@@ -218,7 +218,7 @@ function named(word: string): Term {
   }
 }
 
-function constant(value: Value): Term {
+function constant(value: RouteValue): Term {
   return () => value;
 }
 
@@ -237,6 +237,6 @@ function inBody(path: string): Term {
     if (contentType !== 'application/json' || contentEncoding?.toLowerCase() !== 'utf-8') return undefined;
     let value: JsonValue | undefined = jsonOrUndefined(body.toString('utf8'));
     for (const key of keys) value = Array.isArray(value) ? value[Number(key)] : ownMember(value, key);
-    return isObject(value) || Array.isArray(value) ? undefined : (value as Value);
+    return isObject(value) || Array.isArray(value) ? undefined : (value as RouteValue);
   };
 }

@@ -1,12 +1,12 @@
 /** A value of a condition. Undefined: the message does not have it. */
-export type Value = string | number | boolean | null | undefined;
+export type RouteValue = string | number | boolean | null | undefined;
 
 /** One function of conditions (Routing.Core/query/Builtins). */
 export interface RouteFunction {
   readonly least: number;
   readonly most: number;
   /** With other types of values, the result is undefined. */
-  readonly of: (...values: Value[]) => Value;
+  readonly of: (...values: RouteValue[]) => RouteValue;
 }
 
 const numeric = (of: (value: number) => number): RouteFunction => ({
@@ -14,20 +14,20 @@ const numeric = (of: (value: number) => number): RouteFunction => ({
   most: 1,
   of: (value) => (typeof value === 'number' ? of(value) : undefined),
 });
-const ofText = (of: (text: string) => Value): RouteFunction => ({
+const ofText = (of: (text: string) => RouteValue): RouteFunction => ({
   least: 1,
   most: 1,
   of: (value) => (typeof value === 'string' ? of(value) : undefined),
 });
-const ofTexts = (of: (text: string, part: string) => Value): RouteFunction => ({
+const ofTexts = (of: (text: string, part: string) => RouteValue): RouteFunction => ({
   least: 2,
   most: 2,
   of: (text, part) => (typeof text === 'string' && typeof part === 'string' ? of(text, part) : undefined),
 });
-const asks = (of: (value: Value) => boolean): RouteFunction => ({ least: 1, most: 1, of });
+const asks = (of: (value: RouteValue) => boolean): RouteFunction => ({ least: 1, most: 1, of });
 
 /** The functions of conditions, by their name in lower case. */
-export const FUNCTIONS: ReadonlyMap<string, RouteFunction> = new Map(
+export const ROUTE_FUNCTIONS: ReadonlyMap<string, RouteFunction> = new Map(
   Object.entries({
     abs: numeric(Math.abs),
     exp: numeric(Math.exp),
@@ -64,14 +64,14 @@ export const FUNCTIONS: ReadonlyMap<string, RouteFunction> = new Map(
   } satisfies Record<string, RouteFunction>),
 );
 
-function numberOf(value: Value): Value {
+function numberOf(value: RouteValue): RouteValue {
   if (typeof value === 'number') return value;
   if (typeof value !== 'string' || value.trim() === '') return undefined;
   const number = Number(value);
   return Number.isFinite(number) ? number : undefined;
 }
 
-function substring(text: Value, start: Value, length?: Value): Value {
+function substring(text: RouteValue, start: RouteValue, length?: RouteValue): RouteValue {
   if (typeof text !== 'string' || typeof start !== 'number') return undefined;
   if (length !== undefined && typeof length !== 'number') return undefined;
   return text.slice(start, length === undefined ? undefined : start + length);

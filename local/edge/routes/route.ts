@@ -1,4 +1,4 @@
-import { type RouteCondition, readCondition } from './condition.ts';
+import { type RouteCondition, readRouteCondition } from './condition.ts';
 import { type RoutedMessage, RouteError } from './message.ts';
 
 /*
@@ -33,7 +33,7 @@ export function parseRuntimeRoute(text: string): RuntimeRoute {
   const [head = '', source, word] = HEAD.exec(text) ?? [];
   if (source === undefined || word === undefined) throw new RouteError(`${FORM}: ${text}`);
   const hasCondition = word.toLowerCase() === 'where';
-  const found = hasCondition ? readCondition(text, head.length) : undefined;
+  const found = hasCondition ? readRouteCondition(text, head.length) : undefined;
   const [, sink] = INTO.exec(text.slice(found?.into ?? head.length - word.length)) ?? [];
   if (sink === undefined) throw new RouteError(`${FORM}: ${text}`);
   return { source: parseSource(source), condition: found?.condition, sink: parseSink(sink) };

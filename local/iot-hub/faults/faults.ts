@@ -3,6 +3,14 @@ import type { EdgeFaults } from '../../edge/faults.ts';
 import type { RefusalName } from '../model/hub-error.ts';
 
 /**
+ * - `deleted`: the route of twin changes is gone. Lifecycle events still arrive.
+ * - `filtered`: its query lets no change of desired properties or tags pass.
+ * - `endpointDead`: no event arrives.
+ */
+export const ROUTE_FAULTS = ['deleted', 'filtered', 'endpointDead'] as const;
+export type RouteFault = (typeof ROUTE_FAULTS)[number];
+
+/**
  * The faults of a hub: things that real hubs and networks do from time to time. Rates are probabilities from 0 to 1.
  * Each rate has its own draw.
  */
@@ -25,6 +33,8 @@ export interface FaultSettings {
   readonly coalesceRate: number;
   /** Events that are lost. */
   readonly dropRate: number;
+  /** What is wrong with the routes to the Event Hub. Default: nothing. */
+  readonly route?: RouteFault | undefined;
   /** The faults of IoT Edge on this hub. */
   readonly edge?: EdgeFaults | undefined;
   /** Changes of desired properties of which a connected device gets no notification. */
@@ -55,10 +65,13 @@ export const FAULTS = [
   'failover',
 ] as const;
 
+/** Counted only if `route` is set. */
+export const ROUTE_COUNT = 'route';
+
 /** The names of the faults that are counted only if `edge` is set. */
 export const HUB_EDGE_FAULTS = ['applyConflict', 'identityThrottle'] as const;
 
-export type Fault = (typeof FAULTS)[number] | (typeof HUB_EDGE_FAULTS)[number];
+export type Fault = (typeof FAULTS)[number] | (typeof HUB_EDGE_FAULTS)[number] | typeof ROUTE_COUNT;
 
 /** A number from 0 to 1 (exclusive) for a question. The same question always gets the same number. */
 export type Draw = (question: string) => number;

@@ -1,7 +1,7 @@
 import { coalesce } from '../hub/coalesce.ts';
 import type { EventSink, HubEvent } from '../hub/event-sink.ts';
 import { addressKey, addressOf } from '../model/address.ts';
-import { type Draw, eventFate, type Fault, type FaultSettings } from './faults.ts';
+import { type Draw, eventFate, type Fault, type FaultSettings, type RouteFault } from './faults.ts';
 
 /** An event that is held back is sent after this time at the latest, also if no other event was merged with it. */
 const LONGEST_HOLD_MS = 2_000;
@@ -99,6 +99,10 @@ export function createFaultyEvents(options: FaultyEventsOptions): FaultyEvents {
         sink(event);
         return;
       }
+      if (isStopped(event, settings.route)) {
+        count('route');
+        return;
+      }
       const twin = twinOf(event);
       const fate = eventFate(settings, nextDraw(twin));
       if (fate.isDropped) {
@@ -127,6 +131,22 @@ export function createFaultyEvents(options: FaultyEventsOptions): FaultyEvents {
       for (const deviceId of [...heldOf.keys()]) release(deviceId);
     },
   };
+}
+
+/** Whether a broken route keeps an event from the Event Hub. */
+function isStopped({ annotations, body }: HubEvent, route: RouteFault | undefined): boolean {
+  if (route === undefined) return false;
+  if (route === 'endpointDead') return true;
+  if (annotations['iothub-message-source'] !== 'twinChangeEvents') return false;
+  return route === 'deleted' || isServiceWrite(body);
+}
+
+function isServiceWrite(body: HubEvent['body']): boolean {
+  const change = JSON.parse(Buffer.from(body).toString('utf8')) as {
+    readonly tags?: unknown;
+    readonly properties?: { readonly desired?: unknown };
+  };
+  return change.tags !== undefined || change.properties?.desired !== undefined;
 }
 
 function isUpdate({ properties }: HubEvent): boolean {

@@ -15,6 +15,7 @@ import {
   type Fault,
   type FaultSettings,
   HUB_EDGE_FAULTS,
+  ROUTE_COUNT,
 } from './faults.ts';
 import { createFaultyEvents, type FaultyEvents } from './faulty-events.ts';
 import { callFaultily, refused } from './faulty-service.ts';
@@ -76,7 +77,11 @@ export function createHubFaults(sink: EventSink, onLost: (error: unknown) => voi
 
   const begin = (hub: LocalHub, settings: FaultSettings): ActiveFaults => {
     const nextDraw = createDraws(settings.seed, hub.host);
-    const names = settings.edge === undefined ? FAULTS : [...FAULTS, ...HUB_EDGE_FAULTS];
+    const names = [
+      ...FAULTS,
+      ...(settings.route === undefined ? [] : ([ROUTE_COUNT] as const)),
+      ...(settings.edge === undefined ? [] : HUB_EDGE_FAULTS),
+    ];
     const counts = Object.fromEntries(names.map((fault) => [fault, 0])) as FaultCounts;
     const count = (fault: Fault) => {
       counts[fault] = (counts[fault] ?? 0) + 1;

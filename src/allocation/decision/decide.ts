@@ -2,6 +2,7 @@ import type { ErrorCode } from '../../errors.ts';
 import type { Variables } from '../../fleet/expressions/expression.ts';
 import { ExpressionWork } from '../../fleet/expressions/expression-work.ts';
 import type { Fleet } from '../../fleet/fleet.ts';
+import { HEARTBEAT_DEVICE, isReservedDeviceId } from '../../iot-hub/heartbeat-device.ts';
 import type { HostName } from '../../iot-hub/host-name.ts';
 import type { EpochMs } from '../../time/epoch-ms.ts';
 import { type Conditions, conditionsOf, effectiveHub } from '../conditions.ts';
@@ -32,6 +33,7 @@ export type AllocationResult =
       readonly kind: 'refused';
       readonly code: Extract<
         ErrorCode,
+        | 'BERTH_DEVICE_RESERVED'
         | 'BERTH_REGISTRATION_DENIED'
         | 'BERTH_INPUT_MISSING'
         | 'BERTH_NO_HUB_QUALIFIES'
@@ -108,6 +110,13 @@ interface Choice {
 
 function choose(input: DecideInput, rules: BoundRules, candidates: readonly Candidate[]): Choice {
   const { request } = input;
+  const deviceId = request.enrollment.deviceId ?? request.registrationId;
+  if (isReservedDeviceId(deviceId)) {
+    return refused(
+      'BERTH_DEVICE_RESERVED',
+      `The device id "${HEARTBEAT_DEVICE}" belongs to Berth: register the device with another id.`,
+    );
+  }
   if (rules.denied !== undefined) {
     const { rule, reason } = rules.denied;
     return refused('BERTH_REGISTRATION_DENIED', `Rule "${rule}" denies the registration: ${reason}.`);

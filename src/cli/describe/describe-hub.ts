@@ -1,4 +1,5 @@
 import { hubOverviews } from '../../allocation/decision/hub-overview.ts';
+import { livenessOverview, livenessText, storedHub } from '../../overview/hub-liveness.ts';
 import { reportedShares } from '../../overview/hub-shares.ts';
 import { auditName } from '../../sync/resync/audit-progress.ts';
 import { hubSyncOverview } from '../../sync/resync/sync-overview.ts';
@@ -44,6 +45,7 @@ export async function describeHubCommand(
   const overview = hubOverviews(fleet, conditions, now).find((each) => each.host === host);
   if (hub === undefined || overview === undefined) return 1;
   const share = { ...overview.share, ...(await reportedShares(state, fleet, conditions, now))(host) };
+  const liveness = livenessOverview(host, await state.liveness.read(), await storedHub(state, host), now);
   const sync = hubSyncOverview(hub, control, used, statistics);
   const pause = control.fleet ?? control.hubs[host];
   tell(terminal, `State: ${state.place}. Fleet file: revision ${shortRevision(fleet.revision)}.`);
@@ -60,6 +62,7 @@ export async function describeHubCommand(
       twins: counted.statuses,
       twinsCountedAt: counted.countedAt ?? null,
       sync,
+      liveness,
       audit: audit ?? null,
     });
     return 0;
@@ -89,6 +92,10 @@ export async function describeHubCommand(
     ['health', overview.isHealthy ? 'healthy' : `unhealthy, ${overview.failures} failed calls`],
     ['override', overrideText(overview, now)],
     ['paused', pause === undefined ? '' : pauseText(pause, now)],
+    [
+      'arrival',
+      `${livenessText(liveness)}${liveness.since === undefined ? '' : `, since ${span(now - liveness.since)}`}`,
+    ],
     [
       'events',
       sync.untrusted === undefined

@@ -6,6 +6,12 @@ import {
   moveOverviews,
 } from '../../allocation/decision/hub-overview.ts';
 import type { HubState } from '../../fleet/hub-state.ts';
+import {
+  type LivenessOverview,
+  livenessOverview,
+  livenessText,
+  storedHub,
+} from '../../overview/hub-liveness.ts';
 import { type ReportedShare, reportedShares } from '../../overview/hub-shares.ts';
 import type { EpochMs } from '../../time/epoch-ms.ts';
 import { pauseLines, untrustedLines } from '../policies/pause-text.ts';
@@ -53,12 +59,22 @@ export function showHubs(cli: Cli, options: HubListOptions): Promise<number> {
     );
     const overviews = matching.slice(0, limit);
     const moves = moveOverviews(fleet, conditions, now());
+    const liveness = await state.liveness.read();
+    const livenessOf = new Map(
+      await Promise.all(
+        overviews.map(async ({ host }) => {
+          const stored = await storedHub(state, host);
+          return [host, livenessOverview(host, liveness, stored, now())] as const;
+        }),
+      ),
+    );
     const shares = await reportedShares(state, fleet, conditions, now());
     const described = overviews.map((hub) => ({
       ...hub,
       share: { ...hub.share, ...shares(hub.host) },
       pause: control.hubs[hub.host],
       untrusted: control.untrusted[hub.host],
+      liveness: livenessOf.get(hub.host),
     }));
     return {
       about: `State: ${state.place}. Fleet file: revision ${shortRevision(fleet.revision)}.`,
@@ -74,6 +90,7 @@ export function showHubs(cli: Cli, options: HubListOptions): Promise<number> {
         ...moves.map((move) => moveText(move, now())),
         ...pauseLines(control, ['fleet', 'hub'], now()),
         ...untrustedLines(control, now()),
+        ...livenessLines(described),
       ],
       json: { revision: fleet.revision, pause: control.fleet, hubs: described, moves },
     };
@@ -83,6 +100,7 @@ export function showHubs(cli: Cli, options: HubListOptions): Promise<number> {
 /** A hub with the share that it can expect. */
 export interface HubWithShares extends HubOverview {
   readonly share: HubOverview['share'] & ReportedShare;
+  readonly liveness?: LivenessOverview | undefined;
 }
 
 const COLUMNS = [
@@ -95,6 +113,7 @@ const COLUMNS = [
   right('devices'),
   right('counted'),
   'health',
+  'events',
   'override',
 ];
 
@@ -109,8 +128,36 @@ function cellsOf(hub: HubWithShares, terminal: Terminal, now: EpochMs): readonly
     hub.devices === undefined ? '-' : count(hub.devices),
     hub.countedAt === undefined ? 'never' : `${span(now - hub.countedAt)} ago`,
     hub.isHealthy ? good(terminal, 'healthy') : bad(terminal, `unhealthy, ${hub.failures} failed calls`),
+    hub.liveness === undefined ? '-' : eventsText(hub.liveness, terminal),
     overrideText(hub, now),
   ];
+}
+
+function eventsText({ state }: LivenessOverview, terminal: Terminal): string {
+  switch (state) {
+    case 'live':
+      return good(terminal, state);
+    case 'quiet':
+      return state;
+    case 'late':
+    case 'silent':
+      return bad(terminal, state);
+  }
+}
+
+/** A sentence about each hub whose events do not arrive, or of which nothing is known. Hubs with the same text share it. */
+function livenessLines(hubs: readonly HubWithShares[]): readonly string[] {
+  const byText = new Map<string, string[]>();
+  for (const { host, liveness } of hubs) {
+    if (liveness === undefined || liveness.why === '') continue;
+    const text = livenessText(liveness);
+    byText.set(text, [...(byText.get(text) ?? []), host]);
+  }
+  return [...byText].map(([text, hosts]) =>
+    hosts.length > 1 && hosts.length === hubs.length
+      ? `Every hub is ${text}.`
+      : `${hosts.join(', ')} ${hosts.length === 1 ? 'is' : 'are'} ${text}.`,
+  );
 }
 
 /** `33 ± 11 %`, or `3.2 ± 2.5 %` for a small share; `-` if it is not known. */

@@ -18,6 +18,7 @@ import {
 import { knownHub } from '../shell/known.ts';
 import { fleetInForce, openState, type State } from '../shell/state.ts';
 import { moment, tell } from '../shell/terminal.ts';
+import { registerHubPrepare } from './prepare.ts';
 
 /** The same limit as in a fleet file. */
 const LARGEST_WEIGHT = 1_000_000;
@@ -48,7 +49,7 @@ const CLEAR = {
  * that it is not given. `berth hub clear`: removes the overrides.
  */
 export function registerHub(berth: CommandGroup): void {
-  const hub = berth.group('hub', 'override the state or the weight of a hub');
+  const hub = berth.group('hub', 'override the state or the weight of a hub, or prepare it for Berth');
   hub.command({
     name: 'set',
     description: 'override the state or the weight until a time; takes effect within a minute',
@@ -64,6 +65,7 @@ export function registerHub(berth: CommandGroup): void {
     example: 'berth hub clear contoso-weu.azure-devices.net',
     run: clearOverride,
   });
+  registerHubPrepare(hub);
 }
 
 async function setOverride({ terminal, env, now }: Cli, options: Given<typeof SET>): Promise<number> {

@@ -10,7 +10,7 @@ import type { Snapshot, WorkItem } from '../../twin/snapshot/snapshot.ts';
 export function nextWork(
   { nextAt, askAt, why }: Pick<Plan, 'nextAt' | 'askAt' | 'why'>,
   snapshot: Snapshot,
-  fleet: Pick<Fleet, 'edge'>,
+  fleet: Pick<Fleet, 'edge' | 'allocation'>,
 ): WorkItem | undefined {
   const first = earliest(nextAt, askAt);
   const other = otherWork(snapshot, fleet);
@@ -22,13 +22,17 @@ export function nextWork(
 }
 
 /** Work that is not about the properties of the twin: its parent, or the connection of `$edgeHub`. */
-function otherWork(snapshot: Snapshot, { edge }: Pick<Fleet, 'edge'>): WorkItem | undefined {
+function otherWork(
+  snapshot: Snapshot,
+  { edge, allocation }: Pick<Fleet, 'edge' | 'allocation'>,
+): WorkItem | undefined {
   if (snapshot.id.moduleId === HUB_MODULE && edge !== undefined) {
     const at = connectionAskAt(snapshot);
     const why = 'the connection of the device';
     return at === undefined ? undefined : { priority: 'activity', at, why, tries: 0 };
   }
-  const at = parentCheckAt(snapshot.parent);
+  // Without such a rule Berth does not look, so the work item would stay due.
+  const at = allocation.namesParents ? parentCheckAt(snapshot.parent) : undefined;
   return at === undefined ? undefined : { priority: 'drift', at, why: 'its parent', tries: 0 };
 }
 

@@ -252,6 +252,22 @@ describe('the AMQP server', () => {
     });
   });
 
+  test('answers a writer with the settle modes of its attach frame, as Azure does', async () => {
+    const client = await connect();
+    const frames = seenFrames(client);
+
+    const sender = client.connection.open_sender({
+      target: 'one/in',
+      snd_settle_mode: 1,
+      rcv_settle_mode: 0,
+    } as never);
+    await once(sender, 'sendable');
+    sender.send(data('settled'));
+    await eventually(() => taken.length === 1, 'the message');
+
+    expect(frames.attach).toMatchObject({ snd_settle_mode: 1, rcv_settle_mode: 0 });
+  });
+
   test.each([
     ['user@one', 'right', true],
     ['user@two', 'right', true],

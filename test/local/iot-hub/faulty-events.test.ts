@@ -269,3 +269,26 @@ describe('coalescing events', () => {
     expect(lost).toEqual([new Error('down'), new Error('down')]);
   });
 });
+
+describe('a fault of the route', () => {
+  const write = (values: object): HubEvent => ({
+    ...update('pump', 2),
+    body: Buffer.from(JSON.stringify({ version: 2, ...values })),
+  });
+  const correction = write({ properties: { desired: { interval: 5, $version: 2 } } });
+  const tags = write({ tags: { site: 'a' } });
+
+  test.each<[FaultSettings['route'], readonly unknown[]]>([
+    ['deleted', ['createDeviceIdentity', 'telemetry']],
+    ['filtered', ['createDeviceIdentity', 1, 'telemetry']],
+    ['endpointDead', ['telemetry']],
+    [undefined, ['createDeviceIdentity', 1, 2, 2, 'telemetry']],
+  ])('%s lets through what such a route does', (route, through) => {
+    const { send, versions, counts } = faulty({ route });
+
+    send(created, update('pump', 1), correction, tags, telemetry);
+
+    expect(versions()).toEqual(through);
+    expect(counts.route ?? 0).toBe(5 - through.length);
+  });
+});

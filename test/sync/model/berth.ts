@@ -8,7 +8,16 @@ import { budgetHubs } from '../../../src/hub/budgeted-hubs.ts';
 import { HubPauses } from '../../../src/hub/hub-pauses.ts';
 import { redactHubs } from '../../../src/hub/redacted-hubs.ts';
 import { watchHubs } from '../../../src/hub/watched-hubs.ts';
-import { NO_EVIDENCE_SINK } from '../../../src/liveness/evidence-counters.ts';
+import type { HostName } from '../../../src/iot-hub/host-name.ts';
+import {
+  addEvidence,
+  type LivenessEvidence,
+  NO_EVIDENCE,
+  RESYNC_SHARD,
+} from '../../../src/liveness/evidence.ts';
+import { EvidenceCounters, NO_EVIDENCE_SINK } from '../../../src/liveness/evidence-counters.ts';
+import type { HubLiveness } from '../../../src/liveness/liveness.ts';
+import { type EventReader, type Look, NO_READER } from '../../../src/liveness/reader.ts';
 import { RecordMemory } from '../../../src/store/twins/record-memory.ts';
 import { takeBatch } from '../../../src/sync/events/batch.ts';
 import { Reconciler } from '../../../src/sync/reconcile/reconciler.ts';
@@ -20,6 +29,11 @@ import { type AuditProgress, auditName, requestName } from '../../../src/sync/re
 import { resyncTwins } from '../../../src/sync/resync/resync-twins.ts';
 import { advanceGates } from '../../../src/sync/resync/rollout-gates.ts';
 import { countTwins } from '../../../src/sync/resync/twin-counts.ts';
+import {
+  type FleetLiveness,
+  type LivenessWatch,
+  watchLiveness,
+} from '../../../src/sync/resync/watch-liveness.ts';
 import { processQueue } from '../../../src/sync/resync/work-queue.ts';
 import { type EpochMs, plus } from '../../../src/time/epoch-ms.ts';
 import { modulesFollowed } from '../../../src/twin/events/event.ts';
@@ -56,6 +70,12 @@ interface Instance {
   readonly skewMs: number;
 }
 
+interface Invocation {
+  readonly budget: HubBudget;
+  readonly until: EpochMs;
+  readonly shard: string;
+}
+
 /** Berth, as instances that come, go and overlap, on the pure parts and on virtual time. */
 export class Berth {
   readonly #simulation: World;
@@ -75,6 +95,15 @@ export class Berth {
   readonly warnings: string[] = [];
   /** How many parts of the budget were opened, because an instance that dies loses its own. */
   openedShares = 0;
+  /** Berth watches whether events arrive. Default: it does not, and audits only on request. */
+  watches = false;
+  /** What is stored of liveness. */
+  readonly liveness = {
+    reader: NO_READER as EventReader,
+    hubs: new Map<HostName, HubLiveness>(),
+    evidence: new Map<string, LivenessEvidence>(),
+  };
+  readonly #evidence: EvidenceCounters;
   /** What went wrong that never should. */
   readonly defects: string[] = [];
 
@@ -82,6 +111,7 @@ export class Berth {
   constructor(simulation: World, mostSkewMs = 0) {
     this.#simulation = simulation;
     this.#mostSkewMs = mostSkewMs;
+    this.#evidence = new EvidenceCounters(() => simulation.scheduler.now);
     this.deploy(simulation.fleet);
     for (let partition = 0; partition < PARTITIONS; partition += 1) void this.#consume(partition);
     void this.#keepResyncing();
@@ -153,7 +183,7 @@ export class Berth {
     const until = plus(this.#nowOf(instance), BATCH_MS);
     const budget = this.#share(instance, `${partition}/${PARTITIONS}`, SYNC_PART / PARTITIONS);
     const work = async (): Promise<boolean> => {
-      const context = this.#context(instance, task, budget, until);
+      const context = this.#context(instance, task, { budget, until, shard: String(partition) });
       try {
         const summary = await takeBatch(events, context, new Reconciler(context), {
           keepDeadLetters: async (letters) => {
@@ -199,7 +229,8 @@ export class Berth {
     const { store } = this.#simulation;
     const until = plus(this.#nowOf(instance), RESYNC_MS);
     const mayGoOn = () => this.#nowOf(instance) < until;
-    const shared = this.#context(instance, task, this.#share(instance, 'resync', RESYNC_PART), until);
+    const budget = this.#share(instance, 'resync', RESYNC_PART);
+    const shared = this.#context(instance, task, { budget, until, shard: RESYNC_SHARD });
     try {
       if ((await instance.gate.current()).isOutdated) return true;
       const context = {
@@ -208,6 +239,7 @@ export class Berth {
         progress: store.progressSeenBy(task),
         reconciler: new Reconciler(shared),
       };
+      const liveness = this.watches ? await this.#watch(context) : new Map();
       await processQueue(context, mayGoOn);
       await askActivity(context, mayGoOn);
       if (this.#simulation.hasStages) {
@@ -215,7 +247,7 @@ export class Berth {
         await advanceGates(context);
       }
       await resyncTwins(context, mayGoOn);
-      await auditHubs(context, mayGoOn, { withoutDevices: new Set(), liveness: new Map() });
+      await auditHubs(context, mayGoOn, { withoutDevices: new Set(), liveness });
     } catch (error) {
       this.#expectOutage(error);
     }
@@ -237,7 +269,40 @@ export class Berth {
     return progress !== undefined && progress.phase === 'done' && progress.startedAt >= since;
   }
 
-  #context(instance: Instance, task: Task, budget: HubBudget, until: EpochMs): SyncContext {
+  /** As in the app, but all instances collect their evidence together. */
+  #watch(context: SyncContext): Promise<FleetLiveness> {
+    const { hubs, evidence } = this.liveness;
+    for (const { shard, evidence: taken } of this.#evidence.take()) {
+      evidence.set(shard, addEvidence(evidence.get(shard) ?? NO_EVIDENCE, taken, context.now()));
+    }
+    const store: LivenessWatch['store'] = {
+      read: async () => stored,
+      writeHub: async (host, liveness) => void hubs.set(host, liveness),
+      writeRun: async (_, reader) => {
+        this.liveness.reader = reader;
+      },
+    };
+    const stored = {
+      ranAt: undefined,
+      reader: this.liveness.reader,
+      hubs,
+      evidence: new Map([[HOST, evidence]]),
+    };
+    const looked = this.#look();
+    const watch = { store, look: async () => looked, flush: async () => {} };
+    return watchLiveness(context, watch, { stored, looked });
+  }
+
+  #look(): Look {
+    const partitions = this.#simulation.log.partitions.map((events, index) => {
+      const handled = this.checkpoints[index] ?? 0;
+      const checkpoint = handled === 0 ? undefined : handled - 1;
+      return [String(index), { last: events.length - 1, isEmpty: events.length === 0, checkpoint }] as const;
+    });
+    return { kind: 'positions', partitions: new Map(partitions) };
+  }
+
+  #context(instance: Instance, task: Task, { budget, until, shard }: Invocation): SyncContext {
     const { store, scheduler, hub, random } = this.#simulation;
     const { gate, memory, pauses } = instance;
     const fleet = this.#simulation.withPrevious(instance.fleet);
@@ -258,7 +323,7 @@ export class Berth {
       // Virtual time only: a real wait would be missed when the run comes to rest.
       wait: () => scheduler.pause(random.between(0, 250), task),
       count: () => {},
-      evidence: NO_EVIDENCE_SINK,
+      evidence: this.watches ? this.#evidence.of(shard) : NO_EVIDENCE_SINK,
       warn: (message, facts) => void this.warnings.push(`${message} ${JSON.stringify(facts)}`),
     };
   }

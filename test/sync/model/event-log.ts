@@ -19,6 +19,8 @@ export const NO_EVENT_FAULTS: EventFaults = { duplicate: 0, replay: 0, coalesce:
 export class EventLog {
   readonly partitions: readonly HubEvent[][];
   faults: EventFaults = NO_EVENT_FAULTS;
+  /** Whether the routes of the hub let an event through. */
+  route: (event: HubEvent) => boolean = () => true;
   dropped = 0;
   readonly #random: Random;
   readonly #read: number[];
@@ -31,6 +33,7 @@ export class EventLog {
   }
 
   append(event: HubEvent): void {
+    if (!this.route(event)) return;
     const { faults } = this;
     const index = partitionOfKey(event.partitionKey, this.partitions.length);
     const log = this.partitions[index] as HubEvent[];

@@ -1,16 +1,18 @@
 import { runEdge } from './edge-run.ts';
 import { runRollouts } from './rollout-run.ts';
 import { run } from './run.ts';
+import { runSilence } from './silence-run.ts';
 
 /*
  * `npm run model [-- FROM COUNT [KIND]]`: runs COUNT seeds from FROM. It runs without a test runner, in which each seed takes
- * several times as long. KIND is `twins` (default), `rollouts` or `edge`.
+ * several times as long. KIND is `twins` (default), `rollouts`, `edge` or `silence`.
  */
 
 const KINDS: Readonly<Record<string, (seed: number) => Promise<readonly string[]>>> = {
   twins: run,
   rollouts: runRollouts,
   edge: runEdge,
+  silence: runSilence,
 };
 
 const [from = '1', count = '2500', kind = 'twins'] = process.argv.slice(2);

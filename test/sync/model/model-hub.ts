@@ -9,6 +9,7 @@ import { silent } from '../../../local/log.ts';
 import type { Hub } from '../../../src/fleet/fleet.ts';
 import { hubErrorOf } from '../../../src/hub/failure.ts';
 import { HubError, type HubPort, type ListedTwin } from '../../../src/hub/port.ts';
+import { HEARTBEAT_DEVICE, HEARTBEAT_TAG } from '../../../src/iot-hub/heartbeat-device.ts';
 import { type JsonObject, sameJson } from '../../../src/json/json.ts';
 import { refusal } from '../../../src/rest/failure.ts';
 import type { EpochMs } from '../../../src/time/epoch-ms.ts';
@@ -151,7 +152,11 @@ export class ModelHub {
           return { twins, continuation: undefined, readAt: instantOf(this.#scheduler.now) };
         });
       },
-      beat: () => Promise.reject(new Error('The model writes no heartbeats yet.')),
+      beat: (_, at) =>
+        this.#call(task, 'PATCH', () => {
+          const patch = { tags: { [HEARTBEAT_TAG]: new Date(at).toISOString() } };
+          patchTwinOf(this.local, { deviceId: HEARTBEAT_DEVICE }, patch, '"*"');
+        }),
       readActivity: (_, { deviceIds, moduleId }) => {
         this.calls.push({ at: this.#scheduler.now, kind: 'query' });
         return this.#call(task, 'POST', () => {

@@ -124,7 +124,7 @@ async function pauseAWhile(simulation: Simulation, random: Random): Promise<Paus
 }
 
 /** No more faults and no more changes: everything that is to happen happens. */
-async function comeToRest(simulation: Simulation, berth: Berth): Promise<void> {
+export async function comeToRest(simulation: Simulation, berth: Berth): Promise<void> {
   const { scheduler, log, hub, store } = simulation;
   endTrouble(simulation, berth);
   // Of twins that have changed in the last half hour the audit does not trust what it finds.
@@ -211,7 +211,7 @@ function recordsOf({ store, devices }: Simulation) {
 const COSTS = { read: 1, write: 3, query: 4 } as const;
 
 /** The messages of a day stay below what the fleet file allows, and nothing is asked for that was not set aside. */
-function checkBudgets({ store, fleet, hub }: Simulation): readonly string[] {
+export function checkBudgets({ store, fleet, hub }: Simulation): readonly string[] {
   const [first] = fleet.hubs;
   if (first === undefined) return ['no hub'];
   const limit = dailyLimit(first, 1);
@@ -334,7 +334,7 @@ function attemptsOf({ twins }: Simulation['fleet'], policy: string): number {
 const TAKES_ALL: ReadonlySet<Behaviour> = new Set(['apply', 'echo', 'slow']);
 
 /** The twin is what the policies imply, and Berth knows it as it is. */
-function checkTwin(simulation: Simulation, device: Device): readonly string[] {
+export function checkTwin(simulation: Simulation, device: Device): readonly string[] {
   const { hub, store, fleet } = simulation;
   const name = twinKey(device.id);
   const twin = hub.twin(device.id);

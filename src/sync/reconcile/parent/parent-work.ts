@@ -2,7 +2,8 @@ import { registeredHub } from '../../../allocation/receipt/locate-parent.ts';
 import { parentStep } from '../../../edge/parent-scope.ts';
 import { BerthError } from '../../../errors.ts';
 import type { NoPermit } from '../../../hub/budget.ts';
-import { HubError } from '../../../hub/port.ts';
+import type { Permitted } from '../../../hub/budgeted-hubs.ts';
+import { type EnteredParent, HubError } from '../../../hub/port.ts';
 import type { ReceiptStore } from '../../../store/receipts/receipt-store.ts';
 import { mustComeAgain } from '../../../store/tables/newer-format.ts';
 import { untilStored } from '../../../store/tables/optimistic.ts';
@@ -23,6 +24,8 @@ const NO_PARENT_YET_MS = 60_000;
 const OPERATOR_MS = 60 * 60_000;
 const UNAUTHORIZED_MS = 5 * 60_000;
 const PAUSED_MS = 60_000;
+/** The shortest wait, so that one run of the work queue does not ask again and again. */
+const NO_PERMIT_MS = 5_000;
 
 type Missing = Omit<Extract<ParentRecord, { kind: 'missing' }>, 'kind' | 'deviceId' | 'revision'>;
 
@@ -137,7 +140,8 @@ export class ParentWork {
     const closed = (await gate.current()).closedFor(host);
     if (closed !== undefined)
       return this.#wait(PAUSED_MS, `its identity does not name its parent; ${closed}`);
-    const entered = await hubs.enterParent({ host, deviceId }, step.scope);
+    const entered = await this.#enterScope(id, step.scope);
+    if (!('kind' in entered)) return entered;
     if (entered.kind === 'noPermit') return this.#noPermit(entered);
     switch (entered.answer) {
       case 'entered':
@@ -149,6 +153,21 @@ export class ParentWork {
           OPERATOR_MS,
           `${notEntered}, and the hub does not show its keys, so Berth does not update it: enter it yourself`,
         );
+    }
+  }
+
+  /** A missing right needs an operator, who must know the role. Other failures are thrown. */
+  async #enterScope(id: TwinId, scope: string): Promise<Permitted<EnteredParent> | Missing> {
+    const { hubs, warn } = this.#context;
+    const { host, deviceId } = id;
+    try {
+      return await hubs.enterParent({ host, deviceId }, scope);
+    } catch (error) {
+      if (!(error instanceof HubError) || error.code !== 'BERTH_HUB_UNAUTHORIZED') throw error;
+      const hubCode = error.hubCode ?? String(error.status);
+      const why = `BERTH_PARENT_UNAUTHORIZED: the hub refuses an update of an identity (${hubCode}): give the app the role "${SCOPE_ROLE}", with the data action ${SCOPE_ACTION}`;
+      warn(why, { code: 'BERTH_PARENT_UNAUTHORIZED', hub: host, deviceId, hubCode });
+      return this.#wait(UNAUTHORIZED_MS, why);
     }
   }
 
@@ -165,21 +184,16 @@ export class ParentWork {
   #afterFailure(id: TwinId, error: BerthError, tries: number): Missing {
     const { warn, hubNow, now } = this.#context;
     const hubCode = error instanceof HubError ? (error.hubCode ?? String(error.status)) : null;
-    const log = (code: string, message: string) =>
-      warn(message, { code, hub: id.host, deviceId: id.deviceId, hubCode });
-    if (error.code === 'BERTH_HUB_UNAUTHORIZED') {
-      const why = `BERTH_PARENT_UNAUTHORIZED: the hub refuses an update of an identity (${hubCode}): give the app the role "${SCOPE_ROLE}", with the data action ${SCOPE_ACTION}`;
-      log('BERTH_PARENT_UNAUTHORIZED', why);
-      return { ...this.#wait(UNAUTHORIZED_MS, why), tries: tries + 1 };
+    if (error.code !== 'BERTH_HUB_THROTTLED') {
+      warn(error.message, { code: error.code, hub: id.host, deviceId: id.deviceId, hubCode });
     }
-    if (error.code !== 'BERTH_HUB_THROTTLED') log(error.code, error.message);
     const at = plus(hubNow(), backOff(error, twinKey(id), tries, now()));
     return { why: error.message.replace(/\.$/, ''), checkAt: epochMs(Math.ceil(at)), tries: tries + 1 };
   }
 
   #noPermit({ at, why }: NoPermit): Missing {
     const { now } = this.#context;
-    return this.#wait(Math.max(0, at - now()), why);
+    return this.#wait(Math.max(NO_PERMIT_MS, at - now()), why);
   }
 
   #wait(ms: number, why: string): Missing {
