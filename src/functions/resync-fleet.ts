@@ -59,6 +59,8 @@ export function resyncFleet(
   };
 }
 
+type Facts = Parameters<SyncContext['warn']>[1];
+
 const NOTHING_PURGED: Purged = { receipts: 0, deadLetters: 0 };
 
 /** The steps after sync. Progress of a newer package is left to that package. */
@@ -68,12 +70,21 @@ async function exportAndPurge(
   context: InvocationContext,
 ): Promise<Purged> {
   const { stores, now, stamp, exportContainer: container } = instance;
-  const warning =
-    (event: string): SyncContext['warn'] =>
-    (message, facts) =>
-      context.warn(JSON.stringify({ event, message, ...facts }));
-  const exporting = { ...sync, ...stores, container, stamp, warn: warning('stateExportFailed') };
+  const exporting = {
+    ...sync,
+    ...stores,
+    container,
+    stamp,
+    warn: (message: string, facts: Facts) =>
+      context.warn(JSON.stringify({ event: 'stateExportFailed', message, ...facts })),
+  };
   await unlessNewer(false, () => exportDaily(exporting));
-  const purging = { ...stores, now, retention: () => instance.retention(), warn: warning('purgeFailed') };
+  const purging = {
+    ...stores,
+    now,
+    retention: () => instance.retention(),
+    warn: (message: string, facts: Facts) =>
+      context.warn(JSON.stringify({ event: 'purgeFailed', message, ...facts })),
+  };
   return unlessNewer(NOTHING_PURGED, () => purgeOld(purging));
 }

@@ -1,11 +1,13 @@
 import { HttpRequest, InvocationContext } from '@azure/functions';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { CONTROL_FORMAT } from '../../src/control/control.ts';
 import { allocateDevice } from '../../src/functions/allocate-device.ts';
 import { device } from '../../src/functions/device.ts';
 import { fleetStatus } from '../../src/functions/fleet-status.ts';
 import { health } from '../../src/functions/health.ts';
 import type { HttpHandler } from '../../src/functions/http-answer.ts';
 import type { Instance } from '../../src/instance/instance.ts';
+import { presentFormat } from '../../src/json/document-format.ts';
 import {
   attentionKey,
   partitionOf,
@@ -17,6 +19,7 @@ import type { Row, Table } from '../../src/store/tables/tables.ts';
 import { auditName, requestName } from '../../src/sync/resync/audit-progress.ts';
 import { EPOCH, plus } from '../../src/time/epoch-ms.ts';
 import { instantOf } from '../../src/time/instant.ts';
+import { SNAPSHOT_FORMAT } from '../../src/twin/snapshot/stored-snapshot.ts';
 import { CAPTURED } from '../allocation/requests.ts';
 import { FunctionApp } from '../support/function-app.ts';
 
@@ -24,6 +27,10 @@ import { FunctionApp } from '../support/function-app.ts';
 
 const MINUTE_MS = 60_000;
 const NEWER = { code: 'BERTH_FORMAT_NEWER' };
+
+/** A format that no package has yet, and the one of the snapshots of this package. */
+const NEWER_FORMAT = 99;
+const SNAPSHOTS = presentFormat(SNAPSHOT_FORMAT);
 
 let app: FunctionApp;
 let instance: Instance;
@@ -35,7 +42,12 @@ afterEach(() => app.close());
 
 const partition = (name: string) => partitionOf(app.id(name));
 /** The row as a newer package writes it: with the next format, and a document that this one could not read. */
-async function makeNewer(table: Table, partitionKey: string, rowKey: string, format = 4): Promise<Row> {
+async function makeNewer(
+  table: Table,
+  partitionKey: string,
+  rowKey: string,
+  format = NEWER_FORMAT,
+): Promise<Row> {
   const row = await table.get(partitionKey, rowKey);
   const properties = { ...row?.properties, format, doc0: new Uint8Array([1, 2, 3]), news: 'kept' };
   await table.put(partitionKey, rowKey, properties);
@@ -91,7 +103,7 @@ describe('syncTwins with an event of a twin that a newer package has stored', ()
       for (let times = 0; times < 3; times += 1) {
         await expect(app.deliver(instance, batch)).rejects.toMatchObject({
           ...NEWER,
-          message: `The snapshot of ${app.host}|new has format 4, and this package knows formats up to 3: use the package that wrote it, or a newer one.`,
+          message: `The snapshot of ${app.host}|new has format ${NEWER_FORMAT}, and this package knows formats up to ${SNAPSHOTS}: use the package that wrote it, or a newer one.`,
         });
       }
 
@@ -145,8 +157,8 @@ describe('syncTwins with an event of a twin that a newer package has stored', ()
         ...NEWER,
         document: 'snapshot',
         of: `${app.host}|new`,
-        format: 4,
-        known: 3,
+        format: NEWER_FORMAT,
+        known: SNAPSHOTS,
         times: 1,
       },
     ]);
@@ -161,8 +173,8 @@ describe('syncTwins with an event of a twin that a newer package has stored', ()
       newerFormats: [
         {
           document: 'snapshot',
-          format: 4,
-          known: 3,
+          format: NEWER_FORMAT,
+          known: SNAPSHOTS,
           times: 4,
           since: expect.any(String),
           lastAt: expect.any(String),
@@ -211,7 +223,7 @@ describe('resyncFleet beside twins that a newer package has stored', () => {
     const key = workItemKey(snapshot.id, workItem.priority, workItem.at);
     expect(await app.tables.twins.get(partition('new'), key)).toBeDefined();
     expect(lines()[0]).toMatchObject({ ...NEWER, document: 'snapshot', of: `${app.host}|new` });
-    expect(await formatsInHealth()).toMatchObject([{ document: 'snapshot', format: 4 }]);
+    expect(await formatsInHealth()).toMatchObject([{ document: 'snapshot', format: NEWER_FORMAT }]);
   });
 
   test('audits and resyncs the other twins, and removes no row of such a twin', async () => {
@@ -240,7 +252,7 @@ describe('resyncFleet beside twins that a newer package has stored', () => {
 
   test('does not count such twins, and does not remove the stub of a deleted one', async () => {
     app.pass(20 * MINUTE_MS);
-    const stub = { format: 4, state: 'deleted', at: instantOf(EPOCH) };
+    const stub = { format: NEWER_FORMAT, state: 'deleted', at: instantOf(EPOCH) };
     const key = snapshotKey(app.id('new'));
     const columns = { host: app.host, deviceId: 'new', at: instantOf(EPOCH) };
     await app.tables.twins.put(partition('new'), key, stub);
@@ -269,13 +281,15 @@ describe('with a control row that a newer package has written', () => {
       instance.stores.control.update((control) => ({ ...control, generation: 2 })),
     ).rejects.toMatchObject({
       ...NEWER,
-      message: expect.stringMatching(/^The control row of the deployment has format 4/),
+      message: expect.stringMatching(/^The control row of the deployment has format 99/),
     });
 
     expect([app.interval('pump'), writes()]).toEqual([99, 0]);
     expect(await app.snapshot('pump')).toMatchObject({ desired: { interval: 99 }, workItem: {} });
     expect(await rowAt(app.tables.state, 'control', 'control')).toEqual(before);
-    expect(await formatsInHealth()).toMatchObject([{ document: 'control row', format: 4, known: 3 }]);
+    expect(await formatsInHealth()).toMatchObject([
+      { document: 'control row', format: NEWER_FORMAT, known: presentFormat(CONTROL_FORMAT) },
+    ]);
     expect(await call(fleetStatus(instance))).toMatchObject({ status: 503, body: { error: NEWER } });
   });
 
@@ -349,7 +363,7 @@ describe('with receipts and conditions of a newer package', () => {
     await instance.receipts.flush();
     const [own] = await receiptRows();
     if (own === undefined) throw new Error('no receipt');
-    const newer = own.rowKey.replace('|1|', '|4|');
+    const newer = own.rowKey.replace(/\|\d+\|/, `|${NEWER_FORMAT}|`);
     await app.tables.receipts.put(own.partitionKey, newer, own.properties);
     const before = await makeNewer(app.tables.receipts, own.partitionKey, newer);
 
@@ -361,7 +375,7 @@ describe('with receipts and conditions of a newer package', () => {
     const { status, body } = await call(device(instance), undefined, { deviceId: 'pump' });
     expect(status).toBe(200);
     expect(body.receipts).toHaveLength(1);
-    expect(await formatsInHealth()).toMatchObject([{ document: 'receipt', format: 4 }]);
+    expect(await formatsInHealth()).toMatchObject([{ document: 'receipt', format: NEWER_FORMAT }]);
   });
 
   test('allocateDevice decides without those conditions, and nothing changes them', async () => {
