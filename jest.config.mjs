@@ -1,3 +1,6 @@
+/** Makes CommonJS of TypeScript, and global objects as fast as outside of the sandbox. */
+const FAST = '<rootDir>/test/support/run/fast-globals.cjs';
+
 /** @type {import('jest').Config} */
 export default {
   testMatch: ['<rootDir>/test/**/*.test.ts'],
@@ -11,15 +14,16 @@ export default {
   // Everything becomes CommonJS, packages that are published as ES modules only included.
   transform: {
     '^.+\\.(ts|mjs)$': [
-      '@swc/jest',
+      FAST,
       { jsc: { target: 'es2022', parser: { syntax: 'typescript' } }, module: { type: 'commonjs' } },
     ],
     'node_modules/(p-limit|yocto-queue|@marcbachmann/cel-js)/.+\\.js$': [
-      '@swc/jest',
+      FAST,
       { jsc: { target: 'es2022' }, module: { type: 'commonjs' } },
     ],
+    'node_modules/.+\\.c?js$': FAST,
   },
-  transformIgnorePatterns: ['/node_modules/(?!(p-limit|yocto-queue|@marcbachmann/cel-js)/)'],
+  transformIgnorePatterns: [],
   // Says only that a test hangs: a busy machine may take long.
   testTimeout: 120_000,
   // Suites must not depend on each other: three of them run side by side. Suites that start processes mostly wait, so two

@@ -75,6 +75,7 @@ export const ERRORS = {
   BERTH_EVENT_INVALID: { kind: 'user' },
   BERTH_DEAD_LETTERS_CAPPED: { kind: 'user' },
 
+  BERTH_METRICS_NOT_SENT: { kind: 'transient' },
   BERTH_POLICY_REJECTED: { kind: 'user' },
   BERTH_ROLLOUT_FAILED: { kind: 'user' },
   BERTH_ROLLOUT_NEEDS_APPROVAL: { kind: 'user' },
@@ -89,6 +90,10 @@ export const ERRORS = {
   BERTH_EXPORT_FAILED: { kind: 'transient' },
   BERTH_SNAPSHOT_MISMATCH: { kind: 'defect' },
   BERTH_HUB_UNTRUSTED: { kind: 'user' },
+  BERTH_HUB_SILENT: { kind: 'user' },
+  BERTH_HUB_LATE: { kind: 'transient' },
+  BERTH_TRIGGER_STOPPED: { kind: 'user' },
+  BERTH_READER_UNKNOWN: { kind: 'user' },
 
   BERTH_HUB_REFUSED: { kind: 'defect' },
   BERTH_HUB_UNAUTHORIZED: { kind: 'user' },

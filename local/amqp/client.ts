@@ -7,7 +7,7 @@ import { watchInboundTransfers } from './inbound-transfer.ts';
 import { mechanismsFor } from './mechanisms.ts';
 import { createRequestNode } from './request-node.ts';
 import type { NodeRequest, NodeResponse } from './response-links.ts';
-import { connectionInternals } from './rhea-internals.ts';
+import { connectionInternals, linkInternals } from './rhea-internals.ts';
 import type { AmqpClient, AmqpNode, AmqpService, AmqpSession, OpenedLink } from './service.ts';
 
 /** Bytes of a message that are kept. No service accepts a larger one, so the rest is dropped. */
@@ -105,6 +105,7 @@ export function serveClient(from: ClientStream, server: ServerOfClient): ServedC
   ): AmqpError | undefined {
     const node = typeof address === 'string' ? nodeAt(address) : undefined;
     const openAt = node && opener(node);
+    echoSettings(link);
     if (openAt === undefined) return notAllowed(`'${address}' ${lack}.`);
     if (!link.is_sender()) (link as Receiver).set_source({ address: String(link.source?.address ?? '') });
     const callbacks: (() => void)[] = [];
@@ -165,6 +166,21 @@ export function serveClient(from: ClientStream, server: ServerOfClient): ServedC
       end();
     },
   };
+}
+
+/** Fields of an attach frame (OASIS AMQP 1.0, part 2, section 2.7.3). */
+const MAX_MESSAGE_SIZE = 10;
+const PROPERTIES = 13;
+
+/**
+ * Answers an attach frame with its properties, and a reader with its message size, as Azure does (`Create` in Azure/azure-amqp,
+ * src/AmqpLinkSettings.cs). Microsoft's Event Hubs client for Python fails without the properties.
+ */
+function echoSettings(link: Receiver | Sender): void {
+  const { local, remote } = linkInternals(link);
+  const given = remote.attach.value;
+  local.attach.value[PROPERTIES] = given[PROPERTIES];
+  if (link.is_sender()) local.attach.value[MAX_MESSAGE_SIZE] = given[MAX_MESSAGE_SIZE];
 }
 
 function isClaims(address: string): boolean {

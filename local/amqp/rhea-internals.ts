@@ -73,9 +73,11 @@ interface OutgoingInternals {
 }
 
 interface LinkInternals {
+  /** The attach frame of the client. */
+  readonly remote: { readonly attach: Performative };
   /** The attach frame that is sent in the next tick. */
   readonly local: {
-    readonly attach: {
+    readonly attach: Performative & {
       max_message_size: number | undefined;
       offered_capabilities: string | undefined;
       snd_settle_mode: number | undefined;

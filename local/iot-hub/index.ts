@@ -6,6 +6,7 @@
 export type { EventsPlace } from './amqp/event-links.ts';
 export type { FaultSettings } from './faults/faults.ts';
 export type { FaultStatus } from './faults/hub-faults.ts';
+export { CLOUD_TO_DEVICE } from './hub/cloud-to-device.ts';
 export type { HubCounters } from './hub/counters.ts';
 export type { EventSink, HubEvent } from './hub/event-sink.ts';
 export type { HubSettings } from './hub/hub.ts';

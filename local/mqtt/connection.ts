@@ -128,10 +128,10 @@ export function serveConnection(client: ClientStream, services: readonly MqttSer
         return receive(session, packet);
       case 'subscribe':
         send({ cmd: 'suback', granted: subscribe(session, packet.subscriptions), ...idOf(packet) });
-        return session.subscribed([...filters.keys()]);
+        return session.subscribed(new Map(filters));
       case 'unsubscribe':
         for (const filter of packet.unsubscriptions) filters.delete(filter);
-        session.subscribed([...filters.keys()]);
+        session.subscribed(new Map(filters));
         return send(reply('unsuback', packet));
       case 'puback':
         return acknowledged(packet.messageId ?? 0);
@@ -179,7 +179,7 @@ export function serveConnection(client: ClientStream, services: readonly MqttSer
     if ('refused' in answer) return refuse(answer.refused);
     if (ended) return;
     expectEvery(packet.keepalive ?? 0);
-    for (const filter of answer.restored) filters.set(filter, 1);
+    for (const [filter, qos] of answer.restored) filters.set(filter, qos);
     send({ cmd: 'connack', returnCode: 0, sessionPresent: filters.size > 0 });
     session = answer;
     session.opened(connection);

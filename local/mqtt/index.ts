@@ -10,4 +10,5 @@ export {
   type MqttRefusal,
   type MqttService,
   type MqttSession,
+  type MqttSubscriptions,
 } from './service.ts';

@@ -47,16 +47,19 @@ export interface MqttConnection {
   close(): void;
 }
 
+/** The subscriptions of a client: its filters, each with its QoS. */
+export type MqttSubscriptions = ReadonlyMap<string, 0 | 1>;
+
 /** The service's handlers for one accepted connection. If a method throws or rejects, the connection ends. */
 export interface MqttSession {
-  /** The filters of the client's last connection. The client is subscribed to them from the start. */
-  readonly restored: readonly string[];
+  /** The subscriptions of the client's last connection. It has them from the start. */
+  readonly restored: MqttSubscriptions;
   /** Called when the client is accepted. The service can now publish messages. */
   opened(connection: MqttConnection): void;
   /** Whether the client may subscribe to this filter. */
   grants(filter: string): boolean;
-  /** Called with all filters when the subscriptions of the client change. */
-  subscribed(filters: readonly string[]): void;
+  /** Called with all subscriptions when they change. */
+  subscribed(subscriptions: MqttSubscriptions): void;
   /**
    * Processes a message of the client. When it settles, the message is acknowledged, and the next one follows. Messages
    * that the service publishes until then are sent after the acknowledgement.

@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { HUB_ROUTING, NEW_HUB_ROUTING } from '../iot-hub/index.ts';
+import { CLOUD_TO_DEVICE, HUB_ROUTING, NEW_HUB_ROUTING } from '../iot-hub/index.ts';
 import { NEW_BUILT_IN_ENDPOINT, USUAL_PARTITIONS } from './local-plan.ts';
 
 /** Partitions of a hub (iot-hub-scaling.md) and of an Event Hub of the standard tier (event-hubs-quotas). */
@@ -29,6 +29,7 @@ const HUB = z.strictObject({
     })
     .default({ ...NEW_BUILT_IN_ENDPOINT, consumerGroups: [] }),
   routing: HUB_ROUTING.default(NEW_HUB_ROUTING),
+  cloudToDevice: CLOUD_TO_DEVICE.prefault({}),
 });
 
 const GROUP = z

@@ -55,6 +55,8 @@ const FUNCTIONS_START_MS = 60_000;
 /** A run that another process has interrupted keeps its lease for a while. The devices do not wait for that. */
 const FIRST_RUN_MS = 3_000;
 const CHECK_EVERY_MS = 500;
+/** How often the live view asks Berth. To a file or pipe, it is printed at most every ten seconds. */
+const ASK_EVERY_MS = { terminal: 5_000, pipe: 10_000 };
 /** After SIGTERM, a function host needs up to eight seconds to end. */
 const STOP_MS = 10_000;
 
@@ -137,7 +139,8 @@ export async function supervise(options: SupervisorOptions): Promise<LoopResult 
 
     const edge = options.once ? [] : edgeProfiles(options.edgeDevices);
     const progress = new FleetProgress([...deviceProfiles(options.devices), ...edge]);
-    const feed = new LiveFeed({ progress, cloud, functionsUrl, keys, startedAt, fleet });
+    const askEveryMs = screen.isTerminal ? ASK_EVERY_MS.terminal : ASK_EVERY_MS.pipe;
+    const feed = new LiveFeed({ progress, cloud, functionsUrl, keys, startedAt, fleet, askEveryMs });
     progress.onNews((news, device) => feed.note(news, device));
     const access = {
       functionsUrl,

@@ -23,9 +23,10 @@ export interface LiveFeedOptions {
   readonly startedAt: number;
   /** The fleet file. Its hubs are shown until the first answer of Berth. */
   readonly fleet: Fleet;
+  /** Milliseconds between two questions to Berth. Each runs `resyncFleet`, which takes a second of CPU. */
+  readonly askEveryMs: number;
 }
 
-const ASK_EVERY_MS = 5_000;
 const PLACEMENT_LINES = 4;
 const LATEST_LINES = 4;
 /** Berth stores receipts once a second. A line that has no receipt after some tries stays as it is. */
@@ -177,7 +178,7 @@ export class LiveFeed {
 
   /** Refreshes every few seconds, one refresh at a time. If it fails, the view shows the old data. */
   #ask(): void {
-    if (this.#asking || Date.now() - this.#askedAt < ASK_EVERY_MS) return;
+    if (this.#asking || Date.now() - this.#askedAt < this.#options.askEveryMs) return;
     this.#asking = true;
     this.#askedAt = Date.now();
     this.#refresh()

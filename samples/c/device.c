@@ -27,6 +27,16 @@ static int on_method(const char* name, const unsigned char* payload, size_t size
     return 200;
 }
 
+static IOTHUBMESSAGE_DISPOSITION_RESULT on_message(IOTHUB_MESSAGE_HANDLE message, void* context)
+{
+    const unsigned char* body;
+    size_t size;
+    (void)context;
+    if (IoTHubMessage_GetByteArray(message, &body, &size) == IOTHUB_MESSAGE_OK)
+        printf("message %.*s\n", (int)size, (const char*)body);
+    return IOTHUBMESSAGE_ACCEPTED;
+}
+
 static char* read_file(const char* path)
 {
     char* text = (char*)calloc(1, 65536);
@@ -46,6 +56,7 @@ int main(void)
     if (trusted != NULL && *trusted != '\0') IoTHubDeviceClient_LL_SetOption(client, OPTION_TRUSTED_CERT, trusted);
     IoTHubDeviceClient_LL_SetDeviceTwinCallback(client, on_twin, NULL);
     IoTHubDeviceClient_LL_SetDeviceMethodCallback(client, on_method, NULL);
+    IoTHubDeviceClient_LL_SetMessageCallback(client, on_message, NULL);
     const char* reported = "{\"sample\":\"c\"}";
     IoTHubDeviceClient_LL_SendReportedState(client, (const unsigned char*)reported, strlen(reported), NULL, NULL);
     for (int step = 0;; step += 1)

@@ -6,8 +6,8 @@
 export type { AllocateAnswer } from './allocation.ts';
 export type { AttentionPage } from './attention.ts';
 export type { DeviceHistory, DeviceMoment, DeviceStatus } from './device.ts';
-export type { FleetStatus } from './fleet.ts';
-export type { HealthAnswer } from './health.ts';
+export type { FleetStatus, HubLivenessAnswer } from './fleet.ts';
+export type { HealthAnswer, HealthDetail } from './health.ts';
 export type { DeadLetterAnswer, DeadLetterList, DevicePage, QueuePage } from './lists.ts';
 export type { ReceiptAnswer } from './receipt.ts';
 export type { Series } from './series.ts';

@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import { HUB_STATES } from '../fleet/hub-state.ts';
+import { LIVENESS_STATES } from '../liveness/liveness.ts';
 import { SYNC_COUNTS } from '../metrics/sync-counters.ts';
 import { EDGE_COUNTS, EDGE_DEVICE_STATUSES } from '../twin/snapshot/edge-device-status.ts';
 import { attentionPageSchema } from './attention.ts';
@@ -47,6 +48,34 @@ const hubSync = z.strictObject({
   untrusted: z.strictObject({ since: time.nullable(), why: z.string() }).nullable(),
 });
 
+/** Whether the twin change events of a hub arrive. */
+export const hubLiveness = z.strictObject({
+  state: z.enum(LIVENESS_STATES),
+  since: time
+    .nullable()
+    .meta({ description: 'Since when it is in this state; null: it was not assessed yet.' }),
+  why: z.string().meta({ description: 'One sentence; empty: there is nothing to say.' }),
+  changedAt: time.nullable().meta({ description: 'The newest twin change event.' }),
+  echoedAt: time.nullable().meta({ description: 'The newest write of Berth that came back as an event.' }),
+  heartbeat: z
+    .strictObject({
+      result: z.enum(['sent', 'missing', 'failed']),
+      at: time.nullable(),
+      why: z.string().nullable(),
+    })
+    .nullable()
+    .meta({ description: 'The last heartbeat; null: none was needed yet.' }),
+  unchecked: z
+    .strictObject({
+      twins: nonNegative,
+      of: nonNegative,
+      since: time.nullable(),
+      waits: z.string().nullable().meta({ description: 'Why the audit waits; null: it does not.' }),
+    })
+    .nullable()
+    .meta({ description: 'While the hub is silent: twins that may have changed without an event.' }),
+});
+
 const hub = z.strictObject({
   host,
   region: z.string(),
@@ -71,6 +100,7 @@ const hub = z.strictObject({
   twins: twinCounts.optional(),
   twinsCountedAt: time.nullable(),
   sync: hubSync.nullable(),
+  liveness: hubLiveness.nullable().meta({ description: 'Null: another deployment reconciles the hub.' }),
   audit: json.meta({ description: 'How far the audit has come; null: there was none.' }),
   overrides: z.strictObject({ state: override(z.enum(HUB_STATES)), weight: override(z.number()) }),
 });
@@ -230,3 +260,4 @@ export const fleetStatusSchema = z.strictObject({
     .meta({ description: 'The daily export of the state that people made.' }),
 });
 export type FleetStatus = Answer<typeof fleetStatusSchema>;
+export type HubLivenessAnswer = Answer<typeof hubLiveness>;

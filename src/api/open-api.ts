@@ -2,8 +2,8 @@ import * as z from 'zod';
 import { allocationAnswerSchema, allocationRequestSchema } from './allocation.ts';
 import { attentionPageSchema } from './attention.ts';
 import { deviceHistorySchema, deviceStatusSchema } from './device.ts';
-import { fleetStatusSchema } from './fleet.ts';
-import { healthSchema } from './health.ts';
+import { fleetStatusSchema, hubLiveness } from './fleet.ts';
+import { healthDetailSchema, healthSchema } from './health.ts';
 import { deadLetterListSchema, deadLetterSchema, devicePageSchema, queuePageSchema } from './lists.ts';
 import { receiptSchema } from './receipt.ts';
 import { type ApiRoute, ROUTES } from './routes.ts';
@@ -25,6 +25,8 @@ const NAMED = {
   DeadLetter: deadLetterSchema,
   Series: seriesSchema,
   Health: healthSchema,
+  HealthDetail: healthDetailSchema,
+  HubLiveness: hubLiveness,
   Error: errorAnswerSchema,
   ErrorCode: errorCodeSchema,
   TwinStatus: twinStatus,

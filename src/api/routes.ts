@@ -3,7 +3,7 @@ import { allocationAnswerSchema, allocationRequestSchema } from './allocation.ts
 import { attentionPageSchema } from './attention.ts';
 import { deviceHistorySchema, deviceStatusSchema } from './device.ts';
 import { fleetStatusSchema } from './fleet.ts';
-import { healthSchema } from './health.ts';
+import { healthDetailSchema, healthSchema } from './health.ts';
 import { deadLetterListSchema, deadLetterSchema, devicePageSchema, queuePageSchema } from './lists.ts';
 import {
   attentionQuery,
@@ -145,6 +145,15 @@ export const ROUTES: readonly ApiRoute[] = [
     summary: 'Whether this instance is ready. Needs no key.',
     auth: 'anonymous',
     answers: { 200: healthSchema, 503: healthSchema },
+    hasETag: false,
+  },
+  {
+    ...GET,
+    route: 'health/detail',
+    name: 'healthDetail',
+    summary:
+      'Each dependency: state tables, Event Hub, timer, fleet file, packages, and the liveness of each hub.',
+    answers: { 200: healthDetailSchema, 503: healthDetailSchema },
     hasETag: false,
   },
   {

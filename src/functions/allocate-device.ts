@@ -1,14 +1,17 @@
 import { answerOf } from '../allocation/decision/answer.ts';
+import type { AllocationResult } from '../allocation/decision/decide.ts';
 import type { AllocateAnswer } from '../api/contract.ts';
 import { BerthError } from '../errors.ts';
 import type { AllocationParts } from '../instance/webhook-state.ts';
+import type { MetricAttributes, Metrics } from '../metrics/metrics.ts';
 import { decisionFor } from './allocation-decision.ts';
 import { answeringErrors, type HttpHandler, jsonAnswer } from './http-answer.ts';
 
 /** The custom-allocation webhook of the Device Provisioning Service. */
 export function allocateDevice(parts: AllocationParts): HttpHandler {
   return answeringErrors(async (request, context) => {
-    const { decision, receipt } = await decisionFor(request, parts);
+    const { decision, receipt } = await countingFailures(decisionFor(request, parts), parts.metrics);
+    parts.metrics.add('berth.allocations', 1, attributesOf(decision.result));
     // The log line is the record of the decision. The copy in the table may be lost.
     const event = decision.result.kind === 'assigned' ? 'allocated' : 'notAllocated';
     const { at, result: logged, revision } = receipt;
@@ -27,4 +30,21 @@ export function allocateDevice(parts: AllocationParts): HttpHandler {
     if (result.kind === 'refused') throw new BerthError(result.code, result.message);
     return jsonAnswer<AllocateAnswer>(200, answerOf(result.hub, decision));
   });
+}
+
+/** Counts a request for which no decision can be made. */
+async function countingFailures<Result>(deciding: Promise<Result>, metrics: Metrics): Promise<Result> {
+  try {
+    return await deciding;
+  } catch (error) {
+    const code = error instanceof BerthError ? error.code : 'BERTH_DEFECT';
+    metrics.add('berth.allocations', 1, { result: 'failed', code });
+    throw error;
+  }
+}
+
+function attributesOf(result: AllocationResult): MetricAttributes {
+  return result.kind === 'assigned'
+    ? { result: 'assigned', hub: result.host, how: result.how }
+    : { result: 'refused', code: result.code };
 }

@@ -7,18 +7,21 @@ import { pauseOf } from '../control/pauses.ts';
 import type { Fleet, Hub } from '../fleet/fleet.ts';
 import type { Instance } from '../instance/instance.ts';
 import type { JsonValue } from '../json/json.ts';
+import { livenessOverview, type StoredHub } from '../overview/hub-liveness.ts';
 import { reportedShares } from '../overview/hub-shares.ts';
 import type { CountedTwins, TwinStatusCounts } from '../store/twins/twin-store.ts';
-import { auditName } from '../sync/resync/audit.ts';
+import { auditName, readAudit } from '../sync/resync/audit-progress.ts';
 import { type DailyExportState, readDailyExport } from '../sync/resync/daily-export.ts';
 import { edgeOverview } from '../sync/resync/edge-overview.ts';
 import { rolloutOverviews } from '../sync/resync/rollout-overview.ts';
+import { unlessNewer } from '../sync/resync/sparing.ts';
 import { hubSyncOverview, policyOverviews } from '../sync/resync/sync-overview.ts';
 import { DAY_MS, dayOf } from '../time/day.ts';
 import { type EpochMs, plus } from '../time/epoch-ms.ts';
 import { TWIN_STATUSES } from '../twin/snapshot/snapshot.ts';
 import { attentionPage } from './attention-page.ts';
 import { answeringErrors, type HttpHandler, isoTime, taggedAnswer } from './http-answer.ts';
+import { describeLiveness } from './liveness-answer.ts';
 
 /** Dead letters of this many days are counted, up to `MOST_LETTERS`. */
 const LETTER_DAYS = 7;
@@ -48,6 +51,7 @@ export function fleetStatus(instance: Instance): HttpHandler {
       statistics,
       deadLetters,
       exported,
+      liveness,
       hubs,
     ] = await Promise.all([
       stores.control.read(),
@@ -59,9 +63,11 @@ export function fleetStatus(instance: Instance): HttpHandler {
       stores.budgets.used(dayOf(now)),
       stores.statistics.recent(now),
       countLetters(instance, now),
-      readDailyExport(stores.progress),
+      unlessNewer(undefined, () => readDailyExport(stores.progress)),
+      stores.liveness.read(),
       Promise.all(fleet.hubs.map((hub) => lookAt(hub, instance))),
     ]);
+    const own = new Set(instance.hosts(fleet));
     const shares = await reportedShares(stores, fleet, conditions, now);
     const looked = new Map(hubs.map((found) => [found.hub.host, found]));
     const describe = ({
@@ -84,6 +90,9 @@ export function fleetStatus(instance: Instance): HttpHandler {
         twins: counted?.statuses,
         twinsCountedAt: isoTime(counted?.countedAt),
         sync: hub === undefined ? null : describeSync(hub, control, used, statistics),
+        liveness: own.has(overview.host)
+          ? describeLiveness(livenessOverview(overview.host, liveness, storedHub(counted, audit), now))
+          : null,
         audit: audit ?? null,
         overrides: { state: describeOverride(overrides.state), weight: describeOverride(overrides.weight) },
       };
@@ -137,6 +146,11 @@ function describeSync(...facts: Parameters<typeof hubSyncOverview>): FleetStatus
     trust: untrusted === undefined ? 'events' : 'read',
     untrusted: untrusted === undefined ? null : { ...untrusted, since: isoTime(untrusted.since) },
   };
+}
+
+function storedHub(counted: CountedTwins | undefined, audit: JsonValue | undefined): StoredHub {
+  const twins = Object.values(counted?.statuses ?? {}).reduce((sum, count) => sum + count, 0);
+  return { audit: readAudit(audit), twins };
 }
 
 function describePolicies(fleet: Fleet, control: Control, looked: ReadonlyMap<string, Looked>, now: EpochMs) {

@@ -1,6 +1,7 @@
 import type { HealthAnswer } from '../api/contract.ts';
 import type { Instance } from '../instance/instance.ts';
-import { type HttpHandler, isoTime, jsonAnswer } from './http-answer.ts';
+import { type HttpHandler, jsonAnswer } from './http-answer.ts';
+import { describeNewerFormats } from './newer-formats-answer.ts';
 
 /**
  * Whether the app is ready: it is not while its own fleet file has problems. It also lists formats of stored documents for
@@ -10,11 +11,7 @@ import { type HttpHandler, isoTime, jsonAnswer } from './http-answer.ts';
 export function health(instance: Instance): HttpHandler {
   return async () => {
     const isReady = instance.fleet.problems.length === 0;
-    const newerFormats = instance.newerFormats.list().map(({ since, lastAt, ...met }) => ({
-      ...met,
-      since: isoTime(since),
-      lastAt: isoTime(lastAt),
-    }));
+    const newerFormats = describeNewerFormats(instance);
     return jsonAnswer<HealthAnswer>(isReady ? 200 : 503, {
       ready: isReady,
       ...(newerFormats.length === 0 ? {} : { newerFormats }),

@@ -2,12 +2,16 @@ import type { InvocationContext } from '@azure/functions';
 import { HUB_DEADLINE_MS } from '../hub/port.ts';
 import type { Instance } from '../instance/instance.ts';
 import { syncContext } from '../instance/sync-context.ts';
+import { RESYNC_SHARD } from '../liveness/evidence.ts';
 import { ALL_DEVICES } from '../store/twins/twin-store.ts';
 import { Reconciler } from '../sync/reconcile/reconciler.ts';
+import type { SyncContext } from '../sync/reconcile/sync-context.ts';
 import { exportDaily } from '../sync/resync/daily-export.ts';
-import { purgeOld } from '../sync/resync/purge.ts';
+import { readGauges } from '../sync/resync/gauges.ts';
+import { type Purged, purgeOld } from '../sync/resync/purge.ts';
 import { RUN_MS, resync } from '../sync/resync/resync.ts';
 import { recordSeries } from '../sync/resync/series.ts';
+import { unlessNewer } from '../sync/resync/sparing.ts';
 import { plus } from '../time/epoch-ms.ts';
 
 /** Runs every minute: counts and health of hubs, work items, counts of twins, the audit, the daily export, old receipts and dead letters. */
@@ -21,13 +25,19 @@ export function resyncFleet(
     const sync = await syncContext(instance, {
       fleet,
       budget: instance.resyncBudget(),
+      evidence: instance.evidence.of(RESYNC_SHARD),
       until: hubsUntil,
       warn: (line) => context.warn(line),
     });
     const { control, progress, conditions } = stores;
+    const liveness = {
+      store: stores.liveness,
+      look: () => instance.look(),
+      flush: () => instance.storeEvidence(),
+    };
     const summary = await resync(
       { ...sync, reconciler: new Reconciler(sync), control, progress },
-      { conditions, lease: instance.lease('resync'), hubsUntil },
+      { conditions, liveness, lease: instance.lease('resync'), hubsUntil },
     );
     if (summary.ran) await recordSeries({ ...stores, hosts: sync.hosts }, now());
     if (summary.ran && fleet.edge !== undefined) {
@@ -37,27 +47,9 @@ export function resyncFleet(
           context.log(JSON.stringify({ event: 'edgeDevices', hub: host, ...devices }));
       }
     }
-    if (summary.ran) {
-      const { exporter } = stores;
-      const { exportContainer: container, stamp } = instance;
-      await exportDaily({
-        ...sync,
-        exporter,
-        progress,
-        container,
-        stamp,
-        warn: (message, facts) =>
-          context.warn(JSON.stringify({ event: 'stateExportFailed', message, ...facts })),
-      });
-    }
-    const purged = summary.ran
-      ? await purgeOld({
-          ...stores,
-          retention: () => instance.retention(),
-          now,
-          warn: (message, facts) => context.warn(JSON.stringify({ event: 'purgeFailed', message, ...facts })),
-        })
-      : { receipts: 0, deadLetters: 0 };
+    if (summary.ran && instance.metrics.isOn)
+      instance.metrics.set(await readGauges({ ...stores, fleet, hosts: sync.hosts }, now()));
+    const purged = summary.ran ? await exportAndPurge(instance, sync, context) : NOTHING_PURGED;
     const { workItems, resynced, audited } = summary;
     const { deadLetters, receipts: purgedReceipts } = purged;
     if (workItems + resynced + audited + deadLetters + purgedReceipts > 0)
@@ -65,4 +57,23 @@ export function resyncFleet(
         JSON.stringify({ event: 'fleetResynced', ...summary, purged: deadLetters, purgedReceipts }),
       );
   };
+}
+
+const NOTHING_PURGED: Purged = { receipts: 0, deadLetters: 0 };
+
+/** The steps after sync. Progress of a newer package is left to that package. */
+async function exportAndPurge(
+  instance: Instance,
+  sync: SyncContext,
+  context: InvocationContext,
+): Promise<Purged> {
+  const { stores, now, stamp, exportContainer: container } = instance;
+  const warning =
+    (event: string): SyncContext['warn'] =>
+    (message, facts) =>
+      context.warn(JSON.stringify({ event, message, ...facts }));
+  const exporting = { ...sync, ...stores, container, stamp, warn: warning('stateExportFailed') };
+  await unlessNewer(false, () => exportDaily(exporting));
+  const purging = { ...stores, now, retention: () => instance.retention(), warn: warning('purgeFailed') };
+  return unlessNewer(NOTHING_PURGED, () => purgeOld(purging));
 }

@@ -9,6 +9,8 @@ import { type EpochMs, plus } from '../time/epoch-ms.ts';
 
 /** A batch ends within this time. Work that must wait longer becomes a work item. */
 const BATCH_MS = 20_000;
+/** An instance that ends loses the evidence of this time at most. */
+const EVIDENCE_EVERY_MS = 15_000;
 /** Older events are logged, because the app is behind or was stopped. */
 const LATE_MS = 60_000;
 
@@ -25,7 +27,9 @@ export function syncTwins(
     warnOfLateEvents(received, instance.now(), context);
     const partition = received[0]?.partition ?? 'unknown';
     const budget = await instance.partitionBudget(partition);
-    const sync = await syncContext(instance, { fleet, budget, until, warn: (line) => context.warn(line) });
+    const evidence = instance.evidence.of(partition);
+    const warn = (line: string) => context.warn(line);
+    const sync = await syncContext(instance, { fleet, budget, evidence, until, warn });
     const summary = await takeBatch(received, sync, new Reconciler(sync), {
       keepDeadLetters: (letters) =>
         keepDeadLetters(letters, {
@@ -39,6 +43,8 @@ export function syncTwins(
       countUnknownSources: (counts) =>
         stores.unknownSources.add(counts, { shard: partition, now: instance.now() }),
     });
+    // Before the checkpoint moves, but not after each batch.
+    await instance.storeEvidence(EVIDENCE_EVERY_MS);
     if (isNotable(summary)) context.log(JSON.stringify({ event: 'twinsSynchronised', ...summary }));
   };
 }

@@ -103,6 +103,7 @@ function registerReports({ instance }: FunctionParts): void {
     whole.deadLetter(open),
   );
   get('series', 'series', (whole, open) => whole.series(open));
+  get('healthDetail', 'health/detail', (whole, open) => whole.healthDetail(open));
   get('health', 'health', (whole, open) => whole.health(open), 'anonymous');
 }
 

@@ -11,6 +11,7 @@ export { devices } from './devices.ts';
 export { consoleFiles, openApiFile } from './files.ts';
 export { fleetStatus } from './fleet-status.ts';
 export { health } from './health.ts';
+export { healthDetail } from './health-detail.ts';
 export { queue } from './queue.ts';
 export { resyncFleet } from './resync-fleet.ts';
 export { series } from './series.ts';

@@ -18,8 +18,11 @@ import { TokenBucket } from './token-bucket.ts';
 /** The kinds of calls that a hub limits. */
 export type HubOperation = 'read' | 'write' | 'identity' | 'query' | 'apply';
 
-/** The operation of a permit. `statistics` asks for the number of devices and is an identity operation. */
-export type PermittedOperation = HubOperation | 'statistics';
+/**
+ * The operation of a permit. `statistics` asks for the number of devices and is an identity operation. `heartbeat` writes a tag
+ * on the twin that Berth reserves, and is a twin update.
+ */
+export type PermittedOperation = HubOperation | 'statistics' | 'heartbeat';
 
 /** The operation may be made now. */
 export interface Permit {
@@ -64,6 +67,9 @@ export const RESYNC_PART = 0.3;
  */
 export const MESSAGES = { read: 1, write: 3, identity: 0, apply: 0 } as const;
 
+/** No device is connected with the identity of the heartbeat, so there is no notification and no answer. */
+const HEARTBEAT_MESSAGES = 1;
+
 /** The size of a page of a hundred twins without their contents. */
 const QUERY_PAGE_BYTES = 16 * 1024;
 
@@ -94,6 +100,7 @@ export class BudgetShare implements HubBudget {
 
   async permit(hub: Hub, operation: PermittedOperation, until: EpochMs): Promise<Permit | NoPermit> {
     if (operation === 'statistics') return this.#permitStatistics(hub);
+    if (operation === 'heartbeat') return this.#permitHeartbeat(hub, until);
     const { now, wait } = this.#options;
     const paused = this.#paused(hub, until);
     if (paused !== undefined) return paused;
@@ -129,6 +136,19 @@ export class BudgetShare implements HubBudget {
    */
   #permitStatistics(hub: Hub): Permit {
     this.#bucket(hub, 'identity').take(this.#options.now(), 0);
+    return GRANTED;
+  }
+
+  /**
+   * Granted at once unless the hub refuses calls, also if the budget is used up: without it, Berth would not see that a hub has
+   * become silent. It counts as one twin update and one message, and there are at most seven in an hour.
+   */
+  async #permitHeartbeat(hub: Hub, until: EpochMs): Promise<Permit | NoPermit> {
+    const { now } = this.#options;
+    const paused = this.#paused(hub, until);
+    if (paused !== undefined) return paused;
+    this.#bucket(hub, 'write').take(now(), 0);
+    await this.#day(hub).take(HEARTBEAT_MESSAGES, now());
     return GRANTED;
   }
 

@@ -61,6 +61,7 @@ export interface BudgetedHubPort {
   countDevices(host: HostName): Promise<Permitted<number>>;
   listTwins(host: HostName, of: TwinKind, continuation: string | undefined): Promise<Permitted<TwinPage>>;
   readActivity(host: HostName, question: ActivityQuestion): Promise<Permitted<ActivityPage>>;
+  beat(host: HostName, at: EpochMs): Promise<Permitted<void>>;
 }
 
 export interface BudgetOptions {
@@ -145,5 +146,6 @@ export function budgetHubs(hubs: HubPort, { fleet, budget, until, now }: BudgetO
     countDevices: (host) => call(host, 'statistics', () => hubs.countDevices(host)),
     listTwins: (host, of, continuation) => call(host, 'query', () => hubs.listTwins(host, of, continuation)),
     readActivity: (host, question) => call(host, 'query', () => hubs.readActivity(host, question)),
+    beat: (host, at) => call(host, 'heartbeat', () => hubs.beat(host, at)),
   };
 }

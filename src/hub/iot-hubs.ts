@@ -1,4 +1,5 @@
 import type { Registry } from 'azure-iothub';
+import { HEARTBEAT_DEVICE, HEARTBEAT_TAG } from '../iot-hub/heartbeat-device.ts';
 import type { HostName } from '../iot-hub/host-name.ts';
 import { isObject, type JsonObject } from '../json/json.ts';
 import { type RestHeaders, serviceTime } from '../rest/headers.ts';
@@ -117,6 +118,11 @@ export function openIotHubs(options: IotHubsOptions): HubPort & { close(): Promi
       const page = await hub.createQuery(activityQuery(question), TWIN_PAGE).next();
       const { result, message } = page as QueryResult;
       return { readAt: serviceTime(headersOf(message)), devices: toActivity(host, result) };
+    },
+    async beat(host, at) {
+      const hub = await registry(host);
+      const patch = { tags: { [HEARTBEAT_TAG]: new Date(at).toISOString() } };
+      await hub.updateTwin(HEARTBEAT_DEVICE, patch, '*');
     },
     async close() {
       await Promise.all([...services.values()].map((service) => service.close()));

@@ -1,6 +1,7 @@
 import { BerthError, type ErrorCode } from '../errors.ts';
 import type { HostName } from '../iot-hub/host-name.ts';
 import type { JsonObject } from '../json/json.ts';
+import type { EpochMs } from '../time/epoch-ms.ts';
 import type { Instant } from '../time/instant.ts';
 import type { DeviceScopes } from '../twin/snapshot/parent-record.ts';
 import type { Twin, TwinId } from '../twin/snapshot/twin.ts';
@@ -58,6 +59,8 @@ export interface HubPort {
    * @param deviceIds at most `MOST_ASKED_AT_ONCE`.
    */
   readActivity(host: HostName, question: ActivityQuestion): Promise<ActivityPage>;
+  /** Writes the time into a tag of the twin of `berth-heartbeat`, whatever its etag. Costs one twin update. */
+  beat(host: HostName, at: EpochMs): Promise<void>;
 }
 
 /**

@@ -29,5 +29,6 @@ function forwarding(hubs: BudgetedHubPort): Omit<BudgetedHubPort, 'readTwin' | '
     countDevices: (host) => hubs.countDevices(host),
     listTwins: (host, of, continuation) => hubs.listTwins(host, of, continuation),
     readActivity: (host, question) => hubs.readActivity(host, question),
+    beat: (host, at) => hubs.beat(host, at),
   };
 }

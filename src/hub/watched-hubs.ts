@@ -49,6 +49,8 @@ export function watchHubs(hubs: HubPort, { pauses, count, now, clock }: WatchOpt
     listTwins: (host, of, continuation) =>
       watch(host, 'queries', () => hubs.listTwins(host, of, continuation)),
     readActivity: (host, question) => watch(host, 'queries', () => hubs.readActivity(host, question)),
+    // Not among the writes, which are corrections.
+    beat: (host, at) => watch(host, undefined, () => hubs.beat(host, at)),
   };
 }
 

@@ -3,6 +3,9 @@ import { setTimeout } from 'node:timers/promises';
 import type { Receipt } from '../allocation/receipt/receipt.ts';
 import { withPackage } from '../control/packages.ts';
 import { settingContents } from '../edge/setting-contents.ts';
+import { BerthError } from '../errors.ts';
+import { lookAtEventHub } from '../event-hub/look.ts';
+import { countPartitions } from '../event-hub/partitions.ts';
 import { parseFleetWithModels } from '../fleet/file/models.ts';
 import { type Fleet, hostsOf, rolloutContents } from '../fleet/fleet.ts';
 import { BudgetShare, type HubBudget, noBudget, RESYNC_PART, SYNC_PART } from '../hub/budget.ts';
@@ -15,7 +18,12 @@ import type { HubPort } from '../hub/port.ts';
 import { redactHubs } from '../hub/redacted-hubs.ts';
 import { type HubCall, watchHubs } from '../hub/watched-hubs.ts';
 import type { HostName } from '../iot-hub/host-name.ts';
+import { EvidenceCounters } from '../liveness/evidence-counters.ts';
+import type { Look } from '../liveness/reader.ts';
+import type { DeferredMetrics } from '../metrics/deferred-metrics.ts';
+import { addCountsTo, NO_METRICS } from '../metrics/metrics.ts';
 import { SyncCounters } from '../metrics/sync-counters.ts';
+import { metricsSettings } from '../settings/metrics-settings.ts';
 import { iotEndpoint, isAzure, partitionsSetting, retention, stamp } from '../settings/settings.ts';
 import { Lease } from '../store/state/lease.ts';
 import { openStores, type Stores } from '../store/stores.ts';
@@ -23,7 +31,7 @@ import { askForParent } from '../sync/reconcile/parent/ask-for-parent.ts';
 import { WriteGate } from '../sync/reconcile/write-gate.ts';
 import type { ExportContainer } from '../sync/resync/daily-export.ts';
 import type { StateRetention } from '../sync/resync/purge.ts';
-import type { EpochMs } from '../time/epoch-ms.ts';
+import { EPOCH, type EpochMs } from '../time/epoch-ms.ts';
 import { modulesFollowed } from '../twin/events/event.ts';
 import { NO_REDACTION, type Redaction } from '../twin/events/redact.ts';
 import { type ConditionsCache, REFRESH_EVERY_MS } from './conditions-cache.ts';
@@ -33,15 +41,24 @@ import type { KeptOutCache } from './kept-out-cache.ts';
 import type { Log } from './log.ts';
 import type { NewerFormats } from './newer-formats.ts';
 import type { Parents } from './parents.ts';
-import { countPartitions, PartitionCount } from './partition-count.ts';
+import { PartitionCount } from './partition-count.ts';
 import { PreviousContents } from './previous-contents.ts';
 import type { ReceiptBuffer } from './receipt-buffer.ts';
 import { type WebhookOptions, WebhookState } from './webhook-state.ts';
+
+/** The exporter says why in its own words, which may hold the connection string. */
+const CANNOT_BE_OPENED = {
+  code: 'BERTH_SETTING_INVALID',
+  message:
+    'Metrics cannot be sent: the exporter does not take the connection string of Application Insights. Copy it again from the portal.',
+} as const;
 
 /** How often counts are stored. If an instance ends in between, it loses its counts. */
 const STORE_COUNTS_EVERY_MS = 60_000;
 
 export interface InstanceOptions extends WebhookOptions {
+  /** Looks at the Event Hub and at the checkpoints. Default: as the settings say. */
+  readonly look?: () => Promise<Look>;
   /** How calls to hubs wait for their permit. Default: a timer. */
   readonly wait?: (ms: number) => Promise<void>;
 }
@@ -61,6 +78,8 @@ export class Instance {
   readonly fleet: FleetInForce;
   readonly conditions: ConditionsCache;
   readonly receipts: ReceiptBuffer;
+  /** What is measured, if a setting says where it goes. */
+  readonly metrics: DeferredMetrics;
   /** The devices that nothing may be stored about. */
   readonly keptOut: KeptOutCache;
   /** The hubs of parents, for rules that name them. */
@@ -70,6 +89,8 @@ export class Instance {
   readonly gate: WriteGate;
   /** The counts of sync since they were last stored. */
   readonly counters = new SyncCounters();
+  /** What shows whether the twin change events arrive, since it was last stored. */
+  readonly evidence: EvidenceCounters;
   /** The hubs' clock, from their answers. */
   readonly hubClock: HubClock;
   /** Stored documents of a newer package that this instance has recently read. */
@@ -84,6 +105,7 @@ export class Instance {
   readonly #contents: PreviousContents;
   #redactionKey: Uint8Array | undefined;
   #isAnnounced = false;
+  #evidenceStoredAt = EPOCH;
   #stores: Stores | undefined;
   #hubs: (HubPort & { close(): Promise<void> }) | undefined;
 
@@ -97,15 +119,17 @@ export class Instance {
         stores: async () => this.stores,
         keepReceipt: (receipt) => this.keepReceipt(receipt),
       });
-    const { log, now, fleet, conditions, receipts, newerFormats, keptOut, parents } = this.#webhook;
+    const { log, now, fleet, conditions, receipts, newerFormats, keptOut, parents, metrics } = this.#webhook;
     this.log = log;
     this.now = now;
     this.fleet = fleet;
     this.conditions = conditions;
     this.receipts = receipts;
     this.keptOut = keptOut;
+    this.metrics = metrics;
     this.parents = parents;
     this.newerFormats = newerFormats;
+    this.evidence = new EvidenceCounters(this.now);
     this.hubClock = new HubClock(this.now);
     this.build = options.build;
     this.gate = new WriteGate({ read: async () => this.stores.control.read() }, options.build, this.now);
@@ -125,9 +149,11 @@ export class Instance {
   start(): void {
     this.#webhook.start();
     this.#tick();
+    void this.#openMetrics();
     this.#timers.push(
       setInterval(() => this.#tick(), REFRESH_EVERY_MS).unref(),
       setInterval(() => void this.storeCounts(), STORE_COUNTS_EVERY_MS).unref(),
+      setInterval(() => void this.storeEvidence(), STORE_COUNTS_EVERY_MS).unref(),
     );
   }
 
@@ -135,6 +161,8 @@ export class Instance {
     for (const timer of this.#timers.splice(0)) clearInterval(timer);
     await this.#webhook.stop();
     await this.storeCounts();
+    await this.storeEvidence();
+    await this.metrics.close();
     await this.#hubs?.close();
   }
 
@@ -250,10 +278,33 @@ export class Instance {
   async storeCounts(): Promise<void> {
     for (const [hub, counts] of this.counters.take()) {
       this.log('info', 'syncCounts', { hub, ...counts });
+      addCountsTo(this.metrics, hub, counts);
       try {
         await this.stores.statistics.add(hub, counts, this.now());
       } catch {
         // The counts are in the log.
+      }
+    }
+  }
+
+  /** One look at the Event Hub and at the checkpoints. Never throws. */
+  look(): Promise<Look> {
+    return this.#options.look === undefined ? lookAtEventHub(this.#options.env) : this.#options.look();
+  }
+
+  /**
+   * Adds the evidence to the tables. What cannot be stored now is kept for the next time. Never throws.
+   *
+   * @param everyMs does nothing if it was stored less than this before. Default: always stores it.
+   */
+  async storeEvidence(everyMs = 0): Promise<void> {
+    if (this.now() - this.#evidenceStoredAt < everyMs) return;
+    this.#evidenceStoredAt = this.now();
+    for (const each of this.evidence.take()) {
+      try {
+        await this.stores.liveness.addEvidence(each, this.now());
+      } catch {
+        this.evidence.putBack(each);
       }
     }
   }
@@ -291,6 +342,24 @@ export class Instance {
       this.#isAnnounced = policies !== undefined;
     } catch {
       // The next tick tries again. Until then the gate uses the row as it is.
+    }
+  }
+
+  /** Loads the exporter of metrics, if a setting asks for it. Never throws: a wrong setting is logged, and nothing is measured. */
+  async #openMetrics(): Promise<void> {
+    if (!this.metrics.isOn) return;
+    const { env, build } = this.#options;
+    const warn = (facts: { readonly code: string; readonly message: string }) =>
+      this.log('warn', 'metricsNotSent', facts);
+    try {
+      const settings = metricsSettings(env);
+      if (settings === undefined) return;
+      const { openMetrics } = await import('../open-telemetry/open-metrics.ts');
+      this.metrics.open(await openMetrics(settings, { build, stamp: stamp(env), warn }));
+    } catch (error) {
+      const { code, message } = error instanceof BerthError ? error : CANNOT_BE_OPENED;
+      warn({ code, message });
+      this.metrics.open(NO_METRICS);
     }
   }
 

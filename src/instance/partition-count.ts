@@ -1,4 +1,3 @@
-import { type Environment, twinEvents } from '../settings/settings.ts';
 import { EPOCH, type EpochMs, plus } from '../time/epoch-ms.ts';
 import type { Log } from './log.ts';
 
@@ -53,31 +52,5 @@ export class PartitionCount {
       log('warn', 'partitionsUnknown', { reason: error instanceof Error ? error.name : 'error' });
       this.#askAfter = plus(now(), RETRY_MS);
     }
-  }
-}
-
-/** Asks the Event Hub of the settings for its partitions. Undefined: the settings name no Event Hub. */
-export async function countPartitions(env: Environment): Promise<number | undefined> {
-  const place = twinEvents(env);
-  if (place === undefined) return undefined;
-  const { EventHubProducerClient } = await import('@azure/event-hubs');
-  const options = { retryOptions: { maxRetries: 1, timeoutInMs: 10_000 } };
-  let client: InstanceType<typeof EventHubProducerClient>;
-  if (place.kind === 'connectionString') {
-    client = /;?EntityPath=/i.test(place.connectionString)
-      ? new EventHubProducerClient(place.connectionString, options)
-      : new EventHubProducerClient(place.connectionString, place.name, options);
-  } else {
-    const { DefaultAzureCredential, ManagedIdentityCredential } = await import('@azure/identity');
-    const credential =
-      place.clientId === undefined
-        ? new DefaultAzureCredential()
-        : new ManagedIdentityCredential({ clientId: place.clientId });
-    client = new EventHubProducerClient(place.namespace, place.name, credential, options);
-  }
-  try {
-    return (await client.getPartitionIds()).length;
-  } finally {
-    await client.close();
   }
 }

@@ -2,6 +2,7 @@ import type { ErrorCode } from '../errors.ts';
 import type { Fleet } from '../fleet/fleet.ts';
 import type { HubBudget } from '../hub/budget.ts';
 import type { JsonValue } from '../json/json.ts';
+import type { EvidenceSink } from '../liveness/evidence-counters.ts';
 import type { SyncContext } from '../sync/reconcile/sync-context.ts';
 import type { EpochMs } from '../time/epoch-ms.ts';
 import type { Instance } from './instance.ts';
@@ -10,6 +11,8 @@ export interface InvocationOptions {
   readonly fleet: Fleet;
   /** The part of the hubs' budgets for this invocation. */
   readonly budget: HubBudget;
+  /** The evidence of the shard of this invocation. */
+  readonly evidence: EvidenceSink;
   /** When the invocation stops calling hubs. */
   readonly until: EpochMs;
   /** Writes a line to the log of the invocation. */
@@ -19,9 +22,9 @@ export interface InvocationOptions {
 /** The context of twin sync for one invocation. @throws BerthError `BERTH_STORE_UNAVAILABLE` */
 export async function syncContext(
   instance: Instance,
-  { fleet, budget, until, warn }: InvocationOptions,
+  { fleet, budget, evidence, until, warn }: InvocationOptions,
 ): Promise<SyncContext> {
-  const { now, stores, counters, gate, hubClock } = instance;
+  const { now, stores, counters, gate, hubClock, metrics } = instance;
   const redaction = await instance.redaction(fleet);
   await instance.keptOut.load();
   const withPrevious = await instance.withPreviousContents(fleet);
@@ -37,7 +40,9 @@ export async function syncContext(
     redaction,
     now,
     hubNow: hubClock.now,
+    evidence,
     count: (host, what, number) => counters.add(host, what, number),
+    measure: metrics.isOn ? (what, hub, ms) => metrics.record(what, ms / 1_000, { hub }) : undefined,
     warn: oncePerHub((message, facts) => warn(JSON.stringify({ event: 'hubTrouble', message, ...facts }))),
   };
 }

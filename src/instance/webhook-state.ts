@@ -3,6 +3,8 @@ import { resolve } from 'node:path';
 import type { Receipt } from '../allocation/receipt/receipt.ts';
 import type { ModelFile } from '../fleet/file/models.ts';
 import type { ParsedFleet } from '../fleet/file/parse.ts';
+import { DeferredMetrics } from '../metrics/deferred-metrics.ts';
+import { wantsMetrics } from '../settings/metrics-settings.ts';
 import { type Environment, fleetFile, stateAccount } from '../settings/settings.ts';
 import { ConditionsStore } from '../store/state/conditions-store.ts';
 import { readKeptOut } from '../store/state/kept-out-devices.ts';
@@ -33,7 +35,7 @@ export interface WebhookOptions {
 /** What a decision and its record need. */
 export type AllocationParts = Pick<
   WebhookState,
-  'fleet' | 'conditions' | 'receipts' | 'keptOut' | 'parents' | 'now'
+  'fleet' | 'conditions' | 'receipts' | 'metrics' | 'keptOut' | 'parents' | 'now'
 >;
 
 /** The parts of an instance that its webhook does not load at the start. */
@@ -56,6 +58,8 @@ export class WebhookState {
   readonly fleet: FleetInForce;
   readonly conditions: ConditionsCache;
   readonly receipts: ReceiptBuffer;
+  /** What is measured, if a setting says where it goes. */
+  readonly metrics: DeferredMetrics;
   /** The devices that nothing may be stored about. */
   readonly keptOut: KeptOutCache;
   /** The hubs of parents, for rules that name them. */
@@ -72,6 +76,7 @@ export class WebhookState {
     this.#env = env;
     this.log = options.log ?? consoleLog;
     this.now = options.now ?? systemTime;
+    this.metrics = new DeferredMetrics(wantsMetrics(env));
     this.newerFormats = new NewerFormats({ now: this.now, log: this.log });
     const file = resolve(directory, fleetFile(env));
     this.fleet = new FleetInForce({

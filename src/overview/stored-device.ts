@@ -8,7 +8,7 @@ import type { Snapshot } from '../twin/snapshot/snapshot.ts';
 
 /** What a description of a device reads. */
 export interface DeviceSources {
-  readonly stores: Pick<Stores, 'twins' | 'control' | 'receipts'>;
+  readonly stores: Pick<Stores, 'twins' | 'control' | 'receipts' | 'keptOut'>;
   /** The fleet file in force. */
   readonly fleet: Fleet;
   /** The redaction of this fleet file. Stored values may be older than the setting that redacts them. */
@@ -43,9 +43,12 @@ export async function readStoredDevice(
   ]);
   const found = snapshots.flat();
   if (found.length === 0 && receipts.length === 0) {
+    const id = JSON.stringify(deviceId);
     throw new BerthError(
       'BERTH_DEVICE_UNKNOWN',
-      `No twin and no registration of ${JSON.stringify(deviceId)} is known.`,
+      (await stores.keptOut.has(deviceId))
+        ? `${id} is kept out, so Berth stores nothing about it. To end that, run "berth forget ${id} --store-again".`
+        : `No twin and no registration of ${id} is known.`,
     );
   }
   const twins = found.map(({ hub, snapshot }) => ({ hub, snapshot: redactKept(snapshot, redaction) }));

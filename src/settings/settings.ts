@@ -47,6 +47,32 @@ export function twinEvents(env: Environment):
   };
 }
 
+/** The consumer group of the functions. */
+export function consumerGroup(env: Environment): string {
+  return env.TWIN_EVENTS_CONSUMER_GROUP || '$Default';
+}
+
+/**
+ * The blobs of the storage account of the Functions host, which holds the checkpoints; undefined if no setting names it. The
+ * settings are those of the host ("App settings reference", AzureWebJobsStorage__accountName and __blobServiceUri).
+ */
+export function hostBlobs(
+  env: Environment,
+):
+  | { readonly kind: 'connectionString'; readonly connectionString: string }
+  | { readonly kind: 'identity'; readonly blobServiceUri: string; readonly clientId: string | undefined }
+  | undefined {
+  const prefix = 'AzureWebJobsStorage';
+  const connectionString = env[prefix];
+  if (connectionString) return { kind: 'connectionString', connectionString };
+  const account = env[`${prefix}__accountName`];
+  const blobServiceUri =
+    env[`${prefix}__blobServiceUri`] || (account && `https://${account}.blob.core.windows.net`);
+  if (!blobServiceUri) return undefined;
+  const clientId = env[`${prefix}__clientId`] || env.AZURE_CLIENT_ID || undefined;
+  return { kind: 'identity', blobServiceUri, clientId };
+}
+
 /** Every connection string of a storage account contains at least one of these. */
 const CONNECTION_STRING = /(^|;)\s*(UseDevelopmentStorage=true|AccountName=|TableEndpoint=)/i;
 

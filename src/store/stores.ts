@@ -7,6 +7,7 @@ import { BudgetStore } from './state/budget-store.ts';
 import { ConditionsStore } from './state/conditions-store.ts';
 import { ControlStore } from './state/control.ts';
 import { KeptOutStore } from './state/kept-out-store.ts';
+import { LivenessStore } from './state/liveness-store.ts';
 import { ProgressStore } from './state/progress-store.ts';
 import { RedactionKeyStore } from './state/redaction-key-store.ts';
 import { RevisionStore } from './state/revisions.ts';
@@ -32,6 +33,7 @@ export interface Stores {
   readonly letterHours: LetterHours;
   readonly unknownHubs: UnknownHubStore;
   readonly unknownSources: EventCounts<'hub' | 'source'>;
+  readonly liveness: LivenessStore;
   readonly progress: ProgressStore;
   readonly budgets: BudgetStore;
   readonly statistics: SyncStatisticsStore;
@@ -61,6 +63,7 @@ export function openStores(tables: Tables, onNewer?: OnNewerFormat): Stores {
     letterHours: new LetterHours(tables.state),
     unknownHubs: new UnknownHubStore(tables.state),
     unknownSources: unknownSourceCounts(tables.state),
+    liveness: new LivenessStore(tables.state, onNewer),
     progress: new ProgressStore(tables.state, onNewer),
     budgets: new BudgetStore(tables.state),
     statistics: new SyncStatisticsStore(tables.state),

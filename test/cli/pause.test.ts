@@ -11,7 +11,7 @@ import { parseFleet } from '../../src/fleet/file/parse.ts';
 import type { Policy } from '../../src/fleet/fleet.ts';
 import { hostName } from '../../src/iot-hub/host-name.ts';
 import { partitionsOf } from '../../src/store/tables/keys.ts';
-import { auditName, requestName } from '../../src/sync/resync/audit.ts';
+import { auditName, requestName } from '../../src/sync/resync/audit-progress.ts';
 import { EPOCH, type EpochMs, plus } from '../../src/time/epoch-ms.ts';
 import { instantOf } from '../../src/time/instant.ts';
 import type { PolicyStatus } from '../../src/twin/snapshot/snapshot.ts';

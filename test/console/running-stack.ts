@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { type Bundles, buildBundles } from '../end-to-end/bundles.ts';
+import { type Bundles, copyBundles } from '../end-to-end/bundles.ts';
 import { type LocalRun, runLocally } from '../end-to-end/local-run.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
@@ -40,7 +40,7 @@ export async function startStack(
   devices: number,
   changed: (fleet: FleetFile) => FleetFile = (fleet) => fleet,
 ): Promise<RunningStack> {
-  const bundles: Bundles = buildBundles();
+  const bundles: Bundles = await copyBundles();
   const file = join(bundles.directory, 'fleet.json');
   writeFileSync(file, JSON.stringify(changed(JSON.parse(readFileSync(file, 'utf8')) as FleetFile)));
   const run: LocalRun = runLocally(bundles.directory, [

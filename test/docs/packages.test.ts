@@ -4,7 +4,8 @@ import * as z from 'zod';
 
 const pins = z.record(z.string(), z.string());
 const manifestSchema = z.object({
-  overrides: pins,
+  // The overrides of one package are an object below its name.
+  overrides: z.record(z.string(), z.union([z.string(), pins])),
   dependencies: pins,
   devDependencies: pins,
   allowScripts: z.record(z.string(), z.boolean()),
@@ -40,13 +41,16 @@ function needsNewer(engines: (typeof PACKAGES)[number]['engines']): boolean {
 
 describe('the packages', () => {
   test('package.json pins every dependency and override to one version', () => {
-    const versions = Object.entries({
+    const versions = {
       ...MANIFEST.dependencies,
       ...MANIFEST.devDependencies,
-      ...MANIFEST.overrides,
-    });
+    };
+    const overrides = Object.values(MANIFEST.overrides).flatMap((pinned) =>
+      typeof pinned === 'string' ? [pinned] : Object.values(pinned),
+    );
 
-    expect(versions.filter(([, version]) => !/^\d+\.\d+\.\d+(-[\w.]+)?$/.test(version))).toEqual([]);
+    const wanted = [...Object.values(versions), ...overrides];
+    expect(wanted.filter((version) => !/^\d+\.\d+\.\d+(-[\w.]+)?$/.test(version))).toEqual([]);
   });
 
   test('package.json turns off the install script of every package that has one', () => {

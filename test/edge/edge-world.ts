@@ -255,6 +255,7 @@ export class EdgeWorld {
       countDevices: absent,
       listTwins: absent,
       readActivity: absent,
+      beat: absent,
     };
   }
 

@@ -1,6 +1,6 @@
-import { execFileSync } from 'node:child_process';
-import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { BUNDLES } from '../support/run/bundles.ts';
 
 export interface Bundles {
   /** The bundles, and the app that runs them: it is a project's folder too. */
@@ -8,15 +8,11 @@ export interface Bundles {
   remove(): void;
 }
 
-/**
- * Builds into a folder of its own, below node_modules so that packages are found: never into the dist that a
- * running `npm start` uses.
- */
-export function buildBundles(): Bundles {
-  const cache = resolve('node_modules/.cache');
-  mkdirSync(cache, { recursive: true });
-  const directory = mkdtempSync(join(cache, 'berth-test-'));
-  execFileSync(process.execPath, ['scripts/build/build.mjs', '--out', directory], { stdio: 'inherit' });
+/** Copies the build of the run into a folder of the suite, below node_modules so that packages are found. */
+export async function copyBundles(): Promise<Bundles> {
+  const built = await buildOfRun();
+  const directory = mkdtempSync(join(resolve('node_modules/.cache'), 'berth-test-'));
+  cpSync(built, directory, { recursive: true });
   for (const file of ['host.json', 'local.settings.json']) copyFileSync(file, join(directory, file));
   writeFileSync(
     join(directory, 'fleet.json'),
@@ -25,6 +21,16 @@ export function buildBundles(): Bundles {
   const manifest: object = JSON.parse(readFileSync('package.json', 'utf8'));
   writeFileSync(join(directory, 'package.json'), JSON.stringify({ ...manifest, main: 'functions.cjs' }));
   return { directory, remove: () => rmSync(directory, { recursive: true, force: true }) };
+}
+
+/** The folder of the build that all suites of the run share. */
+async function buildOfRun(): Promise<string> {
+  const url = process.env[BUNDLES];
+  if (url === undefined) throw new Error(`${BUNDLES} is not set: only Jest's global setup sets it`);
+  const response = await fetch(url);
+  const answer = await response.text();
+  if (!response.ok) throw new Error(answer);
+  return answer;
 }
 
 /**

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { temporaryFolder } from '../support/temporary-folder.ts';
-import { type Bundles, buildBundles } from './bundles.ts';
+import { type Bundles, copyBundles } from './bundles.ts';
 import { type LocalRun, runLocally } from './local-run.ts';
 
 const DEVICES = 9;
@@ -20,8 +20,8 @@ const SEED = Number(process.env.BERTH_FAULTS_SEED || 20_261_128);
 let bundles: Bundles;
 let state: string;
 let run: LocalRun | undefined;
-beforeAll(() => {
-  bundles = buildBundles();
+beforeAll(async () => {
+  bundles = await copyBundles();
   state = temporaryFolder('faults');
 });
 afterAll(async () => {

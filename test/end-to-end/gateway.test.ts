@@ -6,7 +6,7 @@ import * as z from 'zod';
 import { type Assigned, register } from '../../local/devices/registration.ts';
 import { askForCredentials, type RunningStack, readStack } from '../../local/own-device/stack.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
-import { type Bundles, buildBundles } from './bundles.ts';
+import { type Bundles, copyBundles } from './bundles.ts';
 import { type LocalRun, runLocally } from './local-run.ts';
 
 /** A gateway and two devices behind it: DPS, hubs and functions of the local stack, with Microsoft's SDK as the devices. */
@@ -19,7 +19,7 @@ let run: LocalRun;
 let control: string;
 let stack: RunningStack;
 beforeAll(async () => {
-  bundles = buildBundles();
+  bundles = await copyBundles();
   allowParents(join(bundles.directory, 'fleet.json'));
   const state = join(temporaryFolder('gateway'), 'stack');
   run = runLocally(bundles.directory, ['--devices', '1', '--edge-devices', '0', '--state', state]);

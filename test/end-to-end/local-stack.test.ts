@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import * as z from 'zod';
 import { contentsOf } from '../../local/state/contents.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
-import { type Bundles, buildBundles } from './bundles.ts';
+import { type Bundles, copyBundles } from './bundles.ts';
 import { type LocalRun, runLocally } from './local-run.ts';
 
 const PROCESSES = z.array(
@@ -19,8 +19,8 @@ type Process = z.output<typeof PROCESSES>[number];
 let bundles: Bundles;
 let root: string;
 const runs: LocalRun[] = [];
-beforeAll(() => {
-  bundles = buildBundles();
+beforeAll(async () => {
+  bundles = await copyBundles();
   root = temporaryFolder('stack');
 });
 afterAll(() => {

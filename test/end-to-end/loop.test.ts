@@ -4,7 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import * as z from 'zod';
 import { temporaryFolder } from '../support/temporary-folder.ts';
-import { type Bundles, buildBundles } from './bundles.ts';
+import { type Bundles, copyBundles } from './bundles.ts';
 import { type LocalRun, runLocally } from './local-run.ts';
 
 const RESULT = z.object({
@@ -40,8 +40,8 @@ const LOW = 5;
 let bundles: Bundles;
 let state: string;
 const runs: LocalRun[] = [];
-beforeAll(() => {
-  bundles = buildBundles();
+beforeAll(async () => {
+  bundles = await copyBundles();
   state = temporaryFolder('loop');
 });
 afterAll(() => {

@@ -12,7 +12,7 @@ import { openTables } from '../../src/store/tables/tables.ts';
 import { CAPTURED } from '../allocation/requests.ts';
 import { storageAccount } from '../support/storage-account.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
-import { type Bundles, buildBundles } from './bundles.ts';
+import { type Bundles, copyBundles } from './bundles.ts';
 
 const KEYS = { FUNCTION_HOST_FUNCTION_KEY: 'f-key', FUNCTION_HOST_MASTER_KEY: 'm-key' };
 const GOOD = { hubs: [{ host: 'weu.azure-devices.net', region: 'westeurope', tier: 'S1' }] };
@@ -23,7 +23,7 @@ let storage: string;
 let built: string;
 let host: ChildProcess | undefined;
 beforeAll(async () => {
-  bundles = buildBundles();
+  bundles = await copyBundles();
   built = join(temporaryFolder('built'), 'package');
   execFileSync('npm', ['run', '--silent', 'package', '--', '--out', built], { stdio: 'ignore' });
   storage = await storageAccount();

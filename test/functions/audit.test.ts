@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, test } from '@jest/globals';
 import type { Instance } from '../../src/instance/instance.ts';
 import { hash } from '../../src/json/hash.ts';
-import { auditName, requestName } from '../../src/sync/resync/audit.ts';
+import { auditName, requestName } from '../../src/sync/resync/audit-progress.ts';
 import { FunctionApp, type FunctionAppOptions, troubles } from '../support/function-app.ts';
 
 const MINUTE_MS = 60_000;

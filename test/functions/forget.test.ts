@@ -5,7 +5,7 @@ import type { Instance } from '../../src/instance/instance.ts';
 import { hostName } from '../../src/iot-hub/host-name.ts';
 import { unpackDocument } from '../../src/store/tables/document.ts';
 import type { Row } from '../../src/store/tables/tables.ts';
-import { requestName } from '../../src/sync/resync/audit.ts';
+import { requestName } from '../../src/sync/resync/audit-progress.ts';
 import { plus } from '../../src/time/epoch-ms.ts';
 import { CAPTURED } from '../allocation/requests.ts';
 import { berth, listen } from '../cli/terminals.ts';
@@ -292,6 +292,11 @@ describe('berth forget --keep-out', () => {
     app.take();
     await forget('pump-7', '--keep-out', '--yes');
 
+    const { cli } = listen(app.env, app.clock.now);
+    await expect(berth(cli, 'describe', 'device', 'pump-7')).rejects.toMatchObject({
+      code: 'BERTH_DEVICE_UNKNOWN',
+      message: expect.stringContaining('"pump-7" is kept out'),
+    });
     expect((await forget('pump-7', '--store-again')).err).toContain('add --yes to store it again');
     await forget('pump-7', '--store-again', '--yes');
     app.pass(MINUTE_MS);

@@ -14,7 +14,7 @@ import {
   workItemKey,
 } from '../../src/store/tables/keys.ts';
 import type { Row, Table } from '../../src/store/tables/tables.ts';
-import { auditName, requestName } from '../../src/sync/resync/audit.ts';
+import { auditName, requestName } from '../../src/sync/resync/audit-progress.ts';
 import { EPOCH, plus } from '../../src/time/epoch-ms.ts';
 import { instantOf } from '../../src/time/instant.ts';
 import { CAPTURED } from '../allocation/requests.ts';
@@ -296,7 +296,8 @@ describe('with progress that a newer package has written', () => {
     app.create('pump');
     app.take();
     const { progress } = instance.stores;
-    for (const name of ['counts', 'resync']) {
+    const names = ['counts', 'purge', 'resync', 'state-export'];
+    for (const name of names) {
       await progress.write(name, 0);
       await makeNewer(app.tables.state, 'progress', name);
     }

@@ -59,6 +59,7 @@ const CALLS: {
   readScopes: ['identity', 'scopes', (id) => hubs.readScopes(id)],
   countDevices: ['statistics', 'count', ({ host }) => hubs.countDevices(host)],
   listTwins: ['query', 'query', ({ host }) => hubs.listTwins(host, 'devices', undefined)],
+  beat: ['heartbeat', 'beat', ({ host }) => hubs.beat(host, T0)],
   readActivity: [
     'query',
     'activity of a b',

@@ -138,6 +138,17 @@ const HUB_CAPABILITIES: Readonly<Record<string, (given: Try) => Promise<void>>> 
     settledMessage(given, (client, message) => client.complete(message)),
   'Cloud-to-device messages, reject': (given) =>
     settledMessage(given, (client, message) => client.reject(message)),
+  'Cloud-to-device messages, abandon': (given) => {
+    let deliveries = 0;
+    return settledMessage(given, async (client, first) => {
+      client.on('message', (again: Message) => {
+        deliveries += 1;
+        void client.complete(again);
+      });
+      await client.abandon(first);
+      await until(() => deliveries > 0, 'the second delivery');
+    });
+  },
   'Modules: telemetry, twin, methods': async ({ local, module }) => {
     const client = await module();
     client.onMethod('reboot', (_request, response) => response?.send(200, { of: 'camera' }, () => {}));

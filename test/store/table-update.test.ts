@@ -80,7 +80,7 @@ describe('Table.update', () => {
       return entity as never;
     };
 
-    const count = await new Table(async () => client).update(partition, 'counter', (row) => {
+    const count = await new Table('state', async () => client).update(partition, 'counter', (row) => {
       const next = countIn(row) + 1;
       return { put: { count: next }, result: next };
     });

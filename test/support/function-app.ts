@@ -16,6 +16,7 @@ import { DEVELOPMENT_POLICY } from '../../src/hub/development.ts';
 import { Instance } from '../../src/instance/instance.ts';
 import { type HostName, hostName } from '../../src/iot-hub/host-name.ts';
 import type { JsonObject, JsonValue } from '../../src/json/json.ts';
+import type { Look } from '../../src/liveness/reader.ts';
 import { sharedAccessCredential } from '../../src/rest/credential.ts';
 import { openTables, type Tables } from '../../src/store/tables/tables.ts';
 import type { EpochMs } from '../../src/time/epoch-ms.ts';
@@ -59,6 +60,8 @@ export interface FunctionAppOptions {
   readonly hubs?: readonly object[];
   /** Connection string of the storage account of the instances; default: a new account. */
   readonly storage?: string;
+  /** The hubs have the clock of the instances. Default: they have the real time. */
+  readonly isOneClock?: boolean;
   /** Connection string that the instances use, if there is a proxy before the account. */
   readonly tables?: string;
 }
@@ -75,6 +78,11 @@ export class FunctionApp {
   front: Front | undefined;
   /** Whether the app has the role that enters parents in identities. */
   allowsScopes = true;
+  /** What the instances see of the Event Hub and of the checkpoints. Default: everything is read. */
+  look: Look = {
+    kind: 'positions',
+    partitions: new Map([['0', { last: 0, isEmpty: false, checkpoint: 0 }]]),
+  };
   /** Log lines of the instances outside of functions. */
   readonly lines: Line[] = [];
   readonly clock = new TestClock();
@@ -121,6 +129,7 @@ export class FunctionApp {
     }
     this.#hubs = createIotHubs({
       hubs: this.hosts.map((host) => ({ host, tier: 'S3', units: 10 })),
+      ...(options.isOneClock === true ? { now: this.clock.now } : {}),
       sink: () => (event) => void this.events.push(event),
       appNeeds: () => ({
         appliesManifests: options.roles?.appliesManifests ?? options.edge !== undefined,
@@ -183,10 +192,17 @@ export class FunctionApp {
       build: '2026-11-23T00:00:00Z',
       now: this.clock.now,
       wait: this.clock.wait,
+      look: async () => this.look,
       log: (_, event, facts) => void this.lines.push({ event, ...facts } as Line),
     });
     this.#instances.push(instance);
     return instance;
+  }
+
+  /** Ends an instance, as a stop of the app does. */
+  async end(instance: Instance): Promise<void> {
+    this.#instances.splice(this.#instances.indexOf(instance), 1);
+    await instance.stop();
   }
 
   hub(host = this.host): HubView {

@@ -4,7 +4,9 @@ import { HubPauses } from '../../src/hub/hub-pauses.ts';
 import type { TwinPage } from '../../src/hub/port.ts';
 import type { HostName } from '../../src/iot-hub/host-name.ts';
 import type { JsonValue } from '../../src/json/json.ts';
-import { auditHubs, auditName, requestName } from '../../src/sync/resync/audit.ts';
+import { auditHubs } from '../../src/sync/resync/audit.ts';
+import { auditName, requestName } from '../../src/sync/resync/audit-progress.ts';
+import type { FleetLiveness } from '../../src/sync/resync/watch-liveness.ts';
 import { type EpochMs, plus } from '../../src/time/epoch-ms.ts';
 import { type Instant, instantOf, NEVER } from '../../src/time/instant.ts';
 import { adoptTwin } from '../../src/twin/events/apply-event.ts';
@@ -54,6 +56,7 @@ const run = (
   more: Partial<ResyncParts> = {},
   mayGoOn: () => boolean = () => true,
   withoutDevices: ReadonlySet<HostName> = new Set(),
+  liveness: FleetLiveness = new Map(),
 ): Promise<number> =>
   auditHubs(
     resyncContextOf({
@@ -67,7 +70,7 @@ const run = (
       ...more,
     }),
     mayGoOn,
-    withoutDevices,
+    { withoutDevices, liveness },
   );
 
 describe('the first audit of a hub that has no devices', () => {

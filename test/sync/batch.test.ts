@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { BerthError } from '../../src/errors.ts';
+import { EvidenceCounters } from '../../src/liveness/evidence-counters.ts';
 import type { SyncCount } from '../../src/metrics/sync-counters.ts';
 import type { DeadLetter } from '../../src/store/dead-letters/dead-letter-store.ts';
 import {
@@ -64,6 +65,7 @@ function setUp({
   const unknownHubs: [string, number][] = [];
   const sources: SourceCount[] = [];
   const counts: (readonly [string, SyncCount, number])[] = [];
+  const evidence = new EvidenceCounters(() => epochMs(Date.parse('2026-11-23T12:00:05Z')));
   const takeAll = (events: readonly BatchEvent[]) =>
     takeBatch(
       events,
@@ -74,6 +76,7 @@ function setUp({
         redaction,
         now: () => epochMs(Date.parse('2026-11-23T12:00:05Z')),
         count: (host, what, number = 1) => counts.push([host, what, number]),
+        evidence: evidence.of('0'),
       },
       {
         reconcile: async (id, events) => {

@@ -138,6 +138,10 @@ export class MemoryHub implements HubPort {
     return { twins: [{ id: ID, version, etag }], continuation: undefined };
   }
 
+  async beat(): Promise<void> {
+    await this.#receive('beat');
+  }
+
   /** What the hub says of every device. */
   activity: ListedActivity | undefined;
 

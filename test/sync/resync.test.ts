@@ -1,5 +1,6 @@
 import { beforeEach, expect, test } from '@jest/globals';
 import { NO_CONDITIONS } from '../../src/allocation/conditions.ts';
+import { NO_READER } from '../../src/liveness/reader.ts';
 import { partitionOf, partitionsOf, workItemKey } from '../../src/store/tables/keys.ts';
 import { type ResyncRun, resync } from '../../src/sync/resync/resync.ts';
 import { epochMs } from '../../src/time/epoch-ms.ts';
@@ -36,6 +37,15 @@ const run = (more: Partial<ResyncRun> = {}) =>
         recordCount: async () => {},
         recordFailure: async () => {},
         recordCauses: async () => {},
+      },
+      liveness: {
+        store: {
+          read: async () => ({ ranAt: undefined, reader: NO_READER, hubs: new Map(), evidence: new Map() }),
+          writeHub: async () => {},
+          writeRun: async () => {},
+        },
+        look: async () => ({ kind: 'positions', partitions: new Map() }),
+        flush: async () => {},
       },
       lease: { take: async () => true, release: async () => void happened.push('released') },
       hubsUntil: epochMs(Number.POSITIVE_INFINITY),

@@ -4,6 +4,7 @@ import { budgetHubs } from '../../src/hub/budgeted-hubs.ts';
 import type { HubPort } from '../../src/hub/port.ts';
 import { redactHubs } from '../../src/hub/redacted-hubs.ts';
 import type { JsonValue } from '../../src/json/json.ts';
+import { NO_EVIDENCE_SINK } from '../../src/liveness/evidence-counters.ts';
 import { Reconciler } from '../../src/sync/reconcile/reconciler.ts';
 import type { SyncContext } from '../../src/sync/reconcile/sync-context.ts';
 import type { ResyncContext } from '../../src/sync/resync/resync-context.ts';
@@ -43,6 +44,7 @@ export function syncContextOf({
     redaction,
     hubNow: now,
     count: () => {},
+    evidence: NO_EVIDENCE_SINK,
     warn: () => {},
     ...parts,
   };

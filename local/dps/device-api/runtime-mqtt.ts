@@ -48,7 +48,7 @@ function isForMqtt(device: ReturnType<Attester>): device is AttestedDevice | Dps
 function openSession(device: AttestedDevice | DpsRefusal, service: RegistrationService): MqttSession {
   let connection: MqttConnection | undefined;
   return {
-    restored: [],
+    restored: new Map(),
     opened(opened) {
       connection = opened;
     },

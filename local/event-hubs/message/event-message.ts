@@ -57,20 +57,36 @@ export function readProducedEvents(message: Buffer, format: number): ProducedEve
  * @throws TypeError for a property or annotation that has no AMQP form, such as a function.
  */
 export function encodeEvent(event: EventToAppend): Buffer {
-  return rhea.message.encode({
+  const { userId } = event;
+  const properties = {
+    content_type: event.contentType,
+    content_encoding: event.contentEncoding,
+    correlation_id: event.correlationId,
+    user_id: typeof userId === 'string' ? Buffer.from(userId, 'utf8') : userId,
+    message_id: event.messageId,
+    subject: event.subject,
+  };
+  const message = rhea.message.encode({
     body: rhea.message.data_section(event.body),
     message_annotations: {
       ...toAmqpMap(event.annotations),
       ...(event.partitionKey === undefined ? {} : { [PARTITION_KEY]: event.partitionKey }),
     },
     ...(event.properties === undefined ? {} : { application_properties: toAmqpMap(event.properties) }),
-    content_type: event.contentType,
-    content_encoding: event.contentEncoding,
-    correlation_id: event.correlationId,
-    user_id: typeof event.userId === 'string' ? Buffer.from(event.userId, 'utf8') : event.userId,
-    message_id: event.messageId,
-    subject: event.subject,
+    ...properties,
   });
+  const isBare = Object.values(properties).every((value) => value === undefined);
+  return isBare ? withoutProperties(message) : message;
+}
+
+/**
+ * Without the properties section, which rhea always writes. Azure sends none for a message without system properties
+ * (azure-iot-sdk-python, test_sends_json_string).
+ */
+function withoutProperties(message: Buffer): Buffer {
+  const section = decodeSections(message).find(({ code }) => code === SECTION.properties);
+  if (section === undefined) return message;
+  return Buffer.concat([message.subarray(0, section.start), message.subarray(section.end)]);
 }
 
 /** Adds the annotations of Event Hubs, with the position, to the annotations of the producer. */

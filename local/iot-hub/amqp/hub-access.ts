@@ -73,6 +73,7 @@ function parseAudience(text: string): Audience | undefined {
 interface PolicyToken {
   readonly hub: LocalHub;
   readonly host: string;
+  readonly text: string;
   readonly token: SharedAccessSignature;
   readonly policy: AccessPolicy;
 }
@@ -86,6 +87,8 @@ export class HubAccess {
   readonly #hubs: Hubs;
   readonly #policyTokens: PolicyToken[] = [];
   readonly #devices = new Map<string, DeviceProof>();
+  /** The devices that use the token of a policy for the whole hub, as the connection pool of the SDK for C# does. */
+  readonly #pooled = new Map<string, Address>();
 
   constructor(hubs: Hubs) {
     this.#hubs = hubs;
@@ -117,9 +120,9 @@ export class HubAccess {
         (target.address !== undefined && this.#grantDevice(hub, target.host, target.address, text)) ||
         this.#grantPolicy(hub, target.host, text);
       if (!isGranted) return refused('Unauthorized');
-      if (target.address !== undefined) {
-        const proof = this.#devices.get(addressKey(target.address));
-        if (proof !== undefined) onDevice(target.address, proof.expires);
+      for (const address of target.address === undefined ? this.#pooled.values() : [target.address]) {
+        const proof = this.#proofOf(address);
+        if (proof !== undefined) onDevice(address, proof.expires);
       }
       return { status: 200, description: 'OK' };
     } catch (error) {
@@ -163,7 +166,7 @@ export class HubAccess {
    * @param host the hub that the client has called, if it is known.
    */
   device(address: Address, host: string | undefined, certificates: LeafFirst): DeviceAccess | AmqpError {
-    const proof = this.#devices.get(addressKey(address)) ?? this.#byCertificate(address, host, certificates);
+    const proof = this.#proofOf(address) ?? this.#byCertificate(address, host, certificates);
     if (proof === undefined || (proof.expires ?? Infinity) <= proof.hub.now()) {
       return unauthorized('Unauthorized access. The device has shown no valid token or certificate.');
     }
@@ -171,6 +174,22 @@ export class HubAccess {
       return amqpError('amqp:not-found', `The device ${addressKey(address)} is not registered or disabled.`);
     }
     return proof;
+  }
+
+  #proofOf(address: Address): DeviceProof | undefined {
+    return this.#devices.get(addressKey(address)) ?? this.#byPolicy(address);
+  }
+
+  /** A policy with `DeviceConnect` speaks for every device (iot-hub-dev-guide-sas.md). The newest token comes first. */
+  #byPolicy(address: Address): DeviceProof | undefined {
+    for (const { hub, host, text, policy } of this.#policyTokens) {
+      if (hub.store.get(address) === undefined) continue;
+      const proof = authenticateDevice(hub, address, { host, password: text, certificates: [] }, [policy]);
+      if (proof === undefined) continue;
+      this.#pooled.set(addressKey(address), address);
+      return { ...proof, hub };
+    }
+    return undefined;
   }
 
   #byCertificate(
@@ -208,7 +227,7 @@ export class HubAccess {
     if (token === undefined || policy === undefined || !isSignedBy(token, [policy.key], hub.now()))
       return false;
     if (!resourcesOf(token).some((resource) => hostOf(resource) === host.toLowerCase())) return false;
-    this.#policyTokens.unshift({ hub, host, token, policy });
+    this.#policyTokens.unshift({ hub, host, text, token, policy });
     return true;
   }
 }

@@ -19,6 +19,8 @@ export interface DeviceUserName {
   readonly host: string;
   readonly address: Address;
   readonly modelId: string | undefined;
+  /** As it is written; undefined: none. */
+  readonly apiVersion: string | undefined;
 }
 
 /** The part of a user name that follows the ids. */
@@ -39,7 +41,9 @@ export function parseDeviceUserName(userName: string): DeviceUserName | undefine
   if (isOfModule && (first === '' || (parameters !== '' && !PARAMETERS.test(parameters)))) return undefined;
   // Some SDKs encode the model id, some do not. A model id contains no `%`.
   const modelId = decodedOnce(/[?&]model-id=([^&]*)/.exec(parameters)?.[1]);
-  return { host: host.toLowerCase(), address: addressOf(deviceId, isOfModule ? first : undefined), modelId };
+  const apiVersion = /(?:^|[?&])api-version=([^&]*)/.exec(parameters)?.[1];
+  const address = addressOf(deviceId, isOfModule ? first : undefined);
+  return { host: host.toLowerCase(), address, modelId, apiVersion };
 }
 
 function decodedOnce(text: string | undefined): string | undefined {

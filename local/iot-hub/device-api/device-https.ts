@@ -150,8 +150,6 @@ function receive(hub: LocalHub, address: Address): HttpResponse {
       ...messageHeaders(message),
       'Content-Type': 'application/octet-stream',
       ETag: `"${token}"`,
-      'iothub-deliverycount': String(message.deliveryCount),
-      'iothub-expiry': new Date(message.expires).toISOString(),
     },
     bytes: Buffer.from(message.body, 'base64'),
   };

@@ -69,6 +69,7 @@ export function createDeviceService(
       }
       return openDeviceSession(hub, {
         address: name.address,
+        apiVersion: name.apiVersion,
         cleanSession: request.cleanSession,
         expires: proof.expires,
         will: request.will,

@@ -1,8 +1,10 @@
 import type { JsonValue } from '../../../src/json/json.ts';
-import type { MqttConnection, MqttMessage, MqttSession } from '../../mqtt/index.ts';
+import type { MqttConnection, MqttMessage, MqttSession, MqttSubscriptions } from '../../mqtt/index.ts';
 import type { DeviceLink } from '../hub/connections.ts';
 import { connectDevice, disconnectDevice, type LocalHub } from '../hub/hub.ts';
 import { type Address, addressPath } from '../model/address.ts';
+import { checkUserNameVersion } from '../model/api-version.ts';
+import type { Entry } from '../model/entry.ts';
 import { errorDocument, HubRefusal } from '../model/hub-error.ts';
 import { sectionForDevice } from '../model/twin.ts';
 import { completeMessage, lockNextMessage, unlockMessages } from '../operations/cloud-messages.ts';
@@ -28,6 +30,8 @@ const MAX_TIMER_MS = 2 ** 31 - 1;
 
 export interface AcceptedDevice {
   readonly address: Address;
+  /** The api-version of its user name; undefined: none. */
+  readonly apiVersion: string | undefined;
   /** Whether its subscriptions end with the connection. */
   readonly cleanSession: boolean;
   /** Time at which its token expires, in milliseconds since the epoch. The hub then closes the connection. */
@@ -38,8 +42,8 @@ export interface AcceptedDevice {
 
 /** Handles the connection of a device or module in the hub. */
 export function openDeviceSession(hub: LocalHub, accepted: AcceptedDevice): MqttSession {
-  const { address, cleanSession, expires, will } = accepted;
-  const restored = cleanSession ? [] : (hub.store.get(address)?.subscriptions ?? []);
+  const { address, apiVersion, cleanSession, expires, will } = accepted;
+  const restored = cleanSession ? NO_SUBSCRIPTIONS : subscriptionsOf(hub.store.get(address));
   let connection: MqttConnection | undefined;
   let expiry: NodeJS.Timeout | undefined;
   let messageFilter: string | undefined;
@@ -90,6 +94,8 @@ export function openDeviceSession(hub: LocalHub, accepted: AcceptedDevice): Mqtt
    */
   async function answer(requestId: string, request: () => Promise<{ topic: string; body?: JsonValue }>) {
     try {
+      checkUserNameVersion(apiVersion);
+      if (requestId === '') throw new HubRefusal('ArgumentInvalid', 'The topic has no $rid.');
       const { topic, body } = await request();
       send(TWIN_RESPONSES, topic, body);
     } catch (error) {
@@ -127,6 +133,14 @@ export function openDeviceSession(hub: LocalHub, accepted: AcceptedDevice): Mqtt
     }
   }
 
+  /** A clean session discards the earlier one (MQTT 3.1.1, 3.1.2.4). */
+  function forgetSession(): void {
+    const entry = hub.store.get(address);
+    if (entry?.subscriptions === undefined) return;
+    const { subscriptions, atMostOnce, ...rest } = entry;
+    hub.store.put(rest);
+  }
+
   /** A Will message is telemetry with a property that says so (iot-mqtt-connect-to-iot-hub.md). */
   function sendWill(message: MqttMessage): void {
     const request = parseDeviceTopic(message.topic, address);
@@ -144,21 +158,33 @@ export function openDeviceSession(hub: LocalHub, accepted: AcceptedDevice): Mqtt
     opened(opened) {
       connection = opened;
       hub.counters.deviceConnections += 1;
+      if (cleanSession) forgetSession();
       connectDevice(hub, address, link);
-      messageFilter = restored.find(isMessageFilter);
+      messageFilter = [...restored.keys()].find(isMessageFilter);
       deliver();
       if (expires !== undefined) {
         expiry = setTimeout(link.close, Math.min(expires - hub.now(), MAX_TIMER_MS)).unref();
       }
     },
-    grants: (filter) => isDeviceFilter(filter, address),
+    grants(filter) {
+      const isGranted = isDeviceFilter(filter, address);
+      if (!isGranted) {
+        const asked = JSON.stringify(filter.slice(0, 200));
+        hub.log.warn(`${hub.name}: ${addressPath(address)} cannot subscribe to ${asked}.`);
+      }
+      return isGranted;
+    },
     subscribed(subscriptions) {
       const entry = hub.store.get(address);
-      if (!cleanSession && entry !== undefined) hub.store.put({ ...entry, subscriptions });
-      messageFilter = subscriptions.find(isMessageFilter);
+      const filters = [...subscriptions.keys()];
+      if (!cleanSession && entry !== undefined) {
+        const atMostOnce = filters.filter((filter) => subscriptions.get(filter) === 0);
+        hub.store.put({ ...entry, subscriptions: filters, atMostOnce });
+      }
+      messageFilter = filters.find(isMessageFilter);
       deliver();
       const hadInputs = hasInputs;
-      hasInputs = subscriptions.some((filter) => isInputFilter(filter, address));
+      hasInputs = filters.some((filter) => isInputFilter(filter, address));
       if (hasInputs && !hadInputs) warnAboutInputs(hub, address);
     },
     async received(message) {
@@ -179,7 +205,7 @@ export function openDeviceSession(hub: LocalHub, accepted: AcceptedDevice): Mqtt
         case undefined:
           throw new HubRefusal(
             'ArgumentInvalid',
-            `${addressPath(address)} published to a topic of another device or an unknown topic.`,
+            `${addressPath(address)} published to ${JSON.stringify(topic.slice(0, 200))}, a topic of another device or an unknown topic.`,
           );
       }
     },
@@ -191,6 +217,13 @@ export function openDeviceSession(hub: LocalHub, accepted: AcceptedDevice): Mqtt
       unlockMessages(hub, address, held);
     },
   };
+}
+
+const NO_SUBSCRIPTIONS: MqttSubscriptions = new Map();
+
+function subscriptionsOf(entry: Entry | undefined): MqttSubscriptions {
+  const { subscriptions = [], atMostOnce = [] } = entry ?? {};
+  return new Map(subscriptions.map((filter) => [filter, atMostOnce.includes(filter) ? 0 : 1]));
 }
 
 /** Separates system properties, which begin with `$.`, from application properties. */

@@ -11,7 +11,8 @@ export const METHOD_CALLS = '$iothub/methods/POST/#';
 
 const TWIN_GET = '$iothub/twin/GET/';
 const REPORTED_PATCH = '$iothub/twin/PATCH/properties/reported/';
-const METHOD_RESPONSES = '$iothub/methods/res/';
+/** The status of a method "must be an integer" (same page). */
+const METHOD_RESPONSE = /^\$iothub\/methods\/res\/(-?\d{1,9})\/?$/;
 
 /** The request of a device or module, from the topic to which it publishes. */
 export type DeviceTopic =
@@ -26,15 +27,12 @@ export function parseDeviceTopic(topic: string, address: Address): DeviceTopic |
   if (topic === telemetry || topic.startsWith(`${telemetry}/`)) {
     return { kind: 'telemetry', properties: parsePropertyBag(topic.slice(telemetry.length + 1)) };
   }
-  if (topic.startsWith(TWIN_GET)) return { kind: 'getTwin', requestId: requestIdOf(topic) };
-  if (topic.startsWith(REPORTED_PATCH)) return { kind: 'reportProperties', requestId: requestIdOf(topic) };
-  if (!topic.startsWith(METHOD_RESPONSES)) return undefined;
-  const status = Number(topic.slice(METHOD_RESPONSES.length).split('/')[0]);
-  return {
-    kind: 'methodResponse',
-    requestId: requestIdOf(topic),
-    status: Number.isInteger(status) ? status : 0,
-  };
+  const [path = '', ...query] = topic.split('?');
+  const requestId = requestIdOf(`?${query.join('?')}`);
+  if (path === TWIN_GET) return { kind: 'getTwin', requestId };
+  if (path === REPORTED_PATCH) return { kind: 'reportProperties', requestId };
+  const status = METHOD_RESPONSE.exec(path)?.[1];
+  return status === undefined ? undefined : { kind: 'methodResponse', requestId, status: Number(status) };
 }
 
 /**

@@ -8,6 +8,7 @@ import type { FeedbackRecord } from '../model/feedback.ts';
 import { HubRefusal, type RefusalName } from '../model/hub-error.ts';
 import { createClock, type Ticks } from '../model/instant.ts';
 import type { TransferJob } from '../model/transfer-job.ts';
+import { type CloudToDeviceOptions, NEW_CLOUD_TO_DEVICE } from './cloud-to-device.ts';
 import { type ConfigurationStore, openConfigurations } from './configuration-store.ts';
 import { type Connections, createConnections, type DeviceLink } from './connections.ts';
 import { createCounters, type HubCounters } from './counters.ts';
@@ -36,6 +37,8 @@ export interface HubSettings {
   readonly host: string;
   readonly tier: LocalTier;
   readonly units: number;
+  /** Default: those of a new hub. */
+  readonly cloudToDevice?: CloudToDeviceOptions;
 }
 
 export interface HubContext {
@@ -78,6 +81,8 @@ export interface LocalHub {
   /** The direct methods that wait for their devices. */
   readonly methods: MethodCalls;
   readonly messageLocks: MessageLocks;
+  /** The options for cloud-to-device messages and their feedback. */
+  readonly cloudToDevice: CloudToDeviceOptions;
   readonly counters: HubCounters;
   readonly quota: DailyQuota;
   readonly log: LocalLog;
@@ -119,7 +124,7 @@ const FREE: ReadonlySet<ThrottledOperation> = new Set([
 ]);
 
 export function createHub(settings: HubSettings, context: HubContext): LocalHub {
-  const { host, tier, units } = settings;
+  const { host, tier, units, cloudToDevice = NEW_CLOUD_TO_DEVICE } = settings;
   const { file, sink, log, now, shaping } = context;
   const name = host.split('.')[0] ?? host;
   const quota = createQuota(tier, units);
@@ -145,11 +150,12 @@ export function createHub(settings: HubSettings, context: HubContext): LocalHub 
     jobs: openJobs(besideDevices(file, 'jobs')),
     transfers: new Map(),
     pendingFeedback: [],
-    feedback: openServiceQueue(besideDevices(file, 'feedback'), now),
+    feedback: openServiceQueue(besideDevices(file, 'feedback'), now, cloudToDevice.feedback),
     fileNotifications: openServiceQueue(besideDevices(file, 'file-notifications'), now),
     connections: createConnections(),
     methods: createMethodCalls(),
     messageLocks: createMessageLocks(now),
+    cloudToDevice,
     counters: createCounters(),
     quota,
     log,

@@ -2,14 +2,8 @@ import { randomUUID } from 'node:crypto';
 import * as z from 'zod';
 import { isObject } from '../../../src/json/json.ts';
 import { openJournal } from '../../journal.ts';
+import { type CloudToDeviceOptions, NEW_CLOUD_TO_DEVICE } from './cloud-to-device.ts';
 
-/*
- * The defaults of the queues for services (iot-hub-devguide-messages-c2d.md, "Cloud-to-device configuration options";
- * iot-hub-devguide-file-upload.md).
- */
-const TIME_TO_LIVE_MS = 3_600_000;
-const MAX_DELIVERIES = 10;
-const LOCK_MS = 60_000;
 /** The journal is compacted when it has this many lines more than four times the number of messages. */
 const COMPACT_SLACK = 1000;
 
@@ -31,8 +25,8 @@ export interface LockedMessage extends ServiceMessage {
 }
 
 /**
- * A queue that services receive from. Each message goes to one receiver, which has a minute to settle it. A message that
- * is given back too often, or too old, is dropped.
+ * A queue that services receive from. Each message goes to one receiver, which has a minute (by default) to settle it. A
+ * message that is given back too often, or too old, is dropped.
  */
 export interface ServiceQueue {
   add(body: string): void;
@@ -64,9 +58,15 @@ const REMOVE = z.looseObject({ remove: z.string().min(1) });
 /**
  * Opens the queue in `file`; undefined: in memory only. Locks are not stored.
  *
+ * @param options default: those of a new hub, for feedback and for file notifications (iot-hub-devguide-file-upload.md).
  * @throws LocalError `BERTH_LOCAL_STATE_DAMAGED`, `BERTH_LOCAL_STATE_UNUSABLE`
  */
-export function openServiceQueue(file: string | undefined, now: () => number): ServiceQueue {
+export function openServiceQueue(
+  file: string | undefined,
+  now: () => number,
+  options: CloudToDeviceOptions['feedback'] = NEW_CLOUD_TO_DEVICE.feedback,
+): ServiceQueue {
+  const { timeToLiveMs, lockMs, maxDeliveryCount } = options;
   const messages = new Map<string, ServiceMessage>();
   const locks = new Map<string, { readonly id: string; readonly until: number }>();
   const listeners = new Set<() => void>();
@@ -91,7 +91,7 @@ export function openServiceQueue(file: string | undefined, now: () => number): S
   const prune = (): void => {
     for (const [token, { until }] of locks) if (until <= now()) locks.delete(token);
     for (const { id, enqueuedAt } of messages.values()) {
-      if (enqueuedAt + TIME_TO_LIVE_MS <= now()) write({ remove: id });
+      if (enqueuedAt + timeToLiveMs <= now()) write({ remove: id });
     }
   };
   const tell = (): void => {
@@ -114,7 +114,7 @@ export function openServiceQueue(file: string | undefined, now: () => number): S
       const message = [...messages.values()].find(({ id }) => !locked.has(id));
       if (message === undefined) return undefined;
       const lockToken = randomUUID();
-      locks.set(lockToken, { id: message.id, until: now() + LOCK_MS });
+      locks.set(lockToken, { id: message.id, until: now() + lockMs });
       return { ...message, lockToken };
     },
     complete(lockToken) {
@@ -126,7 +126,7 @@ export function openServiceQueue(file: string | undefined, now: () => number): S
       const message = unlock(lockToken);
       if (message === undefined) return false;
       const deliveryCount = message.deliveryCount + 1;
-      if (deliveryCount >= MAX_DELIVERIES) write({ remove: message.id });
+      if (deliveryCount >= maxDeliveryCount) write({ remove: message.id });
       else write({ put: { ...message, deliveryCount } });
       tell();
       return true;

@@ -39,12 +39,14 @@ const entry = z.looseObject({
   twin: z.looseObject({ tags: object, desired: section, reported: section, writes: z.int().min(1) }),
   modelId: z.string().optional(),
   subscriptions: z.array(z.string()).optional(),
+  atMostOnce: z.array(z.string()).optional(),
   configurations: z
     .record(
       z.string(),
       z.looseObject({ status: z.enum(['Applied', 'Targeted']), paths: z.array(z.string()) }),
     )
     .optional(),
+  lastMessage: z.int().optional(),
   inbox: z
     .array(
       z.looseObject({
@@ -54,6 +56,8 @@ const entry = z.looseObject({
         properties: z.record(z.string(), z.string().nullable()),
         expires: z.number(),
         deliveryCount: z.int(),
+        sequenceNumber: z.int().optional(),
+        enqueuedAt: z.number().optional(),
       }),
     )
     .optional(),

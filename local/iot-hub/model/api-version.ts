@@ -21,9 +21,22 @@ const API_VERSIONS: ReadonlySet<string> = new Set([
 
 /** @throws HubRefusal `InvalidProtocolVersion` if a request has no published api-version. */
 export function checkApiVersion(query: URLSearchParams): void {
-  const version = query.get('api-version');
-  if (version !== null && API_VERSIONS.has(version)) return;
+  checkVersion('The request', query.get('api-version') ?? undefined);
+}
+
+/**
+ * Checks the api-version in the user name of an MQTT connection. Without one, a device can send telemetry, but the hub answers
+ * its twin requests with 400 (andriyadi/AzureIoTHubMQTTClient#5).
+ *
+ * @throws HubRefusal `InvalidProtocolVersion`
+ */
+export function checkUserNameVersion(version: string | undefined): void {
+  checkVersion('The user name', version);
+}
+
+function checkVersion(what: string, version: string | undefined): void {
+  if (version !== undefined && API_VERSIONS.has(version)) return;
   const found =
-    version === null ? 'has no api-version' : `has the unknown api-version ${version.slice(0, 40)}`;
-  throw new HubRefusal('InvalidProtocolVersion', `The request ${found}. Use ?api-version=2021-04-12.`);
+    version === undefined ? 'has no api-version' : `has the unknown api-version ${version.slice(0, 40)}`;
+  throw new HubRefusal('InvalidProtocolVersion', `${what} ${found}. Use ?api-version=2021-04-12.`);
 }

@@ -16,4 +16,8 @@ export interface CloudMessage {
   readonly expires: number;
   /** How often the device has abandoned it. */
   readonly deliveryCount: number;
+  /** A number that grows with each message to the device. Messages of earlier versions of Berth have none. */
+  readonly sequenceNumber?: number;
+  /** Milliseconds since the epoch; absent as the sequence number. */
+  readonly enqueuedAt?: number;
 }

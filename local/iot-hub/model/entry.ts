@@ -10,10 +10,14 @@ export interface Entry {
   readonly modelId?: string;
   /** The filters of its MQTT session. The SDKs rely on them after a reconnect. */
   readonly subscriptions?: readonly string[];
+  /** Those of `subscriptions` that have QoS 0. The others have QoS 1. */
+  readonly atMostOnce?: readonly string[];
   /** The automatic configurations that target it, by their ids. */
   readonly configurations?: Readonly<Record<string, AppliedConfiguration>>;
   /** The cloud-to-device messages that the device has not acknowledged, oldest first. */
   readonly inbox?: readonly CloudMessage[];
+  /** The sequence number of the last cloud-to-device message; absent: there was none. */
+  readonly lastMessage?: number;
 }
 
 /** What an automatic configuration does to a twin: `Applied`, or `Targeted` if configurations with precedence set all its values. */

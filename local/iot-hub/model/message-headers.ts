@@ -34,16 +34,45 @@ export function readMessageHeaders(rawHeaders: readonly string[]): MessageProper
   return { system: Object.fromEntries(system), application: Object.fromEntries(application) };
 }
 
-/** The properties of a message as headers of an answer. */
-export function messageHeaders({ system, properties }: CloudMessage): Record<string, string> {
+/** The headers that an answer always has, in the captures of azure-cli. */
+const ALWAYS: ReadonlySet<string> = new Set(['iothub-messageid', 'iothub-correlationid', 'iothub-userid']);
+
+/**
+ * The properties of a message as headers of an answer. Absent texts, and the expiry of a message without one of its own, are
+ * empty, and times are in English (captures of real hubs in the tests of azure-iot-cli-extension).
+ */
+export function messageHeaders(message: CloudMessage): Record<string, string> {
+  const { system, properties, expires, deliveryCount, sequenceNumber, enqueuedAt } = message;
   return {
     ...Object.fromEntries(
-      SYSTEM.flatMap(([header, name]) => (system[name] === undefined ? [] : [[header, system[name]]])),
+      SYSTEM.flatMap(([header, name]) => {
+        const text = system[name] ?? (ALWAYS.has(header) ? '' : undefined);
+        return text === undefined ? [] : [[header, text]];
+      }),
     ),
     'iothub-to': system['$.to'] ?? '',
     'iothub-ack': system['iothub-ack'] ?? 'none',
+    'iothub-expiry': system['$.exp'] === undefined ? '' : inEnglish(expires),
+    'iothub-deliverycount': String(deliveryCount),
+    ...(sequenceNumber !== undefined && { 'iothub-sequencenumber': String(sequenceNumber) }),
+    ...(enqueuedAt !== undefined && { 'iothub-enqueuedtime': inEnglish(enqueuedAt) }),
     ...Object.fromEntries(
       Object.entries(properties).map(([name, value]) => [`${APPLICATION}${name}`, value ?? '']),
     ),
   };
+}
+
+/**
+ * A time in UTC as .NET writes it in English.
+ *
+ * @param at milliseconds since the epoch
+ * @example inEnglish(0) → '1/1/1970 12:00:00 AM'
+ */
+function inEnglish(at: number): string {
+  const time = new Date(at);
+  const two = (number: number) => String(number).padStart(2, '0');
+  const hours = time.getUTCHours();
+  const date = `${time.getUTCMonth() + 1}/${time.getUTCDate()}/${time.getUTCFullYear()}`;
+  const clock = `${hours % 12 || 12}:${two(time.getUTCMinutes())}:${two(time.getUTCSeconds())}`;
+  return `${date} ${clock} ${hours < 12 ? 'AM' : 'PM'}`;
 }

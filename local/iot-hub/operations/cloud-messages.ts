@@ -8,11 +8,9 @@ import type { FeedbackStatus } from '../model/feedback.ts';
 import { HubRefusal } from '../model/hub-error.ts';
 import { recordFeedback } from './feedback.ts';
 
-/* Limits and defaults: iot-hub-devguide-messages-c2d.md and "IoT Hub quotas and throttling". */
+/* Limits: iot-hub-devguide-messages-c2d.md and "IoT Hub quotas and throttling". */
 const MAX_BODY_BYTES = 64 * 1024;
 const MAX_QUEUED = 50;
-const TIME_TO_LIVE_MS = 3_600_000;
-const MAX_DELIVERIES = 10;
 
 /** A message that a service sends. */
 export interface NewCloudMessage {
@@ -20,7 +18,7 @@ export interface NewCloudMessage {
   /** As in `CloudMessage`. Without `$.to`, the hub makes it. */
   readonly system: Readonly<Record<string, string>>;
   readonly properties: CloudMessage['properties'];
-  /** Milliseconds since the epoch; undefined: in an hour. */
+  /** Milliseconds since the epoch; undefined: after the time to live of the hub. */
   readonly expires: number | undefined;
 }
 
@@ -41,12 +39,15 @@ export async function sendCloudMessage(
 /**
  * Puts a message into the queue of a device and delivers it if the device is connected and subscribed.
  *
- * @throws HubRefusal `DeviceNotFound`, `RequestTooLarge`, `DeviceMaximumQueueDepthExceeded`
+ * @throws HubRefusal `DeviceNotFound`, `RequestTooLarge`, `ArgumentInvalid`, `DeviceMaximumQueueDepthExceeded`
  */
 export function enqueueCloudMessage(hub: LocalHub, address: Address, message: NewCloudMessage): void {
-  entryOf(hub, address);
+  const { lastMessage = 0 } = entryOf(hub, address);
   if (message.body.length > MAX_BODY_BYTES) {
     throw new HubRefusal('RequestTooLarge', `A cloud-to-device message has at most ${MAX_BODY_BYTES} bytes.`);
+  }
+  if (message.expires !== undefined && Number.isNaN(new Date(message.expires).getTime())) {
+    throw new HubRefusal('ArgumentInvalid', `The expiry of the message is not a time: ${message.expires}.`);
   }
   const queued = queuedMessages(hub, address);
   if (queued.length >= MAX_QUEUED) {
@@ -55,22 +56,23 @@ export function enqueueCloudMessage(hub: LocalHub, address: Address, message: Ne
       `Device queue depth cannot exceed ${MAX_QUEUED} messages`,
     );
   }
-  keep(hub, address, [
-    ...queued,
-    {
-      id: randomUUID(),
-      body: message.body.toString('base64'),
-      system: {
-        '$.mid': randomUUID(),
-        '$.to': `/${addressPath(address)}/messages/devicebound`,
-        ...(message.expires !== undefined && { '$.exp': expiryText(message.expires) }),
-        ...message.system,
-      },
-      properties: message.properties,
-      expires: message.expires ?? hub.now() + TIME_TO_LIVE_MS,
-      deliveryCount: 0,
+  const sequenceNumber = lastMessage + 1;
+  const enqueued: CloudMessage = {
+    id: randomUUID(),
+    body: message.body.toString('base64'),
+    system: {
+      '$.mid': randomUUID(),
+      '$.to': `/${addressPath(address)}/messages/devicebound`,
+      ...(message.expires !== undefined && { '$.exp': expiryText(message.expires) }),
+      ...message.system,
     },
-  ]);
+    properties: message.properties,
+    expires: message.expires ?? hub.now() + hub.cloudToDevice.timeToLiveMs,
+    deliveryCount: 0,
+    sequenceNumber,
+    enqueuedAt: hub.now(),
+  };
+  keep(hub, address, [...queued, enqueued], sequenceNumber);
   hub.spend(message.body.length);
   hub.observe({ kind: 'message', address, ...message });
   hub.connections.link(address)?.deliver();
@@ -109,7 +111,7 @@ export function lockNextMessage(hub: LocalHub, address: Address): LockedCloudMes
 export function abandonMessage(hub: LocalHub, address: Address, { id }: CloudMessage): void {
   const queued = queuedMessages(hub, address);
   const deliveryCount = 1 + (queued.find((message) => message.id === id)?.deliveryCount ?? 0);
-  if (deliveryCount >= MAX_DELIVERIES) {
+  if (deliveryCount >= hub.cloudToDevice.maxDeliveryCount) {
     end(hub, address, id, 'DeliveryCountExceeded');
     return;
   }
@@ -177,12 +179,19 @@ function end(hub: LocalHub, address: Address, id: string, status: FeedbackStatus
   if (ended !== undefined && entry !== undefined) recordFeedback(hub, entry, ended, status);
 }
 
-/** Stores the queue of a device. The messages that have expired since the last time get feedback. */
-function keep(hub: LocalHub, address: Address, inbox: readonly CloudMessage[]): void {
+/**
+ * Stores the queue of a device, and the number of a new message. The messages that have expired since the last time get
+ * feedback.
+ */
+function keep(hub: LocalHub, address: Address, inbox: readonly CloudMessage[], lastMessage?: number): void {
   const entry = hub.store.get(address);
   if (entry === undefined) return;
   const now = hub.now();
   const { inbox: before = [], ...rest } = entry;
-  hub.store.put(inbox.length === 0 ? rest : { ...rest, inbox });
+  hub.store.put({
+    ...rest,
+    ...(inbox.length > 0 && { inbox }),
+    ...(lastMessage !== undefined && { lastMessage }),
+  });
   for (const message of before) if (message.expires <= now) recordFeedback(hub, entry, message, 'Expired');
 }

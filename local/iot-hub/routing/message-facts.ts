@@ -68,9 +68,12 @@ function byName(entries: readonly (readonly [string, unknown])[]): ReadonlyMap<s
   return new Map(entries.map(([name, value]) => [name.toLowerCase(), value]));
 }
 
+/** The content type can hold the encoding: `application/json;charset=utf-8` (iot-mqtt-connect-to-iot-hub.md). */
 function jsonBody({ body, contentType = '', contentEncoding = '' }: HubEvent): JsonValue | undefined {
-  if (contentType.toLowerCase() !== JSON_TYPE) return undefined;
-  const text = decoded(body, contentEncoding.toLowerCase());
+  const [type = '', ...parameters] = contentType.toLowerCase().split(';');
+  if (type.trim() !== JSON_TYPE) return undefined;
+  const charset = parameters.find((parameter) => parameter.trim().startsWith('charset='))?.split('=')[1];
+  const text = decoded(body, contentEncoding.toLowerCase() || (charset ?? '').trim());
   return text === undefined ? undefined : jsonOrUndefined(text);
 }
 

@@ -1,6 +1,6 @@
 import { hubOverviews } from '../../allocation/decision/hub-overview.ts';
 import { reportedShares } from '../../overview/hub-shares.ts';
-import { auditName } from '../../sync/resync/audit.ts';
+import { auditName } from '../../sync/resync/audit-progress.ts';
 import { hubSyncOverview } from '../../sync/resync/sync-overview.ts';
 import { dayOf } from '../../time/day.ts';
 import { TWIN_STATUSES } from '../../twin/snapshot/snapshot.ts';

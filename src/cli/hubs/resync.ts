@@ -6,7 +6,7 @@ import { dailyLimit, MESSAGES, RESYNC_PART, ratePerSecond } from '../../hub/budg
 import type { JsonValue } from '../../json/json.ts';
 import { stamp } from '../../settings/settings.ts';
 import type { CountedTwins } from '../../store/twins/twin-store.ts';
-import { auditName, type ResyncRequest, requestName } from '../../sync/resync/audit.ts';
+import { auditName, type ResyncRequest, requestName } from '../../sync/resync/audit-progress.ts';
 import { DAY_MS } from '../../time/day.ts';
 import { EPOCH, type EpochMs, laterOf, plus } from '../../time/epoch-ms.ts';
 import { epochMsSchema } from '../../time/epoch-ms-schema.ts';

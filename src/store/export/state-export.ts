@@ -21,7 +21,7 @@ const exportSchema = z.object({
   version: z.literal(VERSION),
   /** ISO 8601, UTC. */
   exportedAt: z.iso.datetime(),
-  /** The storage account that it was made of. */
+  /** A storage account of the deployment, for people: that of the state, or that of the daily exports. */
   from: z.string(),
   /** The stamp of the deployment. Null: the deployment has no stamps. */
   stamp: z.string().nullable(),

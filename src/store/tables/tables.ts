@@ -1,5 +1,6 @@
 import type { TableClient, TransactionAction } from '@azure/data-tables';
 import { BerthError, nothingAnswers } from '../../errors.ts';
+import { ownMember } from '../../json/json.ts';
 import { untilStored } from './optimistic.ts';
 
 /** The tables that Berth keeps its state in. */
@@ -13,6 +14,9 @@ export const TABLES = {
 } as const;
 
 export type TableName = keyof typeof TABLES;
+
+/** The code of the service for a table that does not exist ("Table service error codes"). */
+const NO_TABLE = 'TableNotFound';
 
 /** Where the tables are: a storage connection string, or the table service of an account with an identity. */
 export type StateAccount =
@@ -67,8 +71,10 @@ export interface Scan extends Pick<TableQuery, 'range' | 'select' | 'where'> {
  */
 export class Table {
   readonly #client: () => Promise<TableClient>;
+  readonly #name: TableName;
 
-  constructor(client: () => Promise<TableClient>) {
+  constructor(name: TableName, client: () => Promise<TableClient>) {
+    this.#name = name;
     this.#client = client;
   }
 
@@ -236,8 +242,9 @@ export class Table {
         });
         return { ok: true, etags: response.subResponses.map(({ etag }) => etag) };
       } catch (error) {
-        const { statusCode, message } = asRestError(error);
-        if (statusCode !== 404 && statusCode !== 409 && statusCode !== 412) throw error;
+        const { statusCode, code, message } = asRestError(error);
+        if (code === NO_TABLE || (statusCode !== 404 && statusCode !== 409 && statusCode !== 412))
+          throw error;
         // The message begins with the index of the action: "2:The update condition …".
         const index = /^(\d+):/.exec(message)?.[1];
         return {
@@ -257,7 +264,7 @@ export class Table {
       return await act(await this.#client());
     } catch (error) {
       const { statusCode, code, url } = asRestError(error);
-      if (statusCode === 404 && 'notFound' in ordinary && code !== 'TableNotFound')
+      if (statusCode === 404 && 'notFound' in ordinary && code !== NO_TABLE)
         return ordinary.notFound as Result;
       if ((statusCode === 409 || statusCode === 412) && 'conflict' in ordinary)
         return ordinary.conflict as Result;
@@ -270,6 +277,12 @@ export class Table {
       }
       if (code === 'ECONNREFUSED' && url !== undefined) {
         throw new BerthError('BERTH_STORE_UNAVAILABLE', nothingAnswers(url));
+      }
+      if (code === NO_TABLE) {
+        throw new BerthError(
+          'BERTH_STORE_UNAVAILABLE',
+          `The table ${TABLES[this.#name]} was deleted. Stop the app, import the last export with "berth state import", and start the app again.`,
+        );
       }
       throw new BerthError(
         'BERTH_STORE_UNAVAILABLE',
@@ -296,7 +309,7 @@ export type Tables = Readonly<Record<TableName, Table>>;
 export function openTables(account: StateAccount): Tables {
   const open = (name: TableName) => {
     let opened: Promise<TableClient> | undefined;
-    return new Table(() => {
+    return new Table(name, () => {
       opened ??= connect(account, TABLES[name]).catch((error: unknown) => {
         opened = undefined;
         throw error;
@@ -378,7 +391,10 @@ interface RestErrorLike {
 function asRestError(error: unknown): RestErrorLike {
   if (typeof error !== 'object' || error === null)
     return { statusCode: undefined, code: undefined, message: '', url: undefined };
-  const { statusCode, code, message, request } = error as Record<string, unknown>;
+  const { statusCode, message, request, details } = error as Record<string, unknown>;
+  // The SDK leaves `code` undefined for errors of the table service (@azure/data-tables 13.3.2).
+  const code =
+    (error as { readonly code?: unknown }).code ?? ownMember(ownMember(details, 'odataError'), 'code');
   const url = (request as { readonly url?: unknown } | undefined)?.url;
   return {
     statusCode: typeof statusCode === 'number' ? statusCode : undefined,

@@ -4,7 +4,7 @@ import type { DeadLetter } from '../../store/dead-letters/dead-letter-store.ts';
 import type { CountedEvents } from '../../store/dead-letters/event-counts.ts';
 import { NONE_KEPT_OUT } from '../../store/state/kept-out-devices.ts';
 import { mustComeAgain } from '../../store/tables/newer-format.ts';
-import type { EpochMs } from '../../time/epoch-ms.ts';
+import { type EpochMs, epochMs } from '../../time/epoch-ms.ts';
 import {
   type Decoded,
   decodeEvent,
@@ -13,6 +13,7 @@ import {
   modulesFollowed,
   type RawEvent,
   type TwinEvent,
+  twinChangeHub,
 } from '../../twin/events/event.ts';
 import type { Redaction } from '../../twin/events/redact.ts';
 import { redactBody } from '../../twin/redaction/redact-body.ts';
@@ -71,7 +72,8 @@ export async function takeBatch(
     now,
     count,
     isKeptOut = NONE_KEPT_OUT,
-  }: Pick<SyncContext, 'fleet' | 'hosts' | 'gate' | 'redaction' | 'now' | 'count' | 'isKeptOut'>,
+    evidence,
+  }: Pick<SyncContext, 'fleet' | 'hosts' | 'gate' | 'redaction' | 'now' | 'count' | 'isKeptOut' | 'evidence'>,
   reconciler: Pick<Reconciler, 'reconcile'>,
   sinks: EventSinks,
 ): Promise<BatchSummary> {
@@ -81,8 +83,10 @@ export async function takeBatch(
   const unknownHubs = new Map<string, number>();
   const sources = new Map<string, SourceCount>();
   const letters: DeadLetter[] = [];
+  const changed = new Map<HostName, string>();
   let ignored = 0;
   for (const received of events) {
+    noteChange(received, context, changed);
     const { deviceId } = identityIn(received);
     if (deviceId !== undefined && isKeptOut(deviceId)) {
       ignored += 1;
@@ -98,6 +102,10 @@ export async function takeBatch(
         groups.set(key, group);
         break;
       }
+      case 'heartbeat':
+        evidence.beat(decoded.host, decoded.at);
+        ignored += 1;
+        break;
       case 'ignored':
         ignored += 1;
         break;
@@ -130,6 +138,7 @@ export async function takeBatch(
     }),
   );
   await allOf(worked);
+  for (const [host, at] of changed) evidence.changed(host, epochMs(Date.parse(at)));
   for (const group of groups.values()) count(group.id.host, 'lagMs', lagOf(group, now()));
   // After the twins, so that a batch that fails does not count its events again each time.
   const [onlyCounted] = await allOf([
@@ -148,6 +157,17 @@ export async function takeBatch(
     onlyCounted: onlyCounted || undefined,
     twins,
   };
+}
+
+/** Keeps the newest time at which the Event Hub received a twin change event of each hub. All of these texts have one form. */
+function noteChange(
+  received: BatchEvent,
+  context: Pick<EventContext, 'hubNamed'>,
+  changed: Map<HostName, string>,
+): void {
+  const host = twinChangeHub(received, context);
+  if (host === undefined || received.enqueuedAt <= (changed.get(host) ?? '')) return;
+  changed.set(host, received.enqueuedAt);
 }
 
 /** How long the events waited in the Event Hub, added up. Signs of life are no events of a twin. */

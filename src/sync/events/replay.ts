@@ -36,6 +36,8 @@ export async function replay(letter: KeptLetter, { context, store, now }: Replay
   switch (decoded.kind) {
     case 'ignored':
       return { kind: 'ignored', why: decoded.why };
+    case 'heartbeat':
+      return { kind: 'ignored', why: 'is a heartbeat of Berth' };
     case 'unknownSource':
       return { kind: 'ignored', why: `has the unknown source ${JSON.stringify(decoded.source)}` };
     case 'unknownHub':

@@ -1,7 +1,8 @@
 import { untilStored } from '../../store/tables/optimistic.ts';
 import type { TwinRecord } from '../../store/twins/twin-store.ts';
-import { NEVER } from '../../time/instant.ts';
+import { millisecondsOf, NEVER } from '../../time/instant.ts';
 import { applyEvent, type Known } from '../../twin/events/apply-event.ts';
+import { echoesIn, type OwnChange } from '../../twin/events/echo.ts';
 import type { TwinEvent } from '../../twin/events/event.ts';
 import { redactEvent, redactKept } from '../../twin/events/redact.ts';
 import { staysInSync } from '../../twin/plan/stays-in-sync.ts';
@@ -127,14 +128,22 @@ export class Reconciler {
     for (const what of ['merged', 'replayed', 'gaps'] as const) {
       for (let times = seen[what]; times > 0; times -= 1) this.#context.count(record.id.host, what);
     }
+    this.#countEchoes(record.id, seen.echoes);
     return reconciled;
+  }
+
+  #countEchoes(id: TwinId, echoes: readonly OwnChange[]): void {
+    const { evidence } = this.#context;
+    for (const { desiredVersion, at } of echoes)
+      evidence.echoed(id.host, `${twinKey(id)}|${desiredVersion}|${at}`, millisecondsOf(at));
   }
 
   #apply(before: Known, events: readonly TwinEvent[]) {
     const { fleet, redaction } = this.#context;
-    const seen = { merged: 0, replayed: 0, gaps: 0 };
+    const seen = { merged: 0, replayed: 0, gaps: 0, echoes: [] as OwnChange[] };
     let known = before;
     for (const event of events) {
+      if (known.kind === 'snapshot') seen.echoes.push(...echoesIn(known.snapshot, event));
       const next = applyEvent(known, redactEvent(event, redaction), fleet.twins.trackedPaths);
       if (event.kind !== 'activity') seen[effectOf(known, next)] += 1;
       known = next;

@@ -3,6 +3,7 @@ import type { Fleet } from '../../fleet/fleet.ts';
 import type { BudgetedHubPort } from '../../hub/budgeted-hubs.ts';
 import type { HostName } from '../../iot-hub/host-name.ts';
 import type { JsonValue } from '../../json/json.ts';
+import type { EvidenceSink } from '../../liveness/evidence-counters.ts';
 import type { SyncCount } from '../../metrics/sync-counters.ts';
 import type { ReceiptStore } from '../../store/receipts/receipt-store.ts';
 import type { KeptOutDevices } from '../../store/state/kept-out-devices.ts';
@@ -10,6 +11,9 @@ import type { TwinStore } from '../../store/twins/twin-store.ts';
 import type { EpochMs } from '../../time/epoch-ms.ts';
 import type { Redaction } from '../../twin/events/redact.ts';
 import type { Gate } from './write-gate.ts';
+
+/** Times that are measured for each twin. */
+export type MeasuredTime = 'berth.correction.time' | 'berth.acknowledgement.time';
 
 /**
  * What all parts of twin sync share in one invocation: the fleet, the hubs, the stored twins, counters and log.
@@ -42,6 +46,10 @@ export interface SyncContext {
   readonly wait?: ((ms: number) => Promise<unknown>) | undefined;
   /** @param number default 1. */
   readonly count: (host: HostName, what: SyncCount, number?: number) => void;
+  /** Takes a measured time of one twin. Default: it is not measured. */
+  readonly measure?: ((what: MeasuredTime, host: HostName, ms: number) => void) | undefined;
+  /** Takes what shows whether the twin change events of the hubs arrive. */
+  readonly evidence: EvidenceSink;
   /** Logs a problem for operators: a failing hub, a defect. */
   readonly warn: (message: string, facts: Readonly<Record<string, JsonValue>>) => void;
 }

@@ -7,12 +7,15 @@ import { type JsonValue, sameJson } from '../../json/json.ts';
 import { mustComeAgain } from '../../store/tables/newer-format.ts';
 import type { TwinRecord } from '../../store/twins/twin-store.ts';
 import { plus } from '../../time/epoch-ms.ts';
+import { millisecondsOf } from '../../time/instant.ts';
 import type { Known } from '../../twin/events/apply-event.ts';
+import { lastOwnChanges } from '../../twin/events/echo.ts';
 import type { Plan } from '../../twin/plan/plan.ts';
 import type { Snapshot } from '../../twin/snapshot/snapshot.ts';
 import { twinKey } from '../../twin/snapshot/twin.ts';
 import { backOff } from './back-off.ts';
 import type { Surroundings } from './last-reconcile.ts';
+import { acknowledgementTime, correctionTime } from './measured-times.ts';
 import {
   intentOf,
   type Next,
@@ -21,7 +24,7 @@ import {
   type ReconcileStep,
   type StepAnswer,
 } from './protocol.ts';
-import type { SyncContext } from './sync-context.ts';
+import type { MeasuredTime, SyncContext } from './sync-context.ts';
 
 /** Result of reconciling one twin. */
 export type ReconcileResult = 'nothing' | 'unchanged' | 'stored' | 'corrected' | 'requeued' | 'deleted';
@@ -38,11 +41,15 @@ export interface Reconciled {
 export class TwinWork {
   readonly #context: SyncContext;
   readonly #hub: Hub;
+  readonly #before: Snapshot | undefined;
   #record: TwinRecord;
   #lacksPermit = false;
+  /** The paths of the write whose result is not stored yet. */
+  #written: readonly (readonly string[])[] = [];
 
   constructor(record: TwinRecord, hub: Hub, context: SyncContext) {
     this.#record = record;
+    this.#before = record.known.kind === 'snapshot' ? record.known.snapshot : undefined;
     this.#hub = hub;
     this.#context = context;
   }
@@ -50,6 +57,7 @@ export class TwinWork {
   /** Returns `'conflict'` if another instance has changed the record in between. */
   async perform(start: (at: Surroundings) => Next): Promise<Reconciled | 'conflict'> {
     let { work, step } = start(this.#surroundings());
+    const first = work.snapshot;
     for (;;) {
       switch (step.kind) {
         case 'settle':
@@ -65,6 +73,8 @@ export class TwinWork {
       }
       const answered = await this.#act(work, step);
       if (answered === 'conflict') return answered;
+      if (answered.answer.kind === 'written')
+        this.#measure('berth.correction.time', correctionTime(this.#before, first, this.#context.hubNow()));
       ({ work, step } = nextStep(answered.work, answered.answer, this.#surroundings()));
     }
   }
@@ -128,6 +138,7 @@ export class TwinWork {
     if (now !== before) return { work: intent, answer: { kind: 'gateChanged', gate: now } };
     try {
       const twin = await hubs.patchDesired(permit, planned.patch, etag);
+      this.#written = planned.writes.map(({ path }) => path);
       return { work: intent, answer: { kind: 'written', twin, plan: planned } };
     } catch (error) {
       const answer = this.#failed(error, work.snapshot.workItem?.tries);
@@ -195,12 +206,26 @@ export class TwinWork {
       return { result: isCorrected ? 'corrected' : 'unchanged', known: after };
     }
     if ((await this.#save(after)) === 'conflict') return 'conflict';
+    this.#measure('berth.acknowledgement.time', acknowledgementTime(this.#before, snapshot));
+    this.#expectEchoes(snapshot);
     return { result: isCorrected ? 'corrected' : result, known: after };
+  }
+
+  /** The event of a write must come back. Only writes whose result is stored count, because their events are recognised. */
+  #expectEchoes(snapshot: Snapshot): void {
+    const { evidence } = this.#context;
+    for (const { at } of lastOwnChanges(snapshot, this.#written))
+      evidence.wrote(snapshot.id.host, millisecondsOf(at));
+    this.#written = [];
   }
 
   async #forget(at: Extract<ReconcileStep, { kind: 'forget' }>['at']): Promise<Reconciled | 'conflict'> {
     const known: Known = { kind: 'deleted', at };
     return (await this.#save(known)) === 'conflict' ? 'conflict' : { result: 'deleted', known };
+  }
+
+  #measure(what: MeasuredTime, ms: number | undefined): void {
+    if (ms !== undefined) this.#context.measure?.(what, this.#record.id.host, ms);
   }
 
   async #save(known: Exclude<Known, { kind: 'nothing' }>): Promise<'saved' | 'conflict'> {

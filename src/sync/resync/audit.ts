@@ -1,15 +1,16 @@
 import { limitFunction } from 'p-limit';
-import * as z from 'zod';
 import type { Hub } from '../../fleet/fleet.ts';
+import type { NoPermit } from '../../hub/budget.ts';
 import { HubError, type HubErrorCode, type ListedTwin, type TwinKind } from '../../hub/port.ts';
+import { HEARTBEAT_DEVICE } from '../../iot-hub/heartbeat-device.ts';
 import type { HostName } from '../../iot-hub/host-name.ts';
 import { hash } from '../../json/hash.ts';
+import type { HubLiveness } from '../../liveness/liveness.ts';
 import { NONE_KEPT_OUT } from '../../store/state/kept-out-devices.ts';
 import { partitionsOf } from '../../store/tables/keys.ts';
 import { isNewer } from '../../store/twins/twin-store.ts';
 import { DAY_MS } from '../../time/day.ts';
-import { EPOCH, type EpochMs, laterOf, plus } from '../../time/epoch-ms.ts';
-import { epochMsSchema } from '../../time/epoch-ms-schema.ts';
+import { type EpochMs, laterOf, plus } from '../../time/epoch-ms.ts';
 import { type Instant, instantOf, latestBelievable, millisecondsOf, NEVER } from '../../time/instant.ts';
 import type { Known } from '../../twin/events/apply-event.ts';
 import { modulesFollowed } from '../../twin/events/event.ts';
@@ -18,17 +19,15 @@ import { sameBesidesRedacted } from '../../twin/events/redact.ts';
 import type { Snapshot } from '../../twin/snapshot/snapshot.ts';
 import type { TwinId } from '../../twin/snapshot/twin.ts';
 import { markForRead } from '../reconcile/mark-for-read.ts';
+import { type AuditProgress, auditName, readAudit, requestName, requestSchema } from './audit-progress.ts';
 import type { MayGoOn, ResyncContext } from './resync-context.ts';
+import { QUERY_LAG_MS, silenceAuditDue } from './silence-audit.ts';
 import { unlessNewer } from './sparing.ts';
 import { type SampleComparison, whyUntrusted } from './trust.ts';
+import type { FleetLiveness } from './watch-liveness.ts';
 
 /** How often a hub is audited without a request. */
 const AUDIT_EVERY_MS = 7 * DAY_MS;
-/**
- * The results of queries may be minutes old (iot-hub-devguide-query-language). They prove nothing about a twin that changed
- * within this time.
- */
-const QUERY_LAG_MS = 30 * 60_000;
 /** One of this many twins is compared in full with the hub. */
 const SAMPLE = 100;
 const PAGE = 200;
@@ -36,83 +35,68 @@ const PAGE = 200;
 const SETTLED_MS = 60_000;
 const CONCURRENCY = 16;
 
-const progressSchema = z.object({
-  startedAt: epochMsSchema,
-  phase: z.enum(['mark', 'sweep', 'devices', 'modules', 'done']),
-  /** All stored twins of the hub may be old, and not only those of new modules. */
-  isWhole: z.boolean().default(true),
-  /** In `mark` and `sweep`: `partition/row key`. Else the continuation token of the hub. Empty: the start. */
-  at: z.string(),
-  seen: z.number(),
-  /** Twins that Berth did not know. */
-  missed: z.number(),
-  /** Twins whose stored version was wrong. */
-  stale: z.number(),
-  sampled: z.number(),
-  mismatched: z.number(),
-  /** Modules that were not targeted before. Their events were ignored, so their stored twins may be old. */
-  newModules: z.array(z.string()).default([]),
-  /** The audit includes the modules that were targeted up to this time. */
-  modulesAt: epochMsSchema.default(EPOCH),
-});
-
-/** The progress of the audit of a hub, and its results. */
-export type AuditProgress = z.output<typeof progressSchema>;
-
-const requestSchema = z.object({ at: epochMsSchema, author: z.string(), reason: z.string() });
-
-/** An operator's request to read every twin of a hub again. */
-export type ResyncRequest = z.output<typeof requestSchema>;
-
-export function auditName(host: HostName): string {
-  return `audit|${host}`;
-}
-
-export function requestName(host: HostName): string {
-  return `resync|${host}`;
+/** What a run knows of the hubs before it audits them. */
+export interface AuditedHubs {
+  /** Hubs that said in this run that they have no devices. */
+  readonly withoutDevices: ReadonlySet<HostName>;
+  readonly liveness: FleetLiveness;
 }
 
 /**
- * Looks for twins whose events Berth has missed. It lists all twins of each hub, page by page, once a week or on request, and
- * compares a sample of them in full.
+ * Looks for twins whose events Berth has missed. It lists all twins of each hub, page by page: once a week, on request, and
+ * again and again while a hub is silent. It compares a sample of them in full.
  *
- * @param withoutDevices hubs that said in this run that they have no devices
  * @returns how many twins were listed.
  */
 export async function auditHubs(
   context: ResyncContext,
   mayGoOn: MayGoOn,
-  withoutDevices: ReadonlySet<HostName>,
+  { withoutDevices, liveness }: AuditedHubs,
 ): Promise<number> {
   const seen = await Promise.all(
     context.hosts.map(async (host) => {
       const hub = context.fleet.hubByHost.get(host);
       return hub === undefined
         ? 0
-        : unlessNewer(0, () => auditHub(hub, context, mayGoOn, withoutDevices.has(host)));
+        : unlessNewer(0, () =>
+            auditHub(hub, context, mayGoOn, {
+              hasNoDevices: withoutDevices.has(host),
+              liveness: liveness.get(host),
+            }),
+          );
     }),
   );
   return seen.reduce((sum, count) => sum + count, 0);
+}
+
+interface KnownOfHub {
+  readonly hasNoDevices: boolean;
+  readonly liveness: HubLiveness | undefined;
 }
 
 async function auditHub(
   hub: Hub,
   context: ResyncContext,
   mayGoOn: MayGoOn,
-  hasNoDevices: boolean,
+  known: KnownOfHub,
 ): Promise<number> {
   const { progress, gate, warn } = context;
   const { host } = hub;
-  const { at: start, isChanged } = await startOf(host, context, hasNoDevices);
+  const { at: start, isChanged } = await startOf(hub, context, known);
+  if (start === undefined) return 0;
   let at = start;
   const before = at.seen;
   if (isChanged) await progress.write(auditName(host), at);
   try {
     while (at.phase !== 'done' && mayGoOn()) {
       if ((await gate.current()).closedFor(host) !== undefined) break;
-      const next = await step(hub, at, context);
-      if (next === undefined) break;
-      at = next;
+      const next = await step(hub, at, context, known.liveness?.state === 'silent');
+      if (next.kind === 'noPermit') {
+        const waits = next.isQuota ? { since: at.waits?.since ?? context.hubNow(), why: next.why } : null;
+        if (waits?.why !== at.waits?.why) await progress.write(auditName(host), { ...at, waits });
+        break;
+      }
+      at = { ...next.at, waits: null };
       await progress.write(auditName(host), at);
       if (at.phase === 'done') await finish(hub, at, context);
     }
@@ -131,23 +115,22 @@ async function auditHub(
 
 /** Where the audit continues. A new one starts after a week, on request, or for modules that were not targeted before. */
 async function startOf(
-  host: HostName,
+  hub: Hub,
   context: ResyncContext,
-  hasNoDevices: boolean,
-): Promise<{ readonly at: AuditProgress; readonly isChanged: boolean }> {
-  const stored = progressSchema.safeParse(await context.progress.read(auditName(host)));
-  const last = stored.success ? stored.data : undefined;
-  const at = await nextOf(host, last, context, hasNoDevices);
+  known: KnownOfHub,
+): Promise<{ readonly at: AuditProgress | undefined; readonly isChanged: boolean }> {
+  const last = readAudit(await context.progress.read(auditName(hub.host)));
+  const at = await nextOf(hub, last, context, known);
   return { at, isChanged: at !== last };
 }
 
 async function nextOf(
-  host: HostName,
+  { host, tier }: Hub,
   last: AuditProgress | undefined,
   context: ResyncContext,
-  hasNoDevices: boolean,
-): Promise<AuditProgress> {
-  const { progress, control, now } = context;
+  { hasNoDevices, liveness }: KnownOfHub,
+): Promise<AuditProgress | undefined> {
+  const { progress, control, now, hubNow } = context;
   const request = requestSchema.safeParse(await progress.read(requestName(host)));
   const isAsked = request.success && (last === undefined || request.data.at > last.startedAt);
   // For a while, instances of an older package may still ignore the events of new modules.
@@ -157,7 +140,7 @@ async function nextOf(
     .map(([name]) => name);
   const fresh = {
     // The operator's clock may be ahead. The same request must not start the audit again and again.
-    startedAt: request.success ? laterOf(now(), request.data.at) : now(),
+    startedAt: request.success ? laterOf(hubNow(), request.data.at) : hubNow(),
     at: '',
     seen: 0,
     missed: 0,
@@ -167,15 +150,20 @@ async function nextOf(
     newModules,
     modulesAt,
     isWhole: isAsked,
+    lastDone: doneBefore(last),
+    waits: null,
   };
   if (isAsked) return { ...fresh, phase: 'mark' };
+  // While Berth is behind, its snapshots are old, and the twins need no read: their events are still to come.
+  if (liveness?.state === 'late' && (last === undefined || last.phase === 'done')) return last;
   if (last === undefined) {
     // The twins of later devices come as events. A query would wait for its permit, and other work for the query.
     const isEmpty = hasNoDevices && (await hasNoTwins(host, context));
     return { ...fresh, phase: isEmpty ? 'done' : 'devices' };
   }
-  if (last.phase === 'done' && now() - last.startedAt >= AUDIT_EVERY_MS)
-    return { ...fresh, phase: 'devices' };
+  const isDue =
+    now() - last.startedAt >= AUDIT_EVERY_MS || silenceAuditDue(liveness, last.startedAt, tier, hubNow());
+  if (last.phase === 'done' && isDue) return { ...fresh, phase: 'devices' };
   if (newModules.length === 0) return last;
   const all = [...new Set([...last.newModules, ...newModules])];
   // An audit in these phases has not listed the modules yet. The next audit marks the new ones.
@@ -184,24 +172,36 @@ async function nextOf(
     : { ...fresh, startedAt: last.startedAt, phase: 'mark', newModules: all };
 }
 
+function doneBefore(last: AuditProgress | undefined): AuditProgress['lastDone'] {
+  if (last?.phase !== 'done') return last?.lastDone ?? null;
+  return { startedAt: last.startedAt, seen: last.seen };
+}
+
 /** Whether no twin of a hub is stored, deleted ones included. */
 async function hasNoTwins(host: HostName, { twins }: ResyncContext): Promise<boolean> {
   const pages = await Promise.all(partitionsOf(host).map((partition) => twins.page(partition, undefined, 1)));
   return pages.every((page) => page.length === 0);
 }
 
-/** Handles one page. Undefined: there is no permit for it now. */
-async function step(hub: Hub, at: AuditProgress, context: ResyncContext): Promise<AuditProgress | undefined> {
+/** The progress after one page, or no permit for it now. */
+type Stepped = { readonly kind: 'stepped'; readonly at: AuditProgress } | NoPermit;
+
+async function step(
+  hub: Hub,
+  at: AuditProgress,
+  context: ResyncContext,
+  isSilent: boolean,
+): Promise<Stepped> {
   switch (at.phase) {
     case 'mark':
-      return markPage(hub.host, at, context);
+      return { kind: 'stepped', at: await markPage(hub.host, at, context) };
     case 'sweep':
-      return sweepPage(hub.host, at, context);
+      return { kind: 'stepped', at: await sweepPage(hub.host, at, context) };
     case 'devices':
     case 'modules':
-      return listPage(hub, at.phase, at, context);
+      return listPage(hub, at.phase, at, context, isSilent);
     case 'done':
-      return at;
+      return { kind: 'stepped', at };
   }
 }
 
@@ -284,39 +284,48 @@ async function listPage(
   of: TwinKind,
   at: AuditProgress,
   context: ResyncContext,
-): Promise<AuditProgress | undefined> {
+  isSilent: boolean,
+): Promise<Stepped> {
   const { hubs, fleet } = context;
   const page = await hubs.listTwins(hub.host, of, at.at === '' ? undefined : at.at);
   // Without a permit, a later run continues.
-  if (page.kind === 'noPermit') return undefined;
+  if (page.kind === 'noPermit') return page;
   const { twins: listed, continuation, readAt = instantOf(context.now()) } = page.answer;
   let next = at;
   for (const twin of listed) {
     const before = next;
     next = await unlessNewer({ ...before, seen: before.seen + 1 }, () =>
-      compareTwin(hub, twin, readAt, before, context),
+      compareTwin(hub, twin, { readAt, isSilent }, before, context),
     );
   }
-  if (continuation !== undefined) return { ...next, at: continuation };
+  if (continuation !== undefined) return { kind: 'stepped', at: { ...next, at: continuation } };
   const hasModules = of === 'devices' && fleet.twins.policies.some(({ module }) => module !== undefined);
-  return { ...next, phase: hasModules ? 'modules' : 'done', at: '' };
+  return { kind: 'stepped', at: { ...next, phase: hasModules ? 'modules' : 'done', at: '' } };
 }
 
-/** @param readAt the hub's clock. With a clock that is an hour wrong, every twin would be read. */
+interface Listing {
+  /** The hub's clock. With a clock that is an hour wrong, every twin would be read. */
+  readonly readAt: Instant;
+  /** The events of the hub do not arrive. */
+  readonly isSilent: boolean;
+}
+
 async function compareTwin(
   hub: Hub,
   { id, version }: ListedTwin,
-  readAt: Instant,
+  { readAt, isSilent }: Listing,
   at: AuditProgress,
   context: ResyncContext,
 ): Promise<AuditProgress> {
   const { twins, fleet, hubNow, wait, isKeptOut = NONE_KEPT_OUT } = context;
+  if (id.deviceId === HEARTBEAT_DEVICE) return at;
   if (isKeptOut(id.deviceId)) return { ...at, seen: at.seen + 1 };
   if (id.moduleId !== undefined && !modulesFollowed(fleet).has(id.moduleId)) return at;
   const { known } = await twins.load(id);
   const next = { ...at, seen: at.seen + 1 };
   const read = (since: Instant, why: string, isResync = false) =>
     markForRead(twins, id, { since, why, priority: 'resync', now: hubNow(), isResync, wait });
+  // The list proves nothing about a twin that has changed lately.
   const isRecent = (time: Instant) => millisecondsOf(readAt) - millisecondsOf(time) < QUERY_LAG_MS;
   const isBelieved = (time: Instant) => time <= latestBelievable(readAt);
   switch (known.kind) {
@@ -336,7 +345,9 @@ async function compareTwin(
       }
       if (snapshot.unread !== undefined) return next;
       if (snapshot.version !== version) {
-        if (isRecent(snapshot.asOf)) return next;
+        // A list that is old has lower versions. A higher one is a change whose event will not come.
+        const isMissed = isSilent && version > snapshot.version;
+        if (isRecent(snapshot.asOf) && !isMissed) return next;
         await read(
           snapshot.asOf,
           `the audit found version ${version}, and version ${snapshot.version} was stored`,

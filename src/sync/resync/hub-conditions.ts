@@ -5,6 +5,7 @@ import type { HostName } from '../../iot-hub/host-name.ts';
 import type { ConditionsStore } from '../../store/state/conditions-store.ts';
 import { mustComeAgain } from '../../store/tables/newer-format.ts';
 import type { SyncContext } from '../reconcile/sync-context.ts';
+import type { FleetLiveness } from './watch-liveness.ts';
 
 /** The calls for conditions that a run of `resyncFleet` needs. */
 export type RefreshedConditions = Pick<
@@ -23,11 +24,13 @@ const CONCURRENCY = 8;
 /**
  * Updates the conditions for allocation: devices and health of the hubs, and the start of the causes of moves.
  *
+ * @param liveness tells which hubs have the identity of the heartbeat
  * @returns the hubs that said now that they have no devices
  */
 export async function refreshConditions(
   { fleet, hosts, hubs, now, gate, warn }: SyncContext,
   conditions: RefreshedConditions,
+  liveness: FleetLiveness,
 ): Promise<ReadonlySet<HostName>> {
   const known = await conditions.read(now());
   const withoutDevices = new Set<HostName>();
@@ -38,8 +41,10 @@ export async function refreshConditions(
     try {
       const devices = await hubs.countDevices(host);
       if (devices.kind !== 'answered') return;
-      if (devices.answer === 0) withoutDevices.add(host);
-      await conditions.recordCount(host, devices.answer, now());
+      // The identity of the heartbeat is no device.
+      const count = Math.max(0, devices.answer - (liveness.get(host)?.beats?.exists === true ? 1 : 0));
+      if (count === 0) withoutDevices.add(host);
+      await conditions.recordCount(host, count, now());
     } catch (error) {
       if (!(error instanceof BerthError) || mustComeAgain(error)) throw error;
       warn(error.message, { code: error.code, hub: host });

@@ -10,11 +10,13 @@ import { advanceGates } from './rollout-gates.ts';
 import { pauseRejected } from './self-pause.ts';
 import { unlessNewer } from './sparing.ts';
 import { countTwins } from './twin-counts.ts';
+import { type FleetLiveness, type LivenessWatch, watchLiveness } from './watch-liveness.ts';
 import { processQueue } from './work-queue.ts';
 
 /** What a run needs in addition to the shared context. */
 export interface ResyncRun {
   readonly conditions: RefreshedConditions;
+  readonly liveness: LivenessWatch;
   /** Allows only one instance to run at a time. */
   readonly lease: Pick<Lease, 'take' | 'release'>;
   /** After this time, hubs are not called, so no work item is started. */
@@ -47,7 +49,7 @@ const NOTHING: ResyncSummary = { ran: false, workItems: 0, counted: 0, resynced:
  */
 export async function resync(
   context: ResyncContext,
-  { conditions, lease, hubsUntil }: ResyncRun,
+  { conditions, liveness: watch, lease, hubsUntil }: ResyncRun,
 ): Promise<ResyncSummary> {
   const { now, gate } = context;
   if (!(await lease.take(now(), LEASE_MS))) return NOTHING;
@@ -65,12 +67,22 @@ export async function resync(
     );
   }, LEASE_MS / 3);
   try {
-    const withoutDevices = await refreshConditions(context, conditions);
     const { isOutdated } = await gate.current();
+    await watch.flush();
+    const stored = await watch.store.read();
+    // The answers of the hubs set their clock, by which the run assesses.
+    const [looked, withoutDevices] = await Promise.all([
+      watch.look(),
+      refreshConditions(context, conditions, stored.hubs),
+    ]);
+    // An instance of an older package leaves the watch to the newer ones.
+    const liveness: FleetLiveness = isOutdated
+      ? new Map()
+      : await watchLiveness(context, watch, { stored, looked });
     // Work items often wait for permits. Tasks that only need the tables run at the same time.
     const [workItems, rest] = await Promise.allSettled([
       isOutdated ? 0 : processQueue(context, () => mayGoOn() && now() < hubsUntil),
-      withoutHubs(context, mayGoOn, isOutdated, withoutDevices),
+      withoutHubs(context, mayGoOn, { isOutdated, withoutDevices, liveness }),
     ]);
     if (workItems.status === 'rejected') throw workItems.reason;
     if (rest.status === 'rejected') throw rest.reason;
@@ -81,11 +93,17 @@ export async function resync(
   }
 }
 
+/** What this run knows of the deployment and of the hubs. */
+interface Known {
+  readonly isOutdated: boolean;
+  readonly withoutDevices: ReadonlySet<HostName>;
+  readonly liveness: FleetLiveness;
+}
+
 async function withoutHubs(
   context: ResyncContext,
   mayGoOn: MayGoOn,
-  isOutdated: boolean,
-  withoutDevices: ReadonlySet<HostName>,
+  { isOutdated, withoutDevices, liveness }: Known,
 ): Promise<Pick<ResyncSummary, 'counted' | 'resynced' | 'audited'>> {
   const counted = await unlessNewer(0, () => countTwins(context, mayGoOn));
   if (isOutdated) return { counted, resynced: 0, audited: 0 };
@@ -93,6 +111,6 @@ async function withoutHubs(
   await unlessNewer(undefined, () => advanceGates(context));
   await askActivity(context, mayGoOn);
   const resynced = await unlessNewer(0, () => resyncTwins(context, mayGoOn));
-  const audited = await auditHubs(context, mayGoOn, withoutDevices);
+  const audited = await auditHubs(context, mayGoOn, { withoutDevices, liveness });
   return { counted, resynced, audited };
 }

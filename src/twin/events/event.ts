@@ -1,8 +1,9 @@
 import type { ErrorCode } from '../../errors.ts';
+import { HEARTBEAT_DEVICE, HEARTBEAT_TAG } from '../../iot-hub/heartbeat-device.ts';
 import { eventHubName, type HostName, NOT_A_HOST_NAME } from '../../iot-hub/host-name.ts';
 import { isObject, type JsonObject, type JsonValue } from '../../json/json.ts';
 import type { EpochMs } from '../../time/epoch-ms.ts';
-import { type Instant, latestBelievable, parseInstant } from '../../time/instant.ts';
+import { type Instant, latestBelievable, millisecondsOf, parseInstant } from '../../time/instant.ts';
 import { AGENT_MODULE, HUB_MODULE, isRuntimeModule } from '../snapshot/runtime-twin.ts';
 import { readSection, readTwin, type Twin, type TwinId, type TwinSection } from '../snapshot/twin.ts';
 
@@ -49,6 +50,8 @@ export interface TwinChange {
 
 export type Decoded =
   | { readonly kind: 'twin'; readonly event: TwinEvent }
+  /** Berth's own heartbeat came back. `at`: the time in it. */
+  | { readonly kind: 'heartbeat'; readonly host: HostName; readonly at: EpochMs }
   /** Known and not needed: telemetry, connection state, digital twin changes, the twins of IoT Edge itself. */
   | { readonly kind: 'ignored'; readonly why: string }
   /** From a hub that this deployment does not reconcile. `hubName` is the result of `eventHubName`. */
@@ -129,6 +132,7 @@ export function decodeEvent(
   if (host === undefined) return { kind: 'unknownHub', hubName: eventHubName(hubName) };
   if (![deviceId, moduleId].every((id) => id === undefined || ID.test(id)))
     return undecodable('BERTH_EVENT_INVALID', 'has a device or module id that IoT Hub does not allow');
+  if (deviceId === HEARTBEAT_DEVICE) return decodeHeartbeat(host, body, enqueuedAt);
   if (moduleId !== undefined && !context.isTargeted(moduleId)) {
     const why = isRuntimeModule(moduleId) ? 'IoT Edge’s own module' : 'a module that no policy targets';
     return { kind: 'ignored', why };
@@ -167,6 +171,29 @@ export function decodeEvent(
     default:
       return undecodable('BERTH_EVENT_INVALID', `has the unknown opType ${shownWord(operation)}`);
   }
+}
+
+/** An event of the identity that Berth reserves. Only the tag of a heartbeat is read, and nothing is stored. */
+function decodeHeartbeat(host: HostName, body: Uint8Array, enqueuedAt: string): Decoded {
+  const parsed = parseBody(body);
+  const tags = parsed.ok && isObject(parsed.json) ? parsed.json.tags : undefined;
+  const at = parseInstant(isObject(tags) ? tags[HEARTBEAT_TAG] : undefined);
+  const arrived = parseInstant(enqueuedAt);
+  // A time in the future would stand for all later heartbeats.
+  const isBelieved = at !== undefined && (arrived === undefined || at <= latestBelievable(arrived));
+  return isBelieved
+    ? { kind: 'heartbeat', host, at: millisecondsOf(at) }
+    : { kind: 'ignored', why: 'the identity of the heartbeat' };
+}
+
+/** The hub of a twin change event. Undefined: the event has another source, or is of an unknown hub. */
+export function twinChangeHub(
+  event: Pick<RawEvent, 'properties' | 'systemProperties'>,
+  context: Pick<EventContext, 'hubNamed'>,
+): HostName | undefined {
+  if (sourceOf(event) !== 'twinchangeevents') return undefined;
+  const hubName = text(event.properties.hubName);
+  return hubName === undefined ? undefined : context.hubNamed(hubName);
 }
 
 /** The message source that an event names, in lower case. */

@@ -235,6 +235,23 @@ describe('the AMQP server', () => {
     expect(frames.begin).toMatchObject({ handle_max: 262_143 });
   });
 
+  test('answers a reader with the properties and the message size of its attach frame, as Azure does', async () => {
+    const client = await connect();
+    const frames = seenFrames(client);
+
+    const receiver = client.connection.open_receiver({
+      source: 'one/out',
+      properties: { 'com.example:reader': 'r-1' },
+      max_message_size: 1_048_576,
+    } as never);
+    await once(receiver, 'receiver_open');
+
+    expect(frames.attach).toMatchObject({
+      properties: { 'com.example:reader': 'r-1' },
+      max_message_size: 1_048_576,
+    });
+  });
+
   test.each([
     ['user@one', 'right', true],
     ['user@two', 'right', true],

@@ -1,6 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import rhea from 'rhea';
 import { decodeSections, decodeText, readMap, SECTION } from '../../../local/amqp/encoding.ts';
+import type { EventToAppend } from '../../../local/event-hubs/event.ts';
 import {
   BATCH_MESSAGE_FORMAT,
   encodeEvent,
@@ -47,6 +48,14 @@ const sentMessage = fc
   .map((fields) => rhea.message.encode(fields));
 
 describe('the message of an event', () => {
+  test('has no properties section if no property has a value', () => {
+    const codes = (event: EventToAppend) => decodeSections(encodeEvent(event)).map(({ code }) => code);
+    const body = Buffer.from('{}');
+
+    expect(codes({ body, contentType: undefined })).not.toContain(SECTION.properties);
+    expect(codes({ body, contentType: 'application/json' })).toContain(SECTION.properties);
+  });
+
   test('is passed on byte for byte, alone or from a batch, whatever types its values have', () => {
     fc.assert(
       fc.property(fc.array(sentMessage, { minLength: 1, maxLength: 4 }), (messages) => {

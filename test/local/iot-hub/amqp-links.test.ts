@@ -3,6 +3,7 @@ import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { SharedAccessSignature } from 'azure-iot-common';
 import type { Message as DeviceMessage } from 'azure-iot-device';
 import rhea, { type EventContext, type Message } from 'rhea';
+import { builtInPolicies } from '../../../local/iot-hub/model/access-policy.ts';
 import { connectRaw, deliver, type RawClient, type RawReceiver } from '../event-hubs/raw-client.ts';
 import { eventually } from '../event-hubs/reading.ts';
 import {
@@ -104,6 +105,43 @@ describe('the links of devices over AMQP', () => {
     expect(await putToken(client, `amqps://${WEU}/devices/dev-1`, token())).toBe(status);
   });
 
+  const policyToken = (policy: string, seconds: number) =>
+    serviceToken(
+      WEU,
+      builtInPolicies().find(({ keyName }) => keyName === policy)?.key,
+      Math.ceil(now / 1000) + seconds,
+      policy,
+    );
+
+  test('a token for the whole hub counts for every device, if its policy allows devices', async () => {
+    const pool = await connect();
+    const services = await connect();
+
+    expect(await putToken(pool, WEU, policyToken('device', 60))).toBe(200);
+    expect(await putToken(services, WEU, policyToken('service', 60))).toBe(200);
+    for (const deviceId of ['dev-1', 'dev-2']) {
+      const link = await pool.sender(`/devices/${deviceId}/messages/events`);
+      expect(await deliver(link, data(deviceId))).toMatchObject({ result: 'accepted' });
+    }
+    await expect(services.sender(EVENTS)).rejects.toMatchObject({ condition: 'amqp:unauthorized-access' });
+
+    expect(telemetry().map(({ body }) => body)).toEqual(['dev-1', 'dev-2']);
+  });
+
+  test('a newer token for the whole hub keeps its devices connected, and without one they are disconnected', async () => {
+    const ending = await connect();
+    await putToken(ending, WEU, policyToken('device', 3));
+    await ending.sender(EVENTS);
+    const renewed = await connect();
+    await putToken(renewed, WEU, policyToken('device', 3));
+    const link = await renewed.sender('/devices/dev-2/messages/events');
+
+    await putToken(renewed, WEU, policyToken('device', 3600));
+    await ended(ending);
+
+    expect(await deliver(link, data('still here'))).toMatchObject({ result: 'accepted' });
+  });
+
   test('an unknown hub and an Entra token get their own refusals', async () => {
     const client = await connect();
 
@@ -172,6 +210,18 @@ describe('the links of devices over AMQP', () => {
     const client = name === 'without a token' ? await connect() : await asDevice();
 
     await expect(client.sender(address)).rejects.toMatchObject({ condition: 'amqp:unauthorized-access' });
+  });
+
+  test('a message of a service with an impossible expiry is rejected, and the connection stays', async () => {
+    const client = await connect();
+    const token = serviceToken(WEU, undefined, Math.ceil(now / 1000) + 60);
+    expect(await putToken(client, WEU, token)).toBe(200);
+    const sender = await client.sender('/messages/devicebound');
+    const expiring = (at: number) =>
+      deliver(sender, data('hello', { to: DEVICE_BOUND, absolute_expiry_time: at }));
+
+    expect(await expiring(9e15)).toEqual({ result: 'rejected', condition: 'com.microsoft:argument-error' });
+    expect((await expiring(now + 60_000)).result).toBe('accepted');
   });
 
   test('a message of a service to a module is rejected as not implemented', async () => {

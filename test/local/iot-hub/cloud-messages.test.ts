@@ -98,8 +98,13 @@ describe('cloud-to-device messages', () => {
         },
         close() {},
       });
-      session.subscribed(['devices/+/messages/devicebound/#']);
-      session.subscribed(['devices/+/messages/devicebound/#', '$iothub/twin/res/#']);
+      session.subscribed(new Map([['devices/+/messages/devicebound/#', 1]]));
+      session.subscribed(
+        new Map([
+          ['devices/+/messages/devicebound/#', 1],
+          ['$iothub/twin/res/#', 1],
+        ]),
+      );
       session.closed(true);
       return count;
     };

@@ -2,6 +2,8 @@ import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { NoRetry, SharedAccessSignature } from 'azure-iot-common';
 import type { Message } from 'azure-iot-device';
 import { cloudMessageTopic } from '../../../local/iot-hub/device-api/device-topics.ts';
+import { CLOUD_TO_DEVICE } from '../../../local/iot-hub/index.ts';
+import { messageHeaders } from '../../../local/iot-hub/model/message-headers.ts';
 import { realTime } from '../../support/clock.ts';
 import { type LocalHubs, startLocalHubs, testKey, until, WEU } from './local-hubs.ts';
 
@@ -78,7 +80,7 @@ describe('a cloud-to-device message', () => {
       },
       close: () => session.closed(true),
     });
-    session.subscribed([filter]);
+    session.subscribed(new Map([[filter, 1]]));
     return { acknowledgements, topics, session };
   }
 
@@ -130,6 +132,48 @@ describe('a cloud-to-device message', () => {
       clock += 15_000;
     }
     expect(seen).toEqual(['Success', 'Rejected', 'Success', 'Rejected']);
+  });
+
+  test('has a number and a time over HTTPS, as azure-cli reads them', async () => {
+    const english = expect.stringMatching(/^\d{1,2}\/\d{1,2}\/\d{4} \d{1,2}:\d\d:\d\d [AP]M$/);
+    await send({ 'iothub-expiry': new Date(clock + MINUTE).toISOString() });
+    await send();
+
+    const [first, second] = [await asDevice('GET', DEVICEBOUND), await asDevice('GET', DEVICEBOUND)];
+
+    expect(first.headers).toMatchObject({
+      'iothub-messageid': 'm-1',
+      'iothub-correlationid': '',
+      'iothub-userid': '',
+      'iothub-ack': 'negative',
+      'iothub-deliverycount': '0',
+      'iothub-sequencenumber': '1',
+      'iothub-enqueuedtime': english,
+      'iothub-expiry': english,
+    });
+    expect(second.headers).toMatchObject({ 'iothub-sequencenumber': '2', 'iothub-expiry': '' });
+  });
+
+  test('has a number and a time over AMQP, and the numbers go on after the queue was empty', async () => {
+    const device = await local.device(WEU, 'dev-1', KEY, 'Amqp');
+    device.setRetryPolicy(new NoRetry());
+    await device.open();
+    const annotations: unknown[] = [];
+    device.on('message', (message: Message) => {
+      const { message_annotations: given } = message.transportObj as { message_annotations: object };
+      annotations.push(given);
+      void device.complete(message);
+    });
+    for (const left of [1, 2]) {
+      await send();
+      await until(() => annotations.length === left && queued() === 0, `message ${left}`);
+    }
+
+    const enqueued = { 'iothub-enqueuedtime': clock, 'iothub-deliverycount': 0 };
+    expect(annotations).toMatchObject([
+      { ...enqueued, 'x-opt-sequence-number': 1 },
+      { ...enqueued, 'x-opt-sequence-number': 2 },
+    ]);
   });
 
   test('is received again when its lock of a minute has expired, with the same delivery count', async () => {
@@ -254,6 +298,51 @@ describe('a cloud-to-device message', () => {
   });
 });
 
+test('a hub has its own count of deliveries and its own time to live', async () => {
+  let clock = Date.now();
+  const cloudToDevice = CLOUD_TO_DEVICE.parse({ maxDeliveryCount: 1, defaultTtlAsIso8601: 'PT1M' });
+  const local = await startLocalHubs({
+    now: () => clock,
+    hubs: [{ host: WEU, tier: 'S1', units: 1, cloudToDevice }],
+  });
+  const send = () =>
+    local.call('POST', DEVICEBOUND, {
+      body: 'x',
+      headers: { 'iothub-ack': 'full', 'iothub-messageid': 'm' },
+    });
+  const statuses: string[] = [];
+  const next = async () => {
+    clock += 15_000;
+    const answer = await local.call('GET', '/messages/serviceBound/feedback');
+    if (answer.status !== 200) return false;
+    const lock = String(answer.headers.etag).replaceAll('"', '');
+    await local.call('DELETE', `/messages/serviceBound/feedback/${lock}`);
+    statuses.push(...(answer.body as { statusCode: string }[]).map((each) => each.statusCode));
+    return true;
+  };
+  const feedback = async () => {
+    while (!(await next())) await realTime(250);
+  };
+  try {
+    const keys = { symmetricKey: { primaryKey: KEY, secondaryKey: KEY } };
+    await local.registry(WEU).create({ deviceId: 'dev-1', authentication: keys });
+    await send();
+    const device = await local.device(WEU, 'dev-1', KEY, 'Amqp');
+    device.setRetryPolicy(new NoRetry());
+    await device.open();
+    device.on('message', (message: Message) => void device.abandon(message));
+    await feedback();
+    await device.close();
+    await send();
+    clock += MINUTE;
+    await feedback();
+
+    expect(statuses).toEqual(['DeliveryCountExceeded', 'Expired']);
+  } finally {
+    await local.close();
+  }
+});
+
 describe('the topic of a cloud-to-device message', () => {
   const message = {
     id: '1',
@@ -270,4 +359,14 @@ describe('the topic of a cloud-to-device message', () => {
       'devices/dev-1/messages/devicebound/%24.mid=a&iothub-ack=full&prop1&prop2=&prop3=a%20string',
     );
   });
+});
+
+test.each([
+  [Date.UTC(2017, 11, 22, 0, 14, 12), '12/22/2017 12:14:12 AM'],
+  [Date.UTC(2019, 8, 1, 12, 0, 0), '9/1/2019 12:00:00 PM'],
+  [Date.UTC(2019, 8, 1, 23, 5, 9), '9/1/2019 11:05:09 PM'],
+])('the header of the time %d is %s', (enqueuedAt, text) => {
+  const message = { id: '1', body: '', system: {}, properties: {}, expires: 0, deliveryCount: 0 };
+
+  expect(messageHeaders({ ...message, enqueuedAt })['iothub-enqueuedtime']).toBe(text);
 });

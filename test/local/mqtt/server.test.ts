@@ -1,7 +1,6 @@
 import { createHash } from 'node:crypto';
-import { connect, type TLSSocket } from 'node:tls';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import { generate, type Packet, parser } from 'mqtt-packet';
+import { generate, type Packet } from 'mqtt-packet';
 import { type CertificateAuthority, openAuthority } from '../../../local/ca/index.ts';
 import {
   CONNECT_REFUSED,
@@ -10,9 +9,11 @@ import {
   type MqttMessage,
   type MqttServer,
   type MqttSession,
+  type MqttSubscriptions,
   startMqtt,
 } from '../../../local/mqtt/index.ts';
 import { until } from '../iot-hub/local-hubs.ts';
+import { RawClient } from './raw-client.ts';
 
 /** Bytes without a pattern, always the same. */
 function noise(length: number): Buffer {
@@ -28,7 +29,7 @@ class RecordingService {
   connection: MqttConnection | undefined;
   request: MqttConnect | undefined;
   onMessage: (message: MqttMessage) => void | Promise<void> = () => {};
-  restored: readonly string[] = [];
+  restored: MqttSubscriptions = new Map();
 
   claims(userName: string): boolean {
     return userName.startsWith('me/');
@@ -44,41 +45,13 @@ class RecordingService {
         this.seen.push('opened');
       },
       grants: (filter) => !filter.startsWith('forbidden'),
-      subscribed: (filters) => void this.seen.push(`subscribed ${filters.join(' ')}`),
+      subscribed: (filters) => void this.seen.push(`subscribed ${[...filters.keys()].join(' ')}`),
       received: (message) => {
         this.seen.push(`received ${message.topic}`);
         return this.onMessage(message);
       },
       closed: () => void this.seen.push('closed'),
     };
-  }
-}
-
-/** A client that speaks packets, or bytes. */
-class RawClient {
-  readonly packets: Packet[] = [];
-  readonly socket: TLSSocket;
-  readonly closed: Promise<void>;
-
-  constructor(port: number, ca: string) {
-    const incoming = parser({ protocolVersion: 4 });
-    incoming.on('packet', (packet) => this.packets.push({ ...packet }));
-    this.socket = connect({ port, host: '127.0.0.1', servername: 'localhost', ca });
-    this.socket.on('data', (chunk) => incoming.parse(chunk));
-    this.socket.on('error', () => {});
-    this.closed = new Promise((resolve) => this.socket.once('close', () => resolve()));
-  }
-
-  send(...packets: Packet[]): void {
-    this.socket.write(Buffer.concat(packets.map((packet) => generate(packet))));
-  }
-
-  answer<Command extends Packet['cmd']>(cmd: Command, count = 1): Promise<Extract<Packet, { cmd: Command }>> {
-    return until(
-      () =>
-        this.packets.filter((packet) => packet.cmd === cmd)[count - 1] as Extract<Packet, { cmd: Command }>,
-      `${cmd} number ${count}`,
-    );
   }
 }
 
@@ -204,7 +177,7 @@ describe('the MQTT server', () => {
   });
 
   test('restores the subscriptions of a client', async () => {
-    service.restored = ['a/#'];
+    service.restored = new Map([['a/#', 1]]);
     const client = await accepted();
 
     expect(await client.answer('connack')).toMatchObject({ sessionPresent: true });

@@ -45,6 +45,41 @@ describe('local.json', () => {
     });
   });
 
+  test('sets the options for cloud-to-device messages in the form of Azure Resource Manager', () => {
+    const options = (cloudToDevice: object) =>
+      read({ hubs: [{ host: HOST, cloudToDevice }] }).hubs[0]?.cloudToDevice;
+
+    expect(options({})).toEqual({
+      maxDeliveryCount: 10,
+      timeToLiveMs: 3_600_000,
+      feedback: { lockMs: 60_000, timeToLiveMs: 3_600_000, maxDeliveryCount: 10 },
+    });
+    expect(
+      options({
+        maxDeliveryCount: 3,
+        defaultTtlAsIso8601: 'P1DT2H',
+        feedback: { lockDurationAsIso8601: 'PT0H1M30S', ttlAsIso8601: 'P2D', maxDeliveryCount: 100 },
+      }),
+    ).toEqual({
+      maxDeliveryCount: 3,
+      timeToLiveMs: 26 * 3_600_000,
+      feedback: { lockMs: 90_000, timeToLiveMs: 48 * 3_600_000, maxDeliveryCount: 100 },
+    });
+  });
+
+  test.each([
+    [{ maxDeliveryCount: 0 }, 'maxDeliveryCount'],
+    [{ maxDeliveryCount: 101 }, 'maxDeliveryCount'],
+    [{ defaultTtlAsIso8601: 'PT59S' }, 'from PT1M to P2D'],
+    [{ defaultTtlAsIso8601: 'P2DT1S' }, 'from PT1M to P2D'],
+    [{ defaultTtlAsIso8601: '1h' }, 'from PT1M to P2D'],
+    [{ defaultTtlAsIso8601: 'P' }, 'from PT1M to P2D'],
+    [{ feedback: { lockDurationAsIso8601: 'PT4S' } }, 'from PT5S to PT5M'],
+    [{ feedback: { lockDurationAsIso8601: 'PT301S' } }, 'from PT5S to PT5M'],
+  ])('refuses the options %j', (cloudToDevice, problem) => {
+    expect(problemsOf({ hubs: [{ host: HOST, cloudToDevice }] }).join('\n')).toContain(problem);
+  });
+
   test('makes the Event Hubs of routes, each once, if it does not list them', () => {
     const routing = {
       endpoints: {

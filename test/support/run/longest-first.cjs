@@ -1,7 +1,10 @@
 const { default: Sequencer } = require('@jest/test-sequencer');
 
 /** The slowest suites, although their files are short. Started last, they would keep only one worker busy. */
-const LONGEST = ['test/sync/model.test.ts', 'test/end-to-end/', 'test/allocation/always.test.ts'];
+const LONGEST = [
+  ...['test/sync/model.test.ts', 'test/end-to-end/', 'test/console/console.test.ts'],
+  ...['test/allocation/always.test.ts', 'test/functions/', 'test/local/function-host/event-hub.test.ts'],
+];
 
 /** Jest's order, which follows file sizes on a new clone, but with the slowest suites first. */
 module.exports = class LongestFirst extends Sequencer {

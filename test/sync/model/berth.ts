@@ -5,13 +5,15 @@ import { BudgetShare, type HubBudget, RESYNC_PART, SYNC_PART } from '../../../sr
 import { budgetHubs } from '../../../src/hub/budgeted-hubs.ts';
 import { HubPauses } from '../../../src/hub/hub-pauses.ts';
 import { watchHubs } from '../../../src/hub/watched-hubs.ts';
+import { NO_EVIDENCE_SINK } from '../../../src/liveness/evidence-counters.ts';
 import { RecordMemory } from '../../../src/store/twins/record-memory.ts';
 import { takeBatch } from '../../../src/sync/events/batch.ts';
 import { Reconciler } from '../../../src/sync/reconcile/reconciler.ts';
 import type { SyncContext } from '../../../src/sync/reconcile/sync-context.ts';
 import { WriteGate } from '../../../src/sync/reconcile/write-gate.ts';
 import { askActivity } from '../../../src/sync/resync/activity.ts';
-import { type AuditProgress, auditHubs, auditName, requestName } from '../../../src/sync/resync/audit.ts';
+import { auditHubs } from '../../../src/sync/resync/audit.ts';
+import { type AuditProgress, auditName, requestName } from '../../../src/sync/resync/audit-progress.ts';
 import { resyncTwins } from '../../../src/sync/resync/resync-twins.ts';
 import { advanceGates } from '../../../src/sync/resync/rollout-gates.ts';
 import { countTwins } from '../../../src/sync/resync/twin-counts.ts';
@@ -184,7 +186,7 @@ export class Berth {
         await advanceGates(context);
       }
       await resyncTwins(context, mayGoOn);
-      await auditHubs(context, mayGoOn, new Set());
+      await auditHubs(context, mayGoOn, { withoutDevices: new Set(), liveness: new Map() });
     } catch (error) {
       this.#expectOutage(error);
     }
@@ -225,6 +227,7 @@ export class Berth {
       // Virtual time only: a real wait would be missed when the run comes to rest.
       wait: () => scheduler.pause(random.between(0, 250), task),
       count: () => {},
+      evidence: NO_EVIDENCE_SINK,
       warn: () => {},
     };
   }

@@ -131,6 +131,7 @@ export class ModelHub {
           return { twins, continuation: undefined, readAt: instantOf(this.#scheduler.now) };
         });
       },
+      beat: () => Promise.reject(new Error('The model writes no heartbeats yet.')),
       readActivity: (_, { deviceIds, moduleId }) => {
         this.calls.push({ at: this.#scheduler.now, kind: 'query' });
         return this.#call(task, 'POST', () => {

@@ -60,8 +60,9 @@ export function openCloudMessageLink(hub: LocalHub, address: Address, sender: Se
 
 const { types } = rhea;
 
-/** The types must not change: the SDK for .NET casts the delivery count to a byte. */
-function encode({ body, system, properties, expires, deliveryCount }: CloudMessage): Buffer {
+/** The types must not change: the SDK for .NET takes a byte, an unsigned long and a time (MessageConverter.cs). */
+function encode(message: CloudMessage): Buffer {
+  const { body, system, properties, expires, deliveryCount, sequenceNumber, enqueuedAt } = message;
   const acknowledgement = system['iothub-ack'];
   const isAcknowledged = acknowledgement !== undefined && acknowledgement !== 'none';
   return rhea.message.encode({
@@ -72,7 +73,11 @@ function encode({ body, system, properties, expires, deliveryCount }: CloudMessa
     content_type: system['$.ct'],
     content_encoding: system['$.ce'],
     absolute_expiry_time: expires,
-    message_annotations: { 'iothub-deliverycount': types.wrap_ubyte(Math.min(deliveryCount, 255)) },
+    message_annotations: {
+      'iothub-deliverycount': types.wrap_ubyte(Math.min(deliveryCount, 255)),
+      ...(sequenceNumber !== undefined && { 'x-opt-sequence-number': types.wrap_ulong(sequenceNumber) }),
+      ...(enqueuedAt !== undefined && { 'iothub-enqueuedtime': types.wrap_timestamp(enqueuedAt) }),
+    },
     application_properties: {
       ...properties,
       // The SDK for .NET would count it as a property of the sender.

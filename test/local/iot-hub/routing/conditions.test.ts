@@ -155,6 +155,8 @@ describe('a condition', () => {
     [undefined, 'utf-8', false],
     ['text/plain', 'utf-8', false],
     ['application/json', 'ascii', false],
+    ['application/json;charset=utf-8', undefined, true],
+    ['application/json; charset=UTF-16', undefined, false],
   ])(
     'reads the body only of JSON in a Unicode encoding: %s in %s → %s',
     (contentType, contentEncoding, expected) => {
