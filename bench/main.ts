@@ -50,13 +50,13 @@ if (figures.length + worst.length === 0) {
 
 if (figures.length > 0) {
   console.table(
-    figures.map(({ name, what, ratio, spread, goal, verdict, perSecond }) => ({
+    figures.map(({ name, what, ratio, spread, goal, reached, perSecond }) => ({
       name,
       what,
       ratio: Number(ratio.toFixed(2)),
       spread: `${Math.round(100 * spread)} %`,
       goal: goal === null ? '' : `at most ${goal}`,
-      verdict: verdict === 'no goal' ? '' : verdict,
+      reached: reached === 'no goal' ? '' : reached,
       'per second': perSecond === null ? '' : Math.round(perSecond),
     })),
   );

@@ -37,7 +37,7 @@ export interface Figure {
   /** The distance of the quartiles, as a part of the median. */
   readonly spread: number;
   readonly goal: number | null;
-  readonly verdict: 'met' | 'missed' | 'not judged' | 'no goal';
+  readonly reached: 'met' | 'missed' | 'too spread' | 'no goal';
   /** Operations of the subject in a second of CPU, from its fastest round. Null: not shown. */
   readonly perSecond: number | null;
 }
@@ -76,11 +76,11 @@ export function figureOf(
     ratio,
     spread,
     goal: goal ?? null,
-    verdict:
+    reached:
       goal === undefined
         ? 'no goal'
         : spread > WIDEST_SPREAD
-          ? 'not judged'
+          ? 'too spread'
           : ratio <= goal
             ? 'met'
             : 'missed',

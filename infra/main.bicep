@@ -120,6 +120,13 @@ param httpAlwaysReady int = 1
 @description('Most instances of an app.')
 param maximumInstances int = 40
 
+@allowed(['off', 'azureMonitor', 'otlp'])
+@description('Where the apps send metrics: nowhere, to Application Insights, or to a receiver of OTLP.')
+param metrics string = 'off'
+
+@description('Address of the receiver where metrics is otlp, such as https://collector.contoso.com:4318. It must need no token: no secret is given to the apps.')
+param otlpEndpoint string = ''
+
 @allowed(['auto', 'Recreate', 'RollingUpdate'])
 @description('How instances are replaced by a deployment. RollingUpdate drains them first. auto: RollingUpdate in the regions where it is generally available, else Recreate.')
 param siteUpdateStrategy string = 'auto'
@@ -227,6 +234,9 @@ var problems = concat(
   isPrivate ? rangeProblems(namedRanges(stamps, allocatorLocations, allocatorAddressPrefixes)) : [],
   commonTagProblems(tags, isPrivate || hasAllocators),
   operatorProblems(operatorPrincipalId, alertEmail, actionGroupIds),
+  metrics == 'otlp' && empty(otlpEndpoint)
+    ? ['`metrics` is otlp and `otlpEndpoint` is empty: write the address of the receiver, or `metrics` azureMonitor.']
+    : [],
   linkProblems(hubs, linkAuthentication, disableLocalAuth, disableDpsLocalAuth)
 )
 // deployer() gives the kind of the principal that deploys. Azure finds the kind of any other principal.
@@ -270,6 +280,8 @@ module stampDeployments 'modules/stamp.bicep' = [
       instanceMemoryMB: instanceMemoryMB
       httpAlwaysReady: httpAlwaysReady
       maximumInstances: maximumInstances
+      metrics: metrics
+      otlpEndpoint: otlpEndpoint
       siteUpdateStrategy: siteUpdateStrategy
       zoneRedundant: zoneRedundant
       storageRedundancy: any(redundancyIn(stamp.location, storageRedundancy))
@@ -311,6 +323,8 @@ module allocators 'modules/allocator.bicep' = [
       instanceMemoryMB: instanceMemoryMB
       httpAlwaysReady: httpAlwaysReady
       maximumInstances: maximumInstances
+      metrics: metrics
+      otlpEndpoint: otlpEndpoint
       siteUpdateStrategy: siteUpdateStrategy
       zoneRedundant: zoneRedundant
       storageRedundancy: any(redundancyIn(region, storageRedundancy))

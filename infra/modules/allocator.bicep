@@ -51,6 +51,13 @@ param httpAlwaysReady int
 @description('Most instances.')
 param maximumInstances int
 
+@allowed(['off', 'azureMonitor', 'otlp'])
+@description('Where metrics go.')
+param metrics string
+
+@description('Address of the receiver of OTLP; empty: none.')
+param otlpEndpoint string
+
 @allowed(['auto', 'Recreate', 'RollingUpdate'])
 @description('How instances are replaced.')
 param siteUpdateStrategy string
@@ -168,6 +175,8 @@ module functionApp 'function-app.bicep' = {
     instanceMemoryMB: instanceMemoryMB
     httpAlwaysReady: httpAlwaysReady
     maximumInstances: maximumInstances
+    metrics: metrics
+    otlpEndpoint: otlpEndpoint
     siteUpdateStrategy: siteUpdateStrategy
     zoneRedundant: zoneRedundant
   }

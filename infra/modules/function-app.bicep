@@ -83,6 +83,13 @@ param httpAlwaysReady int
 @description('Most instances. Twin sync never has more than partitions.')
 param maximumInstances int
 
+@allowed(['off', 'azureMonitor', 'otlp'])
+@description('Where metrics go.')
+param metrics string
+
+@description('Address of the receiver of OTLP; empty: none.')
+param otlpEndpoint string
+
 @allowed(['auto', 'Recreate', 'RollingUpdate'])
 @description('How instances are replaced when a package or setting changes. auto: RollingUpdate where it is generally available.')
 param siteUpdateStrategy string
@@ -100,6 +107,7 @@ var berthSettings = {
   AZURE_CLIENT_ID: identityClientId
   BERTH_STATE__tableServiceUri: 'https://${stateAccountName}.table.${environment().suffixes.storage}'
   BERTH_STATE__clientId: identityClientId
+  BERTH_METRICS: metrics
 }
 
 var stampSettings = empty(stampName)
@@ -120,6 +128,12 @@ var retentionSettings = receiptRetentionDays == 0
   : {
       BERTH_RECEIPT_DAYS: string(receiptRetentionDays)
       BERTH_DEAD_LETTER_DAYS: string(deadLetterRetentionDays)
+    }
+
+var metricsSettings = empty(otlpEndpoint)
+  ? {}
+  : {
+      OTEL_EXPORTER_OTLP_ENDPOINT: otlpEndpoint
     }
 
 var eventSettings = empty(eventsHostName)
@@ -149,6 +163,7 @@ var settings = union(
   stampSettings,
   exportSettings,
   retentionSettings,
+  metricsSettings,
   eventSettings,
   hostSettings,
   disabledSettings

@@ -29,6 +29,7 @@ const ALLOWED: readonly string[] = [
   'get hubs',
   'get policies',
   'get attention',
+  'get deployments',
   'describe device',
   'describe fleet',
   'describe hub',

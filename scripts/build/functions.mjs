@@ -36,7 +36,12 @@ export function functionsBuild(options, built, author) {
     sourcesContent,
     write: false,
     metafile: true,
-    plugins: [partsOfPackages, modulesOfOpenTelemetry, asCommonJs({ write, sourcesContent, constants: define }), ...plugins],
+    plugins: [
+      partsOfPackages,
+      modulesOfOpenTelemetry,
+      asCommonJs({ write, sourcesContent, constants: define }),
+      ...plugins,
+    ],
   };
 }
 

@@ -224,6 +224,11 @@ const REFUSED: readonly (readonly [name: string, parameters: Parameters, ...sent
       'disableDpsLocalAuth needs the API of DPS that links by identity: write linkAuthentication identity, or leave disableDpsLocalAuth out.',
     ],
     [
+      'metrics by OTLP without a receiver',
+      { ...ONE, metrics: 'otlp' },
+      '`metrics` is otlp and `otlpEndpoint` is empty: write the address of the receiver, or `metrics` azureMonitor.',
+    ],
+    [
       'a connection string to a hub without policies',
       {
         hubs: [hub('contoso-weu', { connection: 'HUB_WEU' })],

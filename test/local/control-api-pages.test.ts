@@ -367,7 +367,11 @@ describe('POST /commands', () => {
 
     expect(names).toContain('describe device');
     expect(refused).toEqual([
+      'hub prepare',
       'edge adopt',
+      'forget',
+      'state export',
+      'state import',
       'connect plan',
       'connect apply',
       'enroll rotate-key',
