@@ -86,7 +86,7 @@ const OTHER_FILES = [
 ];
 
 /** Where the code of the functions is that is loaded later. The names have the hash of the contents. */
-const CHUNK = /^dist\/functions\/[a-z-]+-[A-Z0-9]{8}\.cjs(\.map)?$/;
+const CHUNK = /^dist\/functions\/[A-Za-z-]+-[A-Z0-9]{8}\.cjs(\.map)?$/;
 
 describe('the output of npm run package', () => {
   test('the package consists of the functions, their source maps, their document, the console, and four small files', () => {
@@ -140,7 +140,8 @@ describe('the output of npm run package', () => {
 
     expect(kilobytes(join(built, 'dist/functions.cjs'))).toBeGreaterThan(50);
     expect(kilobytes(join(built, 'dist/functions.cjs'))).toBeLessThan(300);
-    expect(kilobytes(`${built}.zip`)).toBeLessThan(830);
+    // 130 of them are the exporters of metrics.
+    expect(kilobytes(`${built}.zip`)).toBeLessThan(960);
   });
 
   test('the package has every function of lodash that the registry of IoT Hub calls', () => {
@@ -323,7 +324,9 @@ describe('the deployed package', () => {
       openTables({ kind: 'connectionString', connectionString: storage }).state,
     );
     await serve(JSON.stringify(GOOD));
-    while ((await store.lastGood()) === undefined) await new Promise((resolve) => setTimeout(resolve, 50));
+    // Other tests have stored other files.
+    while ((await store.lastGood())?.text !== JSON.stringify(GOOD))
+      await new Promise((resolve) => setTimeout(resolve, 50));
     const revisions = async (api: string) => (await get(`${api}/fleet`)).status;
     host?.kill('SIGKILL');
     const api = await serve('{"hubs":[]}');

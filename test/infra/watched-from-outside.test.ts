@@ -179,15 +179,13 @@ describeBicep('the storage accounts', () => {
     ['westeurope', 'Standard_ZRS'],
     ['ukwest', 'Standard_LRS'],
   ])('in %s have the redundancy %s by default', async (location, name) => {
-    expect(await redundancy({ location, hubs: HUBS })).toEqual([name, name]);
+    expect([...new Set(await redundancy({ location, hubs: HUBS }))]).toEqual([name]);
   });
 
   test('have the given redundancy everywhere', async () => {
     const storageRedundancy = 'Standard_GZRS';
 
-    expect(await redundancy({ location: 'westeurope', storageRedundancy, hubs: HUBS })).toEqual([
-      storageRedundancy,
-      storageRedundancy,
-    ]);
+    const everywhere = await redundancy({ location: 'westeurope', storageRedundancy, hubs: HUBS });
+    expect([...new Set(everywhere)]).toEqual([storageRedundancy]);
   });
 });
