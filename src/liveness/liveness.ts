@@ -82,7 +82,7 @@ const DELIVERY_MS = MINUTE_MS;
 const STABLE_MS = 20 * MINUTE_MS;
 /** The same, if only heartbeats came back: a route may let them pass and drop corrections. */
 const STABLE_WITHOUT_CORRECTION_MS = 60 * MINUTE_MS;
-/** Fewer lost corrections than one of so many are no silence: an instance that ends may lose a count. */
+/** With fewer lost corrections than one in this many, the hub is not silent: an instance that ends may lose a count. */
 const NOISE = 20;
 
 /** The time between two heartbeats of a hub without twin change events. F1 has 8,000 messages a day, so it gets fewer. */

@@ -78,7 +78,7 @@ export interface Metrics {
   close(): Promise<void>;
 }
 
-/** Metrics that nobody asked for. */
+/** Metrics that are not sent anywhere. */
 export const NO_METRICS: Metrics = {
   add: () => {},
   record: () => {},

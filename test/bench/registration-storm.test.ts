@@ -33,7 +33,7 @@ describe('the simulated storm of registrations', () => {
     expect(simulateStorm({ ...STORM, seed: 2 })).not.toEqual(simulateStorm(STORM));
   });
 
-  it('refuses nobody, with pacing or without, if the hubs can create all devices', () => {
+  it('refuses no device, with pacing or without, if the hubs can create all devices', () => {
     for (const pacing of [false, true]) {
       const result = simulateStorm({ ...STORM, devices: 900, hubPerMinute: 250, pacing });
       expect(result).toMatchObject({ paced: 0, refusedByHubs: 0, refusedByDps: 0, finalErrors: 0 });

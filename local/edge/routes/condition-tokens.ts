@@ -30,7 +30,7 @@ const SPACE = /(?:\s|\/\*[\s\S]*?\*\/)*/y;
 /**
  * The token at a place of a route, and where the next one begins.
  *
- * @throws RouteError for a text that is no part of a condition, such as a quote that is not closed
+ * @throws RouteError for a text that does not belong in a condition, such as a quote that is not closed
  */
 export function tokenAt(
   route: string,

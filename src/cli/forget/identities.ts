@@ -8,7 +8,7 @@ import { openHubsAsOperator } from '../shell/operator-hubs.ts';
 /**
  * The hubs of the fleet that have the identity of a device, asked with the operator's sign-in.
  *
- * @throws BerthError `BERTH_HUB_…` if a hub does not answer: then nobody knows whether the device is gone
+ * @throws BerthError `BERTH_HUB_…` if a hub does not answer: it is then not known whether the device is gone
  */
 export async function hubsWithIdentity(
   fleet: Fleet,

@@ -24,7 +24,7 @@ export const KEPT_OUT_FORMAT: DocumentFormat<KeptOut> = {
 
 /**
  * The devices that Berth stores nothing about, by a hash of their ids. The ids themselves are not stored. The hash has no key:
- * it must be the same after a restore, without a secret. So whoever has the list can check whether it holds a given id.
+ * it must be the same after a restore, without a secret. So a person who has the list can check whether it holds a given id.
  */
 export class KeptOutStore {
   readonly #table: Table;

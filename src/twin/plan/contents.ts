@@ -93,7 +93,7 @@ export function rolloutDeviceOf(
 
 /**
  * Whether a content has written a property since a time. What it replaced is not enough to know: the first write of a later
- * content takes its place. A value that a rollback gave back is no write of the content.
+ * content takes its place. A value that a rollback gave back does not count as a write of the content.
  */
 function hasWritten({ writes, replaced }: PathHistory, content: string, since: Instant): boolean {
   const own = replaced?.policy === content ? replaced : undefined;
