@@ -19,6 +19,11 @@ const NO_IPV6: ReadonlySet<string | undefined> = new Set([
  * starts later or again.
  */
 const QUIET_PORTS = { first: 20_000, end: 32_000 };
+/**
+ * For ports that are reserved for a process that starts later: a range of their own. In the meantime, no server of another stack that
+ * asks for a free port takes them.
+ */
+const RESERVED_PORTS = { first: 12_000, end: 20_000 };
 /** For port 0: how often another port is tried if the chosen one is taken. */
 const MAX_TRIES = 50;
 
@@ -27,6 +32,7 @@ const MAX_TRIES = 50;
  * it listens on 127.0.0.1 only. When the server closes, both end.
  *
  * @param name the port as `--port` takes it, if the operator can choose it.
+ * @param range from which a free port is chosen.
  * @throws LocalError `BERTH_LOCAL_PORT_TAKEN` if another program listens on the port, `BERTH_LOCAL_PORT_REFUSED` if the
  *   operating system does not allow it.
  */
@@ -35,9 +41,10 @@ export async function listen(
   port: number,
   what: string,
   name?: keyof Ports,
+  range = QUIET_PORTS,
 ): Promise<number> {
   for (let tries = 1; ; tries += 1) {
-    const chosen = port === 0 ? randomInt(QUIET_PORTS.first, QUIET_PORTS.end) : port;
+    const chosen = port === 0 ? randomInt(range.first, range.end) : port;
     try {
       await listenOnBoth(server, chosen);
       return chosen;
@@ -130,7 +137,7 @@ function codeOf(error: unknown): string | undefined {
  */
 export async function reservePort(port: number, what: string, name?: keyof Ports): Promise<number> {
   const server = createServer();
-  const free = await listen(server, port, what, name);
+  const free = await listen(server, port, what, name, RESERVED_PORTS);
   await new Promise((resolve) => server.close(resolve));
   return free;
 }
