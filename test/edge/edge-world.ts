@@ -180,7 +180,7 @@ export class EdgeWorld {
     this.#events.length = 0;
   }
 
-  /** Advances the clock by so many seconds. Then handles the work items whose time has come, and the events that they cause. */
+  /** Advances the clock by a number of seconds. Then handles the work items that are due, and the events that they cause. */
   async after(seconds: number): Promise<void> {
     this.now = plus(this.now, seconds * 1_000);
     const context = this.#context();
