@@ -1,9 +1,7 @@
-import { once } from 'node:events';
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { type CompilerProcess, startCompiler } from '../bicep/compiler-process.ts';
 import { findCompiler } from '../bicep/find-compiler.ts';
+import { type RunServer, startRunServer } from './run-server.ts';
 
 /** Environment variable that tells the suites where {@link serveBicepCompiler} listens. */
 export const BICEP_COMPILER = 'BERTH_TEST_BICEP_COMPILER';
@@ -14,16 +12,11 @@ const AZD = { AZURE_ENV_NAME: 'berth-dev', AZURE_LOCATION: 'westeurope' };
 /** The compiler runs for seconds only. Compiling its own code once costs less than optimizing it step by step. */
 const DOTNET = { DOTNET_TieredCompilation: '0' };
 
-export interface ServedCompiler {
-  readonly url: string;
-  close(): Promise<void>;
-}
-
 /**
  * One compiler for all suites of a run. `POST {method, params}` answers `{result}` or `{error}`; what was asked before is
  * answered from memory. The compiler starts with the first request.
  */
-export async function serveBicepCompiler(): Promise<ServedCompiler> {
+export async function serveBicepCompiler(): Promise<RunServer> {
   let compiler: CompilerProcess | undefined;
   const answers = new Map<string, Promise<object>>();
   const ask = async (request: string): Promise<object> => {
@@ -41,25 +34,16 @@ export async function serveBicepCompiler(): Promise<ServedCompiler> {
     answers.set(body, known);
     return known;
   };
-  const server = createServer((request, response) => {
-    text(request)
-      .then(answer)
-      .then(
-        (found) => response.end(JSON.stringify(found)),
-        // A request of another program, or of a suite that ended: the run goes on.
-        (error: unknown) => response.writeHead(400).end(String(error)),
-      );
-  });
-  // A suite may be busy for longer than the default of five seconds between two questions.
-  server.keepAliveTimeout = 0;
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    async close() {
-      server.closeAllConnections();
-      server.close();
-      compiler?.close();
+  return startRunServer(
+    (request, response) => {
+      text(request)
+        .then(answer)
+        .then(
+          (found) => response.end(JSON.stringify(found)),
+          // A request of another program, or of a suite that ended: the run goes on.
+          (error: unknown) => response.writeHead(400).end(String(error)),
+        );
     },
-  };
+    () => compiler?.close(),
+  );
 }
