@@ -36,8 +36,8 @@ const drain = (forMs = 30 * 24 * 60 * MINUTE_MS) =>
     state: { value: 'draining', author: 'ann', reason: 'test', expiresAt: plus(app.now, forMs) },
   });
 const request = (deviceId: string, host = app.host): JsonValue | undefined => {
-  const { desired } = app.hub(host).twin(deviceId)?.properties as { desired: JsonObject };
-  return (desired.berth as JsonObject | undefined)?.leaveHub;
+  const properties = app.hub(host).twin(deviceId)?.properties as { desired: JsonObject } | undefined;
+  return (properties?.desired.berth as JsonObject | undefined)?.leaveHub;
 };
 const second = () => app.hosts[1] ?? app.host;
 
