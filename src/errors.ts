@@ -88,6 +88,7 @@ export const ERRORS = {
   BERTH_EDGE_UNAUTHORIZED: { kind: 'user' },
   BERTH_PARENT_NOT_ENTERED: { kind: 'user' },
   BERTH_PARENT_UNAUTHORIZED: { kind: 'user' },
+  BERTH_MOVE_UNAUTHORIZED: { kind: 'user' },
   BERTH_EXPORT_FAILED: { kind: 'transient' },
   BERTH_SNAPSHOT_MISMATCH: { kind: 'defect' },
   BERTH_HUB_UNTRUSTED: { kind: 'user' },
