@@ -33,6 +33,7 @@ export const ERRORS = {
   BERTH_PROJECT_EXISTS: { kind: 'user', exit: 1 },
   BERTH_FLEET_NOT_DEPLOYABLE: { kind: 'user', exit: 1 },
   BERTH_DEVICES_INVALID: { kind: 'user', exit: 1 },
+  BERTH_HUB_NOT_DRAINING: { kind: 'user', exit: 1 },
   BERTH_HUB_UNKNOWN: { kind: 'user', exit: 1 },
   BERTH_POLICY_UNKNOWN: { kind: 'user', exit: 1 },
   BERTH_ROLLOUT_REFUSED: { kind: 'user', exit: 1 },

@@ -14,7 +14,7 @@ const CONNECT_SECONDS = 0;
  *
  * @throws HubError for every other failure
  */
-export async function invokeMethod(
+export async function invokeDirectMethod(
   service: RestService,
   deviceId: string,
   name: string,
