@@ -108,7 +108,7 @@ describe('the live view', () => {
 
     writeFileSync(file, JSON.stringify({ ...fleet, hubs }));
     try {
-      await run.says(/(fleet\.json: 1 device would move, 0 twins would be written: restart to use it)/);
+      await run.says(/(fleet\.json: 1 device would move, 1 twin would be written: restart to use it)/);
     } finally {
       writeFileSync(file, before);
     }
