@@ -165,7 +165,15 @@ describe('berth state export and import', () => {
     expect(plain.out()).toBe(readFileSync(file, 'utf8'));
     expect(JSON.parse(withJson.out())).toEqual({
       file,
-      documents: { keptOut: 1, control: 1, revisions: 2, revisionInForce: 1, overrides: 2, firstSeen: 1 },
+      documents: {
+        keptOut: 1,
+        control: 1,
+        revisions: 2,
+        revisionInForce: 1,
+        overrides: 2,
+        firstSeen: 1,
+        disabledDevices: 0,
+      },
       damaged: [],
     });
     await expect(berth(listen(from.env).cli, 'state', 'export', '--out', file)).rejects.toMatchObject({

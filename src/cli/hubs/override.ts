@@ -18,6 +18,7 @@ import {
 import { knownHub } from '../shell/known.ts';
 import { fleetInForce, openState, type State } from '../shell/state.ts';
 import { moment, tell } from '../shell/terminal.ts';
+import { registerHubDrain } from './drain.ts';
 import { registerHubPrepare } from './prepare.ts';
 
 /** The same limit as in a fleet file. */
@@ -66,6 +67,7 @@ export function registerHub(berth: CommandGroup): void {
     run: clearOverride,
   });
   registerHubPrepare(hub);
+  registerHubDrain(hub);
 }
 
 async function setOverride({ terminal, env, now }: Cli, options: Given<typeof SET>): Promise<number> {
