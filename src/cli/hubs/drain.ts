@@ -49,7 +49,7 @@ async function drainHub(cli: Cli, given: Given<typeof INPUTS>): Promise<number> 
   if (given.enableAgain) {
     const others = givenFlags({ '--disable-silent': given.disableSilent, '--again': again });
     if (others.length > 0) throw invalid(`--enable-again cannot be combined with ${others.join(' and ')}.`);
-    return enableAgain(cli, { host, json });
+    return enableAgain(cli, { host, waitMs, json });
   }
   if (!given.disableSilent) throw invalid('Give --disable-silent or --enable-again.');
   if (reason === undefined)

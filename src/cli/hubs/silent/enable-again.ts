@@ -10,6 +10,8 @@ import { resultText } from './texts.ts';
 /** What an operator asks of `berth hub drain --enable-again`. */
 export interface EnableAgain {
   readonly host: string;
+  /** After this time without a connection, a device that was enabled before counts as lost. */
+  readonly waitMs: number;
   readonly json: boolean;
 }
 
@@ -17,8 +19,8 @@ export interface EnableAgain {
  * `berth hub drain --enable-again`: enables at once what an earlier run has disabled and not enabled yet. The hub need not drain any
  * more.
  */
-export function enableAgain(cli: Cli, { host: name, json }: EnableAgain): Promise<number> {
-  return withDrainSession(cli, name, 0, async (session) => {
+export function enableAgain(cli: Cli, { host: name, waitMs, json }: EnableAgain): Promise<number> {
+  return withDrainSession(cli, name, waitMs, async (session) => {
     const { state, tools } = session;
     const open = (await storedDevices(session)).filter(isOpen);
     await session.begin();

@@ -54,7 +54,7 @@ export async function withDrainSession(
     'The fleet file in force',
   );
   const hub = fleet.hubByHost.get(host) as Hub;
-  const ending = endingOf(cli);
+  const ending = new Ending(cli.ending);
   const lease = state.disabledDevices.lease(host, randomUUID());
   const renew = async () => {
     if (await lease.take(now(), LEASE_MS)) return;
@@ -84,16 +84,21 @@ export async function withDrainSession(
     },
     waitMs,
     now,
-    wait: (ms) => interruptible(wait(ms), ending),
-    isEnding: () => ending.aborted,
+    wait: (ms) => interruptible(cli.wait, ms, ending.signal),
+    isEnding: () => ending.signal.aborted,
     renew,
     report: (line) => tell(terminal, line),
   };
+  const begin = async () => {
+    await renew();
+    ending.begin();
+  };
   try {
-    return await work({ state, fleet, hub, dps, tools, begin: renew });
+    return await work({ state, fleet, hub, dps, tools, begin });
   } catch (error) {
     throw withRoles(error, host);
   } finally {
+    ending.end();
     await lease.release();
     await Promise.all([dps.close(), registry.close(), others.close()]);
   }
@@ -124,21 +129,47 @@ export async function drainOf({ state, fleet, hub, tools }: DrainSession): Promi
   return { host, cause, since: conditions.causes.get(cause), overMs: fleet.allocation.movesOverMs };
 }
 
-/** Aborts at the first Ctrl-C. A second one ends the process. */
-function endingOf({ ending }: Cli): AbortSignal {
-  if (ending !== undefined) return ending;
-  const controller = new AbortController();
-  process.once('SIGINT', () => controller.abort());
-  return controller.signal;
+/** The first Ctrl-C ends the run in order. A second one ends the process. */
+class Ending {
+  readonly #controller = new AbortController();
+  readonly #given: AbortSignal | undefined;
+  readonly #onInterrupt = () => {
+    this.#controller.abort();
+  };
+
+  /** @param given ends the run in place of Ctrl-C. */
+  constructor(given: AbortSignal | undefined) {
+    this.#given = given;
+  }
+
+  get signal(): AbortSignal {
+    return this.#given ?? this.#controller.signal;
+  }
+
+  /** From now on, Ctrl-C no longer ends the process at once. */
+  begin(): void {
+    if (this.#given === undefined) process.once('SIGINT', this.#onInterrupt);
+  }
+
+  end(): void {
+    process.removeListener('SIGINT', this.#onInterrupt);
+  }
 }
 
-/** Resolves when the wait is over, or when the run is ended meanwhile. */
-async function interruptible(wait: Promise<void>, ending: AbortSignal): Promise<void> {
-  if (ending.aborted) return wait;
-  await new Promise<void>((resolve, reject) => {
-    ending.addEventListener('abort', () => resolve(), { once: true });
-    wait.then(resolve, reject);
-  });
+/** Resolves when the wait is over, or when the run is ended meanwhile. An ended run waits in full. */
+async function interruptible(given: Cli['wait'], ms: number, ending: AbortSignal): Promise<void> {
+  if (ending.aborted) return given === undefined ? setTimeout(ms) : given(ms);
+  const over = new AbortController();
+  const onAbort = () => over.abort();
+  ending.addEventListener('abort', onAbort, { once: true });
+  try {
+    const aborted = new Promise<void>((resolve) => over.signal.addEventListener('abort', () => resolve()));
+    // The timer must end too: it would keep the process running.
+    const timer = given?.(ms) ?? setTimeout(ms, undefined, { signal: over.signal }).catch(() => {});
+    await Promise.race([timer, aborted]);
+  } finally {
+    ending.removeEventListener('abort', onAbort);
+  }
 }
 
 /** Names the role that the sign-in lacks. The text of a hub names the roles of the app. */
