@@ -1,3 +1,4 @@
+import { drainOfDevice } from '../allocation/moves/drain-of-device.ts';
 import type { DeviceStatus } from '../api/contract.ts';
 import type { Fleet, Hub } from '../fleet/fleet.ts';
 import { type Gate, gateOf } from '../sync/reconcile/write-gate.ts';
@@ -36,7 +37,7 @@ function describeTwin(
   hub: Hub,
   snapshot: Snapshot,
   gate: Gate,
-  { fleet: { twins }, now }: { readonly fleet: Fleet; readonly now: EpochMs },
+  { fleet: { twins, allocation }, now }: { readonly fleet: Fleet; readonly now: EpochMs },
 ): DeviceStatus['twins'][number] {
   const planned = plan({
     snapshot,
@@ -44,6 +45,7 @@ function describeTwin(
     twins,
     holdOf: (policy) => gate.holdOf(policy, now),
     contentOf: (policy, device) => gate.contentOf(policy, device, twins.previous, now),
+    drain: drainOfDevice(gate.drainOf(hub.host, now), hub.host, snapshot.id.deviceId, allocation),
     now,
   });
   const {

@@ -1,6 +1,6 @@
-import { gradualMoveOf, isReached } from '../allocation/moves/gradual-move.ts';
+import { gradualMoveOf, isReached, reachedAt } from '../allocation/moves/gradual-move.ts';
 import type { HostName } from '../iot-hub/host-name.ts';
-import { type EpochMs, plus } from '../time/epoch-ms.ts';
+import { type EpochMs, laterOf, plus } from '../time/epoch-ms.ts';
 import { type Instant, instantOf, parseInstant } from '../time/instant.ts';
 import type { DisabledDevice } from './disabled-device.ts';
 import type { SeenRegistration } from './next-step.ts';
@@ -35,12 +35,14 @@ export interface ListedRegistration extends SeenRegistration {
 }
 
 /** The drain of a hub, as it decides about its devices. */
-export interface Drain {
+export interface HubDrain {
   readonly host: HostName;
   readonly cause: string;
   /** Undefined: `resyncFleet` has not seen it yet. */
   readonly since: EpochMs | undefined;
   readonly overMs: number;
+  /** How long a device has to follow its move request. 0: the fleet file asks no device. */
+  readonly silentAfterMs: number;
 }
 
 /** Why a device is left alone. */
@@ -55,6 +57,7 @@ export type LeaveReason =
   | 'neverReprovisions'
   | 'noOtherHub'
   | 'notReached'
+  | 'asked'
   | 'stayed'
   | 'triedBefore'
   | 'offline'
@@ -68,8 +71,10 @@ export interface DrainFacts {
   readonly device: ListedDevice;
   /** Undefined: DPS has none. */
   readonly registration: ListedRegistration | undefined;
-  readonly drain: Drain;
+  readonly drain: HubDrain;
   readonly isKeptOut: boolean;
+  /** When Berth last set the move request in its twin. Undefined: never, or nothing is asked. */
+  readonly askedAt: EpochMs | undefined;
   /** What an earlier run did with the device. */
   readonly before: DisabledDevice | undefined;
   /** Whether devices that came back without moving are disabled again. */
@@ -99,12 +104,14 @@ export function choiceOf(facts: DrainFacts): DrainChoice {
   if (registration === undefined) return leave('noRecord');
   const fixed = whyItCannotMove(registration, drain.host);
   if (fixed !== undefined) return leave(fixed);
-  const move = gradualMoveOf(drain.cause, registration.registrationId, drain.since, drain.overMs, now);
+  const move = gradualMoveOf(drain.cause, device.deviceId, drain.since, drain.overMs, now);
   if (drain.since === undefined || !isReached(move)) return leave('notReached');
-  const reachedAt = plus(drain.since, move.position * drain.overMs);
+  const reached = reachedAt(move, drain.since, drain.overMs);
   const registeredAt = parseInstant(registration.updatedAt);
-  if (registeredAt !== undefined && registeredAt >= instantOf(plus(reachedAt, SETTLED_MS)))
+  if (registeredAt !== undefined && registeredAt >= instantOf(plus(reached, SETTLED_MS)))
     return leave('stayed');
+  // A request may also be missing: Berth is paused, or may not write to the twin. Such a device has the same time.
+  if (now < plus(laterOf(facts.askedAt ?? reached, reached), drain.silentAfterMs)) return leave('asked');
   if (before !== undefined && before.disabledAt >= drain.since && !facts.triesAgain)
     return leave('triedBefore');
   if (isOffline(device, facts.listedAt, waitMs)) return leave('offline');

@@ -15,12 +15,15 @@ import { type HostName, hostName } from '../../src/iot-hub/host-name.ts';
 import type { JsonObject } from '../../src/json/json.ts';
 import { sharedAccessCredential } from '../../src/rest/credential.ts';
 import { type EpochMs, epochMs, plus } from '../../src/time/epoch-ms.ts';
+import { instantOf } from '../../src/time/instant.ts';
+import { NO_HISTORY } from '../../src/twin/snapshot/snapshot.ts';
 import { GROUP_KEY, startLocalDps } from '../local/dps/local-dps.ts';
 import { EUS, testKey, WEU } from '../local/iot-hub/local-hubs.ts';
 import { realTime } from '../support/clock.ts';
 import { call } from '../support/http-call.ts';
 import { storageAccount } from '../support/storage-account.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
+import { snapshotOf } from '../twin/twins.ts';
 import { listen, type Spoken } from './terminals.ts';
 
 /** The hub that drains, and the other hub of the fleet. */
@@ -42,8 +45,10 @@ export type DrainedHub = Awaited<ReturnType<typeof openDrainedHub>>;
 /**
  * Two hubs, DPS with Berth's real webhook, the state tables, and devices with Microsoft's SDK. All have one clock: the real time,
  * which a test can move forward.
+ *
+ * @param allocation the section of the fleet file.
  */
-export async function openDrainedHub(individuals: readonly Individual[] = []) {
+export async function openDrainedHub(individuals: readonly Individual[] = [], allocation: JsonObject = {}) {
   let aheadMs = 0;
   const now = (): EpochMs => epochMs(Date.now() + aheadMs);
   let instance: Instance | undefined;
@@ -79,7 +84,7 @@ export async function openDrainedHub(individuals: readonly Individual[] = []) {
   const directory = temporaryFolder('drained-hub');
   // The budget of this tier delays no call.
   const hubs = [DRAINED, OTHER].map((host) => ({ host, region: 'westeurope', tier: 'S3', units: 1 }));
-  writeFileSync(join(directory, 'fleet.json'), JSON.stringify({ hubs }));
+  writeFileSync(join(directory, 'fleet.json'), JSON.stringify({ hubs, allocation }));
   const app = new Instance({
     env,
     directory,
@@ -210,6 +215,13 @@ export async function openDrainedHub(individuals: readonly Individual[] = []) {
         desired: {},
         reported: {},
       });
+    },
+    /** Stores a snapshot in which Berth has asked the device to move. */
+    async noteRequest(deviceId: string, at: EpochMs): Promise<void> {
+      const id = { host: DRAINED, deviceId, moduleId: undefined };
+      const key = app.fleet.current().twins.moveRequest?.leaf.key ?? '';
+      const snapshot = snapshotOf({ id, paths: { [key]: { ...NO_HISTORY, oursAt: instantOf(at) } } });
+      await stores.twins.save(await stores.twins.load(id), { kind: 'snapshot', snapshot });
     },
     /** A terminal of an operator, with the clock of everything. @param wait in place of a timer */
     operator(wait: (ms: number) => Promise<void>): Spoken {

@@ -107,6 +107,33 @@ describe('berth hub drain --disable-silent', () => {
     expect(plain.out).toContain('DPS has no registration record of it, so it could never come back');
   });
 
+  test('gives a device that was asked to move the time of silentAfter', async () => {
+    hub = await openDrainedHub([], {
+      moves: { ask: { property: 'berth.leaveHub', silentAfter: '20m' } },
+    });
+    await hub.fill();
+    for (const deviceId of ['asked-late', 'asked-early']) await hub.startDevice(deviceId, 'stays');
+    await hub.drain();
+    await hub.noteRequest('asked-early', hub.now());
+    hub.pass(10 * 60_000);
+    await hub.noteRequest('asked-late', hub.now());
+    const plan = async () => JSON.parse((await run([...DISABLE, '--json'])).out);
+
+    expect(await plan()).toMatchObject({
+      disable: [],
+      leave: [
+        { deviceId: 'asked-early', why: 'asked' },
+        { deviceId: 'asked-late', why: 'asked' },
+      ],
+    });
+    hub.pass(11 * 60_000);
+
+    expect(await plan()).toMatchObject({
+      disable: [{ deviceId: 'asked-early' }],
+      leave: [{ deviceId: 'asked-late', why: 'asked' }],
+    });
+  });
+
   test('moves a device whose registration id differs from its device id', async () => {
     await open([{ registrationId: 'serial-9', deviceId: 'pump-9' }]);
     await hub.startDevice('serial-9', 'registers');

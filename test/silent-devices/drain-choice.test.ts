@@ -16,6 +16,9 @@ import { DISABLED_AT, disabledDevice, NEW, OLD, REGISTERED, WAIT_MS } from './di
 const HOUR_MS = 3_600_000;
 const SINCE = plus(DISABLED_AT, -HOUR_MS);
 
+/** A drain that asks devices, and gives them an hour. */
+const ASKING = { host: OLD, cause: drainCause(OLD), since: SINCE, overMs: 0, silentAfterMs: HOUR_MS };
+
 interface Change {
   readonly device?: Partial<ListedDevice>;
   readonly registration?: Partial<ListedRegistration>;
@@ -43,8 +46,9 @@ function facts({ device, registration, enrollment, facts: others }: Change): Dra
       enrollment: { isEnabled: true, isCustom: true, reprovisions: true, hubs: [], ...enrollment },
       ...registration,
     },
-    drain: { host: OLD, cause: drainCause(OLD), since: SINCE, overMs: 0 },
+    drain: { host: OLD, cause: drainCause(OLD), since: SINCE, overMs: 0, silentAfterMs: 0 },
     isKeptOut: false,
+    askedAt: undefined,
     before: undefined,
     triesAgain: false,
     scopesHere: new Set(['gateway']),
@@ -65,6 +69,11 @@ const DISABLED: readonly (readonly [string, Change])[] = [
   ['has a parent that has left the hub', { device: { parentScope: 'gone' } }],
   ['is an IoT Edge gateway', { device: { ownScope: 'gateway' } }],
   ['registered before the move reached it', { registration: { updatedAt: instantOf(plus(SINCE, -1)) } }],
+  ['was asked an hour ago, and had an hour', { facts: { drain: ASKING, askedAt: SINCE } }],
+  [
+    'could not be asked, and the move reached it an hour ago',
+    { facts: { drain: ASKING, askedAt: undefined } },
+  ],
   [
     'did not move in an earlier drain',
     { facts: { before: disabledDevice({ phase: 'lost', disabledAt: plus(SINCE, -1) }) } },
@@ -94,12 +103,33 @@ const LEFT: readonly (readonly [LeaveReason, string, Change])[] = [
   [
     'notReached',
     'resyncFleet has not seen the drain yet',
-    { facts: { drain: { host: OLD, cause: drainCause(OLD), since: undefined, overMs: 0 } } },
+    {
+      facts: { drain: { host: OLD, cause: drainCause(OLD), since: undefined, overMs: 0, silentAfterMs: 0 } },
+    },
   ],
   [
     'notReached',
     'the move reaches it later',
-    { facts: { drain: { host: OLD, cause: drainCause(OLD), since: SINCE, overMs: 1_000 * HOUR_MS } } },
+    {
+      facts: {
+        drain: { host: OLD, cause: drainCause(OLD), since: SINCE, overMs: 1_000 * HOUR_MS, silentAfterMs: 0 },
+      },
+    },
+  ],
+  [
+    'asked',
+    'it was asked half an hour ago, and has an hour',
+    { facts: { drain: ASKING, askedAt: plus(DISABLED_AT, -HOUR_MS / 2) } },
+  ],
+  [
+    'asked',
+    'it was not asked yet, and the move has just reached it',
+    { facts: { drain: { ...ASKING, since: plus(DISABLED_AT, -HOUR_MS / 2) } } },
+  ],
+  [
+    'asked',
+    'it was asked in an earlier drain, and the move has just reached it',
+    { facts: { drain: { ...ASKING, since: plus(DISABLED_AT, -1) }, askedAt: plus(SINCE, -HOUR_MS) } },
   ],
   [
     'stayed',

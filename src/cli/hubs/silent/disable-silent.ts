@@ -1,16 +1,16 @@
 import { randomUUID } from 'node:crypto';
 import { BerthError } from '../../../errors.ts';
 import { type DisabledDevice, isOpen, isOut, markOf } from '../../../silent-devices/disabled-device.ts';
-import type { Drain } from '../../../silent-devices/drain-choice.ts';
 import { type DisableResult, isLost, losesTooMany } from '../../../silent-devices/next-step.ts';
 import type { Cli } from '../../shell/cli.ts';
 import { percent, plural, sayJson, tell } from '../../shell/terminal.ts';
+import { AskedTimes } from './asked-times.ts';
 import { type DisableRequest, disableDevice } from './disable-device.ts';
 import { type Followed, followDevices } from './follow.ts';
 import { type Inventory, readInventory } from './inventory.ts';
-import { type DeviceToDisable, planOf, storedDevices } from './plan.ts';
+import { type DeviceToDisable, type PlanTerms, planOf, storedDevices } from './plan.ts';
 import { drainPlanJson, sayDrainPlan } from './plan-text.ts';
-import { type DrainSession, drainOf, withDrainSession } from './session.ts';
+import { type DrainSession, hubDrainOf, withDrainSession } from './session.ts';
 import { NOT_DISABLED_TEXTS, PHASE_TEXTS, resultText, waveText } from './texts.ts';
 
 /** What an operator asks of `berth hub drain --disable-silent`. */
@@ -42,10 +42,11 @@ interface Wave {
 export function disableSilent(cli: Cli, asked: DisableSilent): Promise<number> {
   return withDrainSession(cli, asked.host, asked.waitMs, async (session) => {
     const { state, tools, dps } = session;
-    const drain = await drainOf(session);
+    const drain = await hubDrainOf(session);
     const inventory = await readInventory(tools.registry, dps, tools.pace, cli);
     const before = await storedDevices(session);
-    const planned = await planOf(session, asked, drain, inventory, before);
+    const terms = { drain, asked: new AskedTimes(session), again: asked.again };
+    const planned = await planOf(session, terms, inventory, before);
     const { host } = tools;
     if (!asked.json) sayDrainPlan(cli.terminal, host, planned, before);
     if (!asked.yes) {
@@ -53,7 +54,7 @@ export function disableSilent(cli: Cli, asked: DisableSilent): Promise<number> {
       tell(cli.terminal, 'Nothing was done: add --yes to disable these devices.');
     } else {
       await session.begin();
-      const waves = await runWaves(session, asked, drain, inventory);
+      const waves = await runWaves(session, asked, terms, inventory);
       if (asked.json) sayJson(cli.terminal, { host, ...drainPlanJson(planned, before), waves });
     }
     tell(cli.terminal, `State: ${state.place}.`);
@@ -67,7 +68,7 @@ export function disableSilent(cli: Cli, asked: DisableSilent): Promise<number> {
 async function runWaves(
   session: DrainSession,
   asked: DisableSilent,
-  drain: Drain,
+  terms: PlanTerms,
   listed: Inventory,
 ): Promise<readonly Wave[]> {
   const { tools, state } = session;
@@ -78,7 +79,7 @@ async function runWaves(
   const tried = new Set<string>();
   let inventory = withoutLeft(listed, waves);
   for (let number = 1; !tools.isEnding(); number += 1) {
-    const { disable } = await planOf(session, asked, drain, inventory, await storedDevices(session));
+    const { disable } = await planOf(session, terms, inventory, await storedDevices(session));
     const wave = disable.filter(({ deviceId }) => !tried.has(deviceId)).slice(0, asked.wave);
     if (wave.length === 0) break;
     for (const { deviceId } of wave) tried.add(deviceId);

@@ -10,7 +10,7 @@ import type { Fleet, Hub } from '../../../fleet/fleet.ts';
 import { openIdentityRegistry } from '../../../hub/identity-registry.ts';
 import { HubError } from '../../../hub/port.ts';
 import type { HostName } from '../../../iot-hub/host-name.ts';
-import type { Drain } from '../../../silent-devices/drain-choice.ts';
+import type { HubDrain } from '../../../silent-devices/drain-choice.ts';
 import type { Cli } from '../../shell/cli.ts';
 import { knownHub } from '../../shell/known.ts';
 import { endpointsAsOperator, openHubsAsOperator } from '../../shell/operator-hubs.ts';
@@ -109,7 +109,7 @@ export async function withDrainSession(
  *
  * @throws BerthError `BERTH_HUB_NOT_DRAINING`, `BERTH_DRAIN_NOWHERE`
  */
-export async function drainOf({ state, fleet, hub, tools }: DrainSession): Promise<Drain> {
+export async function hubDrainOf({ state, fleet, hub, tools }: DrainSession): Promise<HubDrain> {
   const { host, now } = tools;
   const conditions = await state.conditions.read(now());
   const stateOf = (each: Hub) => effectiveHub(each, conditionsOf(each.host, conditions), now()).state;
@@ -126,7 +126,13 @@ export async function drainOf({ state, fleet, hub, tools }: DrainSession): Promi
     );
   }
   const cause = drainCause(host);
-  return { host, cause, since: conditions.causes.get(cause), overMs: fleet.allocation.movesOverMs };
+  return {
+    host,
+    cause,
+    since: conditions.causes.get(cause),
+    overMs: fleet.allocation.movesOverMs,
+    silentAfterMs: fleet.twins.moveRequest?.silentAfterMs ?? 0,
+  };
 }
 
 /** The first Ctrl-C ends the run in order. A second one ends the process. */
