@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { BerthError } from '../../../errors.ts';
+import { HubError } from '../../../hub/port.ts';
 import { type DisabledDevice, isOpen, isOut, markOf } from '../../../silent-devices/disabled-device.ts';
 import { type DisableResult, isLost, losesTooMany } from '../../../silent-devices/next-step.ts';
 import type { Cli } from '../../shell/cli.ts';
@@ -12,6 +13,7 @@ import { type DeviceToDisable, type PlanTerms, planOf, storedDevices } from './p
 import { drainPlanJson, sayDrainPlan } from './plan-text.ts';
 import { type DrainSession, hubDrainOf, withDrainSession } from './session.ts';
 import { NOT_DISABLED_TEXTS, PHASE_TEXTS, resultText, waveText } from './texts.ts';
+import type { DrainTools } from './tools.ts';
 
 /** What an operator asks of `berth hub drain --disable-silent`. */
 export interface DisableSilent {
@@ -102,8 +104,7 @@ async function disableWave(
   for (const { deviceId, registration } of wave) {
     if (tools.isEnding()) break;
     try {
-      await tools.renew();
-      const device = await disableDevice(tools, { deviceId, registration, ...by });
+      const device = await disablePatiently(tools, { deviceId, registration, ...by });
       if (typeof device === 'string') tools.report(`${deviceId}: ${NOT_DISABLED_TEXTS[device]}`);
       else disabled.push(device);
     } catch (error) {
@@ -114,6 +115,26 @@ async function disableWave(
     }
   }
   return disabled;
+}
+
+/** A hub or DPS that is busy is tried again this often. */
+const MOST_TRIES = 5;
+const RETRY_MS = 10_000;
+
+async function disablePatiently(
+  tools: DrainTools,
+  request: DisableRequest,
+): ReturnType<typeof disableDevice> {
+  for (let tries = 1; ; tries += 1) {
+    await tools.renew();
+    try {
+      return await disableDevice(tools, request);
+    } catch (error) {
+      const mayTryAgain = error instanceof BerthError && error.kind === 'transient';
+      if (!mayTryAgain || tries === MOST_TRIES || tools.isEnding()) throw error;
+      await tools.wait((error instanceof HubError ? error.retryAfterMs : undefined) ?? RETRY_MS);
+    }
+  }
 }
 
 async function followWave(
