@@ -29,6 +29,14 @@ export interface Fleet {
   readonly edge: Edge | undefined;
 }
 
+/** The policies of a fleet file and Berth's own: all that may own a property of a twin. */
+export function allPolicies({
+  policies,
+  moveRequest,
+}: Pick<Twins, 'policies' | 'moveRequest'>): readonly Policy[] {
+  return moveRequest === undefined ? policies : [...policies, moveRequest.policy];
+}
+
 /** All that rollouts bring to devices: the policies, and the deployments of IoT Edge. No two have the same name. */
 export function rolloutContents({ twins, edge }: Pick<Fleet, 'twins' | 'edge'>): readonly RolloutContent[] {
   return [...twins.policies, ...(edge?.deployments ?? [])];

@@ -1,15 +1,21 @@
 import { afterEach, describe, expect, test } from '@jest/globals';
+import { Client } from 'azure-iot-device';
+import { Mqtt } from 'azure-iot-device-mqtt';
+import { openAuthority } from '../../local/ca/index.ts';
+import { type MqttServer, startMqtt } from '../../local/mqtt/index.ts';
 import { decide } from '../../src/allocation/decision/decide.ts';
 import { parseAllocationRequest } from '../../src/allocation/request/request.ts';
 import type { Instance } from '../../src/instance/instance.ts';
 import type { JsonObject, JsonValue } from '../../src/json/json.ts';
 import { plus } from '../../src/time/epoch-ms.ts';
 import { CAPTURED, fleetOf } from '../allocation/requests.ts';
-import { FunctionApp, type FunctionAppOptions } from '../support/function-app.ts';
+import { eventually } from '../support/eventually.ts';
+import { FunctionApp, type FunctionAppOptions, type Line, troubles } from '../support/function-app.ts';
 
 /* Devices of a draining hub are asked to register again. The app runs as in the host, with local hubs. */
 
 const MINUTE_MS = 60_000;
+const KEY = Buffer.alloc(32, 7).toString('base64');
 const ASK = { property: 'berth.leaveHub' };
 
 let app: FunctionApp;
@@ -152,6 +158,90 @@ test('a device that was moved with its twin loses the request of its old hub the
 
   expect(request('moved', second())).toBeUndefined();
   expect(app.patches()).toBe(1);
+});
+
+describe('a direct method', () => {
+  const METHOD = { moves: { ask: { ...ASK, method: 'leaveHub' } } };
+  const invoked = () => app.calls.filter((call) => call.endsWith('/methods'));
+  let mqtt: MqttServer | undefined;
+  const clients: Client[] = [];
+  afterEach(async () => {
+    await Promise.all(clients.splice(0).map((client) => client.close()));
+    await mqtt?.close();
+    mqtt = undefined;
+  });
+  /** A device that takes the method. Returns the payloads. */
+  const connect = async (deviceId: string): Promise<readonly unknown[]> => {
+    const authority = await openAuthority();
+    mqtt = await startMqtt({ port: 0, services: [app.mqtt], certificate: authority.server });
+    const client = Client.fromConnectionString(
+      `HostName=${app.host};DeviceId=${deviceId};SharedAccessKey=${KEY};GatewayHostName=localhost:${mqtt.port}`,
+      Mqtt,
+    );
+    await client.setOptions({ ca: authority.root });
+    clients.push(client);
+    await client.open();
+    const payloads: unknown[] = [];
+    client.onDeviceMethod('leaveHub', (request, response) => {
+      payloads.push(request.payload);
+      void response.send(200);
+    });
+    const call = () =>
+      app.service('POST', `/twins/${deviceId}/methods`, { methodName: 'leaveHub', payload: 'test' });
+    await eventually(call, ({ status }) => status === 200);
+    payloads.splice(0);
+    return payloads;
+  };
+
+  test('is called once on a device that is connected, and a device that is offline still has the property', async () => {
+    await open({ allocation: METHOD });
+    app.create('online', {});
+    app.create('offline', {});
+    await app.deliver(instance);
+    const payloads = await connect('online');
+    await drain();
+
+    await runs(4);
+
+    expect([request('online'), request('offline')]).toEqual([app.host, app.host]);
+    expect(payloads).toEqual([{ leaveHub: app.host }]);
+    expect(invoked().sort()).toEqual(['POST /twins/offline/methods', 'POST /twins/online/methods']);
+  });
+
+  test('is not called when the request is removed', async () => {
+    await open({ allocation: METHOD });
+    app.create('moved', { berth: { leaveHub: app.host } }, second());
+
+    await app.deliver(instance);
+    await runs(1);
+
+    expect(request('moved', second())).toBeUndefined();
+    expect(invoked()).toEqual([]);
+  });
+
+  test('whose right is missing is told with the name of the role, and the hub goes on', async () => {
+    await open({ allocation: METHOD });
+    app.allowsMethods = false;
+    const ids = Array.from({ length: 12 }, (_, index) => `pump-${index}`);
+    for (const id of ids) app.create(id, {});
+    await app.deliver(instance);
+    await drain();
+    const lines: Line[] = [];
+    for (let run = 0; run < 4; run += 1) {
+      lines.push(...(await app.resync(instance)));
+      app.pass(MINUTE_MS);
+    }
+
+    expect(troubles(lines)).toEqual([
+      expect.objectContaining({
+        code: 'BERTH_MOVE_UNAUTHORIZED',
+        message: expect.stringContaining(
+          'role "Berth Method Caller", with the data action Microsoft.Devices/IotHubs/directMethods/invoke/action',
+        ),
+      }),
+    ]);
+    expect(ids.map((id) => request(id))).toEqual(ids.map(() => app.host));
+  });
 });
 
 test('a fleet file without allocation.moves.ask asks no device and leaves every value alone', async () => {

@@ -50,7 +50,10 @@ const CLEAR = {
  * that it is not given. `berth hub clear`: removes the overrides.
  */
 export function registerHub(berth: CommandGroup): void {
-  const hub = berth.group('hub', 'override the state or the weight of a hub, or prepare it for Berth');
+  const hub = berth.group(
+    'hub',
+    'override the state or the weight of a hub, show its drain, or prepare it for Berth',
+  );
   hub.command({
     name: 'set',
     description: 'override the state or the weight until a time; takes effect within a minute',
@@ -66,8 +69,8 @@ export function registerHub(berth: CommandGroup): void {
     example: 'berth hub clear contoso-weu.azure-devices.net',
     run: clearOverride,
   });
-  registerHubPrepare(hub);
   registerHubDrain(hub);
+  registerHubPrepare(hub);
 }
 
 async function setOverride({ terminal, env, now }: Cli, options: Given<typeof SET>): Promise<number> {

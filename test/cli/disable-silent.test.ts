@@ -250,7 +250,12 @@ describe('berth hub drain --disable-silent', () => {
   });
 
   test.each<readonly [string, readonly string[], RegExp]>([
-    ['without an order', ['hub', 'drain', DRAINED], /Give --disable-silent or --enable-again/],
+    [
+      'without an order',
+      ['hub', 'drain', DRAINED, '--yes', '--wave', '3'],
+      /Only --disable-silent takes --wave and --yes/,
+    ],
+    ['with a list', [...DISABLE, '--list', 'silent'], /--disable-silent cannot be combined with --list/],
     ['without a reason', ['hub', 'drain', DRAINED, '--disable-silent'], /needs --reason TEXT/],
     ['with a short wait', [...DISABLE, '--wait', '1s'], /--wait is "1s": write a duration from 10s to 24h/],
     ['with an impossible share', [...DISABLE, '--most-lost', '101%'], /--most-lost is "101%"/],
