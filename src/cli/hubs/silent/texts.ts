@@ -15,7 +15,7 @@ export const LEAVE_TEXTS: Readonly<Record<LeaveReason, string>> = {
   notCustom: 'its enrollment has no custom allocation, so Berth does not choose its hub',
   neverReprovisions: 'its enrollment never reprovisions, so DPS would not move it',
   noOtherHub: 'its enrollment allows no other hub',
-  notReached: 'the gradual move has not reached it yet',
+  notReached: 'the gradual move has not reached it yet; a drain begins a minute after it was set',
   asked: 'it was asked to move, and allocation.moves.ask.silentAfter has not passed yet',
   stayed: 'it has registered since the move reached it, and stayed: see "berth explain DEVICE"',
   triedBefore: 'an earlier run of this drain disabled it, and it did not move: --again tries it again',
