@@ -372,6 +372,48 @@ describe('faults', () => {
     },
   );
 
+  test.each([
+    ['$edgeAgent must be read for a resync', '$edgeAgent', true],
+    ['$edgeAgent must be read after a gap', '$edgeAgent', false],
+    ['$edgeHub must be read', '$edgeHub', false],
+    ['the device twin must be read', undefined, true],
+  ])('no second instance applies while one does, also if %s', async (_, moduleId, isResync) => {
+    world.createDevice('gateway-1');
+    await world.takeEvents();
+    world.duringApply = async () => {
+      await world.markUnread('gateway-1', moduleId, isResync);
+      await world.after(1);
+      world.setTags('gateway-1', { floor: 3 });
+      await world.takeEvents();
+    };
+    await world.deploy(fleet(2));
+    await world.after(60);
+    await world.after(60);
+
+    expect(world.calls.filter((call) => call === 'apply')).toHaveLength(2);
+    const { edge, workItem } = world.snapshot('gateway-1');
+    expect(edge?.applied.map(({ why }) => why)).toEqual([
+      'the fleet file has changed',
+      'it has no manifest yet',
+    ]);
+    expect([edge?.intent, workItem?.why]).toEqual([undefined, expect.not.stringContaining('being applied')]);
+  });
+
+  test('an instance that ends during an apply leaves $edgeAgent to another one, also if it must be read', async () => {
+    world.createDevice('gateway-1');
+    await world.takeEvents();
+    world.duringApply = async () => {
+      await world.markUnread('gateway-1', '$edgeAgent', true);
+      world.loseEvents();
+      throw new Error('the instance has ended');
+    };
+    await world.deploy(fleet(2)).catch(() => {});
+    for (let minutes = 0; minutes < 3; minutes += 1) await world.after(60);
+
+    expect(world.applied).toHaveLength(2);
+    expect(world.snapshot('gateway-1').edge?.intent).toBeUndefined();
+  });
+
   test('a manifest that the hub refuses is rejected and not sent again until it changes', async () => {
     world.createDevice('gateway-1');
     world.fault = { code: 'BERTH_HUB_REFUSED', hubCode: '400004' };
@@ -435,6 +477,7 @@ describe('faults', () => {
     const snapshot = { ...record.known.snapshot, edge: interrupted, workItem: undefined };
     await world.store.save(record, { kind: 'snapshot', snapshot });
     await world.deploy(world.fleet);
+    await world.after(30);
 
     expect(world.snapshot('gateway-1').edge?.intent).toBeUndefined();
   });

@@ -31,8 +31,10 @@ import {
   statusOfDecision,
 } from './edge-statuses.ts';
 import {
+  APPLY_MS,
+  appliesUntil,
+  applyingUntil,
   drifted,
-  isInFlight,
   isRefusal,
   isWaiting,
   knownSnapshot,
@@ -47,8 +49,6 @@ export interface EdgeResult {
   readonly known: Known;
 }
 
-/** The time of the work item of an apply. It is later than the end of the call, and soon if this instance ends. */
-const APPLY_REQUEUE_MS = 30_000;
 /** A missing right: a person must act first. */
 const UNAUTHORIZED_MS = 5 * 60_000;
 
@@ -91,6 +91,8 @@ export class EdgeWork {
     let isRead = false;
     let isAgentRead = false;
     let isApplied = false;
+    // The call of this instance has ended. Another instance has changed the record in between.
+    let isOvertaken = false;
     const tryOnce = async (): Promise<EdgeResult | 'conflict'> => {
       for (;;) {
         const gate = await this.#context.gate.current();
@@ -98,9 +100,9 @@ export class EdgeWork {
         if ((await this.#markAsEdge(records)) === 'conflict') return 'conflict';
         const agent = knownSnapshot(records.agent.known);
         const hub = this.#context.fleet.hubByHost.get(device.host);
-        if (hub === undefined || gate.isOutdated || isInFlight(agent, this.#context.hubNow())) {
-          return { isApplied, known: records.agent.known };
-        }
+        if (hub === undefined || gate.isOutdated) return { isApplied, known: records.agent.known };
+        const until = isOvertaken ? undefined : appliesUntil(agent, this.#context.hubNow());
+        if (until !== undefined) return this.#leaveToOther(records, until);
         const decision = this.#decide(records, isRead);
         if (decision.kind === 'read') {
           // An unread twin has a work item of its own. An apply without a result has none if another event has ended it.
@@ -129,6 +131,10 @@ export class EdgeWork {
           continue;
         }
         const applied = await this.#apply(records, decision, hub);
+        if (applied === 'overtaken') {
+          isOvertaken = true;
+          return 'conflict';
+        }
         if (applied !== 'applied') return applied;
         isApplied = true;
         isRead = true;
@@ -194,8 +200,22 @@ export class EdgeWork {
     });
   }
 
-  /** One apply, after its intent is stored. */
-  async #apply(records: Records, decision: Applying, hub: Hub): Promise<EdgeResult | 'conflict' | 'applied'> {
+  /** Another instance may be applying. If it ends, a work item starts the device again. */
+  async #leaveToOther({ agent }: Records, until: EpochMs): Promise<EdgeResult | 'conflict'> {
+    const snapshot = knownSnapshot(agent.known);
+    // An unread twin has a work item for its read, and comes here again after it.
+    if (snapshot === undefined || snapshot.unread !== undefined || snapshot.workItem !== undefined)
+      return { isApplied: false, known: agent.known };
+    const saved = await this.#save(agent, { ...snapshot, workItem: applyingUntil(until, 0) });
+    return saved === 'conflict' ? saved : { isApplied: false, known: saved.known };
+  }
+
+  /** One apply, after its intent is stored. `'overtaken'`: the call has ended, and its result could not be stored. */
+  async #apply(
+    records: Records,
+    decision: Applying,
+    hub: Hub,
+  ): Promise<EdgeResult | 'conflict' | 'applied' | 'overtaken'> {
     const { hubs, gate, hubNow, now, fleet } = this.#context;
     const { agent } = records;
     const { host } = hub;
@@ -220,18 +240,16 @@ export class EdgeWork {
       contents: contentIds(decision, records.contents),
       lifeAt: lifeOf([records.device, snapshot, knownSnapshot(records.hub.known)]),
     });
-    const workItem: WorkItem = {
-      priority: 'drift',
-      at: plus(at, APPLY_REQUEUE_MS),
-      why: 'a manifest is being applied',
-      tries: snapshot.workItem?.tries ?? 0,
-    };
+    const workItem = applyingUntil(plus(at, APPLY_MS), snapshot.workItem?.tries ?? 0);
     const saved = await this.#save(agent, { ...snapshot, edge: withIntent(snapshot.edge, intent), workItem });
     if (saved === 'conflict') return 'conflict';
     const failed = await this.#call(permit, decision);
     const after = { ...records, agent: saved };
-    if (failed !== undefined) return this.#afterFailure(after, decision, failed, hub);
-    return this.#afterApply(saved, records.hub, decision, { ...intent, at: hubNow() });
+    const ended =
+      failed === undefined
+        ? await this.#afterApply(saved, records.hub, decision, { ...intent, at: hubNow() })
+        : await this.#afterFailure(after, decision, failed, hub);
+    return ended === 'conflict' ? 'overtaken' : ended;
   }
 
   /** Returns the error of the hub; undefined: it has applied the manifest. */
