@@ -59,6 +59,30 @@ describe('a new IoT Edge device', () => {
     expect(world.applied).toHaveLength(1);
   });
 
+  test('gets its manifest, also if the events of its modules are handled before that of the device twin', async () => {
+    world.createDevice('gateway-1');
+    const creation = world.hold();
+    const isOfModule = ({ properties }: (typeof creation)[number]) => properties.moduleId !== undefined;
+    world.release(creation.filter(isOfModule));
+    await world.takeEvents();
+    world.release(creation.filter((event) => !isOfModule(event)));
+    await world.takeEvents();
+    await world.after(60);
+
+    expect(world.applied).toHaveLength(1);
+  });
+
+  test('gets its manifest, also if the event of the device twin is lost', async () => {
+    world.createDevice('gateway-1');
+    const creation = world.hold();
+    world.release(creation.filter(({ properties }) => properties.moduleId !== undefined));
+    await world.takeEvents();
+    await world.after(60);
+    await world.after(60);
+
+    expect(world.applied).toHaveLength(1);
+  });
+
   test('keeps the manifest of another writer, also if its event comes after the creation of the device', async () => {
     world.createDevice('gateway-1');
     const creation = world.hold();

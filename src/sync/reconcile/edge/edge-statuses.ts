@@ -64,7 +64,7 @@ export function statusOfDecision(
 ): EdgeTwinStatus {
   switch (decision.kind) {
     case 'none':
-      return { status: 'inSync', why: '', isHeld: true, nextAt: undefined, device: 'notMatched' };
+      return notMatched();
     case 'stopped': {
       const [problem] = decision.problems;
       const why = problem === undefined ? '' : `${problem.code}: ${problem.path} ${problem.message}`;
@@ -80,6 +80,11 @@ export function statusOfDecision(
         : { ...status, nextAt: sooner(status.nextAt, waits.until), valuesWait: true };
     }
   }
+}
+
+/** Berth leaves the device alone. */
+export function notMatched(): EdgeTwinStatus {
+  return { status: 'inSync', why: '', isHeld: true, nextAt: undefined, device: 'notMatched' };
 }
 
 /** A module that keeps ending is pending first, because it may need another module that starts later. */

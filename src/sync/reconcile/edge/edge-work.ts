@@ -1,5 +1,5 @@
 import { decideEdge, type EdgeDecision } from '../../../edge/edge-decision.ts';
-import { appliedManifest, withApplied, withIntent, withRefusal } from '../../../edge/edge-record.ts';
+import { appliedManifest, withApplied, withIntent } from '../../../edge/edge-record.ts';
 import { type SettingValues, withSecrets } from '../../../edge/fingerprint.ts';
 import { touchedModules } from '../../../edge/manifest-diff.ts';
 import { sharedModules, withPolicyValues } from '../../../edge/policy-values.ts';
@@ -9,7 +9,7 @@ import type { FilledManifest } from '../../../fleet/edge/manifest.ts';
 import type { SettingContent } from '../../../fleet/edge/setting-values.ts';
 import type { Hub } from '../../../fleet/fleet.ts';
 import type { WritePermit } from '../../../hub/budgeted-hubs.ts';
-import { type DeviceId, HubError } from '../../../hub/port.ts';
+import type { DeviceId } from '../../../hub/port.ts';
 import { mustComeAgain } from '../../../store/tables/newer-format.ts';
 import { untilStored } from '../../../store/tables/optimistic.ts';
 import type { TwinRecord } from '../../../store/twins/twin-store.ts';
@@ -18,14 +18,13 @@ import { NEVER } from '../../../time/instant.ts';
 import type { Known } from '../../../twin/events/apply-event.ts';
 import { AGENT_MODULE, HUB_MODULE } from '../../../twin/snapshot/runtime-twin.ts';
 import { type Snapshot, unreadSnapshot, type WorkItem } from '../../../twin/snapshot/snapshot.ts';
-import { twinKey } from '../../../twin/snapshot/twin.ts';
-import { backOff } from '../back-off.ts';
 import type { SyncContext } from '../sync-context.ts';
 import type { Gate } from '../write-gate.ts';
 import { contentIds, deploymentStatuses, type EdgeContents, edgeContents, lifeOf } from './edge-contents.ts';
 import {
   type EdgeTwinStatus,
   edgeReconcile,
+  notMatched,
   policyStatusOf,
   sooner,
   statusOfDecision,
@@ -35,12 +34,12 @@ import {
   appliesUntil,
   applyingUntil,
   drifted,
-  isRefusal,
   isWaiting,
   knownSnapshot,
   pausedBy,
   withTime,
 } from './edge-work-state.ts';
+import { afterFailedApply } from './failed-apply.ts';
 import { type ReadTwin, readAgent, readNow, readRuntime, storeUnread } from './runtime-reads.ts';
 
 /** What was done for one IoT Edge device, and its `$edgeAgent` after it. */
@@ -49,11 +48,9 @@ export interface EdgeResult {
   readonly known: Known;
 }
 
-/** A missing right: a person must act first. */
-const UNAUTHORIZED_MS = 5 * 60_000;
-
-/** The data action that applies a manifest (Microsoft, Azure permissions for Internet of Things). */
-const APPLY_ACTION = 'Microsoft.Devices/IotHubs/configurations/applyToEdgeDevice/action';
+/** The events of a new device and of its modules are handled at the same time. */
+const DEVICE_MS = 10_000;
+const DEVICE_WHY = 'its device twin is not stored';
 
 interface Records {
   /** What the device gets of each deployment. Undefined: its device twin is not stored. */
@@ -103,6 +100,7 @@ export class EdgeWork {
         if (hub === undefined || gate.isOutdated) return { isApplied, known: records.agent.known };
         const until = isOvertaken ? undefined : appliesUntil(agent, this.#context.hubNow());
         if (until !== undefined) return this.#leaveToOther(records, until);
+        if (records.deviceRecord.known.kind === 'nothing') return this.#awaitDevice(records);
         const decision = this.#decide(records, isRead);
         if (decision.kind === 'read') {
           // An unread twin has a work item of its own. An apply without a result has none if another event has ended it.
@@ -176,8 +174,7 @@ export class EdgeWork {
 
   #decide({ device, agent, hub, contents }: Records, isRead: boolean): EdgeDecision {
     const { fleet, redaction, hubNow } = this.#context;
-    if (device === undefined)
-      return { kind: 'none', why: 'its device twin is not stored', manifest: undefined };
+    if (device === undefined) return { kind: 'none', why: DEVICE_WHY, manifest: undefined };
     if (device.suspended !== undefined)
       return { kind: 'none', why: device.suspended.why, manifest: undefined };
     if (device.unread !== undefined) return { kind: 'read', why: 'its device twin must be read first' };
@@ -198,6 +195,24 @@ export class EdgeWork {
         : { contentOf: contents.contentOf, holdOfValues: contents.holdOfValues }),
       now: hubNow(),
     });
+  }
+
+  /**
+   * Looks again soon: the event of the device twin may be handled at the same time, and not every event of a device says that it is
+   * an IoT Edge device. If the device twin is still not stored then, its event was lost, and the twin is read.
+   */
+  async #awaitDevice(records: Records): Promise<EdgeResult | 'conflict'> {
+    const { agent, deviceRecord } = records;
+    const snapshot = knownSnapshot(agent.known);
+    if (snapshot === undefined || snapshot.unread !== undefined)
+      return { isApplied: false, known: agent.known };
+    const now = this.#context.hubNow();
+    const { workItem: before } = snapshot;
+    const isOver = before !== undefined && before.at <= now;
+    if (isOver) await storeUnread(this.#context, deviceRecord, DEVICE_WHY);
+    const soon: WorkItem = { priority: 'drift', at: plus(now, DEVICE_MS), why: DEVICE_WHY, tries: 0 };
+    const workItem = isOver ? undefined : (before ?? soon);
+    return this.#end(records, { ...snapshot, workItem }, notMatched());
   }
 
   /** Another instance may be applying. If it ends, a work item starts the device again. */
@@ -304,48 +319,13 @@ export class EdgeWork {
     hub: Hub,
   ): Promise<EdgeResult | 'conflict'> {
     const { warn, now, hubNow } = this.#context;
-    const { agent } = records;
-    const snapshot = knownSnapshot(agent.known) as Snapshot;
-    const code = error instanceof HubError ? (error.hubCode ?? String(error.status)) : error.code;
-    const tries = snapshot.workItem?.tries ?? 0;
-    const wait = (ms: number, why: string): WorkItem => ({
-      priority: 'drift',
-      at: plus(hubNow(), ms),
-      why,
-      tries: tries + 1,
-    });
-    const without = {
-      ...snapshot,
-      edge: { ...(snapshot.edge ?? { applied: [], putBack: [] }), intent: undefined },
-    };
-    const end = async (after: Snapshot, status: EdgeTwinStatus): Promise<EdgeResult | 'conflict'> =>
-      this.#end(records, after, status);
-    const log = (logged: string, message: string) =>
-      warn(message, { code: logged, hub: hub.host, deviceId: agent.id.deviceId, hubCode: code });
-    if (isRefusal(error)) {
-      const why = `${error.message.replace(/\.$/, '')}`;
-      log('BERTH_EDGE_MANIFEST_REFUSED', error.message);
-      const edge = withRefusal(snapshot.edge, decision.fingerprint, why);
-      const status = {
-        status: 'rejected',
-        why: `BERTH_EDGE_MANIFEST_REFUSED: ${why}`,
-        isHeld: false,
-      } as const;
-      return end({ ...snapshot, edge, workItem: undefined }, { ...status, nextAt: undefined });
-    }
-    if (error.code === 'BERTH_HUB_UNAUTHORIZED') {
-      const why = `BERTH_EDGE_UNAUTHORIZED: the hub refuses an apply (${code}): give the app the role "Berth Edge Deployer", with the data action ${APPLY_ACTION}`;
-      log('BERTH_EDGE_UNAUTHORIZED', why);
-      return end({ ...without, workItem: wait(UNAUTHORIZED_MS, why) }, drifted(why));
-    }
-    const backOffMs = backOff(error, twinKey(agent.id), tries, now());
-    if (error.code !== 'BERTH_HUB_THROTTLED') log(error.code, error.message);
-    const mayHaveApplied = error instanceof HubError && error.mayHaveApplied;
-    if (mayHaveApplied) {
-      const unread = { since: snapshot.asOf, why: 'an apply failed, and the hub may have taken it' };
-      return end({ ...snapshot, unread, workItem: wait(backOffMs, unread.why) }, drifted(error.message));
-    }
-    return end({ ...without, workItem: wait(backOffMs, error.message) }, drifted(error.message));
+    const { id, known } = records.agent;
+    const times = { now: now(), hubNow: hubNow() };
+    const after = afterFailedApply(knownSnapshot(known) as Snapshot, decision.fingerprint, error, times);
+    const { hubCode, logged } = after;
+    if (logged !== undefined)
+      warn(logged.message, { code: logged.code, hub: hub.host, deviceId: id.deviceId, hubCode });
+    return this.#end(records, after.snapshot, after.status);
   }
 
   /** The apply waits for a permit, the end of a pause, or the work queue. */
