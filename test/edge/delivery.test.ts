@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, test } from '@jest/globals';
 import type { JsonObject } from '../../src/json/json.ts';
 import { markForRead } from '../../src/sync/reconcile/mark-for-read.ts';
+import { plus } from '../../src/time/epoch-ms.ts';
 import { NEVER } from '../../src/time/instant.ts';
 import { edgeFleet, HOST } from './edge-devices.ts';
 import { EdgeWorld } from './edge-world.ts';
@@ -70,6 +71,24 @@ describe('a new IoT Edge device', () => {
     await world.after(60);
 
     expect(world.applied).toHaveLength(1);
+  });
+
+  test('gets its manifest, also if it was deleted before and the events of its modules are handled first', async () => {
+    world.createDevice('gateway-1');
+    await world.takeEvents();
+    world.deleteDevice('gateway-1');
+    await world.takeEvents();
+    world.now = plus(world.now, 5_000);
+    world.createDevice('gateway-1');
+    const creation = world.hold();
+    const isOfModule = ({ properties }: (typeof creation)[number]) => properties.moduleId !== undefined;
+    world.release(creation.filter(isOfModule));
+    await world.takeEvents();
+    world.release(creation.filter((event) => !isOfModule(event)));
+    await world.takeEvents();
+    await world.after(60);
+
+    expect(world.applied).toHaveLength(2);
   });
 
   test('gets its manifest, also if the event of the device twin is lost', async () => {

@@ -2,7 +2,6 @@ import { decideEdge, type EdgeDecision } from '../../../edge/edge-decision.ts';
 import { appliedManifest, withApplied, withIntent } from '../../../edge/edge-record.ts';
 import { type SettingValues, withSecrets } from '../../../edge/fingerprint.ts';
 import { touchedModules } from '../../../edge/manifest-diff.ts';
-import { sharedModules, withPolicyValues } from '../../../edge/policy-values.ts';
 import { settingContents } from '../../../edge/setting-contents.ts';
 import { BerthError } from '../../../errors.ts';
 import type { FilledManifest } from '../../../fleet/edge/manifest.ts';
@@ -40,6 +39,7 @@ import {
   withTime,
 } from './edge-work-state.ts';
 import { afterFailedApply } from './failed-apply.ts';
+import { manifestWithTwins } from './module-twins.ts';
 import { type ReadTwin, readAgent, readNow, readRuntime, storeUnread } from './runtime-reads.ts';
 
 /** What was done for one IoT Edge device, and its `$edgeAgent` after it. */
@@ -62,6 +62,13 @@ interface Records {
 }
 
 type Applying = Extract<EdgeDecision, { kind: 'apply' }>;
+
+/** Whether the device twin is not stored although its `$edgeAgent` is: its event is not applied yet, or was lost. */
+function mayAppear({ deviceRecord: { known }, agent }: Records): boolean {
+  if (known.kind !== 'deleted') return known.kind === 'nothing';
+  const snapshot = knownSnapshot(agent.known);
+  return snapshot !== undefined && snapshot.asOf > known.at;
+}
 
 /**
  * Gives one IoT Edge device the manifest that the fleet file wants. The manifest depends on the device twin; all that is
@@ -100,7 +107,7 @@ export class EdgeWork {
         if (hub === undefined || gate.isOutdated) return { isApplied, known: records.agent.known };
         const until = isOvertaken ? undefined : appliesUntil(agent, this.#context.hubNow());
         if (until !== undefined) return this.#leaveToOther(records, until);
-        if (records.deviceRecord.known.kind === 'nothing') return this.#awaitDevice(records);
+        if (mayAppear(records)) return this.#awaitDevice(records);
         const decision = this.#decide(records, isRead);
         if (decision.kind === 'read') {
           // An unread twin has a work item of its own. An apply without a result has none if another event has ended it.
@@ -209,7 +216,7 @@ export class EdgeWork {
     const now = this.#context.hubNow();
     const { workItem: before } = snapshot;
     const isOver = before !== undefined && before.at <= now;
-    if (isOver) await storeUnread(this.#context, deviceRecord, DEVICE_WHY);
+    if (isOver) await storeUnread(this.#context, deviceRecord, DEVICE_WHY, snapshot.asOf);
     const soon: WorkItem = { priority: 'drift', at: plus(now, DEVICE_MS), why: DEVICE_WHY, tries: 0 };
     const workItem = isOver ? undefined : (before ?? soon);
     return this.#end(records, { ...snapshot, workItem }, notMatched());
@@ -246,6 +253,10 @@ export class EdgeWork {
     }
     const snapshot = knownSnapshot(agent.known);
     if (snapshot === undefined) return { isApplied: false, known: agent.known };
+    const sent = await manifestWithTwins(this.#context, snapshot, decision, records.contents, hubNow());
+    if (sent.kind !== 'ready')
+      return this.#postpone(records, sent.why, plus(hubNow(), sent.at - now()), false);
+    const { givenBack, left } = sent;
     const at = hubNow();
     const intent = appliedManifest(decision.fingerprint, {
       at,
@@ -254,11 +265,17 @@ export class EdgeWork {
       deployments: decision.manifest.provenance.deployments,
       contents: contentIds(decision, records.contents),
       lifeAt: lifeOf([records.device, snapshot, knownSnapshot(records.hub.known)]),
+      ...(givenBack.length === 0 ? {} : { givenBack }),
+      ...(left.length === 0 ? {} : { left }),
     });
     const workItem = applyingUntil(plus(at, APPLY_MS), snapshot.workItem?.tries ?? 0);
-    const saved = await this.#save(agent, { ...snapshot, edge: withIntent(snapshot.edge, intent), workItem });
+    const saved = await this.#save(agent, {
+      ...snapshot,
+      edge: withIntent(snapshot.edge, intent, sent.modules),
+      workItem,
+    });
     if (saved === 'conflict') return 'conflict';
-    const failed = await this.#call(permit, decision);
+    const failed = await this.#call(permit, sent.filled);
     const after = { ...records, agent: saved };
     const ended =
       failed === undefined
@@ -268,26 +285,14 @@ export class EdgeWork {
   }
 
   /** Returns the error of the hub; undefined: it has applied the manifest. */
-  async #call(permit: WritePermit, { filled }: Applying): Promise<BerthError | undefined> {
+  async #call(permit: WritePermit, filled: FilledManifest): Promise<BerthError | undefined> {
     try {
-      const whole = await this.#withPolicyValues(permit.id, filled);
-      await this.#context.hubs.applyManifest(permit, withSecrets(whole, this.#settings));
+      await this.#context.hubs.applyManifest(permit, withSecrets(filled, this.#settings));
       return undefined;
     } catch (error) {
       if (!(error instanceof BerthError) || mustComeAgain(error)) throw error;
       return error;
     }
-  }
-
-  async #withPolicyValues({ host, deviceId }: DeviceId, filled: FilledManifest): Promise<FilledManifest> {
-    const { twins, fleet } = this.#context;
-    const policies = [...fleet.twins.policies, ...fleet.twins.previous.values()];
-    const stored = new Map<string, Snapshot | undefined>();
-    for (const moduleId of sharedModules(filled, policies)) {
-      const { known } = await twins.load({ host, deviceId, moduleId });
-      stored.set(moduleId, knownSnapshot(known));
-    }
-    return withPolicyValues(filled, policies, (module) => stored.get(module));
   }
 
   /** Stores what was applied, and reads both twins of the runtime: the answer to an apply has no body. */
@@ -366,6 +371,8 @@ export class EdgeWork {
           why: edge?.intent?.why ?? 'it was there already',
           deployments: decision.manifest.provenance.deployments,
           contents: contentIds(decision, contents),
+          givenBack: edge?.intent?.givenBack,
+          left: edge?.intent?.left,
         };
         edge = withApplied(edge, appliedManifest(decision.fingerprint, about), undefined, hubNow());
       } else if (last !== undefined && last.key !== key && edge !== undefined) {
