@@ -110,6 +110,7 @@ describe('a rollout of a deployment', () => {
 
     expect(imagesOf('lab-1')).toEqual(['1', '2', '1']);
     expect(imagesOf('shop-1')).toEqual(['1']);
+    expect(world.snapshot('lab-1').edge?.applied[0]?.why).toBe('the rollout of sensor was rolled back');
   });
 
   test('counts a device that shows no life after its apply as lost', async () => {

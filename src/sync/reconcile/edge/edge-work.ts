@@ -199,7 +199,11 @@ export class EdgeWork {
       redaction,
       ...(contents === undefined
         ? {}
-        : { contentOf: contents.contentOf, holdOfValues: contents.holdOfValues }),
+        : {
+            contentOf: contents.contentOf,
+            rolledBack: contents.rolledBack,
+            holdOfValues: contents.holdOfValues,
+          }),
       now: hubNow(),
     });
   }
