@@ -47,6 +47,11 @@ export const ERRORS = {
   BERTH_STATE_OTHER_STAMP: { kind: 'user', exit: 1 },
   BERTH_STATE_CHANGED: { kind: 'transient', exit: 1 },
   BERTH_DEVICE_EXISTS: { kind: 'user', exit: 1 },
+  BERTH_DEVICE_DISABLED: { kind: 'user', exit: 1 },
+  BERTH_DRAIN_NOWHERE: { kind: 'user', exit: 1 },
+  BERTH_DRAIN_RUNNING: { kind: 'transient', exit: 1 },
+  BERTH_DRAIN_STOPPED: { kind: 'user', exit: 1 },
+  BERTH_DRAIN_UNFINISHED: { kind: 'transient', exit: 1 },
   BERTH_WEBHOOK_KEY_REFUSED: { kind: 'user', exit: 1 },
   BERTH_WEBHOOK_UNREACHABLE: { kind: 'transient', exit: 1 },
 

@@ -141,7 +141,9 @@ const act = { author: z.string(), reason: z.string(), at: time.nullable() };
 /** One stage of a rollout, with the devices of this stage only. */
 const stage = z.strictObject({
   name: z.string(),
-  status: z.enum(['done', 'running', 'later']),
+  status: z
+    .enum(['done', 'running', 'later', 'ended'])
+    .meta({ description: '`ended`: the rollout was aborted or rolled back before the stage was done.' }),
   where: z
     .string()
     .nullable()

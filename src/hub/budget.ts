@@ -132,6 +132,13 @@ export class BudgetShare implements HubBudget {
   }
 
   /**
+   * The part of the saved operations of a kind that may be made at once, from 0 to 1. Other parts of the budget have their own.
+   */
+  left(hub: Hub, operation: HubOperation): number {
+    return this.#bucket(hub, operation).left(this.#options.now());
+  }
+
+  /**
    * Always granted, because the number of devices shows the health of a hub, even during a pause of the hub.
    * `resyncFleet` asks once in a run. The call counts as an identity operation, if the bucket allows one.
    */

@@ -18,6 +18,7 @@ import { printable, printableStart } from '../shell/printable.ts';
 import { fleetInForce, openState } from '../shell/state.ts';
 import { count, right, shortRevision, span } from '../shell/terminal.ts';
 import { moveText } from './hubs.ts';
+import { isAboutSilent, runSilent, SILENT_INPUTS } from './silent/silent-inputs.ts';
 
 const REASON_WIDTH = 100;
 
@@ -30,6 +31,7 @@ const INPUTS = {
     ),
   ),
   ...LIST_INPUTS,
+  ...SILENT_INPUTS,
 };
 
 /** What each state means, in the order of the table. */
@@ -42,15 +44,18 @@ const MEANINGS: Readonly<Record<DrainState, string>> = {
   notAsked: 'are not asked, or not yet',
 };
 
-/** `berth hub drain`: shows which devices of a draining hub have moved, were asked to move, and are silent. It starts nothing. */
+/**
+ * `berth hub drain`: shows which devices of a draining hub have moved, were asked to move, and are silent. With `--disable-silent`, it
+ * makes silent devices register again.
+ */
 export function registerHubDrain(hub: CommandGroup): void {
   hub.command({
     name: 'drain',
     description:
-      'show the drain of a hub: devices that have moved, were asked to move, or are silent ("berth hub set HOST --state draining" starts a drain)',
+      'show the drain of a hub: devices that have moved, were asked to move, or are silent; make silent ones register again ("berth hub set HOST --state draining" starts a drain)',
     inputs: INPUTS,
     example: 'berth hub drain contoso-weu.azure-devices.net --list silent',
-    run: showDrain,
+    run: (cli, options) => (isAboutSilent(options) ? runSilent(cli, options) : showDrain(cli, options)),
   });
 }
 
