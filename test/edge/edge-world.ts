@@ -281,6 +281,7 @@ export class EdgeWorld {
         }).catch(() => 'missing' as const),
       readScopes: absent,
       enterParent: absent,
+      invokeMethod: absent,
       countDevices: absent,
       listTwins: absent,
       readActivity: absent,
