@@ -76,7 +76,7 @@ export async function supervise(options: SupervisorOptions): Promise<LoopResult 
   const keys = functionKeys(process.env);
   const fleetFile = resolve(appDirectory, process.env.FLEET_FILE || 'fleet.json');
   const fleet = readLocalFleet(fleetFile);
-  let needs: AppNeeds = { appliesManifests: false, setsScopes: false };
+  let needs: AppNeeds = { appliesManifests: false, setsScopes: false, callsMethods: false };
   const logs = join(stateDirectory, 'logs');
   const unlock = lockState(stateDirectory, options.fresh, {
     protectedFolders: [appDirectory],
