@@ -142,11 +142,11 @@ function checkRequestWrites(
     const last = own[index - 1];
     const isOthers = last === undefined || !sameJson(valueAt(last.after, PATH), before);
     // The request of another hub is removed at once. The device is asked when its time comes.
-    const isOwnTurn = last !== undefined && valueAt(last.before, PATH) !== HOST && before === undefined;
+    const isLaterRequest = last !== undefined && valueAt(last.before, PATH) !== HOST && before === undefined;
     // An instance may go by a control row that is half a minute old.
     const isNews =
       last !== undefined && changes.some((at) => at > plus(last.at, -5 * MINUTE) && at <= write.at);
-    return sameJson(before, after) || !(isOthers || isNews || isOwnTurn)
+    return sameJson(before, after) || !(isOthers || isNews || isLaterRequest)
       ? [`${twinKey(id)} was written without a reason: ${JSON.stringify([before, after])}`]
       : [];
   });
