@@ -37,6 +37,7 @@ const ALLOWED: readonly string[] = [
   'hubs',
   'hub set',
   'hub clear',
+  'hub drain',
   'policies',
   'pause',
   'resume',
@@ -66,8 +67,8 @@ const ALLOWED: readonly string[] = [
   'enroll webhooks',
 ];
 
-/** Repeats a list until Ctrl-C. */
-const WATCH = '--watch';
+/** Flags of allowed commands that do not run here: one repeats a list until Ctrl-C, the other waits for devices for minutes. */
+const TOO_LONG: readonly string[] = ['--watch', '--disable-silent'];
 
 const MAX_MS = 60_000;
 const MAX_OUTPUT_BYTES = 4 * 1024 * 1024;
@@ -118,11 +119,12 @@ export async function commandRoute(request: ControlRequest, run: RunCommand): Pr
       `"berth ${argv.slice(0, 2).join(' ').slice(0, 100)}" does not run from here. Commands that do: ${ALLOWED.join(', ')}.`,
     );
   }
-  if (argv.includes(WATCH)) {
+  const tooLong = TOO_LONG.find((flag) => argv.includes(flag));
+  if (tooLong !== undefined) {
     return failedAnswer(
       400,
       'BERTH_LOCAL_REQUEST_INVALID',
-      `${WATCH} does not end, so it does not run from here. Leave it out, and send the request again for newer data.`,
+      `${tooLong} takes too long, so it does not run from here. Leave it out, or run the command in a terminal.`,
     );
   }
   const { exitCode, out, err } = await run(argv);

@@ -186,6 +186,7 @@ async function compareTwin(
 function openAnswers({ profile }: DeviceProgress, twin: ShownTwin): readonly string[] {
   if (profile.rejectsLongIntervals)
     return twin.status === 'rejected' ? [] : [`${profile.deviceId} has not rejected its correction yet`];
+  if (twin.status === 'pending') return [`${profile.deviceId} has not answered its correction yet`];
   if (profile.battery !== 'low') return [];
   const acknowledged = twin.paths.some(
     ({ wanted, reported, writes }) =>
