@@ -7,6 +7,7 @@ import { decide } from '../../src/allocation/decision/decide.ts';
 import { parseAllocationRequest } from '../../src/allocation/request/request.ts';
 import type { Instance } from '../../src/instance/instance.ts';
 import type { JsonObject, JsonValue } from '../../src/json/json.ts';
+import { partitionOf } from '../../src/store/tables/keys.ts';
 import { plus } from '../../src/time/epoch-ms.ts';
 import { CAPTURED, fleetOf } from '../allocation/requests.ts';
 import { eventually } from '../support/eventually.ts';
@@ -15,6 +16,7 @@ import { FunctionApp, type FunctionAppOptions, type Line, troubles } from '../su
 /* Devices of a draining hub are asked to register again. The app runs as in the host, with local hubs. */
 
 const MINUTE_MS = 60_000;
+const DAY_MS = 24 * 60 * MINUTE_MS;
 const KEY = Buffer.alloc(32, 7).toString('base64');
 const ASK = { property: 'berth.leaveHub' };
 
@@ -122,6 +124,26 @@ describe('a drain', () => {
 
     expect(request('pump')).toBe(app.host);
     expect(app.patches()).toBe(1);
+  });
+
+  test('keeps the time at which a device left until it ends, also for weeks', async () => {
+    await open();
+    app.create('left', {});
+    await app.deliver(instance);
+    await drain(60 * DAY_MS);
+    await runs(2);
+    app.hub().remove('left');
+    await app.deliver(instance);
+    const partition = partitionOf(app.id('left'));
+    const left = async () => (await instance.stores.lists.deleted({ partition, limit: 10 })).length;
+
+    app.pass(20 * DAY_MS);
+    await runs(2);
+    expect(await left()).toBe(1);
+
+    await instance.stores.conditions.clearOverrides(app.host);
+    await runs(3);
+    expect(await left()).toBe(0);
   });
 
   test('spread over time asks each device when it would move, and not earlier', async () => {
