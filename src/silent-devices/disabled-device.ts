@@ -6,8 +6,7 @@ import { epochMsSchema } from '../time/epoch-ms-schema.ts';
 /**
  * Where a device is, that `berth hub drain --disable-silent` has disabled.
  * - `disabling`: stored before the call. Whether the hub has carried it out is not known.
- * - `disabled`: the hub has disabled it.
- * - `enabling`: stored before the call that enables it again.
+ * - `disabled`: the hub has disabled it. It may be enabled again, if the answer of that call was lost: the hub says so.
  * - `enabled`: enabled again. Berth waits until it connects.
  * - `cameBack`, `lost`: enabled again, and connected or not connected within the time. It did not move.
  * - `leftDisabled`: it moved, and its old identity is still there, disabled.
@@ -17,7 +16,6 @@ import { epochMsSchema } from '../time/epoch-ms-schema.ts';
 export const DISABLED_PHASES = [
   'disabling',
   'disabled',
-  'enabling',
   'enabled',
   'cameBack',
   'lost',
@@ -58,7 +56,7 @@ export const DISABLED_DEVICE_FORMAT: DocumentFormat<DisabledDevice> = {
 };
 
 /** The phases in which the identity is, or may be, disabled by Berth, or in which its device has not been seen yet. */
-const OPEN: ReadonlySet<DisabledPhase> = new Set(['disabling', 'disabled', 'enabling', 'enabled']);
+const OPEN: ReadonlySet<DisabledPhase> = new Set(['disabling', 'disabled', 'enabled']);
 
 /** Whether Berth still has to do something with the device. */
 export function isOpen({ phase }: Pick<DisabledDevice, 'phase'>): boolean {
@@ -67,7 +65,7 @@ export function isOpen({ phase }: Pick<DisabledDevice, 'phase'>): boolean {
 
 /** Whether the identity is, or may be, disabled by Berth and must be enabled again. */
 export function isOut({ phase }: Pick<DisabledDevice, 'phase'>): boolean {
-  return phase === 'disabling' || phase === 'disabled' || phase === 'enabling';
+  return phase === 'disabling' || phase === 'disabled';
 }
 
 /**

@@ -79,8 +79,6 @@ export function nextDrainStep(device: DisabledDevice, seen: SeenDevice): DrainSt
       return waitsForRegistration(device, seen)
         ? { kind: 'wait', until: plus(device.disabledAt, seen.waitMs) }
         : enableStep(device, seen, device.disabledAt);
-    case 'enabling':
-      return enableStep(device, seen, device.disabledAt);
     case 'enabled':
       return afterEnabling(seen, device.enabledAt ?? seen.now);
     default:
@@ -126,8 +124,10 @@ function enableStep(device: DisabledDevice, seen: SeenDevice, since: EpochMs): D
 }
 
 function afterEnabling(seen: SeenDevice, enabledAt: EpochMs): DrainStep {
-  const { identity, now, waitMs } = seen;
+  const { identity, now, waitMs, isEnding } = seen;
   const until = plus(enabledAt, waitMs);
+  // The next run sees whether it has connected.
+  if (isEnding) return { kind: 'wait', until };
   if (identity === 'unread') return { kind: 'readIdentity' };
   if (identity === 'missing') return missingStep(until, seen);
   if (identity.status === 'disabled') return { kind: 'settle', result: 'changed' };

@@ -3,6 +3,7 @@ import { disableDevice } from '../../src/cli/hubs/silent/disable-device.ts';
 import { followDevices } from '../../src/cli/hubs/silent/follow.ts';
 import type { DrainTools } from '../../src/cli/hubs/silent/tools.ts';
 import type { RegistrationRecord } from '../../src/dps/port.ts';
+import { BerthError } from '../../src/errors.ts';
 import type { StatusChange } from '../../src/hub/identity-registry.ts';
 import { HubError } from '../../src/hub/port.ts';
 import { type DisabledDevice, isOpen, isOut, markOf } from '../../src/silent-devices/disabled-device.ts';
@@ -246,6 +247,38 @@ describe('a call that fails', () => {
     });
     await world.enableAgain();
     expect(world.identity).toMatchObject({ status: 'enabled', statusReason: REASON });
+  });
+
+  test.each([
+    ['DPS', ['registration']],
+    ['the state tables', ['store', 'remove']],
+    ['DPS and the state tables', ['registration', 'store', 'remove']],
+  ] as const)('of %s does not keep a device disabled', async (_, names) => {
+    const world = new World();
+    world.fault = (_call, at, name) => {
+      const isDown = names.some((each) => each === name) && world.rows.size > 0;
+      if (at === 'before' && isDown) throw new BerthError('BERTH_STORE_UNAVAILABLE', 'no answer.');
+    };
+
+    const followed = await world.run('r1');
+
+    expect(followed).toMatchObject({ failure: { code: 'BERTH_STORE_UNAVAILABLE' } });
+    expect(world.identity).toMatchObject({ status: 'enabled', statusReason: REASON });
+  });
+
+  test('of DPS that goes on ends the run, and the device is enabled', async () => {
+    const world = new World();
+    world.onDisabled = () => {
+      world.fault = (_, at, name) => {
+        if (at === 'before' && name === 'registration') throw throttled();
+      };
+    };
+
+    const followed = await world.run('r1');
+
+    expect(followed).toMatchObject({ failure: { code: 'BERTH_HUB_THROTTLED' } });
+    expect(world.identity).toMatchObject({ status: 'enabled', statusReason: REASON });
+    expect([...world.rows.values()].filter(isOut)).toEqual([]);
   });
 
   test('whose answer is lost is looked up in the hub', async () => {

@@ -169,6 +169,24 @@ describe('berth hub drain --disable-silent', () => {
     expect(await hub.identity('b')).toMatchObject({ status: 'enabled' });
   });
 
+  test('begins no further wave when the drain has ended meanwhile', async () => {
+    await open();
+    await hub.startDevice('a', 'stays');
+    await hub.startDevice('b', 'stays');
+    await hub.drain();
+    const wait = async (ms: number) => {
+      await hub.set(DRAINED, 'active');
+      if (await isDisabled('a')) hub.pass(ms);
+      await realTime(20);
+    };
+
+    const running = run([...DISABLE, '--wave', '1', '--wait', '1m', '--yes'], wait);
+
+    await expect(running).rejects.toMatchObject({ code: 'BERTH_HUB_NOT_DRAINING' });
+    expect((await stored()).map(({ deviceId, phase }) => [deviceId, phase])).toEqual([['a', 'cameBack']]);
+    expect(await hub.identity('a')).toMatchObject({ status: 'enabled' });
+  });
+
   test('enables again what is out when the operator ends it', async () => {
     await open();
     await hub.startDevice('stayer', 'stays');
@@ -199,6 +217,11 @@ describe('berth hub drain --disable-silent', () => {
     ).rejects.toMatchObject({
       code: 'BERTH_DEVICE_DISABLED',
     });
+
+    const listed = await run(['hub', 'drain', DRAINED]);
+    expect(listed.out).toContain(
+      `1 device disabled by --disable-silent. If no such command runs now, enable them:`,
+    );
 
     const { exitCode, out } = await run(['hub', 'drain', DRAINED, '--enable-again', '--json']);
 

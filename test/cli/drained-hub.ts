@@ -1,6 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { NoRetry } from 'azure-iot-common';
 import { Client } from 'azure-iot-device';
 import { Mqtt } from 'azure-iot-device-mqtt';
@@ -31,6 +32,7 @@ export const DRAINED = hostName(WEU);
 export const OTHER = hostName(EUS);
 /** A device that is not connected tries again after this time. */
 const RETRY_MS = 50;
+const LONGEST_CONNECT_MS = 3_000;
 /** The key of every individual enrollment. */
 const INDIVIDUAL_KEY = testKey(8);
 
@@ -142,10 +144,14 @@ export async function openDrainedHub(individuals: readonly Individual[] = [], al
         client.on('error', () => resolve());
         stopping.signal.addEventListener('abort', () => resolve(), { once: true });
       });
+      // The SDK may never answer if the hub ends the connection at that moment.
+      const late = setTimeout(LONGEST_CONNECT_MS, undefined, { ref: false }).then(() =>
+        Promise.reject(new Error('no connection')),
+      );
       try {
-        await client.open();
+        await Promise.race([client.open(), late, gone.then(() => Promise.reject(new Error('gone')))]);
       } catch (error) {
-        await client.close().catch(() => {});
+        hangUp(client);
         throw error;
       }
       return { client, gone };
@@ -155,7 +161,7 @@ export async function openDrainedHub(individuals: readonly Individual[] = [], al
       let { client, gone } = first;
       for (;;) {
         await gone;
-        await client.close().catch(() => {});
+        hangUp(client);
         for (let isBack = false; !isBack; ) {
           if (stopping.signal.aborted) return;
           try {
@@ -237,4 +243,9 @@ export async function openDrainedHub(individuals: readonly Individual[] = [], al
       await local.close();
     },
   };
+}
+
+/** Does not wait: the SDK may never answer if the connection has ended already. */
+function hangUp(client: Client): void {
+  client.close().catch(() => {});
 }

@@ -177,20 +177,23 @@ const TABLE: readonly Row[] = [
     { now: plus(END, 60_000), identity: 'missing' },
     settle('lost'),
   ],
-  // The command ended while it enabled the device.
-  ['reads an identity whose enabling has no answer', { phase: 'enabling' }, {}, READ],
-  ['enables again what is still disabled', { phase: 'enabling' }, { identity: identity() }, enable('after')],
   [
     'notes that the hub has enabled a device although the answer was lost',
-    { phase: 'enabling' },
-    { identity: identity({ status: 'enabled', statusReason: null, etag: 'x' }), now: ENABLED_AT },
-    { kind: 'note', change: { phase: 'enabled', etag: 'x', enabledAt: ENABLED_AT } },
+    {},
+    { identity: identity({ status: 'enabled', statusReason: null, etag: 'x' }), now: END },
+    { kind: 'note', change: { phase: 'enabled', etag: 'x', enabledAt: END } },
   ],
   // Enabled again.
   [
     'waits until an enabled device connects',
     enabled,
     { now: ENABLED_AT, identity: identity({ status: 'enabled' }) },
+    { kind: 'wait', until: plus(ENABLED_AT, WAIT_MS) },
+  ],
+  [
+    'asks nothing more about an enabled device when the run ends',
+    enabled,
+    { now: plus(ENABLED_AT, WAIT_MS), isEnding: true },
     { kind: 'wait', until: plus(ENABLED_AT, WAIT_MS) },
   ],
   [
@@ -267,7 +270,7 @@ describe('the next step of a disabled device', () => {
   });
 
   test('is a wait that ends in the future, or a call, for every device that is still out', () => {
-    for (const phase of ['disabling', 'disabled', 'enabling', 'enabled'] as const) {
+    for (const phase of ['disabling', 'disabled', 'enabled'] as const) {
       for (const at of [0, 1, WAIT_MS - 1]) {
         const seen = seenDevice({ now: plus(DISABLED_AT, at), registration: assigned(OLD, REGISTERED) });
         const step = nextDrainStep(disabledDevice({ phase, enabledAt: DISABLED_AT }), seen);

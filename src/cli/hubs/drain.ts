@@ -4,7 +4,9 @@ import { drainCause } from '../../allocation/moves/moves.ts';
 import { pauseOf } from '../../control/pauses.ts';
 import { BerthError } from '../../errors.ts';
 import type { MoveRequest } from '../../fleet/fleet.ts';
+import type { HostName } from '../../iot-hub/host-name.ts';
 import { DRAIN_STATES, type DrainedDevice, type DrainState, drainOverview } from '../../overview/drain.ts';
+import { isOut } from '../../silent-devices/disabled-device.ts';
 import type { EpochMs } from '../../time/epoch-ms.ts';
 import { isoTime } from '../../time/iso-time.ts';
 import { pauseText } from '../policies/pause-text.ts';
@@ -16,7 +18,7 @@ import { knownHub } from '../shell/known.ts';
 import { LIST_INPUTS, type Listing, showListing } from '../shell/listing.ts';
 import { printable, printableStart } from '../shell/printable.ts';
 import { fleetInForce, openState } from '../shell/state.ts';
-import { count, right, shortRevision, span } from '../shell/terminal.ts';
+import { count, plural, right, shortRevision, span } from '../shell/terminal.ts';
 import { moveText } from './hubs.ts';
 import { isAboutSilent, runSilent, SILENT_INPUTS } from './silent/silent-inputs.ts';
 
@@ -85,6 +87,7 @@ function showDrain(cli: Cli, options: Given<typeof INPUTS>): Promise<number> {
     const overview = await drainOverview(state, { fleet, control, host, since, state: list, limit });
     const { counts, devices, more } = overview;
     const pause = pauseOf(control, host);
+    const disabled = (await state.disabledDevices.list(host)).devices.filter(isOut);
     return {
       about: `State: ${state.place}. Fleet file: revision ${shortRevision(fleet.revision)}.`,
       ...(list === undefined
@@ -106,6 +109,7 @@ function showDrain(cli: Cli, options: Given<typeof INPUTS>): Promise<number> {
         moveText(move, now()),
         requestText(moveRequest),
         ...(pause === undefined ? [] : [`No device is asked now: paused ${pauseText(pause, now())}.`]),
+        ...(disabled.length === 0 ? [] : [disabledText(host, disabled.length)]),
       ],
       json: {
         hub: host,
@@ -113,11 +117,16 @@ function showDrain(cli: Cli, options: Given<typeof INPUTS>): Promise<number> {
         progress,
         ask: moveRequest === undefined ? null : askOf(moveRequest),
         pause: pause ?? null,
+        disabled: disabled.map(({ deviceId }) => deviceId),
         counts,
         ...(list === undefined ? {} : { state: list, devices, more }),
       },
     };
   });
+}
+
+function disabledText(host: HostName, disabled: number): string {
+  return `${plural(disabled, 'device')} disabled by --disable-silent. If no such command runs now, enable them: berth hub drain ${host} --enable-again`;
 }
 
 /** What the time of a device in a list is. */

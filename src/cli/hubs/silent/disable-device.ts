@@ -1,3 +1,4 @@
+import { BerthError } from '../../../errors.ts';
 import { HubError } from '../../../hub/port.ts';
 import type { DisabledDevice } from '../../../silent-devices/disabled-device.ts';
 import { isOffline, type ListedRegistration } from '../../../silent-devices/drain-choice.ts';
@@ -66,7 +67,7 @@ export async function disableDevice(
       return { status: 'disabled', statusReason: mark };
     });
     if (result.kind === 'changed' && intent !== undefined) {
-      return await store.change(intent, { phase: 'disabled', etag: result.etag, disabledAt: now() });
+      return await noteDisabled(store, intent, { phase: 'disabled', etag: result.etag, disabledAt: now() });
     }
     if (intent !== undefined) await store.remove(intent);
     return result.kind === 'kept' || result.kind === 'changed' ? (whyNot ?? 'overtaken') : result.kind;
@@ -75,6 +76,20 @@ export async function disableDevice(
     if (error.mayHaveApplied) return intent;
     await store.remove(intent);
     throw error;
+  }
+}
+
+/** If the state tables do not answer now, the intent is stored, and the device must still be followed. */
+async function noteDisabled(
+  store: DrainTools['store'],
+  intent: DisabledDevice,
+  change: Pick<DisabledDevice, 'phase' | 'etag' | 'disabledAt'>,
+): Promise<DisabledDevice> {
+  try {
+    return await store.change(intent, change);
+  } catch (error) {
+    if (!(error instanceof BerthError)) throw error;
+    return { ...intent, ...change };
   }
 }
 

@@ -79,9 +79,12 @@ async function runWaves(
   const earlier = (await storedDevices(session)).filter(isOpen);
   const waves = earlier.length === 0 ? [] : [await followWave(session, asked, 0, earlier)];
   const tried = new Set<string>();
+  await forgetGone(session, listed);
   let inventory = withoutLeft(listed, waves);
   for (let number = 1; !tools.isEnding(); number += 1) {
-    const { disable } = await planOf(session, terms, inventory, await storedDevices(session));
+    // The operator may have ended the drain meanwhile: a device that registers would then stay.
+    const drain = await hubDrainOf(session);
+    const { disable } = await planOf(session, { ...terms, drain }, inventory, await storedDevices(session));
     const wave = disable.filter(({ deviceId }) => !tried.has(deviceId)).slice(0, asked.wave);
     if (wave.length === 0) break;
     for (const { deviceId } of wave) tried.add(deviceId);
@@ -91,6 +94,15 @@ async function runWaves(
     inventory = withoutLeft(inventory, waves);
   }
   return waves;
+}
+
+/** Removes the records of devices that need nothing more, because their identities have left the hub. */
+async function forgetGone(session: DrainSession, { devices }: Inventory): Promise<void> {
+  const here = new Set(devices.map(({ deviceId }) => deviceId));
+  const gone = (await storedDevices(session)).filter(
+    (device) => !isOpen(device) && device.phase !== 'disabledThere' && !here.has(device.deviceId),
+  );
+  for (const device of gone) await session.tools.store.remove(device);
 }
 
 /** Disables the devices of a wave. If a call fails, it enables again what it has disabled, and throws. */

@@ -6,9 +6,11 @@ import {
   type DrainStep,
   nextDrainStep,
   type SeenDevice,
+  type SeenRegistration,
 } from '../../../silent-devices/next-step.ts';
 import { type EpochMs, earlierOf, plus } from '../../../time/epoch-ms.ts';
 import { seenRegistration } from './inventory.ts';
+import { withRoles } from './roles.ts';
 import { resultText } from './texts.ts';
 import type { DrainTools } from './tools.ts';
 
@@ -47,6 +49,7 @@ export async function followDevices(
     let next = plus(tools.now(), pollMs(tools));
     for (const device of open.values()) {
       try {
+        await tools.renew();
         const followed = await followDevice(tools, device, isEnding());
         failures.delete(device.deviceId);
         if (followed.kind === 'settled') {
@@ -62,9 +65,12 @@ export async function followDevices(
         const count = (failures.get(device.deviceId) ?? 0) + 1;
         failures.set(device.deviceId, count);
         if (error.kind === 'transient' && count < MOST_FAILURES) continue;
-        failure ??= error;
-        open.delete(device.deviceId);
-        given.push(device);
+        // The first failure ends the run. The device is enabled again, if that is possible.
+        if (isEnding()) {
+          open.delete(device.deviceId);
+          given.push(device);
+        } else failures.delete(device.deviceId);
+        failure ??= withRoles(error, tools.host);
       }
     }
     if (isEnding()) {
@@ -75,12 +81,6 @@ export async function followDevices(
       }
     }
     if (open.size === 0) break;
-    try {
-      await tools.renew();
-    } catch (error) {
-      if (!(error instanceof BerthError)) throw error;
-      failure ??= error;
-    }
     await tools.wait(Math.max(0, next - tools.now()));
   }
   return { results, open: given, failure };
@@ -100,15 +100,13 @@ async function followDevice(
   before: DisabledDevice,
   isEnding: boolean,
 ): Promise<FollowedDevice> {
-  const { dps, pace, waitMs, now } = tools;
-  await pace.dps();
-  const record = await dps.registration(before.registrationId);
+  const { waitMs, now } = tools;
   let device = before;
   let seen: SeenDevice = {
     now: now(),
     waitMs,
     isEnding,
-    registration: record && seenRegistration(record),
+    registration: await registrationOf(tools, before, isEnding),
     identity: 'unread',
     there: 'unread',
   };
@@ -125,6 +123,22 @@ async function followDevice(
     'BERTH_DRAIN_UNFINISHED',
     `Other writers change the identity of ${device.deviceId} in ${device.host} again and again.`,
   );
+}
+
+/** If the run ends, a device is enabled also while DPS does not answer: the ETag of its identity protects it. */
+async function registrationOf(
+  { dps, pace }: DrainTools,
+  { registrationId, host, registeredAt }: DisabledDevice,
+  isEnding: boolean,
+): Promise<SeenRegistration | undefined> {
+  await pace.dps();
+  try {
+    const record = await dps.registration(registrationId);
+    return record && seenRegistration(record);
+  } catch (error) {
+    if (!isEnding || !(error instanceof BerthError)) throw error;
+    return { status: 'assigned', host, updatedAt: registeredAt };
+  }
 }
 
 type Known = { readonly device: DisabledDevice; readonly seen: SeenDevice };
@@ -149,13 +163,15 @@ async function perform(
   }
 }
 
-/** Enables a device again, with the status reason that it had before. Stores the intent first. */
+/**
+ * Enables a device again, with the status reason that it had before. Needs no intent: if the command ends, the hub says whether the
+ * device is enabled. So a device is also enabled while the state tables do not answer.
+ */
 async function enable(
   { registry, store: stored, pace, now }: DrainTools,
-  before: DisabledDevice,
+  device: DisabledDevice,
   etag: string,
 ): Promise<DisabledDevice> {
-  const device = await stored.change(before, { phase: 'enabling' });
   await pace.identity(2);
   const result = await registry.changeStatus(device.deviceId, async (identity) =>
     identity.etag === etag ? { status: 'enabled', statusReason: device.reasonBefore } : undefined,

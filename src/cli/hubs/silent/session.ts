@@ -4,23 +4,27 @@ import { conditionsOf, effectiveHub } from '../../../allocation/conditions.ts';
 import { drainCause } from '../../../allocation/moves/moves.ts';
 import { dpsPlace } from '../../../dps/connection.ts';
 import { openDps } from '../../../dps/dps.ts';
-import { DpsError, type DpsPort } from '../../../dps/port.ts';
+import type { DpsPort } from '../../../dps/port.ts';
 import { BerthError } from '../../../errors.ts';
 import type { Fleet, Hub } from '../../../fleet/fleet.ts';
 import { openIdentityRegistry } from '../../../hub/identity-registry.ts';
 import { HubError } from '../../../hub/port.ts';
-import type { HostName } from '../../../iot-hub/host-name.ts';
 import type { HubDrain } from '../../../silent-devices/drain-choice.ts';
+import { plus } from '../../../time/epoch-ms.ts';
 import type { Cli } from '../../shell/cli.ts';
 import { knownHub } from '../../shell/known.ts';
 import { endpointsAsOperator, openHubsAsOperator } from '../../shell/operator-hubs.ts';
+import { printable } from '../../shell/printable.ts';
 import { fleetInForce, openState, type State } from '../../shell/state.ts';
 import { tell } from '../../shell/terminal.ts';
 import { paceOf } from './pace.ts';
+import { withRoles } from './roles.ts';
 import type { DrainTools } from './tools.ts';
 
 /** How long a command that was killed keeps others from working on the hub. */
 const LEASE_MS = 2 * 60_000;
+/** Renewed this often, so that a call that waits for its budget does not lose it. */
+const RENEW_MS = 20_000;
 
 /** A command that works on the identities of a hub, with everything that it opened. */
 export interface DrainSession {
@@ -56,8 +60,13 @@ export async function withDrainSession(
   const hub = fleet.hubByHost.get(host) as Hub;
   const ending = new Ending(cli.ending);
   const lease = state.disabledDevices.lease(host, randomUUID());
+  let renewAt = now();
   const renew = async () => {
-    if (await lease.take(now(), LEASE_MS)) return;
+    if (now() < renewAt) return;
+    if (await lease.take(now(), LEASE_MS)) {
+      renewAt = plus(now(), RENEW_MS);
+      return;
+    }
     throw new BerthError(
       'BERTH_DRAIN_RUNNING',
       `Another command disables or enables devices of ${host} now. End it with Ctrl-C, or run this command again two minutes after it has ended.`,
@@ -87,7 +96,7 @@ export async function withDrainSession(
     wait: (ms) => interruptible(cli.wait, ms, ending.signal),
     isEnding: () => ending.signal.aborted,
     renew,
-    report: (line) => tell(terminal, line),
+    report: (line) => tell(terminal, printable(line)),
   };
   const begin = async () => {
     await renew();
@@ -96,7 +105,7 @@ export async function withDrainSession(
   try {
     return await work({ state, fleet, hub, dps, tools, begin });
   } catch (error) {
-    throw withRoles(error, host);
+    throw error instanceof BerthError ? withRoles(error, host) : error;
   } finally {
     ending.end();
     await lease.release();
@@ -105,18 +114,21 @@ export async function withDrainSession(
 }
 
 /**
- * The drain of a hub.
+ * The drain of a hub, as it is now.
  *
  * @throws BerthError `BERTH_HUB_NOT_DRAINING`, `BERTH_DRAIN_NOWHERE`
  */
-export async function hubDrainOf({ state, fleet, hub, tools }: DrainSession): Promise<HubDrain> {
+export async function hubDrainOf({ state, tools }: DrainSession): Promise<HubDrain> {
   const { host, now } = tools;
+  const fleet = await fleetInForce(state);
   const conditions = await state.conditions.read(now());
+  const hub = fleet.hubs.find((each) => each.host === host);
   const stateOf = (each: Hub) => effectiveHub(each, conditionsOf(each.host, conditions), now()).state;
-  if (stateOf(hub) !== 'draining') {
+  const present = hub && stateOf(hub);
+  if (present !== 'draining') {
     throw new BerthError(
       'BERTH_HUB_NOT_DRAINING',
-      `${host} is ${stateOf(hub)}, not draining, so a device that registers again would stay. Start a drain first: berth hub set ${host} --state draining --reason TEXT --expires 7d.`,
+      `${host} is ${present ?? 'not in the fleet file'}, not draining, so a device that registers again would stay. Start a drain first: berth hub set ${host} --state draining --reason TEXT --expires 7d.`,
     );
   }
   if (!fleet.hubs.some((each) => each.host !== host && stateOf(each) === 'active')) {
@@ -176,21 +188,4 @@ async function interruptible(given: Cli['wait'], ms: number, ending: AbortSignal
   } finally {
     ending.removeEventListener('abort', onAbort);
   }
-}
-
-/** Names the role that the sign-in lacks. The text of a hub names the roles of the app. */
-function withRoles(error: unknown, host: HostName): unknown {
-  if (error instanceof HubError && error.code === 'BERTH_HUB_UNAUTHORIZED') {
-    return new BerthError(
-      error.code,
-      `${host} refused the call (${error.status ?? 'no status'}). Your sign-in needs the role "IoT Hub Data Contributor" on ${host}, or "IoT Hub Registry Contributor" and "IoT Hub Data Reader".`,
-    );
-  }
-  if (error instanceof DpsError && error.code === 'BERTH_DPS_UNAUTHORIZED') {
-    return new BerthError(
-      error.code,
-      `${error.message} Your sign-in needs the role "Device Provisioning Service Data Reader" on the DPS.`,
-    );
-  }
-  return error;
 }

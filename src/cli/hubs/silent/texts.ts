@@ -72,7 +72,6 @@ export function waveText(number: number, results: readonly DisableResult[]): str
 export const PHASE_TEXTS: Readonly<Record<DisabledPhase, string>> = {
   disabling: 'disabled, or about to be disabled, when a run ended',
   disabled: 'disabled now',
-  enabling: 'disabled, or enabled again, when a run ended',
   enabled: 'enabled again, not seen connected yet',
   cameBack: 'enabled again and connected, without a move',
   lost: 'enabled again and not connected since',

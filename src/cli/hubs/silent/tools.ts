@@ -21,7 +21,7 @@ export interface DrainTools {
   readonly wait: (ms: number) => Promise<void>;
   /** Whether the operator has ended the run. */
   isEnding(): boolean;
-  /** Renews the right to disable and enable devices of the hub. @throws BerthError `BERTH_DRAIN_RUNNING` */
+  /** Renews the right to disable and enable devices of the hub, if it is time. @throws BerthError `BERTH_DRAIN_RUNNING` */
   renew(): Promise<void>;
   /** Writes a line about the progress. */
   readonly report: (line: string) => void;
