@@ -2,6 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { coldStart } from './cases/cold-start.ts';
 import { registrationCases } from './cases/registration.ts';
+import { twinStorage } from './cases/twin-storage.ts';
 import { twinCases } from './cases/twins.ts';
 import { loadTimes } from './load-time.ts';
 import { type Figure, FULL, figureOf, machineLoad, measure } from './measure.ts';
@@ -13,6 +14,7 @@ import { cpuOf, worstRequests } from './worst-request.ts';
  */
 
 const COLD_STARTS = 15;
+const STORAGE_BATCHES = 25;
 /** Most of the CPU time that a registration may take, in milliseconds. */
 const WORST_REQUEST_MS = 20;
 
@@ -30,6 +32,8 @@ for (const [index, comparison] of comparisons.entries()) {
   progress(`${index + 1} of ${comparisons.length}: ${comparison.name}`);
   figures.push(measure(comparison, FULL));
 }
+if (['twin-storage', 'twin-azurite'].some(isWanted))
+  figures.push(...(await twinStorage(STORAGE_BATCHES, progress)).filter(({ name }) => isWanted(name)));
 if (isWanted('cold-start')) figures.push(await coldStart(COLD_STARTS, progress));
 if (isWanted('fleet-load')) {
   progress('fleet-load');
