@@ -58,7 +58,7 @@ export async function measureRows(storage: string, devices: number): Promise<Mea
           page.map((record) =>
             limit(async () => {
               if (isNewer(record) || record.known.kind !== 'snapshot') return;
-              await twins.save(record, { kind: 'snapshot', snapshot: replanned(record.known.snapshot) });
+              await twins.save(record, { kind: 'snapshot', snapshot: resynced(record.known.snapshot) });
             }),
           ),
         );
@@ -84,6 +84,6 @@ export async function measureRows(storage: string, devices: number): Promise<Mea
   }
 }
 
-function replanned(snapshot: Snapshot): Snapshot {
+function resynced(snapshot: Snapshot): Snapshot {
   return { ...snapshot, lastReconcile: { ...snapshot.lastReconcile, revision: 'another' } };
 }

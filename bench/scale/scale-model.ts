@@ -102,7 +102,7 @@ export function occupied(events: number): number {
   return BUCKETS * (1 - (1 - 1 / BUCKETS) ** events);
 }
 
-/** The size of an entity as Table Storage counts it (Microsoft, "Understanding Windows Azure Storage Billing"), in bytes. */
+/** The size of an entity as Table Storage counts it (blog of the Windows Azure Storage team, "Capacity" in its post on billing), in bytes. */
 export function entityBytes(
   partitionKey: string,
   rowKey: string,
