@@ -79,6 +79,9 @@ param appliesManifests bool = false
 @description('Whether the fleet file has `allocation.setScopes`. The apps then get another role of their own, with the one right to update identities of devices.')
 param setsScopes bool = false
 
+@description('Whether the fleet file has `allocation.moves.ask.method`. The apps then get another role of their own, with the one right to call direct methods.')
+param callsMethods bool = false
+
 @description('A DPS that exists already. Without it, the templates create one.')
 param existingDps existingDpsPlace?
 
@@ -268,6 +271,7 @@ module stampDeployments 'modules/stamp.bicep' = [
       hubs: hasStamps ? filter(allHubs, hub => hub.stamp == stamp.name) : index == 0 ? allHubs : []
       appliesManifests: appliesManifests
       setsScopes: setsScopes
+      callsMethods: callsMethods
       stampName: hasStamps ? stamp.name : ''
       token: token
       tags: allTags

@@ -11,3 +11,4 @@ param httpAlwaysReady = int(readEnvironmentVariable('BERTH_HTTP_ALWAYS_READY', '
 param hubs = loadJsonContent('../fleet.json').hubs
 param appliesManifests = contains(loadJsonContent('../fleet.json'), 'edge')
 param setsScopes = any(loadJsonContent('../fleet.json')).?allocation.?setScopes ?? false
+param callsMethods = contains(any(loadJsonContent('../fleet.json')).?allocation.?moves.?ask ?? {}, 'method')

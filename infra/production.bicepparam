@@ -8,6 +8,7 @@ param location = 'westeurope'
 param hubs = loadJsonContent('fleet.production.json').hubs
 param appliesManifests = contains(loadJsonContent('fleet.production.json'), 'edge')
 param setsScopes = any(loadJsonContent('fleet.production.json')).?allocation.?setScopes ?? false
+param callsMethods = contains(any(loadJsonContent('fleet.production.json')).?allocation.?moves.?ask ?? {}, 'method')
 
 param stamps = [
   {

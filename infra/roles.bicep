@@ -11,6 +11,7 @@
 //   IoT Hub Data Reader              each hub of the stamp  the number of devices, and whether an identity is disabled
 //   Berth Edge Deployer              each hub of the stamp  applies manifests to IoT Edge devices; only with appliesManifests
 //   Berth Scope Writer               each hub of the stamp  enters parents in identities of devices; only with setsScopes
+//   Berth Method Caller              each hub of the stamp  calls the direct method of move requests; only with callsMethods
 //   Monitoring Metrics Publisher     Application Insights   sends telemetry without a key
 //
 // Identity of an allocator in another region (id-berth-alloc-...), which never speaks with a hub:
@@ -33,7 +34,7 @@
 //   IoT Hub Data Contributor         each hub               makes device identities and their first twins
 //
 // Not given, on purpose: queue and table roles on the host's account (no queue trigger; the state has an account of its
-// own), IoT Hub Data Contributor for the app (direct methods, registry), Contributor on anything.
+// own), IoT Hub Data Contributor for the app (registry), Contributor on anything.
 
 @export()
 @description('Ids of the built-in roles, which are the same in every tenant.')
@@ -60,4 +61,10 @@ var edgeDataActions = [
 @description('What the custom role Berth Scope Writer may do, and nothing else.')
 var scopeDataActions = [
   'Microsoft.Devices/IotHubs/devices/write'
+]
+
+@export()
+@description('What the custom role Berth Method Caller may do, and nothing else.')
+var methodDataActions = [
+  'Microsoft.Devices/IotHubs/directMethods/invoke/action'
 ]

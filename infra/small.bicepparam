@@ -8,6 +8,7 @@ param location = 'westeurope'
 param hubs = loadJsonContent('fleet.small.json').hubs
 param appliesManifests = contains(loadJsonContent('fleet.small.json'), 'edge')
 param setsScopes = any(loadJsonContent('fleet.small.json')).?allocation.?setScopes ?? false
+param callsMethods = contains(any(loadJsonContent('fleet.small.json')).?allocation.?moves.?ask ?? {}, 'method')
 
 param httpAlwaysReady = 0
 param eventRetentionDays = 1

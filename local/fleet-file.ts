@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { parseFleet } from '../src/fleet/file/parse.ts';
 import type { Fleet } from '../src/fleet/fleet.ts';
-import { isObject } from '../src/json/json.ts';
+import { isObject, ownMember } from '../src/json/json.ts';
 import { LocalError } from './errors.ts';
 import type { AppNeeds } from './iot-hub/index.ts';
 
@@ -49,5 +49,6 @@ export function appNeedsIn(file: string, before: AppNeeds): AppNeeds {
   return {
     appliesManifests: edge !== undefined,
     setsScopes: isObject(allocation) && allocation.setScopes === true,
+    callsMethods: ownMember(ownMember(ownMember(allocation, 'moves'), 'ask'), 'method') !== undefined,
   };
 }

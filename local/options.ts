@@ -80,7 +80,7 @@ export function readOptions(argv: readonly string[]): LocalOptions {
       'Berth and a local Azure IoT: hubs, DPS, Event Hubs, storage, the function host and simulated devices.',
     )
     .option('--once', 'end with exit code 0 when every device is registered and its twin in sync', false)
-    .option('--devices <n>', 'simulated devices', wholeNumber(1, 5_000), 20)
+    .option('--devices <n>', 'simulated devices', wholeNumber(0, 5_000), 20)
     .option(
       '--edge-devices <n>',
       'simulated IoT Edge devices (default: 2, and none with --devices or --once)',

@@ -140,6 +140,79 @@ var alerts logAlert[] = [
       | where incoming > 0 and outgoing == 0
     '''
   }
+  // One line says that such a state begins, and one that it ends. The newest one within two days, the longest window, decides.
+  {
+    key: 'hub-silent'
+    title: 'A hub is silent'
+    description: 'Twin change events of a hub do not arrive, although the Event Hub is read (docs/operations.md, A hub is silent).'
+    severity: 1
+    frequency: 'PT5M'
+    window: 'P2D'
+    threshold: 0
+    query: '''
+      AppTraces
+      | where Message has "BERTH_HUB_SILENT"
+      | extend line = parse_json(Message)
+      | extend event = tostring(line.event), code = tostring(line.code)
+      | where event == "hubTrouble"
+      | summarize arg_max(TimeGenerated, code) by hub = tostring(line.hub)
+      | where code == "BERTH_HUB_SILENT"
+    '''
+  }
+  {
+    key: 'hub-late'
+    title: 'Nothing is known of a hub'
+    description: 'Events of a hub wait in the Event Hub for more than ten minutes (docs/operations.md, A hub is silent).'
+    severity: 2
+    frequency: 'PT5M'
+    window: 'P2D'
+    threshold: 0
+    query: '''
+      AppTraces
+      | where Message has "BERTH_HUB_LATE"
+      | extend line = parse_json(Message)
+      | extend event = tostring(line.event), code = tostring(line.code)
+      | where event == "hubTrouble"
+      | summarize arg_max(TimeGenerated, code) by hub = tostring(line.hub)
+      | where code == "BERTH_HUB_LATE"
+    '''
+  }
+  {
+    key: 'trigger-stopped'
+    title: 'The function syncTwins has stopped'
+    description: 'Events wait in the Event Hub, and a checkpoint has not moved for ten minutes (docs/operations.md, A hub is silent).'
+    severity: 1
+    frequency: 'PT5M'
+    window: 'P2D'
+    threshold: 0
+    query: '''
+      AppTraces
+      | where Message has "BERTH_TRIGGER_STOPPED"
+      | extend line = parse_json(Message)
+      | extend event = tostring(line.event), code = tostring(line.code)
+      | where event == "hubTrouble"
+      | summarize arg_max(TimeGenerated, code)
+      | where code == "BERTH_TRIGGER_STOPPED"
+    '''
+  }
+  {
+    key: 'reader-unknown'
+    title: 'Berth cannot see how far the Event Hub is read'
+    description: 'The Event Hub or the checkpoints cannot be read for ten minutes: a role or the network (docs/operations.md, A hub is silent).'
+    severity: 2
+    frequency: 'PT5M'
+    window: 'P2D'
+    threshold: 0
+    query: '''
+      AppTraces
+      | where Message has "BERTH_READER_UNKNOWN"
+      | extend line = parse_json(Message)
+      | extend event = tostring(line.event), code = tostring(line.code)
+      | where event == "hubTrouble"
+      | summarize arg_max(TimeGenerated, code)
+      | where code == "BERTH_READER_UNKNOWN"
+    '''
+  }
   {
     key: 'sync-fails'
     title: 'Twin sync cannot store what it reads'

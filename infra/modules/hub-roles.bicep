@@ -1,6 +1,6 @@
 // What a stamp's Function App may do with a hub. Deployed to the resource group of the hub, which may exist already.
 
-import { edgeDataActions, roles, scopeDataActions } from '../roles.bicep'
+import { edgeDataActions, methodDataActions, roles, scopeDataActions } from '../roles.bicep'
 
 @description('Name of the hub.')
 param hubName string
@@ -13,6 +13,9 @@ param appliesManifests bool
 
 @description('Whether the fleet file lets the app enter parents in the identities of devices.')
 param setsScopes bool
+
+@description('Whether the fleet file names a direct method that the app calls.')
+param callsMethods bool
 
 resource iotHub 'Microsoft.Devices/IotHubs@2023-06-30' existing = {
   name: hubName
@@ -96,6 +99,37 @@ resource scopeWriterRole 'Microsoft.Authorization/roleAssignments@2022-04-01' = 
   name: guid(iotHub.id, appPrincipalId, 'berth-scope-writer')
   properties: {
     roleDefinitionId: scopeWriter.id
+    principalId: appPrincipalId
+    principalType: 'ServicePrincipal'
+  }
+}
+
+// A role of its own, because a direct method can do whatever the firmware of a device allows.
+resource methodCaller 'Microsoft.Authorization/roleDefinitions@2022-04-01' = if (callsMethods) {
+  name: guid(iotHub.id, 'berth-method-caller')
+  properties: {
+    roleName: 'Berth Method Caller (${hubName})'
+    description: 'Calls the direct method that asks the devices of ${hubName} to move.'
+    type: 'CustomRole'
+    permissions: [
+      {
+        actions: []
+        notActions: []
+        dataActions: methodDataActions
+        notDataActions: []
+      }
+    ]
+    assignableScopes: [
+      resourceGroup().id
+    ]
+  }
+}
+
+resource methodCallerRole 'Microsoft.Authorization/roleAssignments@2022-04-01' = if (callsMethods) {
+  scope: iotHub
+  name: guid(iotHub.id, appPrincipalId, 'berth-method-caller')
+  properties: {
+    roleDefinitionId: methodCaller.id
     principalId: appPrincipalId
     principalType: 'ServicePrincipal'
   }

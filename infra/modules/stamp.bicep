@@ -14,6 +14,9 @@ param appliesManifests bool
 @description('Whether the fleet file lets Berth enter parents in the identities of devices.')
 param setsScopes bool
 
+@description('Whether the fleet file names a direct method that asks devices to move.')
+param callsMethods bool
+
 @description('Value of BERTH_STAMP; empty: the fleet has no stamps, and this reconciles all hubs.')
 param stampName string
 
@@ -350,6 +353,7 @@ module hubRoles 'hub-roles.bicep' = [
       appPrincipalId: appIdentity.outputs.principalId
       appliesManifests: appliesManifests
       setsScopes: setsScopes
+      callsMethods: callsMethods
     }
     dependsOn: [
       iotHubs

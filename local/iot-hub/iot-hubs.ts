@@ -151,7 +151,7 @@ export interface IotHubs {
   close(): void;
 }
 
-const NO_NEEDS: AppNeeds = { appliesManifests: false, setsScopes: false };
+const NO_NEEDS: AppNeeds = { appliesManifests: false, setsScopes: false, callsMethods: false };
 
 export function createIotHubs(options: LocalIotHubsOptions): IotHubs {
   const {

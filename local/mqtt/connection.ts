@@ -11,6 +11,7 @@ import type { LocalLog } from '../log.ts';
 import {
   CONNECT_REFUSED,
   type MqttConnection,
+  type MqttDelivery,
   type MqttMessage,
   type MqttService,
   type MqttSession,
@@ -32,7 +33,6 @@ const MAX_SILENCE_MS = 1_767_000;
 /** IoT Hub allows a device five subscriptions at a time (iot-mqtt-connect-to-iot-hub). */
 const MAX_SUBSCRIPTIONS = 5;
 const SUBSCRIPTION_REFUSED = 128;
-const MAX_MESSAGE_ID = 65_535;
 /**
  * While MAX_INBOX packets of a client wait, the server reads no more of them. A client that leaves MAX_UNREAD_BYTES
  * unread is dropped.
@@ -52,9 +52,8 @@ export function serveConnection(client: ClientStream, services: readonly MqttSer
   const inbox: Packet[] = [];
   /** The subscriptions with their QoS. */
   const filters = new Map<string, 0 | 1>();
-  /** What to do when the client acknowledges a message. */
-  const unacknowledged = new Map<number, () => void>();
-  let lastMessageId = 0;
+  /** The messages that the client has not acknowledged, by their packet ids. */
+  const unacknowledged = new Map<number, MqttDelivery>();
   let session: MqttSession | undefined;
   let greeted = false;
   let isClean = false;
@@ -65,15 +64,14 @@ export function serveConnection(client: ClientStream, services: readonly MqttSer
   let silence = setTimeout(drop, CONNECT_TIMEOUT_MS);
 
   const connection: MqttConnection = {
-    publish(filter, { topic, payload }, onAcknowledged) {
+    publish(filter, { topic, payload }, delivery) {
       const granted = filters.get(filter);
       if (ended || granted === undefined) return false;
-      const messageId = granted === 1 && onAcknowledged ? expectAcknowledgement(onAcknowledged) : undefined;
-      const how = messageId === undefined ? { qos: 0 as const } : { qos: 1 as const, messageId };
-      const packet: Packet = { cmd: 'publish', topic, payload, dup: false, retain: false, ...how };
+      const how = granted === 1 && delivery ? numbered(delivery) : { qos: 0 as const, dup: false };
+      const packet: Packet = { cmd: 'publish', topic, payload, retain: false, ...how };
       if (held === undefined) send(packet);
       else held.push(packet);
-      if (messageId === undefined) onAcknowledged?.();
+      if (how.qos === 0) delivery?.acknowledged();
       return true;
     },
     close: end,
@@ -196,17 +194,16 @@ export function serveConnection(client: ClientStream, services: readonly MqttSer
     return granted;
   }
 
-  function expectAcknowledgement(then: () => void): number {
-    do lastMessageId = (lastMessageId % MAX_MESSAGE_ID) + 1;
-    while (unacknowledged.has(lastMessageId));
-    unacknowledged.set(lastMessageId, then);
-    return lastMessageId;
+  function numbered(delivery: MqttDelivery): { qos: 1; dup: boolean; messageId: number } {
+    const { id, isSentAgain } = delivery.packetId();
+    unacknowledged.set(id, delivery);
+    return { qos: 1, dup: isSentAgain, messageId: id };
   }
 
   function acknowledged(messageId: number): void {
-    const then = unacknowledged.get(messageId);
+    const delivery = unacknowledged.get(messageId);
     unacknowledged.delete(messageId);
-    then?.();
+    delivery?.acknowledged();
   }
 
   function expectEvery(keepAliveSeconds: number): void {

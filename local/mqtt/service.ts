@@ -34,16 +34,31 @@ export interface MqttMessage {
   readonly isRetained?: boolean;
 }
 
+/** A packet with QoS 1 to a client. */
+export interface MqttPacketId {
+  /** 1 to 65,535. No other message that the client has not acknowledged has it. */
+  readonly id: number;
+  /** Whether the client may already have the message with this id. The packet then has the flag DUP (MQTT 3.1.1, 3.3.1.1). */
+  readonly isSentAgain: boolean;
+}
+
+/** How a message that the client acknowledges is delivered. */
+export interface MqttDelivery {
+  /** Called if the message has QoS 1, before it is sent. */
+  packetId(): MqttPacketId;
+  /** Called when the client has acknowledged the message, or with QoS 0 at once. Not called if the connection ends before. */
+  acknowledged(): void;
+}
+
 /** A connection, for its service. None of its methods throws. */
 export interface MqttConnection {
   /**
    * Sends a message if the client is subscribed to `filter`, which covers the topic. Returns whether the client is
    * subscribed.
    *
-   * @param onAcknowledged Absent: QoS 0. Else the message has the QoS of the subscription, and this is called when the
-   *   client has acknowledged it, or with QoS 0 at once. It is not called if the connection ends before.
+   * @param delivery Absent: QoS 0. Else the message has the QoS of the subscription.
    */
-  publish(filter: string, message: MqttMessage, onAcknowledged?: () => void): boolean;
+  publish(filter: string, message: MqttMessage, delivery?: MqttDelivery): boolean;
   close(): void;
 }
 

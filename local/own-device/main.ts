@@ -11,6 +11,7 @@ import { SimulatedEdge } from '../edge/device/simulated-edge.ts';
 import type { OwnDevice } from './credentials.ts';
 import { describeRegistered } from './description.ts';
 import { connectionStringOf, deviceEnvironment, SHELLS, type ShellName, shellLines } from './environment.ts';
+import { nextCommand, USUAL_CONTROL } from './next-command.ts';
 import { askForCredentials, type RunningStack, readEventsConnection, readStack } from './stack.ts';
 import { stayConnected } from './stay.ts';
 import { readTpmKeys } from './tpm-file.ts';
@@ -56,7 +57,7 @@ function readCommandLine(): { readonly registrationId: string; readonly flags: F
     )
     .option('--stay', 'stay connected, send telemetry, and print what arrives, until Ctrl-C', false)
     .option('--method <names...>', 'with --stay: the direct methods that the device answers', ['ping'])
-    .option('--control <url>', 'control API of the local stack', 'http://127.0.0.1:7070')
+    .option('--control <url>', 'control API of the local stack', USUAL_CONTROL)
     .parse();
   return { registrationId: command.args[0] ?? '', flags: command.opts<Flags>() };
 }
@@ -74,7 +75,7 @@ async function main(): Promise<void> {
   } catch (error) {
     console.error(reasonOf(error));
     if (isRefusal(error))
-      await explain({ deviceId: registrationId, registrationId, since, hasTwin: false }, stack);
+      await explain({ deviceId: registrationId, registrationId, since, hasTwin: false }, flags, stack);
     process.exitCode = 1;
     return;
   }
@@ -93,8 +94,9 @@ async function main(): Promise<void> {
     const twin = await client.getTwin();
     if (!flags.printEnv) {
       print(`desired ${JSON.stringify(twin.properties.desired)}`);
-      await explain({ deviceId: assigned.deviceId, registrationId, since, hasTwin: true }, stack);
-      if (edge && !flags.stay) print(`runtime npm run device -- ${registrationId} --edge --stay`);
+      await explain({ deviceId: assigned.deviceId, registrationId, since, hasTwin: true }, flags, stack);
+      if (edge && own.key !== null && !flags.stay)
+        print(`runtime ${nextCommand(registrationId, flags, '--stay')}`);
     }
     if (flags.stay) {
       const { method: methods } = flags;
@@ -185,11 +187,13 @@ async function explain(
     readonly since: number;
     readonly hasTwin: boolean;
   },
+  flags: Flags,
   { plain, settings }: RunningStack,
 ): Promise<void> {
   const { deviceId, registrationId } = about;
   if (plain) {
-    console.log(`program npm run --silent device -- ${registrationId} --print-env`);
+    // A TPM keeps its key, so there is no environment for a program.
+    if (!flags.tpm) console.log(`program ${nextCommand(registrationId, flags, '--print-env')}`);
     return;
   }
   const text = await describeRegistered({ ...about, settings, bundles: __dirname });

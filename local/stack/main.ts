@@ -65,7 +65,7 @@ function summary({
   const states = Object.entries(twins)
     .filter(([, count]) => count > 0)
     .map(([state, count]) => `${count} ${state}`);
-  return `Done in ${seconds} s: ${devices} devices, ${states.join(', ')}; ${corrections} corrections, ${hubOps.twinReads} twin reads.`;
+  return `Done in ${seconds} s: ${[`${devices} devices`, ...states].join(', ')}; ${corrections} corrections, ${hubOps.twinReads} twin reads.`;
 }
 
 // An error that no code has caught leaves the stack in an unknown state. It is restarted with what it has stored.

@@ -74,7 +74,7 @@ export async function supervise(options: SupervisorOptions): Promise<LoopResult 
   const keys = functionKeys(process.env);
   const fleetFile = resolve(appDirectory, process.env.FLEET_FILE || 'fleet.json');
   const fleet = readLocalFleet(fleetFile);
-  let needs: AppNeeds = { appliesManifests: false, setsScopes: false };
+  let needs: AppNeeds = { appliesManifests: false, setsScopes: false, callsMethods: false };
   const logs = join(stateDirectory, 'logs');
   const unlock = lockState(stateDirectory, options.fresh, {
     protectedFolders: [appDirectory],
@@ -148,20 +148,23 @@ export async function supervise(options: SupervisorOptions): Promise<LoopResult 
       masterKey: keys.master,
     };
     const loop = { ...access, progress, controlUrl, startedAt, eventsBefore };
-    // As in Azure, Berth knows the hubs before their first devices come. If it does not answer in time, they come anyway.
-    await runResync(access, FIRST_RUN_MS).catch(() => {});
-    running.push(
-      await runDevices({
-        profiles: [...progress.devices.values()].map(({ profile }) => profile),
-        bundles: options.bundles,
-        cloud,
-        stateDirectory,
-        lively: !options.once,
-        logFile: join(logs, 'devices.log'),
-        log,
-        onNews: (news) => progress.take(news),
-      }),
-    );
+    const firstRun = runResync(access, FIRST_RUN_MS).catch(() => {});
+    if (progress.devices.size > 0) {
+      // As in Azure, Berth knows the hubs before their first devices come. If it does not answer in time, they come anyway.
+      await firstRun;
+      running.push(
+        await runDevices({
+          profiles: [...progress.devices.values()].map(({ profile }) => profile),
+          bundles: options.bundles,
+          cloud,
+          stateDirectory,
+          lively: !options.once,
+          logFile: join(logs, 'devices.log'),
+          log,
+          onNews: (news) => progress.take(news),
+        }),
+      );
+    }
     if (options.once) return await untilClosed(() => checkLoop(loop), progress, options, startedAt);
     const { runCommand } = cloud.control;
     const functions = running.find(({ name }) => name === FUNCTION_HOST);

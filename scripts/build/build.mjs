@@ -1,4 +1,5 @@
-// Bundles the app and the local stack: `node scripts/build/build.mjs [--out FOLDER]`. The default folder is dist/.
+// Bundles the app and the local stack: `node scripts/build/build.mjs [--out FOLDER] [--if-changed]`. The default folder
+// is dist/. With --if-changed, it does nothing if a build would give the same as the last one.
 // For the npm package: --packages bundles the packages that the programs use, except Azurite; --version and --built give
 // its version and its build time.
 // There is no top-level await, so that an old Node.js shows the message below and not a syntax error.
@@ -12,6 +13,7 @@ async function main() {
   const { functionsBuild } = await import('./functions.mjs');
   const { buildCommand, PROGRAMS } = await import('./programs.mjs');
   const { buildConsole } = await import('./console.mjs');
+  const { inputsDigest, isBuilt, markBuilt } = await import('./inputs.mjs');
   const { projectFiles } = await import('../pack/project-files.mjs');
 
   const { values } = parseArgs({
@@ -19,10 +21,13 @@ async function main() {
       out: { type: 'string', default: 'dist' },
       packages: { type: 'boolean', default: false },
       version: { type: 'string' },
+      'if-changed': { type: 'boolean', default: false },
       built: { type: 'string', default: new Date().toISOString() },
     },
   });
   const outdir = values.out;
+  const digest = inputsDigest('.');
+  if (values['if-changed'] && isBuilt(outdir, digest)) return;
   const manifest = JSON.parse(readFileSync('package.json', 'utf8'));
   const version = values.version ?? manifest.version;
   rmSync(outdir, { recursive: true, force: true });
@@ -41,6 +46,7 @@ async function main() {
   copyFileSync('schemas/openapi.json', join(outdir, 'openapi.json'));
   // What `berth init` writes.
   writeFileSync(join(outdir, 'project.json'), JSON.stringify(projectFiles('.', { ...manifest, version })));
+  markBuilt(outdir, digest);
 }
 
 const [major, minor] = process.versions.node.split('.').map(Number);

@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import { EDGE_STATUSES } from '../edge/edge-status.ts';
 import { EDGE_MODULE_STATUSES } from '../edge/reported-modules.ts';
+import { MOVE_STATES } from '../twin/plan/move-state.ts';
 import { receiptSchema } from './receipt.ts';
 import {
   type Answer,
@@ -129,6 +130,17 @@ const twin = z.strictObject({
     })
     .nullable()
     .meta({ description: 'The IoT Edge gateway that the registration named; null: none.' }),
+  moveRequest: z
+    .strictObject({
+      leaves: host.meta({ description: 'The hub that the device is asked to leave.' }),
+      state: z.enum(MOVE_STATES),
+      askedAt: time.nullable().meta({ description: 'When the property was set; null: it is not set.' }),
+      asksAt: time.nullable().meta({
+        description: 'When the gradual move reaches the device; null: it has, or that is not known.',
+      }),
+    })
+    .nullable()
+    .meta({ description: 'While the hub drains: whether the device was asked to register again.' }),
   paths: z.array(property),
   edge: edgeDevice
     .optional()

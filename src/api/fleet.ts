@@ -102,6 +102,20 @@ const hub = z.strictObject({
   sync: hubSync.nullable(),
   liveness: hubLiveness.nullable().meta({ description: 'Null: another deployment reconciles the hub.' }),
   audit: json.meta({ description: 'How far the audit has come; null: there was none.' }),
+  moveRequests: z
+    .strictObject({
+      asked: nonNegative.meta({ description: 'They were asked, and have not registered again yet.' }),
+      silent: nonNegative.meta({ description: 'They were asked, and have shown no life since.' }),
+      waiting: nonNegative.meta({ description: 'They are asked when the gradual move reaches them.' }),
+      notAsked: nonNegative.meta({
+        description: 'Their request is held, waits for its write, or was refused.',
+      }),
+    })
+    .nullable()
+    .meta({
+      description:
+        'Devices of a draining hub by their move request; null: the hub does not drain, or the fleet file has no `allocation.moves.ask`.',
+    }),
   overrides: z.strictObject({ state: override(z.enum(HUB_STATES)), weight: override(z.number()) }),
 });
 
@@ -127,7 +141,9 @@ const act = { author: z.string(), reason: z.string(), at: time.nullable() };
 /** One stage of a rollout, with the devices of this stage only. */
 const stage = z.strictObject({
   name: z.string(),
-  status: z.enum(['done', 'running', 'later']),
+  status: z
+    .enum(['done', 'running', 'later', 'ended'])
+    .meta({ description: '`ended`: the rollout was aborted or rolled back before the stage was done.' }),
   where: z
     .string()
     .nullable()

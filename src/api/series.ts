@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { EDGE_DEVICE_STATUSES } from '../twin/snapshot/edge-device-status.ts';
 import { TWIN_STATUSES } from '../twin/snapshot/snapshot.ts';
 import { type Answer, host, time } from './values.ts';
 
@@ -17,6 +18,9 @@ export const seriesSchema = z.strictObject({
       twins: z
         .record(z.enum(TWIN_STATUSES), numbers)
         .meta({ description: 'Twins by status, as last counted in the minute or hour.' }),
+      edge: z.record(z.enum(EDGE_DEVICE_STATUSES), numbers).nullable().meta({
+        description: 'IoT Edge devices by status. Null: no time of the answer has counted any.',
+      }),
       events: numbers.meta({ description: 'Events of twins that were applied.' }),
       gaps: numbers.meta({
         description: 'Events that did not follow the snapshot, each of which cost a read.',

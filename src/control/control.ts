@@ -79,6 +79,13 @@ const pastPauseSchema = intervalSchema.extend({
   resumed: z.object({ author: z.string(), reason: z.string() }).optional(),
 });
 
+const drainSchema = z.object({
+  /** When it began. Absent: it has ended. */
+  since: epochMsSchema.optional(),
+  /** When the row learned that it began or ended. */
+  changedAt: epochMsSchema,
+});
+
 export const controlSchema = z.object({
   /** Present while Berth may not write to any hub. */
   fleet: pauseSchema.optional(),
@@ -96,6 +103,8 @@ export const controlSchema = z.object({
   pastPauses: z.array(pastPauseSchema).default([]),
   /** Hubs whose events are not trusted. For their twins, Berth reads before every decision. */
   untrusted: z.record(z.string(), z.object({ since: epochMsSchema, why: z.string() })).default({}),
+  /** The drains of hubs, if the fleet file asks devices to move. By hub. Without an entry, the hub has not drained. */
+  drains: z.record(z.string(), drainSchema).default({}),
   /** Grows when every twin must be reconciled again although no twin has changed. */
   generation: z.number().default(0),
   /** When `generation` or the newest package last changed. */
@@ -110,6 +119,8 @@ export type PastPause = z.output<typeof pastPauseSchema>;
 export type RolloutState = z.output<typeof rolloutStateSchema>;
 /** Who did something, when and why. */
 export type Act = z.output<typeof actSchema>;
+/** A drain that devices are asked to follow, or the end of one. */
+export type Drain = z.output<typeof drainSchema>;
 export type Control = z.output<typeof controlSchema>;
 
 /**
@@ -122,6 +133,8 @@ export const CONTROL_FORMAT: DocumentFormat<Control> = {
     // Format 2 adds `rollouts` and three fields of `seen`. Without them, a rollout goes by its time.
     (document) => document,
     // Format 3 adds `settings` of `seen`. Without them, the present values count as applied.
+    (document) => document,
+    // Format 4 adds `drains`. Without them, the next run of `resyncFleet` adds those of the present.
     (document) => document,
   ],
   read: (document) => controlSchema.safeParse(document).data,

@@ -9,6 +9,7 @@ import {
   type DpsPort,
   type EnrollmentKind,
   type EnrollmentRecord,
+  type RegistrationRecord,
 } from './port.ts';
 
 export interface DpsClientOptions {
@@ -92,7 +93,57 @@ export function openDps(
         if (!(error instanceof DpsError && error.code === 'BERTH_DPS_NOT_FOUND')) throw error;
       }
     },
+    async *registrations(groupId) {
+      const sdk = await client();
+      const query = sdk.createEnrollmentGroupDeviceRegistrationStateQuery(QUERY as never, groupId, PAGE);
+      let continuation: string | undefined;
+      do {
+        // With an explicit token, as in `list`.
+        const page: unknown = await (continuation === undefined ? query.next() : query.next(continuation));
+        const rows = isAnswer(page) ? page.responseBody : undefined;
+        if (!Array.isArray(rows)) throw unexpectedDpsAnswer(host, 'POST');
+        yield rows.map((row: unknown) => requireRegistration(host, 'POST', row));
+        continuation = query.continuationToken || undefined;
+      } while (continuation !== undefined);
+    },
+    async registration(registrationId) {
+      const sdk = await client();
+      try {
+        const { responseBody } = await sdk.getDeviceRegistrationState(registrationId);
+        return requireRegistration(host, 'GET', responseBody);
+      } catch (error) {
+        if (error instanceof DpsError && error.code === 'BERTH_DPS_NOT_FOUND') return undefined;
+        throw error;
+      }
+    },
     close: () => service.close(),
+  };
+}
+
+/** The record of an individual enrollment. Undefined: the answer has none, or its device has not registered yet. */
+export function registrationIn({ json }: EnrollmentRecord): RegistrationRecord | undefined {
+  return toRegistration(json.registrationState);
+}
+
+function requireRegistration(host: string, method: string, row: unknown): RegistrationRecord {
+  const record = toRegistration(row);
+  if (record === undefined) throw unexpectedDpsAnswer(host, method);
+  return record;
+}
+
+/** `DeviceRegistrationState` of the service API (provisioningservices.json, 2021-10-01). */
+function toRegistration(row: unknown): RegistrationRecord | undefined {
+  const json: unknown = row;
+  if (!isObject(json)) return undefined;
+  const { registrationId, deviceId, assignedHub, status, lastUpdatedDateTimeUtc: updatedAt } = json;
+  if (typeof registrationId !== 'string' || typeof updatedAt !== 'string') return undefined;
+  const text = (value: unknown) => (typeof value === 'string' && value !== '' ? value : undefined);
+  return {
+    registrationId,
+    deviceId: text(deviceId),
+    assignedHub: text(assignedHub),
+    status: text(status) ?? 'unassigned',
+    updatedAt,
   };
 }
 

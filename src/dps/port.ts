@@ -18,8 +18,22 @@ export interface EnrollmentRecord {
   readonly json: JsonObject;
 }
 
+/** The registration record of a device: what DPS remembers of its last registration. */
+export interface RegistrationRecord {
+  /** Not case-sensitive. The id of the device in its hub may differ. */
+  readonly registrationId: string;
+  /** The id in the hub. Undefined: the record names no device, as after a failed registration. */
+  readonly deviceId: string | undefined;
+  /** The assigned hub by its linked host name, classic or device. Undefined: the record names no hub. */
+  readonly assignedHub: string | undefined;
+  /** `unassigned`, `assigning`, `assigned`, `failed` or `disabled`. */
+  readonly status: string;
+  /** `lastUpdatedDateTimeUtc`, as DPS writes it. It changes with each registration. */
+  readonly updatedAt: string;
+}
+
 /**
- * The part of the service API of DPS that `berth enroll` needs. Every method throws `DpsError` if it fails.
+ * The part of the service API of DPS that Berth's commands need. Every method throws `DpsError` if it fails.
  */
 export interface DpsPort {
   readonly host: string;
@@ -38,6 +52,14 @@ export interface DpsPort {
     etag: string | undefined,
   ): Promise<EnrollmentRecord>;
   delete(kind: EnrollmentKind, id: string, etag: string): Promise<void>;
+  /**
+   * The records of the devices that registered through an enrollment group, page by page.
+   *
+   * @param groupId the id of the group.
+   */
+  registrations(groupId: string): AsyncGenerator<readonly RegistrationRecord[]>;
+  /** The record of one registration id. Undefined: DPS has none. */
+  registration(registrationId: string): Promise<RegistrationRecord | undefined>;
   close(): Promise<void>;
 }
 

@@ -31,6 +31,8 @@ export interface EdgeInput {
   readonly redaction: Redaction;
   /** What the device gets of a deployment while rollouts run. Default: the content of the fleet file. */
   readonly contentOf?: (deployment: EdgeDeployment) => EdgeDeployment | undefined;
+  /** The deployments that the device has an earlier content of, because their rollout was rolled back. Default: none. */
+  readonly rolledBack?: readonly string[];
   /** Why an apply only for changed values of settings must wait. Default: it need not. */
   readonly holdOfValues?: (() => Hold | undefined) | undefined;
   readonly now: EpochMs;
@@ -130,7 +132,7 @@ interface Wanted {
 }
 
 function decideByPresent(
-  { fleet, now, holdOfValues }: EdgeInput,
+  { fleet, now, holdOfValues, rolledBack = [] }: EdgeInput,
   agent: Snapshot,
   wanted: Wanted,
 ): EdgeDecision {
@@ -194,7 +196,7 @@ function decideByPresent(
     );
   }
   const change = changeBetween(fingerprintIn(last), fingerprint);
-  if (change === 'content') return apply('content', contentWhy(last, fleet));
+  if (change === 'content') return apply('content', contentWhy(last, manifest, rolledBack, fleet));
   if (!isInPlace && record.intent !== undefined && record.intent.content !== fingerprint.content) {
     // The hub may have its content. That is no change by another writer.
     return apply('content', 'an apply was interrupted');
@@ -255,7 +257,18 @@ function fingerprintIn({ content, secrets, key }: AppliedManifest): ManifestFing
   return { content, secrets, key };
 }
 
-function contentWhy({ revision }: AppliedManifest, fleet: EdgeInput['fleet']): string {
+/** A rollback explains an apply if the last one brought another content of the deployment. */
+function contentWhy(
+  { revision, contents = [] }: AppliedManifest,
+  { provenance }: DeviceManifest,
+  rolledBack: readonly string[],
+  fleet: EdgeInput['fleet'],
+): string {
+  const back = rolledBack.filter((name) => {
+    const id = provenance.contents[provenance.deployments.indexOf(name)];
+    return id === undefined || !contents.includes(id);
+  });
+  if (back.length > 0) return `the rollout of ${back.join(' and ')} was rolled back`;
   return revision === fleet.revision
     ? 'the device matches other deployments, or a value has changed'
     : 'the fleet file has changed';

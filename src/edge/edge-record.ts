@@ -11,7 +11,10 @@ const MOST_TIMES = 101;
 /** One apply as it is stored, before or after the call. */
 export function appliedManifest(
   { content, secrets, key }: ManifestFingerprint,
-  about: Pick<AppliedManifest, 'at' | 'revision' | 'why' | 'deployments' | 'contents' | 'lifeAt'>,
+  about: Pick<
+    AppliedManifest,
+    'at' | 'revision' | 'why' | 'deployments' | 'contents' | 'lifeAt' | 'givenBack' | 'left'
+  >,
 ): AppliedManifest {
   return {
     content,
@@ -21,9 +24,16 @@ export function appliedManifest(
   };
 }
 
-/** The record before an apply. If the instance ends during the call, the manifest is known to be Berth's. */
-export function withIntent(record: EdgeRecord = NO_EDGE_RECORD, intent: AppliedManifest): EdgeRecord {
-  return { ...record, intent };
+/**
+ * The record before an apply. If the instance ends during the call, the manifest is known to be Berth's. `modules`: what it replaces in
+ * module twins.
+ */
+export function withIntent(
+  record: EdgeRecord = NO_EDGE_RECORD,
+  intent: AppliedManifest,
+  modules: EdgeRecord['modules'],
+): EdgeRecord {
+  return { ...record, intent, modules };
 }
 
 /** The record after an apply, or after a manifest was found in place. */
@@ -33,12 +43,19 @@ export function withApplied(
   cause: ApplyCause | undefined,
   at: EpochMs,
 ): EdgeRecord {
-  const { intent: _, adoption: __, refused: ___, ...rest } = record;
+  const { intent: _, adoption: __, refused: ___, modules, ...rest } = record;
   return {
     ...rest,
+    ...withoutModules(modules, applied.givenBack ?? []),
     applied: [applied, ...record.applied].slice(0, MOST_APPLIES),
     putBack: cause === 'drift' ? [at, ...record.putBack].slice(0, MOST_TIMES) : record.putBack,
   };
+}
+
+/** What was given back is not given back again. */
+function withoutModules(modules: EdgeRecord['modules'] = {}, names: readonly string[]) {
+  const kept = Object.entries(modules).filter(([name]) => !names.includes(name));
+  return kept.length === 0 ? {} : { modules: Object.fromEntries(kept) };
 }
 
 /** The record after the hub refused a manifest. It is not sent again until it changes. */

@@ -29,6 +29,14 @@ export interface Fleet {
   readonly edge: Edge | undefined;
 }
 
+/** The policies of a fleet file and Berth's own: all that may own a property of a twin. */
+export function allPolicies({
+  policies,
+  moveRequest,
+}: Pick<Twins, 'policies' | 'moveRequest'>): readonly Policy[] {
+  return moveRequest === undefined ? policies : [...policies, moveRequest.policy];
+}
+
 /** All that rollouts bring to devices: the policies, and the deployments of IoT Edge. No two have the same name. */
 export function rolloutContents({ twins, edge }: Pick<Fleet, 'twins' | 'edge'>): readonly RolloutContent[] {
   return [...twins.policies, ...(edge?.deployments ?? [])];
@@ -119,6 +127,8 @@ export interface Twins {
   /** Whether Berth sends the initial twin for a device that registers again and keeps its hub. */
   readonly resendsInitial: boolean;
   readonly policies: readonly Policy[];
+  /** How devices of a draining hub are asked to register again. Undefined: they are not asked. */
+  readonly moveRequest: MoveRequest | undefined;
   /** The names of the components of device models, by model id. */
   readonly components: ReadonlyMap<string, ReadonlySet<string>>;
   /** Every path that a policy may own. Snapshots contain the history of these paths. */
@@ -135,6 +145,22 @@ export interface Twins {
    * then does not write it for `pauseMs`.
    */
   readonly fight: { readonly writes: number; readonly withinMs: number; readonly pauseMs: number };
+}
+
+/** How Berth asks the devices of a draining hub to register again (`allocation.moves.ask`). */
+export interface MoveRequest {
+  /**
+   * A policy of Berth's own for one desired property. The plan puts the identity of the draining hub in the place of its
+   * value. Its name is not a name that a policy of the file may have.
+   */
+  readonly policy: Policy;
+  readonly leaf: PolicyLeaf;
+  /** The hubs of the fleet file, whose names are values of Berth also outside the clouds that Berth knows. */
+  readonly hosts: ReadonlySet<HostName>;
+  /** The direct method that is called after the property was set. Undefined: none. */
+  readonly method: string | undefined;
+  /** A device is silent if it shows no life for this long after it was asked. */
+  readonly silentAfterMs: number;
 }
 
 /** What depends on the reported properties of a twin. All paths are below `reported`. */

@@ -9,6 +9,7 @@ import { edge } from './edge/edge-schema.ts';
 import type { ExpressionScope } from './expressions/expression.ts';
 import { compileTemplate, type TemplateProblem } from './expressions/template.ts';
 import { HUB_STATES } from './hub-state.ts';
+import { moveRequest } from './move-request-schema.ts';
 import { rollout } from './rollout-schema.ts';
 import {
   durationField as duration,
@@ -202,9 +203,21 @@ const allocation = z.strictObject({
     .optional()
     .describe('Moves devices to faster hubs. Default: devices stay.'),
   moves: z
-    .strictObject({ over: duration.describe('Duration of each gradual move') })
+    .strictObject({
+      over: duration
+        .optional()
+        .describe(
+          'Duration of each gradual move: a drain, or moves to a faster hub. Default: a device moves at its next registration.',
+        ),
+      ask: moveRequest
+        .optional()
+        .describe(
+          'How Berth asks the devices of a draining hub to register again. Default: it waits until they do.',
+        ),
+    })
+    .refine(filled, EMPTY)
     .optional()
-    .describe('Spreads drains and moves to faster hubs over time. Default: at the next registration.'),
+    .describe('How devices move to other hubs'),
   setScopes: z
     .boolean()
     .default(false)

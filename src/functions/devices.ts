@@ -1,7 +1,7 @@
 import type { DevicePage } from '../api/contract.ts';
 import { devicesQuery, readQuery } from '../api/queries.ts';
 import { BerthError } from '../errors.ts';
-import type { Fleet, Policy } from '../fleet/fleet.ts';
+import { allPolicies, type Fleet, type Policy } from '../fleet/fleet.ts';
 import type { Instance } from '../instance/instance.ts';
 import { snapshotPrefix } from '../store/tables/keys.ts';
 import type { ListedSnapshot } from '../store/twins/twin-lists.ts';
@@ -24,7 +24,7 @@ export function devices(instance: Instance): HttpHandler {
     const { hub, status, policy, prefix = '', top, after } = readQuery(devicesQuery, request.query);
     const fleet = instance.fleet.current();
     const policyId = policy === undefined ? undefined : knownPolicy(fleet, policy).id;
-    const names = new Map(fleet.twins.policies.map(({ id, name }) => [id, name]));
+    const names = new Map(allPolicies(fleet.twins).map(({ id, name }) => [id, name]));
     const isWanted = (twin: ListedSnapshot): boolean =>
       passesFilter(twin.status, status) && (policyId === undefined || Object.hasOwn(twin.policies, policyId));
 
@@ -71,9 +71,10 @@ export function devices(instance: Instance): HttpHandler {
 
 /** @throws BerthError `BERTH_REQUEST_INVALID` */
 function knownPolicy({ twins }: Fleet, name: string): Policy {
-  const policy = twins.policies.find((each) => each.name === name);
+  const known = allPolicies(twins);
+  const policy = known.find((each) => each.name === name);
   if (policy !== undefined) return policy;
-  const all = twins.policies.map((each) => each.name).join(', ') || 'no policy';
+  const all = known.map((each) => each.name).join(', ') || 'no policy';
   throw new BerthError(
     'BERTH_REQUEST_INVALID',
     `policy is ${JSON.stringify(name)}: the fleet file defines ${all}.`,

@@ -7,6 +7,7 @@ import { pauseOf } from '../control/pauses.ts';
 import type { Fleet, Hub } from '../fleet/fleet.ts';
 import type { Instance } from '../instance/instance.ts';
 import type { JsonValue } from '../json/json.ts';
+import { moveCounts } from '../overview/drain.ts';
 import { livenessOverview, type StoredHub } from '../overview/hub-liveness.ts';
 import { reportedShares } from '../overview/hub-shares.ts';
 import type { CountedTwins, TwinStatusCounts } from '../store/twins/twin-store.ts';
@@ -94,6 +95,7 @@ export function fleetStatus(instance: Instance): HttpHandler {
           ? describeLiveness(livenessOverview(overview.host, liveness, storedHub(counted, audit), now))
           : null,
         audit: audit ?? null,
+        moveRequests: moveCounts(fleet, control, overview.host, counted) ?? null,
         overrides: { state: describeOverride(overrides.state), weight: describeOverride(overrides.weight) },
       };
     };

@@ -41,7 +41,9 @@ export function resyncFleet(
     );
     if (summary.ran) await recordSeries({ ...stores, hosts: sync.hosts }, now());
     if (summary.ran && instance.metrics.isOn)
-      instance.metrics.set(await readGauges({ ...stores, fleet, hosts: sync.hosts }, now()));
+      instance.metrics.set(
+        await readGauges({ ...stores, fleet, hosts: sync.hosts, share: instance.resyncBudget() }, now()),
+      );
     if (summary.ran && fleet.edge !== undefined) {
       for (const host of sync.hosts) {
         const devices = (await stores.twins.counts(host)).edge?.[ALL_DEVICES];

@@ -5,6 +5,7 @@ import type { Instance } from '../instance/instance.ts';
 import { beginningOf, SERIES_KEPT, type SeriesHub, type SeriesStep, STEP_MS } from '../metrics/series.ts';
 import type { HubCounts } from '../metrics/sync-counters.ts';
 import { type EpochMs, earlierOf, laterOf, plus } from '../time/epoch-ms.ts';
+import type { EdgeDeviceStatus } from '../twin/snapshot/edge-device-status.ts';
 import type { TwinStatus } from '../twin/snapshot/snapshot.ts';
 import { listedHubs } from './cursor.ts';
 import { answeringErrors, type HttpHandler, taggedAnswer } from './http-answer.ts';
@@ -72,12 +73,31 @@ function columnsOf(points: readonly (SeriesHub | undefined)[]): Omit<Series['hub
       suspended: twins('suspended'),
       unknown: twins('unknown'),
     },
+    edge: edgeColumns(points),
     events: column(eventsIn),
     gaps: column(({ gaps }) => gaps),
     reads: column(({ reads }) => reads),
     writes: column(({ writes }) => writes),
     failed: column(({ failed }) => failed),
     lagMs: column((counts) => (eventsIn(counts) === 0 ? null : Math.round(counts.lagMs / eventsIn(counts)))),
+  };
+}
+
+/** A status that no device has is not stored. */
+function edgeColumns(points: readonly (SeriesHub | undefined)[]): Series['hubs'][number]['edge'] {
+  if (points.every((point) => point?.edge === undefined)) return null;
+  const column = (status: EdgeDeviceStatus) =>
+    points.map((point) => (point?.edge === undefined ? null : (point.edge[status] ?? 0)));
+  return {
+    running: column('running'),
+    applied: column('applied'),
+    pending: column('pending'),
+    backingOff: column('backingOff'),
+    unhealthy: column('unhealthy'),
+    failed: column('failed'),
+    offline: column('offline'),
+    contested: column('contested'),
+    notMatched: column('notMatched'),
   };
 }
 

@@ -5,6 +5,7 @@ import {
   identityOperationsPerMinute,
   messageBytes,
   messagesPerDay,
+  methodsPerSecond,
   queriesPerMinute,
   twinReadsPerSecond,
   twinUpdatesPerSecond,
@@ -16,7 +17,7 @@ import type { HubPauses } from './hub-pauses.ts';
 import { TokenBucket } from './token-bucket.ts';
 
 /** The kinds of calls that a hub limits. */
-export type HubOperation = 'read' | 'write' | 'identity' | 'query' | 'apply';
+export type HubOperation = 'read' | 'write' | 'identity' | 'query' | 'apply' | 'method';
 
 /**
  * The operation of a permit. `statistics` asks for the number of devices and is an identity operation. `heartbeat` writes a tag
@@ -63,9 +64,9 @@ export const RESYNC_PART = 0.3;
 
 /**
  * How many messages of the daily quota an operation costs. A correction costs three: the update, the notification of the
- * device, and its answer. A query page counts by its size (iot-hub-devguide-pricing). The identity registry is free.
+ * device, and its answer. A method costs two: the request and the answer. A query page counts by its size (iot-hub-devguide-pricing). The identity registry is free.
  */
-export const MESSAGES = { read: 1, write: 3, identity: 0, apply: 0 } as const;
+export const MESSAGES = { read: 1, write: 3, identity: 0, apply: 0, method: 2 } as const;
 
 /** No device is connected with the identity of the heartbeat, so there is no notification and no answer. */
 const HEARTBEAT_MESSAGES = 1;
@@ -128,6 +129,13 @@ export class BudgetShare implements HubBudget {
     const permitted = await this.permit(hub, 'apply', until);
     if (permitted.kind === 'noPermit') identity.putBack(identityOperations);
     return permitted;
+  }
+
+  /**
+   * The part of the saved operations of a kind that may be made at once, from 0 to 1. Other parts of the budget have their own.
+   */
+  left(hub: Hub, operation: HubOperation): number {
+    return this.#bucket(hub, operation).left(this.#options.now());
   }
 
   /**
@@ -234,6 +242,8 @@ function rateOf(hub: Pick<Hub, 'tier' | 'units'>, operation: HubOperation): numb
       return queriesPerMinute(hub) / 60;
     case 'apply':
       return appliesPerMinute(hub) / 60;
+    case 'method':
+      return methodsPerSecond(hub);
   }
 }
 

@@ -12,6 +12,7 @@ import type {
   EnteredParent,
   HubPort,
   IdentityStatus,
+  MethodResult,
   TwinKind,
   TwinPage,
 } from './port.ts';
@@ -58,6 +59,7 @@ export interface BudgetedHubPort {
   identityStatus(id: TwinId): Promise<Permitted<IdentityStatus>>;
   readScopes(id: DeviceId): Promise<Permitted<DeviceScopes>>;
   enterParent(id: DeviceId, scope: string): Promise<Permitted<EnteredParent>>;
+  invokeMethod(id: DeviceId, name: string, payload: JsonObject): Promise<Permitted<MethodResult>>;
   countDevices(host: HostName): Promise<Permitted<number>>;
   listTwins(host: HostName, of: TwinKind, continuation: string | undefined): Promise<Permitted<TwinPage>>;
   readActivity(host: HostName, question: ActivityQuestion): Promise<Permitted<ActivityPage>>;
@@ -143,6 +145,7 @@ export function budgetHubs(hubs: HubPort, { fleet, budget, until, now }: BudgetO
       const refusal = await permit(id.host, (hub) => budget.permit(hub, 'identity', until));
       return refusal ?? call(id.host, 'identity', () => hubs.enterParent(id, scope));
     },
+    invokeMethod: (id, name, payload) => call(id.host, 'method', () => hubs.invokeMethod(id, name, payload)),
     countDevices: (host) => call(host, 'statistics', () => hubs.countDevices(host)),
     listTwins: (host, of, continuation) => call(host, 'query', () => hubs.listTwins(host, of, continuation)),
     readActivity: (host, question) => call(host, 'query', () => hubs.readActivity(host, question)),

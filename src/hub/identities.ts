@@ -6,14 +6,14 @@ import type { EnteredParent } from './port.ts';
 
 /*
  * Identities of devices over the service API. `Registry.update` of azure-iothub 1.16 always sends `If-Match: *`, so a change by
- * another writer in between would be lost. Identities hold keys: they never leave this file.
+ * another writer in between would be lost. Identities hold keys: they never leave this file and `identity-registry.ts`.
  */
 
 const API_VERSION = 'api-version=2021-04-12';
 
 /** @throws HubError */
 export async function readScopes(service: RestService, deviceId: string): Promise<DeviceScopes> {
-  return scopesIn(await readIdentity(service, deviceId));
+  return scopesIn(await readWholeIdentity(service, deviceId));
 }
 
 /** @throws HubError */
@@ -22,7 +22,7 @@ export async function enterParent(
   deviceId: string,
   scope: string,
 ): Promise<EnteredParent> {
-  const identity = await readIdentity(service, deviceId);
+  const identity = await readWholeIdentity(service, deviceId);
   const { isEdge, deviceScope, parentScopes } = scopesIn(identity);
   if (parentScopes.length > 0 || (!isEdge && deviceScope !== undefined)) {
     return (isEdge ? parentScopes[0] : (deviceScope ?? parentScopes[0])) === scope ? 'entered' : 'taken';
@@ -33,7 +33,7 @@ export async function enterParent(
   const updated = { ...identity, ...(isEdge ? { parentScopes: [scope] } : { deviceScope: scope }) };
   const result = await service.call({
     method: 'PUT',
-    path: pathOf(deviceId),
+    path: identityPath(deviceId),
     headers: { 'content-type': 'application/json; charset=utf-8', 'if-match': `"${etag}"` },
     body: updated,
   });
@@ -41,15 +41,21 @@ export async function enterParent(
   return 'entered';
 }
 
-async function readIdentity(service: RestService, deviceId: string): Promise<JsonObject> {
-  const result = await service.call({ method: 'GET', path: pathOf(deviceId), headers: {} });
+/**
+ * Reads the whole identity with its keys. Nothing may store or log it.
+ *
+ * @throws HubError
+ */
+export async function readWholeIdentity(service: RestService, deviceId: string): Promise<JsonObject> {
+  const result = await service.call({ method: 'GET', path: identityPath(deviceId), headers: {} });
   if (!result.ok) throw hubErrorOf(result.failure);
   const { json } = result.answer;
   if (!isObject(json) || json.deviceId !== deviceId) throw unexpectedHubAnswer(service.host, 'GET');
   return json as JsonObject;
 }
 
-function pathOf(deviceId: string): string {
+/** Path and query of the identity of a device. */
+export function identityPath(deviceId: string): string {
   return `/devices/${encodeURIComponent(deviceId)}?${API_VERSION}`;
 }
 
@@ -65,7 +71,7 @@ function scopesIn(identity: JsonObject): DeviceScopes {
 }
 
 /** Whether an update can send the keys of the identity back. A hub makes new keys for an identity without them. */
-function showsKeys({ authentication }: JsonObject): boolean {
+export function showsKeys({ authentication }: JsonObject): boolean {
   const type = ownMember(authentication, 'type');
   if (type === 'certificateAuthority') return true;
   const isFilled = (value: unknown) => typeof value === 'string' && value !== '';

@@ -8,6 +8,7 @@ import { openRestService, type RestService } from '../rest/service.ts';
 import { NEVER, parseInstant } from '../time/instant.ts';
 import { readTwin, type Twin, type TwinId } from '../twin/snapshot/twin.ts';
 import { type HubConnectionOptions, hubEndpoints } from './connection.ts';
+import { invokeDirectMethod } from './direct-method.ts';
 import { hubErrorOf, unexpectedHubAnswer } from './failure.ts';
 import { enterParent, readScopes } from './identities.ts';
 import {
@@ -95,6 +96,8 @@ export function openIotHubs(options: IotHubsOptions): HubPort & { close(): Promi
     },
     readScopes: async ({ host, deviceId }) => readScopes(serviceOf(host), deviceId),
     enterParent: async ({ host, deviceId }, scope) => enterParent(serviceOf(host), deviceId, scope),
+    invokeMethod: async ({ host, deviceId }, name, payload) =>
+      invokeDirectMethod(serviceOf(host), deviceId, name, payload),
     async countDevices(host) {
       const { responseBody } = await (await registry(host)).getRegistryStatistics();
       const count: unknown = isObject(responseBody) ? responseBody.totalDeviceCount : undefined;

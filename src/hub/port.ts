@@ -43,6 +43,8 @@ export interface HubPort {
    * two identity operations.
    */
   enterParent(id: DeviceId, scope: string): Promise<EnteredParent>;
+  /** Calls a direct method of a device, once, if the device is connected. Costs one method call. */
+  invokeMethod(id: DeviceId, name: string, payload: JsonObject): Promise<MethodResult>;
   /** The number of devices of the hub. Costs one identity operation. */
   countDevices(host: HostName): Promise<number>;
   /**
@@ -69,6 +71,12 @@ export interface HubPort {
  * - `keysHidden`: the hub does not show the keys of the identity. An update without them would replace them.
  */
 export type EnteredParent = 'entered' | 'taken' | 'keysHidden';
+
+/** The result of `invokeMethod`. The status in the answer of the device does not matter. */
+export type MethodResult =
+  | { readonly kind: 'answered' | 'notConnected' | 'noAnswer' }
+  /** The hub refuses this call and may allow all others, so it is no failure of the hub. */
+  | { readonly kind: 'unauthorized'; readonly hubCode: string };
 
 /** Names a device of a hub. */
 export type DeviceId = Pick<TwinId, 'host' | 'deviceId'>;

@@ -26,6 +26,7 @@ function forwarding(hubs: BudgetedHubPort): Omit<BudgetedHubPort, 'readTwin' | '
     identityStatus: (id) => hubs.identityStatus(id),
     readScopes: (id) => hubs.readScopes(id),
     enterParent: (id, scope) => hubs.enterParent(id, scope),
+    invokeMethod: (id, name, payload) => hubs.invokeMethod(id, name, payload),
     countDevices: (host) => hubs.countDevices(host),
     listTwins: (host, of, continuation) => hubs.listTwins(host, of, continuation),
     readActivity: (host, question) => hubs.readActivity(host, question),

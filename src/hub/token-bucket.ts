@@ -26,6 +26,11 @@ export class TokenBucket {
     return this.#takeAbove(0, operations, now, longestMs);
   }
 
+  /** The part of the saved operations that is left, from 0 to 1. It is 0 while others wait. */
+  left(now: EpochMs): number {
+    return Math.max(0, this.#levelAt(now)) / this.#capacity;
+  }
+
   /** Puts operations back that were not made. */
   putBack(operations: number): void {
     this.#level += operations;
@@ -41,12 +46,16 @@ export class TokenBucket {
 
   /** Takes operations as soon as the level is at least `least`. */
   #takeAbove(least: number, operations: number, now: EpochMs, longestMs: number): number | undefined {
-    const level = Math.min(this.#capacity, this.#level + Math.max(0, now - this.#at) * this.#perMs);
+    const level = this.#levelAt(now);
     const waitMs = Math.max(0, least - level) / this.#perMs;
     this.#at = laterOf(this.#at, now);
     this.#level = level;
     if (waitMs > longestMs) return undefined;
     this.#level = level - operations;
     return waitMs;
+  }
+
+  #levelAt(now: EpochMs): number {
+    return Math.min(this.#capacity, this.#level + Math.max(0, now - this.#at) * this.#perMs);
   }
 }

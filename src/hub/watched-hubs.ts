@@ -45,6 +45,8 @@ export function watchHubs(hubs: HubPort, { pauses, count, now, clock }: WatchOpt
     identityStatus: (id) => watch(id.host, undefined, () => hubs.identityStatus(id)),
     readScopes: (id) => watch(id.host, undefined, () => hubs.readScopes(id)),
     enterParent: (id, scope) => watch(id.host, 'writes', () => hubs.enterParent(id, scope)),
+    invokeMethod: (id, name, payload) =>
+      watch(id.host, undefined, () => hubs.invokeMethod(id, name, payload)),
     countDevices: (host) => watch(host, undefined, () => hubs.countDevices(host)),
     listTwins: (host, of, continuation) =>
       watch(host, 'queries', () => hubs.listTwins(host, of, continuation)),

@@ -263,11 +263,11 @@ export class Instance {
   }
 
   /** The part of the hubs' budgets for resync. */
-  resyncBudget(): HubBudget {
+  resyncBudget(): BudgetShare {
     return this.#share('resync', RESYNC_PART);
   }
 
-  #share(share: string, part: number): HubBudget {
+  #share(share: string, part: number): BudgetShare {
     const key = `${share} ${part}`;
     const known = this.#shares.get(key);
     if (known !== undefined) return known;

@@ -79,6 +79,20 @@ export function appliesPerMinute({ units }: HubSize): number {
   return 20 * units;
 }
 
+const METHOD_KILOBYTES_PER_SECOND: Readonly<Record<Tier, number>> = {
+  F1: 160,
+  S1: 160,
+  S2: 480,
+  S3: 24 * 1024,
+};
+/** The hub counts each direct method with this size at least. */
+const METHOD_METER_KILOBYTES = 4;
+
+/** Direct methods with a small payload in a second. */
+export function methodsPerSecond({ tier, units }: HubSize): number {
+  return (METHOD_KILOBYTES_PER_SECOND[tier] * units) / METHOD_METER_KILOBYTES;
+}
+
 /** Query pages in a minute. */
 export function queriesPerMinute({ tier, units }: HubSize): number {
   return (tier === 'S3' ? 1_000 : 20) * units;

@@ -46,6 +46,21 @@ export const METRICS = {
     unit: '1',
     text: 'Share of the messages of this day that Berth may still use, by `hub`',
   },
+  'berth.liveness': {
+    kind: 'gauge',
+    unit: '1',
+    text: 'Whether the twin change events of a hub arrive, by `hub` and `state` (live, quiet, late, silent). 1: the present state, 0: the others',
+  },
+  'berth.edge.devices': {
+    kind: 'gauge',
+    unit: '{device}',
+    text: 'IoT Edge devices, by `hub` and `status`',
+  },
+  'berth.edge.budget.left': {
+    kind: 'gauge',
+    unit: '1',
+    text: 'Share of the operations that `resyncFleet` has saved up for manifests that wait, by `hub` and `operation` (apply, identity)',
+  },
 } as const satisfies Readonly<Record<string, MetricDefinition>>;
 
 export interface MetricDefinition {

@@ -1,5 +1,6 @@
 import type { HostName } from '../iot-hub/host-name.ts';
 import { type EpochMs, epochMs } from '../time/epoch-ms.ts';
+import type { EdgeDeviceStatus } from '../twin/snapshot/edge-device-status.ts';
 import type { TwinStatus } from '../twin/snapshot/snapshot.ts';
 import { addCounts, type HubCounts, noCounts, SYNC_COUNTS } from './sync-counters.ts';
 
@@ -22,6 +23,8 @@ export function beginningOf(time: EpochMs, step: SeriesStep): EpochMs {
 export interface SeriesHub {
   /** As last counted. */
   readonly twins: Readonly<Record<TwinStatus, number>>;
+  /** IoT Edge devices by status, as last counted. Undefined: none were counted. */
+  readonly edge?: Readonly<Partial<Record<EdgeDeviceStatus, number>>> | undefined;
   /** What sync did in this time. */
   readonly counts: HubCounts;
 }
@@ -62,17 +65,20 @@ export function growthOf(
   return growth;
 }
 
+/** The twins of one hub, as one run has counted them. */
+export type CountedHub = Omit<SeriesHub, 'counts'>;
+
 /** A minute or an hour with what one run adds to it. */
 export function withRun(
   before: SeriesHubs,
-  twins: Readonly<Record<HostName, SeriesHub['twins']>>,
+  counted: Readonly<Record<HostName, CountedHub>>,
   growth: Readonly<Record<HostName, HubCounts>>,
 ): SeriesHubs {
-  const hosts = Object.keys(twins) as HostName[];
+  const hosts = Object.keys(counted) as HostName[];
   return Object.fromEntries(
     hosts.map((host) => {
       const counts = addCounts(before[host]?.counts ?? noCounts(), growth[host] ?? noCounts());
-      return [host, { twins: twins[host], counts }];
+      return [host, { ...counted[host], counts }];
     }),
   ) as SeriesHubs;
 }

@@ -1,9 +1,12 @@
+import { drainOfDevice } from '../allocation/moves/drain-of-device.ts';
 import type { DeviceStatus } from '../api/contract.ts';
-import type { Fleet, Hub } from '../fleet/fleet.ts';
+import type { Fleet, Hub, Twins } from '../fleet/fleet.ts';
 import { type Gate, gateOf } from '../sync/reconcile/write-gate.ts';
 import type { EpochMs } from '../time/epoch-ms.ts';
 import { isoTime } from '../time/iso-time.ts';
-import { type PlannedLeaf, plan } from '../twin/plan/plan.ts';
+import { type DrainOfDevice, requestedAt } from '../twin/plan/move-request.ts';
+import { moveStateOf } from '../twin/plan/move-state.ts';
+import { type Plan, type PlannedLeaf, plan } from '../twin/plan/plan.ts';
 import type { PlannedRollout } from '../twin/plan/rollout-statuses.ts';
 import { valueAt } from '../twin/snapshot/merge.ts';
 import { parentTrouble } from '../twin/snapshot/parent-record.ts';
@@ -36,14 +39,16 @@ function describeTwin(
   hub: Hub,
   snapshot: Snapshot,
   gate: Gate,
-  { fleet: { twins }, now }: { readonly fleet: Fleet; readonly now: EpochMs },
+  { fleet: { twins, allocation }, now }: { readonly fleet: Fleet; readonly now: EpochMs },
 ): DeviceStatus['twins'][number] {
+  const drain = drainOfDevice(gate.drainOf(hub.host, now), hub.host, snapshot.id.deviceId, allocation);
   const planned = plan({
     snapshot,
     hub,
     twins,
     holdOf: (policy) => gate.holdOf(policy, now),
     contentOf: (policy, device) => gate.contentOf(policy, device, twins.previous, now),
+    drain,
     now,
   });
   const {
@@ -80,6 +85,7 @@ function describeTwin(
     tags: snapshot.tags,
     rollouts: planned.rollouts.map(rolloutFacts),
     parent: describeParent(snapshot),
+    moveRequest: describeMoveRequest(snapshot, twins, drain, planned),
     paths: planned.leaves.map((leaf) => describeLeaf(snapshot, leaf)),
   };
 }
@@ -89,6 +95,25 @@ function describeParent({ parent }: Snapshot): DeviceStatus['twins'][number]['pa
   const { deviceId, kind: status } = parent;
   const by = parent.kind === 'entered' && parent.by === 'berth' ? 'Berth has entered it' : '';
   return { deviceId, status, why: parentTrouble(parent)?.why ?? by };
+}
+
+/** What Berth has asked the device, while its hub drains. */
+function describeMoveRequest(
+  { id, desired, paths }: Snapshot,
+  { moveRequest }: Twins,
+  drain: DrainOfDevice,
+  { policies }: Plan,
+): DeviceStatus['twins'][number]['moveRequest'] {
+  if (moveRequest === undefined || drain.kind !== 'draining' || id.moduleId !== undefined) return null;
+  const { leaf, policy } = moveRequest;
+  const state = moveStateOf(policies[policy.id]);
+  const isSet = valueAt(desired, leaf.path) === id.host;
+  return {
+    leaves: id.host,
+    state,
+    askedAt: isSet ? (requestedAt(historyAt(paths, leaf.key)) ?? null) : null,
+    asksAt: state === 'waiting' ? isoTime(drain.askAt) : null,
+  };
 }
 
 function rolloutFacts({ until, ...rollout }: PlannedRollout) {

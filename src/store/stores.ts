@@ -6,6 +6,7 @@ import { ReceiptStore } from './receipts/receipt-store.ts';
 import { BudgetStore } from './state/budget-store.ts';
 import { ConditionsStore } from './state/conditions-store.ts';
 import { ControlStore } from './state/control.ts';
+import { DisabledDeviceStore } from './state/disabled-device-store.ts';
 import { KeptOutStore } from './state/kept-out-store.ts';
 import { LivenessStore } from './state/liveness-store.ts';
 import { ProgressStore } from './state/progress-store.ts';
@@ -40,6 +41,7 @@ export interface Stores {
   readonly series: SeriesStore;
   readonly redactionKey: RedactionKeyStore;
   readonly keptOut: KeptOutStore;
+  readonly disabledDevices: DisabledDeviceStore;
   readonly exporter: StateExporter;
 }
 
@@ -70,6 +72,7 @@ export function openStores(tables: Tables, onNewer?: OnNewerFormat): Stores {
     series: new SeriesStore(tables.state, onNewer),
     redactionKey,
     keptOut: new KeptOutStore(tables.state, onNewer),
+    disabledDevices: new DisabledDeviceStore(tables.state, onNewer),
     exporter: new StateExporter(tables.state, redactionKey),
   };
 }

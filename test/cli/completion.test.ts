@@ -83,7 +83,7 @@ describe('berth completion', () => {
     [['des'], ['describe']],
     [
       ['hub', ''],
-      ['set', 'clear', 'prepare', '--help', '--no-color'],
+      ['set', 'clear', 'drain', 'prepare', '--help', '--no-color'],
     ],
     [
       ['hub', 'set', 'x', '--state', ''],

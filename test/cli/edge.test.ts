@@ -4,6 +4,7 @@ import { beforeAll, describe, expect, test } from '@jest/globals';
 import { validFleet } from '../../src/cli/shell/files.ts';
 import { openState, type State } from '../../src/cli/shell/state.ts';
 import { withPackage } from '../../src/control/packages.ts';
+import { withRollout } from '../../src/control/rollout-state.ts';
 import { parseFleet } from '../../src/fleet/file/parse.ts';
 import { rolloutContents } from '../../src/fleet/fleet.ts';
 import { partitionsOf } from '../../src/store/tables/keys.ts';
@@ -162,6 +163,32 @@ describe('berth edge status', () => {
 
     expect(out()).toMatch(
       /^gateway-1 .* inSync .* 3 of 3 +waits for the rollout of sensor: stage all of the rollout has not begun; the present stage is lab$/m,
+    );
+
+    const explained = listen(deployed);
+    await berth(explained.cli, 'edge', 'explain', 'gateway-1');
+    expect(explained.out()).toContain('gateway-1 on weu.azure-devices.net: inPlace\n');
+    expect(explained.out()).toContain(
+      'Rollout of sensor, stage all: the device keeps the earlier content, because stage all of the rollout has not begun; the present stage is lab.',
+    );
+    expect(explained.out()).toMatch(/^module +sensor +\S+sensor:1 /m);
+
+    const asJson = listen(deployed);
+    await berth(asJson.cli, 'edge', 'explain', 'gateway-1', '--json');
+    expect(JSON.parse(asJson.out())).toMatchObject({
+      rollouts: [{ policy: 'sensor', stage: 'all', gets: 'previous', until: null }],
+      next: { action: 'inPlace' },
+    });
+
+    const end = { kind: 'rolledBack', author: 'ann', reason: 'broken', at: world.now } as const;
+    const [sensor] = next.edge?.deployments ?? [];
+    await other.control.update((row) =>
+      withRollout(row, sensor?.hash ?? '', { done: [], approvals: [], accepted: [], end }, world.now),
+    );
+    const planned = listen(deployed);
+    await berth(planned.cli, 'edge', 'plan', '--fleet', fleetFile(text));
+    expect(planned.out()).toContain(
+      'The rollout of this content of sensor was rolled back, so Berth gives it to no further device. Change the deployment.',
     );
   });
 

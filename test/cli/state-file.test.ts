@@ -19,6 +19,7 @@ import {
 import { openTables, type Tables } from '../../src/store/tables/tables.ts';
 import { plus } from '../../src/time/epoch-ms.ts';
 import { fleetOf } from '../allocation/requests.ts';
+import { disabledDevice } from '../silent-devices/disabled-devices.ts';
 import { storageAccount } from '../support/storage-account.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 import { berth, listen, NOW } from './terminals.ts';
@@ -57,7 +58,17 @@ async function openScene(): Promise<Scene> {
 }
 
 /** Everything that people make: pauses, a rollout with an approval, fleet files, overrides, causes, a kept-out device. */
-async function fill({ control, revisions, conditions, keptOut, redactionKey }: State): Promise<void> {
+/** A device that a command has disabled, and not enabled yet. */
+const DISABLED = disabledDevice({ host: WEU });
+
+async function fill({
+  control,
+  revisions,
+  conditions,
+  keptOut,
+  disabledDevices,
+  redactionKey,
+}: State): Promise<void> {
   await redactionKey.get();
   await control.update((row) => ({
     ...withPause(withPause(row, { kind: 'hub', host: WEU }, PAUSE), { kind: 'policy', name: 'base' }, PAUSE),
@@ -83,6 +94,7 @@ async function fill({ control, revisions, conditions, keptOut, redactionKey }: S
   await conditions.recordCauses(['drain|weu.azure-devices.net'], await conditions.read(NOW), NOW);
   await conditions.recordCount(WEU, 300, NOW);
   await keptOut.add('pump-7', 'ada', NOW);
+  await disabledDevices.begin(DISABLED);
 }
 
 async function exported(scene = from): Promise<string> {
@@ -104,7 +116,7 @@ function forged(file: string, change: (document: StateExport) => object): string
 const importOf = (scene: Scene, file: string, ...flags: readonly string[]) =>
   berth(listen(scene.env).cli, 'state', 'import', file, ...flags);
 
-async function everythingIn({ control, revisions, conditions, keptOut }: State) {
+async function everythingIn({ control, revisions, conditions, keptOut, disabledDevices }: State) {
   const { hubs, causes } = await conditions.read(NOW);
   return {
     control: await control.read(),
@@ -115,11 +127,12 @@ async function everythingIn({ control, revisions, conditions, keptOut }: State) 
     ),
     causes: [...causes],
     keptOut: [await keptOut.has('pump-7'), await keptOut.has('pump-8')],
+    disabled: (await disabledDevices.list()).devices,
   };
 }
 
 describe('berth state export and import', () => {
-  test('restore pauses, rollouts, approvals, fleet files, overrides, first-seen times and kept-out devices', async () => {
+  test('restore pauses, rollouts, approvals, fleet files, overrides, first-seen times, kept-out and disabled devices', async () => {
     const before = await everythingIn(from.state);
     const { cli, err, out } = listen(to.env);
 
@@ -130,8 +143,9 @@ describe('berth state export and import', () => {
     expect(before.overrides).toHaveLength(1);
     expect(before.causes).toHaveLength(1);
     expect(before.keptOut).toEqual([true, false]);
+    expect(before.disabled).toEqual([DISABLED]);
     expect(err()).toContain(
-      'Written: 1 kept-out device, 1 control row, 2 fleet files, 1 note of the fleet file in force, 2 overrides of hubs, 1 first-seen time of a gradual move.\n',
+      'Written: 1 kept-out device, 1 control row, 2 fleet files, 1 note of the fleet file in force, 2 overrides of hubs, 1 first-seen time of a gradual move, 1 device disabled by a drain.\n',
     );
     expect(out()).toBe(
       ['weu', 'eus', 'sea']
@@ -165,7 +179,15 @@ describe('berth state export and import', () => {
     expect(plain.out()).toBe(readFileSync(file, 'utf8'));
     expect(JSON.parse(withJson.out())).toEqual({
       file,
-      documents: { keptOut: 1, control: 1, revisions: 2, revisionInForce: 1, overrides: 2, firstSeen: 1 },
+      documents: {
+        keptOut: 1,
+        control: 1,
+        revisions: 2,
+        revisionInForce: 1,
+        overrides: 2,
+        firstSeen: 1,
+        disabledDevices: 1,
+      },
       damaged: [],
     });
     await expect(berth(listen(from.env).cli, 'state', 'export', '--out', file)).rejects.toMatchObject({
@@ -264,6 +286,20 @@ describe('berth state import', () => {
     expect(first.overrides.map(([host]) => host)).toEqual([WEU]);
     expect(first.keptOut).toEqual([true, true]);
     expect(await to.state.revisions.get('ffff')).toBeDefined();
+  });
+
+  test('with --replace keeps the record of a device that is disabled now, whatever the export says of it', async () => {
+    await from.state.disabledDevices.change(DISABLED, { phase: 'lost' });
+    const file = await exported();
+    const present = disabledDevice({ host: WEU, etag: 'newer' });
+    await to.state.disabledDevices.begin(present);
+
+    await importOf(to, file, '--replace');
+
+    expect((await to.state.disabledDevices.list()).devices).toEqual([present]);
+    await to.state.disabledDevices.change(present, { phase: 'cameBack' });
+    await importOf(to, file, '--replace');
+    expect((await to.state.disabledDevices.list()).devices).toMatchObject([{ phase: 'lost' }]);
   });
 
   test('refuses the export of another stamp, unless it is told to take it', async () => {

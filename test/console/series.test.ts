@@ -15,6 +15,7 @@ function hub(
   return {
     host,
     twins: twins as HubSeries['twins'],
+    edge: null,
     events: none,
     gaps: none,
     reads: none,

@@ -208,3 +208,67 @@ describe('the choice of DPS', () => {
     expect(environmentIn(folder, { BERTH_DPS__hostName: 'a.b' }).IOT_ENDPOINT).toBeUndefined();
   });
 });
+
+describe('registration records', () => {
+  const record = {
+    registrationId: 'serial-7',
+    deviceId: 'pump',
+    assignedHub: 'contoso-weu.device.azure-devices.net',
+    status: 'assigned',
+    substatus: 'initialAssignment',
+    createdDateTimeUtc: '2026-11-01T08:00:00.1234567Z',
+    lastUpdatedDateTimeUtc: '2026-11-02T08:00:00.1234567Z',
+    etag: 'e',
+    payload: { secret: 'x' },
+  };
+  const known = {
+    registrationId: 'serial-7',
+    deviceId: 'pump',
+    assignedHub: 'contoso-weu.device.azure-devices.net',
+    status: 'assigned',
+    updatedAt: '2026-11-02T08:00:00.1234567Z',
+  };
+
+  test('of a group come from all pages, without what the device was answered', async () => {
+    const failed = {
+      ...record,
+      registrationId: 'b',
+      deviceId: undefined,
+      assignedHub: undefined,
+      status: 'failed',
+    };
+    answer = (response, request) =>
+      request.headers['x-ms-continuation'] === undefined
+        ? json(200, [record], { 'x-ms-continuation': 'next page' })(response)
+        : json(200, [failed])(response);
+
+    const pages = [];
+    for await (const page of dps.registrations('g é/1')) pages.push(page);
+
+    expect(pages).toEqual([
+      [known],
+      [{ ...known, registrationId: 'b', deviceId: undefined, assignedHub: undefined, status: 'failed' }],
+    ]);
+    expect(seen.map(({ url, headers }) => [url, headers['x-ms-continuation']])).toEqual([
+      [expect.stringMatching(/^POST \/registrations\/g%20%C3%A9%2F1\/query\?api-version=/), undefined],
+      [expect.stringMatching(/^POST \/registrations\/g%20%C3%A9%2F1\/query\?api-version=/), 'next page'],
+    ]);
+  });
+
+  test('of one device are undefined if DPS has none', async () => {
+    answer = json(404, { errorCode: 404204, message: 'not found' });
+
+    expect(await dps.registration('serial-7')).toBeUndefined();
+
+    answer = json(200, record);
+    expect(await dps.registration('serial-7')).toEqual(known);
+    answer = json(503, {});
+    await expect(dps.registration('serial-7')).rejects.toMatchObject({ code: 'BERTH_DPS_UNAVAILABLE' });
+  });
+
+  test('that DPS does not describe are refused, and not taken for a missing record', async () => {
+    answer = json(200, { registrationId: 'serial-7' });
+
+    await expect(dps.registration('serial-7')).rejects.toMatchObject({ code: 'BERTH_DPS_UNAVAILABLE' });
+  });
+});

@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, test } from '@jest/globals';
 import type { JsonObject } from '../../src/json/json.ts';
 import { markForRead } from '../../src/sync/reconcile/mark-for-read.ts';
+import { plus } from '../../src/time/epoch-ms.ts';
 import { NEVER } from '../../src/time/instant.ts';
 import { edgeFleet, HOST } from './edge-devices.ts';
 import { EdgeWorld } from './edge-world.ts';
@@ -54,6 +55,48 @@ describe('a new IoT Edge device', () => {
     await world.takeEvents();
     world.late = undefined;
     await world.takeEvents();
+    await world.after(60);
+
+    expect(world.applied).toHaveLength(1);
+  });
+
+  test('gets its manifest, also if the events of its modules are handled before that of the device twin', async () => {
+    world.createDevice('gateway-1');
+    const creation = world.hold();
+    const isOfModule = ({ properties }: (typeof creation)[number]) => properties.moduleId !== undefined;
+    world.release(creation.filter(isOfModule));
+    await world.takeEvents();
+    world.release(creation.filter((event) => !isOfModule(event)));
+    await world.takeEvents();
+    await world.after(60);
+
+    expect(world.applied).toHaveLength(1);
+  });
+
+  test('gets its manifest, also if it was deleted before and the events of its modules are handled first', async () => {
+    world.createDevice('gateway-1');
+    await world.takeEvents();
+    world.deleteDevice('gateway-1');
+    await world.takeEvents();
+    world.now = plus(world.now, 5_000);
+    world.createDevice('gateway-1');
+    const creation = world.hold();
+    const isOfModule = ({ properties }: (typeof creation)[number]) => properties.moduleId !== undefined;
+    world.release(creation.filter(isOfModule));
+    await world.takeEvents();
+    world.release(creation.filter((event) => !isOfModule(event)));
+    await world.takeEvents();
+    await world.after(60);
+
+    expect(world.applied).toHaveLength(2);
+  });
+
+  test('gets its manifest, also if the event of the device twin is lost', async () => {
+    world.createDevice('gateway-1');
+    const creation = world.hold();
+    world.release(creation.filter(({ properties }) => properties.moduleId !== undefined));
+    await world.takeEvents();
+    await world.after(60);
     await world.after(60);
 
     expect(world.applied).toHaveLength(1);
@@ -372,6 +415,48 @@ describe('faults', () => {
     },
   );
 
+  test.each([
+    ['$edgeAgent must be read for a resync', '$edgeAgent', true],
+    ['$edgeAgent must be read after a gap', '$edgeAgent', false],
+    ['$edgeHub must be read', '$edgeHub', false],
+    ['the device twin must be read', undefined, true],
+  ])('no second instance applies while one does, also if %s', async (_, moduleId, isResync) => {
+    world.createDevice('gateway-1');
+    await world.takeEvents();
+    world.duringApply = async () => {
+      await world.markUnread('gateway-1', moduleId, isResync);
+      await world.after(1);
+      world.setTags('gateway-1', { floor: 3 });
+      await world.takeEvents();
+    };
+    await world.deploy(fleet(2));
+    await world.after(60);
+    await world.after(60);
+
+    expect(world.calls.filter((call) => call === 'apply')).toHaveLength(2);
+    const { edge, workItem } = world.snapshot('gateway-1');
+    expect(edge?.applied.map(({ why }) => why)).toEqual([
+      'the fleet file has changed',
+      'it has no manifest yet',
+    ]);
+    expect([edge?.intent, workItem?.why]).toEqual([undefined, expect.not.stringContaining('being applied')]);
+  });
+
+  test('an instance that ends during an apply leaves $edgeAgent to another one, also if it must be read', async () => {
+    world.createDevice('gateway-1');
+    await world.takeEvents();
+    world.duringApply = async () => {
+      await world.markUnread('gateway-1', '$edgeAgent', true);
+      world.loseEvents();
+      throw new Error('the instance has ended');
+    };
+    await world.deploy(fleet(2)).catch(() => {});
+    for (let minutes = 0; minutes < 3; minutes += 1) await world.after(60);
+
+    expect(world.applied).toHaveLength(2);
+    expect(world.snapshot('gateway-1').edge?.intent).toBeUndefined();
+  });
+
   test('a manifest that the hub refuses is rejected and not sent again until it changes', async () => {
     world.createDevice('gateway-1');
     world.fault = { code: 'BERTH_HUB_REFUSED', hubCode: '400004' };
@@ -435,6 +520,7 @@ describe('faults', () => {
     const snapshot = { ...record.known.snapshot, edge: interrupted, workItem: undefined };
     await world.store.save(record, { kind: 'snapshot', snapshot });
     await world.deploy(world.fleet);
+    await world.after(30);
 
     expect(world.snapshot('gateway-1').edge?.intent).toBeUndefined();
   });

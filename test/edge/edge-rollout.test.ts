@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, test } from '@jest/globals';
+import { patchTwinOf } from '../../local/iot-hub/operations/twin-operations.ts';
 import { type Control, controlSchema } from '../../src/control/control.ts';
 import { withPackage } from '../../src/control/packages.ts';
 import { rollBack } from '../../src/control/rollout-actions.ts';
@@ -6,6 +7,7 @@ import { withRollout } from '../../src/control/rollout-state.ts';
 import { withPrevious } from '../../src/fleet/file/previous.ts';
 import { type Fleet, rolloutContents } from '../../src/fleet/fleet.ts';
 import type { RolloutContent } from '../../src/fleet/rollout.ts';
+import type { JsonObject } from '../../src/json/json.ts';
 import { describeStatus } from '../../src/overview/device-status.ts';
 import { gateOf } from '../../src/sync/reconcile/write-gate.ts';
 import { plus } from '../../src/time/epoch-ms.ts';
@@ -22,7 +24,7 @@ const fleetWith = (version: number, rollout: object = { stages: STAGES }) =>
 let world: EdgeWorld;
 let control: Control;
 const contentIn = (fleet: Fleet): RolloutContent & { rollout: NonNullable<RolloutContent['rollout']> } => {
-  const [content] = rolloutContents(fleet);
+  const content = rolloutContents(fleet).find(({ rollout }) => rollout !== undefined);
   if (content?.rollout === undefined) throw new Error('no rollout');
   return { ...content, rollout: content.rollout };
 };
@@ -108,6 +110,7 @@ describe('a rollout of a deployment', () => {
 
     expect(imagesOf('lab-1')).toEqual(['1', '2', '1']);
     expect(imagesOf('shop-1')).toEqual(['1']);
+    expect(world.snapshot('lab-1').edge?.applied[0]?.why).toBe('the rollout of sensor was rolled back');
   });
 
   test('counts a device that shows no life after its apply as lost', async () => {
@@ -179,4 +182,168 @@ describe('a rollout of a deployment', () => {
     expect(imagesOf('lab-1')).toEqual(['1']);
     expect(world.statusOf('lab-1')).toBe('drifted: the policy is paused by ann: freeze');
   });
+});
+
+describe('a rollback to a content that does not name the desired properties of a module', () => {
+  const withDesired = (version: number, desired: object | undefined, twins: object = {}) =>
+    edgeFleet(
+      [
+        {
+          name: 'sensor',
+          modules: {
+            sensor: { image: `a.io/sensor:${version}`, ...(desired === undefined ? {} : { desired }) },
+          },
+          rollout: { stages: STAGES },
+        },
+      ],
+      {},
+      twins,
+    );
+  const desired = () => world.twin('lab-1', 'sensor').desired.values;
+  /** Another writer changes desired properties of the module, as the portal does. */
+  const edit = async (patch: JsonObject) => {
+    patchTwinOf(world.local, { deviceId: 'lab-1', moduleId: 'sensor' }, { properties: { desired: patch } });
+    await world.takeEvents();
+  };
+  const rollBackNow = async (fleet: Fleet) => {
+    const act = { author: 'ann', reason: 'broken', at: world.now };
+    const result = rollBack(control, contentIn(fleet), act, false);
+    if (result.kind !== 'changed') throw new Error(result.why);
+    setControl(result.control);
+    await world.deploy(world.fleet);
+    world.runManifest('lab-1');
+    await world.takeEvents();
+  };
+
+  test('removes what the rollout has set', async () => {
+    const fleet = withDesired(2, { SendInterval: 5, limits: { high: 9 } });
+    await deploy(fleet, FIRST);
+    expect(desired()).toEqual({ SendInterval: 5, limits: { high: 9 } });
+
+    await rollBackNow(fleet);
+
+    expect(imagesOf('lab-1')).toEqual(['1', '2', '1']);
+    expect(desired()).toEqual({});
+    expect(world.statusOf('lab-1')).toBe('inSync');
+  });
+
+  test('gives back the values of another writer from before the rollout', async () => {
+    await edit({ SendInterval: 60, mode: 'eco' });
+    const fleet = withDesired(2, { SendInterval: 5 });
+    await deploy(fleet, FIRST);
+    expect(desired()).toEqual({ SendInterval: 5 });
+
+    await rollBackNow(fleet);
+
+    expect(desired()).toEqual({ SendInterval: 60, mode: 'eco' });
+  });
+
+  test('leaves what another writer has changed since, and lists it', async () => {
+    await edit({ SendInterval: 60 });
+    const fleet = withDesired(2, { SendInterval: 5, unit: 'K' });
+    await deploy(fleet, FIRST);
+    await edit({ SendInterval: 7, note: 'by hand' });
+
+    await rollBackNow(fleet);
+
+    expect(desired()).toEqual({ SendInterval: 7, note: 'by hand' });
+    expect(world.statusOf('lab-1')).toBe(
+      'contested: module sensor: SendInterval was changed by another writer after the rollout that was rolled back, so Berth leaves it',
+    );
+    expect(Object.values(world.snapshot('lab-1').lastReconcile.policies)).not.toContain('contested');
+  });
+
+  test('gives back the same after a second content, and leaves later changes by others alone', async () => {
+    await edit({ SendInterval: 60 });
+    const second = withDesired(2, { SendInterval: 5 });
+    await deploy(second, FIRST);
+    const third = withDesired(3, { SendInterval: 4 });
+    setControl(withPackage(control, '2026', rolloutContents(third), world.now, third.revision));
+    const earlier = [...(second.edge?.deployments ?? []), ...(FIRST.edge?.deployments ?? [])];
+    await world.deploy(withPrevious(third, [], earlier));
+    expect(desired()).toEqual({ SendInterval: 4 });
+
+    await rollBackNow(third);
+    expect(desired()).toEqual({ SendInterval: 5 });
+    await rollBackNow(second);
+    expect(desired()).toEqual({ SendInterval: 60 });
+
+    await edit({ SendInterval: 5 });
+    world.setTags('lab-1', { floor: 2 });
+    await world.takeEvents();
+    await world.deploy(world.fleet);
+    expect(desired()).toEqual({ SendInterval: 5 });
+    expect(imagesOf('lab-1')).toEqual(['1', '2', '3', '2', '1']);
+  });
+
+  test('keeps the values of policies', async () => {
+    const policies = [{ name: 'unit', target: 'module:sensor', desired: { unit: 'C' }, confirm: false }];
+    const fleet = withDesired(2, { SendInterval: 5 }, { policies });
+    const before = edgeFleet(
+      [
+        {
+          name: 'sensor',
+          modules: { sensor: { image: 'a.io/sensor:1' } },
+          rollout: { over: '0s' },
+        },
+      ],
+      {},
+      { policies },
+    );
+    await deploy(before, FIRST);
+    await edit({ SendInterval: 60 });
+    expect(desired()).toEqual({ SendInterval: 60, unit: 'C' });
+    await deploy(fleet, before);
+    expect(desired()).toEqual({ SendInterval: 5, unit: 'C' });
+
+    await rollBackNow(fleet);
+
+    expect(desired()).toEqual({ SendInterval: 60, unit: 'C' });
+    expect(world.calls.filter((call) => call === 'patch sensor')).toHaveLength(1);
+  });
+
+  test('gives nothing back twice if the answer to its apply is lost', async () => {
+    await edit({ SendInterval: 60 });
+    const fleet = withDesired(2, { SendInterval: 5 });
+    await deploy(fleet, FIRST);
+    world.fault = { code: 'BERTH_HUB_TIMEOUT', isApplied: true };
+    await rollBackNow(fleet);
+    world.fault = undefined;
+    await edit({ SendInterval: 5 });
+    await world.after(60);
+    await world.after(60);
+
+    expect(desired()).toEqual({ SendInterval: 5 });
+    expect(imagesOf('lab-1')).toEqual(['1', '2', '1']);
+  });
+
+  test('reads a module once that was there before and is not stored', async () => {
+    await edit({ SendInterval: 60 });
+    for (const key of world.store.records.keys())
+      if (key.endsWith('|sensor')) world.store.records.delete(key);
+    const fleet = withDesired(2, { SendInterval: 5 });
+    await deploy(fleet, FIRST);
+    expect(world.calls.filter((call) => call === 'read sensor')).toHaveLength(1);
+
+    await rollBackNow(fleet);
+
+    expect(desired()).toEqual({ SendInterval: 60 });
+  });
+});
+
+test('a change of the file to a content without desired properties leaves those of a module in place', async () => {
+  const rollout = { stages: STAGES };
+  const set = edgeFleet([
+    {
+      name: 'sensor',
+      modules: { sensor: { image: 'a.io/sensor:2', desired: { SendInterval: 5 } } },
+      rollout,
+    },
+  ]);
+  await deploy(set, FIRST);
+  const last = fleetWith(3);
+  await deploy(last, set);
+
+  expect(imagesOf('lab-1')).toEqual(['1', '2', '3']);
+  expect(world.twin('lab-1', 'sensor').desired.values).toEqual({ SendInterval: 5 });
 });

@@ -23,11 +23,12 @@ import { HubError, type HubErrorCode, type HubPort } from '../../src/hub/port.ts
 import type { JsonObject } from '../../src/json/json.ts';
 import { refusal } from '../../src/rest/failure.ts';
 import { takeBatch } from '../../src/sync/events/batch.ts';
+import { markForRead } from '../../src/sync/reconcile/mark-for-read.ts';
 import { Reconciler } from '../../src/sync/reconcile/reconciler.ts';
 import type { Gate } from '../../src/sync/reconcile/write-gate.ts';
 import { dueItems } from '../../src/sync/resync/work-queue.ts';
 import { type EpochMs, plus } from '../../src/time/epoch-ms.ts';
-import { instantOf, parseInstant } from '../../src/time/instant.ts';
+import { instantOf, NEVER, parseInstant } from '../../src/time/instant.ts';
 import { restoreSnapshot, type Snapshot } from '../../src/twin/snapshot/snapshot.ts';
 import { readTwin, type TwinId } from '../../src/twin/snapshot/twin.ts';
 import { OPEN_GATE } from '../support/open-gate.ts';
@@ -56,6 +57,8 @@ export class EdgeWorld {
   /** Calls in their order: `read $edgeAgent`, `apply`. */
   readonly calls: string[] = [];
   fault: CallFault | undefined;
+  /** What happens while the hub works on an apply: other instances go on. */
+  duringApply: (() => Promise<void>) | undefined;
   fleet: Fleet;
   gate: Gate = OPEN_GATE;
   budget: HubBudget | undefined;
@@ -191,6 +194,12 @@ export class EdgeWorld {
     await this.takeEvents();
   }
 
+  /** Marks a twin to be read, as a resync of its hub or a gap in its events does. */
+  async markUnread(deviceId: string, moduleId: string | undefined, isResync: boolean): Promise<void> {
+    const mark = { since: NEVER, why: 'test', priority: 'resync', isResync, now: this.now } as const;
+    await markForRead(this.store, { host: HOST, deviceId, moduleId }, mark);
+  }
+
   /** Every twin is planned again, as after a new fleet revision, and then the work queue runs. */
   async deploy(fleet: Fleet): Promise<void> {
     this.fleet = fleet;
@@ -253,6 +262,9 @@ export class EdgeWorld {
         }),
       applyManifest: async ({ deviceId }, content) => {
         this.calls.push('apply');
+        const meanwhile = this.duringApply;
+        this.duringApply = undefined;
+        await meanwhile?.();
         await this.#call(
           'POST',
           () => {
@@ -269,6 +281,7 @@ export class EdgeWorld {
         }).catch(() => 'missing' as const),
       readScopes: absent,
       enterParent: absent,
+      invokeMethod: absent,
       countDevices: absent,
       listTwins: absent,
       readActivity: absent,

@@ -222,7 +222,7 @@ describe('advice with figures', () => {
     [
       'a drain that moves all devices at once',
       { hubs: [hub('a', { state: 'draining' }), hub('b')] },
-      /allocation\.moves is missing/,
+      /allocation\.moves\.over is missing/,
     ],
     [
       'moves for a very small gain in latency',

@@ -103,7 +103,7 @@ test('an apply without its role is told with the name of the role, and the devic
   app = await FunctionApp.open({
     policies: [],
     edge: { deployments: [{ name: 'sensor', modules: { tempSensor: { image: 'a.io/sensor:1' } } }] },
-    roles: { appliesManifests: false, setsScopes: false },
+    roles: { appliesManifests: false, setsScopes: false, callsMethods: false },
   });
   const instance = app.instance();
   app.create('gateway-1', {}, app.host, true);

@@ -9,6 +9,7 @@ import { requestName } from '../../src/sync/resync/audit-progress.ts';
 import { plus } from '../../src/time/epoch-ms.ts';
 import { CAPTURED } from '../allocation/requests.ts';
 import { berth, listen } from '../cli/terminals.ts';
+import { disabledDevice, OLD } from '../silent-devices/disabled-devices.ts';
 import { letterOf } from '../store/letters.ts';
 import { FunctionApp } from '../support/function-app.ts';
 import { call } from '../support/http-call.ts';
@@ -214,6 +215,21 @@ describe('berth forget', () => {
     expect(await rowsAbout('pump-7')).toEqual([]);
   });
 
+  test('deletes the record of a drain that disabled the device, and no other one', async () => {
+    const { disabledDevices } = instance.stores;
+    await disabledDevices.begin(disabledDevice({ deviceId: 'pump-7' }));
+    await disabledDevices.begin(disabledDevice({ deviceId: OTHER }));
+
+    const planned = await forget('pump-7');
+    const { out } = await forget('pump-7', '--yes');
+
+    expect(planned.err).not.toContain('text that people wrote');
+    for (const text of [planned.out, out])
+      expect(text).toBe(`${OLD}: a record of "berth hub drain --disable-silent"\n`);
+    expect(await rowsAbout('pump-7')).toEqual([]);
+    expect((await disabledDevices.list()).devices).toMatchObject([{ deviceId: OTHER }]);
+  });
+
   test('names what people wrote about the device, because it stays', async () => {
     app.writeFleet([{ name: 'base', when: "tags.serial != 'pump-7'", desired: { interval: 5 } }]);
     await app.instance().fleet.synchronise();
@@ -236,6 +252,22 @@ describe('berth forget --keep-out', () => {
     expect(await rowsAbout('pump-7')).toEqual([]);
     expect(await instance.stores.keptOut.has('pump-7')).toBe(true);
     expect(app.hub().twin('pump-7')).toBeDefined();
+  });
+
+  test('is refused while a drain has the device disabled, because its record is needed to enable it', async () => {
+    const { disabledDevices } = instance.stores;
+    const device = disabledDevice({ deviceId: 'pump-7' });
+    await disabledDevices.begin(device);
+
+    await expect(forget('pump-7', '--keep-out', '--yes')).rejects.toMatchObject({
+      code: 'BERTH_DEVICE_DISABLED',
+      message: expect.stringContaining(`berth hub drain ${OLD} --enable-again`),
+    });
+    expect((await disabledDevices.list()).devices).toEqual([device]);
+    expect(await instance.stores.keptOut.has('pump-7')).toBe(false);
+    await disabledDevices.change(device, { phase: 'cameBack' });
+    expect((await forget('pump-7', '--keep-out', '--yes')).exitCode).toBe(0);
+    expect((await disabledDevices.list()).devices).toEqual([]);
   });
 
   test('changes nothing without --yes', async () => {

@@ -486,7 +486,7 @@ describe('GET /api/series', () => {
       }));
     return instance.stores.series.record({
       now: plus(T0, minutes * MINUTE),
-      twins: { [WEU]: { ...NO_TWINS, inSync } },
+      counted: { [WEU]: { twins: { ...NO_TWINS, inSync }, edge: { running: inSync - 1, offline: 1 } } },
       sums: minutes < 0 ? sums.slice(0, 2) : sums.slice(1),
     });
   };
@@ -510,10 +510,15 @@ describe('GET /api/series', () => {
     expect(hubs.map(({ host }) => host)).toEqual([WEU, EUS, hostName('sea.azure-devices.net')]);
     expect(hubs[0]).toMatchObject({
       twins: { inSync: [1, 3, 4], rejected: [0, 0, 0] },
+      edge: { running: [0, 2, 3], offline: [1, 1, 1], contested: [0, 0, 0] },
       events: [10, 5, 0],
       lagMs: [20, 20, null],
     });
-    expect(hubs[1]).toMatchObject({ twins: { inSync: [null, null, null] }, events: [null, null, null] });
+    expect(hubs[1]).toMatchObject({
+      twins: { inSync: [null, null, null] },
+      edge: null,
+      events: [null, null, null],
+    });
   });
 
   test('answers one hub, and hours', async () => {

@@ -114,6 +114,20 @@ class MemoryCounts implements DailyCounts {
   }
 }
 
+describe('what is left of the saved operations', () => {
+  test('falls with each operation, is never less than nothing, and grows again', () => {
+    const bucket = new TokenBucket(1, T0, 4);
+    expect(bucket.left(T0)).toBe(1);
+
+    bucket.take(T0, 0);
+    expect(bucket.left(T0)).toBe(0.75);
+    bucket.borrow(9, T0, 0);
+    expect(bucket.left(T0)).toBe(0);
+
+    expect(bucket.left(plus(T0, 60 * SECOND))).toBe(1);
+  });
+});
+
 describe('a daily budget', () => {
   let counts: MemoryCounts;
   beforeEach(() => {

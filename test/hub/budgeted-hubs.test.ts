@@ -57,6 +57,7 @@ const CALLS: {
   readTwin: ['read', 'GET', (id) => hubs.readTwin(id)],
   identityStatus: ['identity', 'identity', (id) => hubs.identityStatus(id)],
   readScopes: ['identity', 'scopes', (id) => hubs.readScopes(id)],
+  invokeMethod: ['method', 'method leave', (id) => hubs.invokeMethod(id, 'leave', {})],
   countDevices: ['statistics', 'count', ({ host }) => hubs.countDevices(host)],
   listTwins: ['query', 'query', ({ host }) => hubs.listTwins(host, 'devices', undefined)],
   beat: ['heartbeat', 'beat', ({ host }) => hubs.beat(host, T0)],

@@ -280,6 +280,56 @@ describe('a failed call to a hub', () => {
   });
 });
 
+describe('a direct method', () => {
+  const invoke = () => hubs.invokeMethod(ID, 'leaveHub', { leaveHub: HOST });
+
+  test('is one POST that does not wait for a device that is not connected', async () => {
+    answer = json(200, { status: 501, payload: null });
+
+    expect(await invoke()).toEqual({ kind: 'answered' });
+    expect(seen).toEqual([
+      expect.objectContaining({
+        method: 'POST',
+        url: '/twins/pump%201%2F%C3%A9/methods?api-version=2021-04-12',
+      }),
+    ]);
+    expect(JSON.parse(seen[0]?.body ?? '')).toEqual({
+      methodName: 'leaveHub',
+      payload: { leaveHub: HOST },
+      responseTimeoutInSeconds: 5,
+      connectTimeoutInSeconds: 0,
+    });
+  });
+
+  test.each([
+    ['not connected', 404, 'DeviceNotOnline', { kind: 'notConnected' }],
+    ['without an answer', 504, 'GatewayTimeout', { kind: 'noAnswer' }],
+    [
+      'of a hub that refuses the right',
+      401,
+      'IotHubUnauthorizedAccess',
+      { kind: 'unauthorized', hubCode: 'IotHubUnauthorizedAccess' },
+    ],
+    ['of a hub that forbids the call', 403, 'Forbidden', { kind: 'unauthorized', hubCode: 'Forbidden' }],
+  ])('to a device %s is an ordinary result', async (_, status, code, result) => {
+    answer = json(status, { Message: `ErrorCode:${code};no` });
+
+    expect(await invoke()).toEqual(result);
+  });
+
+  test.each([
+    ['a hub that fails over', 404, 'IotHubFailingOver', 'BERTH_HUB_UNAVAILABLE'],
+    ['a hub that is not found', 404, 'IotHubNotFound', 'BERTH_HUB_UNAUTHORIZED'],
+    ['a hub whose messages are used up', 403, 'IotHubQuotaExceeded', 'BERTH_HUB_QUOTA_EXCEEDED'],
+    ['a hub that throttles', 429, 'ThrottlingException', 'BERTH_HUB_THROTTLED'],
+    ['a hub that is down', 503, 'ServiceUnavailable', 'BERTH_HUB_UNAVAILABLE'],
+  ])('of %s fails', async (_, status, code, error) => {
+    answer = json(status, { Message: `ErrorCode:${code};no` });
+
+    expect((await failure(invoke())).code).toBe(error);
+  });
+});
+
 describe('a hub with a connection setting', () => {
   const hub = { connection: 'HUB_WEU' } as ReturnType<IotHubsOptions['hub']>;
   const withSetting = (value: string | undefined) => open({ hub: () => hub, settings: { HUB_WEU: value } });

@@ -131,6 +131,33 @@ describe('the log queries', () => {
       expect((await alertQueries()).get(key)).toContain(`event == "hubTrouble" and code == "${code}"`);
     });
 
+    test.each([
+      ['hub-silent', 'BERTH_HUB_SILENT'],
+      ['hub-late', 'BERTH_HUB_LATE'],
+      ['trigger-stopped', 'BERTH_TRIGGER_STOPPED'],
+      ['reader-unknown', 'BERTH_READER_UNKNOWN'],
+    ])('%s fires until the log says that %s is over', async (key, code) => {
+      const query = (await alertQueries()).get(key) ?? '';
+
+      // The line of the end has the code in `ended`, so the search finds it, and its own code is another one.
+      expect(query).toContain(`Message has "${code}"`);
+      expect(query).toMatch(
+        new RegExp(`summarize arg_max\\(TimeGenerated, code\\).*\\n\\s*\\| where code == "${code}"`),
+      );
+      expect(query).not.toMatch(new RegExp(`code == "${code}"[^]*summarize`));
+    });
+
+    test('watch every code of the liveness of hubs that the app logs', async () => {
+      const watch = readFileSync('src/sync/resync/watch-liveness.ts', 'utf8');
+      const codes = new Set(
+        [...watch.matchAll(/'(BERTH_(?!HUB_NOT_FOUND)\w+)'/g)].map((match) => match[1] ?? ''),
+      );
+      const watched = [...(await alertQueries()).values()].join();
+
+      expect(codes.size).toBe(4);
+      expect([...codes].filter((code) => !watched.includes(`code == "${code}"`))).toEqual([]);
+    });
+
     test('that look for silence read a table that may be missing, so that Azure does not switch them off', async () => {
       const queries = await alertQueries();
       const looksForSilence = [...queries].filter(([, query]) => /== 0\b/.test(query));

@@ -163,6 +163,31 @@ describeBicep('role assignments', () => {
     expect(assignments(snapshot).length - assignments(await snapshotOf(parameters)).length).toBe(3);
   });
 
+  test('with a method that asks devices to move give each app the right to call it, by a custom role of its own', async () => {
+    const parameters = edgeFleet('links by identity, and stamps whose names are parts of other names');
+    const snapshot = await snapshotOf({ ...parameters, callsMethods: true });
+    const definitions = snapshot.predictedResources.filter(
+      ({ type }) => type === 'Microsoft.Authorization/roleDefinitions',
+    );
+
+    expect(
+      definitions.map(({ properties }) => [at(properties, 'roleName'), at(properties, 'permissions')]),
+    ).toEqual(
+      ['contoso-weu', 'contoso-neu', 'contoso-eus'].map((name) => [
+        `Berth Method Caller (${name})`,
+        [
+          {
+            actions: [],
+            notActions: [],
+            dataActions: ['Microsoft.Devices/IotHubs/directMethods/invoke/action'],
+            notDataActions: [],
+          },
+        ],
+      ]),
+    );
+    expect(assignments(snapshot).length - assignments(await snapshotOf(parameters)).length).toBe(3);
+  });
+
   test('give an operator the state, its exports to read, and nothing else', async () => {
     const parameters = edgeFleet('every option');
     const operator = String(parameters.operatorPrincipalId);

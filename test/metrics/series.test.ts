@@ -33,16 +33,23 @@ describe('the growth of the statistics between two runs', () => {
 describe('a minute or an hour', () => {
   test('adds up what runs have done, and has the twins of the last run', () => {
     const run = (inSync: number, reads: number) =>
-      [{ [WEU]: { ...NO_TWINS, inSync } }, { [WEU]: { ...noCounts(), reads } }] as const;
+      [
+        { [WEU]: { twins: { ...NO_TWINS, inSync }, edge: { running: inSync } } },
+        { [WEU]: { ...noCounts(), reads } },
+      ] as const;
 
     const first = withRun({}, ...run(3, 5));
     const second = withRun(first, ...run(4, 6));
 
-    expect(second[WEU]).toEqual({ twins: { ...NO_TWINS, inSync: 4 }, counts: { ...noCounts(), reads: 11 } });
+    expect(second[WEU]).toEqual({
+      twins: { ...NO_TWINS, inSync: 4 },
+      edge: { running: 4 },
+      counts: { ...noCounts(), reads: 11 },
+    });
   });
 
   test('has no hub that is in the fleet no more', () => {
-    const first = withRun({}, { [WEU]: NO_TWINS }, {});
+    const first = withRun({}, { [WEU]: { twins: NO_TWINS } }, {});
 
     expect(withRun(first, {}, { [WEU]: { ...noCounts(), reads: 1 } })).toEqual({});
   });

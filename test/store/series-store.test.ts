@@ -36,7 +36,11 @@ const sumsAt = (now: EpochMs, reads: number): readonly HourSums[] => {
 };
 const record = (store: SeriesStore, time: number, reads: number) => {
   const now = epochMs(time);
-  return store.record({ now, twins: { [HOST]: TWINS }, sums: sumsAt(now, reads) });
+  return store.record({
+    now,
+    counted: { [HOST]: { twins: TWINS, edge: { running: 2, offline: 1 } } },
+    sums: sumsAt(now, reads),
+  });
 };
 const rowKeys = async () =>
   (await tables.state.list({ partitionKey: 'series', select: [] })).map(({ rowKey }) => rowKey);
@@ -86,14 +90,14 @@ describe('the rows of series', () => {
   test('of a newer package are refused, kept and left out of lists', async () => {
     const store = await emptyStore();
     await record(store, NOON, 1);
-    await tables.state.put('series', 'm|2026-11-23T12:01', { format: 2 });
+    await tables.state.put('series', 'm|2026-11-23T12:01', { format: 3 });
 
     await expect(record(store, NOON + MINUTE, 3)).rejects.toMatchObject({ code: 'BERTH_FORMAT_NEWER' });
 
     expect((await store.list('minute', epochMs(NOON), epochMs(NOON + HOUR))).map(({ at }) => at)).toEqual([
       NOON,
     ]);
-    expect((await tables.state.get('series', 'm|2026-11-23T12:01'))?.properties.format).toBe(2);
+    expect((await tables.state.get('series', 'm|2026-11-23T12:01'))?.properties.format).toBe(3);
   });
 
   test('that are damaged are replaced', async () => {

@@ -99,7 +99,7 @@ describe('rows of this package', () => {
 
     expect(saved).not.toBe('conflict');
     expect(await formatOf('twins', partitionOf(ID), snapshotKey(ID))).toBe(presentFormat(SNAPSHOT_FORMAT));
-    expect(await formatOf('state', 'control', 'control')).toBe(3);
+    expect(await formatOf('state', 'control', 'control')).toBe(4);
     expect(await formatOf('state', 'progress', 'x')).toBe(1);
     expect(await formatOf('state', 'revisions', 'r')).toBe(3);
     expect(await formatOf('state', 'conditions', `hub|${ID.host}`)).toBe(1);

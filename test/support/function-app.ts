@@ -83,6 +83,8 @@ export class FunctionApp {
   };
   /** Whether the app has the role that enters parents in identities. */
   allowsScopes = true;
+  /** Whether the app has the role that calls direct methods. */
+  allowsMethods = true;
   /** Log lines of the instances outside of functions. */
   readonly lines: Line[] = [];
   readonly clock = new TestClock();
@@ -134,6 +136,7 @@ export class FunctionApp {
       appNeeds: () => ({
         appliesManifests: options.roles?.appliesManifests ?? options.edge !== undefined,
         setsScopes: this.allowsScopes,
+        callsMethods: this.allowsMethods,
       }),
     });
   }

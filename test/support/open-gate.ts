@@ -7,6 +7,7 @@ export const OPEN_GATE: Gate = {
   closedFor: () => undefined,
   holdOf: () => undefined,
   contentOf: () => REACHED,
+  drainOf: () => undefined,
   contentsToRead: () => [],
   settingsInForce: () => [],
   readsFirst: () => false,

@@ -1,11 +1,13 @@
 import {
   type ActivityPage,
   type ActivityQuestion,
+  type DeviceId,
   type EnteredParent,
   HubError,
   type HubErrorCode,
   type HubPort,
   type ListedActivity,
+  type MethodResult,
   type TwinPage,
 } from '../../src/hub/port.ts';
 import type { HostName } from '../../src/iot-hub/host-name.ts';
@@ -125,6 +127,11 @@ export class MemoryHub implements HubPort {
   async enterParent(): Promise<EnteredParent> {
     await this.#receive('parent');
     return 'entered';
+  }
+
+  async invokeMethod(_: DeviceId, name: string): Promise<MethodResult> {
+    await this.#receive(`method ${name}`);
+    return { kind: 'answered' };
   }
 
   async countDevices(_: HostName): Promise<number> {

@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, test } from '@jest/globals';
 import { type Control, controlSchema } from '../../src/control/control.ts';
 import { withPackage } from '../../src/control/packages.ts';
+import { withRollout } from '../../src/control/rollout-state.ts';
 import { partitionsOf } from '../../src/store/tables/keys.ts';
 import {
   type CountedTwins,
@@ -168,6 +169,19 @@ describe('the overview of a rollout', () => {
       ],
     });
   });
+
+  test.each(['aborted', 'rolledBack'] as const)(
+    'has no running stage and no end in the future after the rollout was %s',
+    (kind) => {
+      const end = { kind, author: 'ann', reason: 'broken', at: now };
+      control = withRollout(control, POLICY.hash, { done: [], approvals: [], accepted: [], end }, now);
+
+      expect(overview()?.stages.map(({ status, endsAt }) => [status, endsAt])).toEqual([
+        ['ended', undefined],
+        ['ended', undefined],
+      ]);
+    },
+  );
 
   test('says that the rollout is complete after the last stage', async () => {
     await advance();

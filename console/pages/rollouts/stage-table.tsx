@@ -96,6 +96,7 @@ const STAGE_WORDS: Readonly<
   done: { tone: 'good', meaning: 'Its gate has passed.' },
   running: { tone: 'info', meaning: 'Its devices get the content.' },
   later: { tone: 'idle', meaning: 'It has not begun. Its devices keep the earlier content.' },
+  ended: { tone: 'idle', meaning: 'The rollout was aborted or rolled back before the stage was done.' },
 };
 
 function StageBadge({ status }: Pick<RolloutStage, 'status'>) {

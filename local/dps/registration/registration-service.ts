@@ -29,8 +29,8 @@ export interface RuntimeAnswer {
 /** The runtime API for devices with a proved identity. None of its methods throws. */
 export interface RegistrationService {
   /**
-   * Starts a registration in the background. If one is already running, it starts no second one. `body` is the JSON of
-   * the request, or nothing.
+   * Starts a registration in the background. If one is under way, it starts no second one. `body` is the JSON of the
+   * request, or nothing.
    */
   register(device: AttestedDevice, body: Buffer): RuntimeAnswer;
   /** The state of a started registration. */
@@ -43,6 +43,10 @@ export interface RegistrationService {
 interface Operation {
   readonly id: string;
   readonly device: AttestedDevice;
+  /** Milliseconds since the epoch. */
+  readonly startedAt: number;
+  /** Whether the device has polled its result. */
+  isPolled: boolean;
   result: Registration | 'assigning' | 'aborted';
 }
 
@@ -75,9 +79,16 @@ export function createRegistrationService(context: {
     return { status: 200, body: { operationId: id, status: result.status, registrationState: state } };
   };
 
+  /**
+   * In Azure, a registration needs seconds. So an operation is under way at least until the device has polled its result, or
+   * may have polled it: a request that is repeated at once has the same operation.
+   */
+  const isUnderWay = ({ result, startedAt, isPolled }: Operation): boolean =>
+    result === 'assigning' || (result !== 'aborted' && !isPolled && now() - startedAt < retryAfter * 1000);
+
   const start = (device: AttestedDevice, payload: JsonValue | undefined): Operation => {
     const id = `5.${randomBytes(8).toString('hex')}.${randomUUID()}`;
-    const operation: Operation = { id, device, result: 'assigning' };
+    const operation: Operation = { id, device, startedAt: now(), isPolled: false, result: 'assigning' };
     operations.set(device.registrationId.toLowerCase(), operation);
     registrar(device, payload).then(
       (registration) => {
@@ -100,7 +111,7 @@ export function createRegistrationService(context: {
       if (problem !== undefined) return refuse(...problem);
       const key = device.registrationId.toLowerCase();
       const running = operations.get(key);
-      if (running?.result === 'assigning') return accepted(running, retryAfter);
+      if (running !== undefined && isUnderWay(running)) return accepted(running, retryAfter);
       if (store.get(key) === undefined && store.size >= MAX_REGISTRATIONS) {
         return refuse('tooManyRequests', `DPS holds at most ${MAX_REGISTRATIONS} registrations.`);
       }
@@ -112,6 +123,7 @@ export function createRegistrationService(context: {
     poll(device, operationId) {
       const operation = operations.get(device.registrationId.toLowerCase());
       if (operation?.id !== operationId) return refuse('notFound', 'The operation does not exist.');
+      operation.isPolled = operation.result !== 'assigning';
       return describe(operation);
     },
     lookUp(device) {

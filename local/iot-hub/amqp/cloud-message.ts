@@ -33,7 +33,7 @@ export function readSentMessage(encoded: Buffer): SentCloudMessage {
     ['$.mid', sent.message_id],
     ['$.to', sent.to], // the device gets it as the service has written it (azure-iot-sdk-csharp, e2e)
     ['$.cid', sent.correlation_id],
-    ['$.uid', sent.user_id],
+    ['$.uid', Buffer.isBuffer(sent.user_id) ? sent.user_id.toString('utf8') : sent.user_id], // never a UUID
     ['$.ct', sent.content_type],
     ['$.ce', sent.content_encoding],
   ];

@@ -8,7 +8,7 @@ import {
 } from '../device-api/device-authentication.ts';
 import { isDeviceDisabled, type LocalHub } from '../hub/hub.ts';
 import type { AccessPolicy, AccessRight } from '../model/access-policy.ts';
-import { type Address, addressKey, addressOf } from '../model/address.ts';
+import { type Address, addressKey, addressOf, addressReadings } from '../model/address.ts';
 import { readHubName } from '../model/host-name.ts';
 import { HubRefusal } from '../model/hub-error.ts';
 import {
@@ -53,21 +53,20 @@ export function parseLoginName(userName: string): LoginName | undefined {
 /** The entity in the audience of a token: a device or module, or the hub or a part of it. */
 interface Audience {
   readonly host: string;
-  readonly address: Address | undefined;
+  /** The devices or modules that the audience can mean; empty: none. */
+  readonly addresses: readonly Address[];
 }
 
 /** Reads an audience: `{host}/devices/{id}[/modules/{id}]…`, encoded or not, with or without a scheme. */
 function parseAudience(text: string): Audience | undefined {
-  const bare = decoded(text).replace(/^[a-z][a-z0-9+.-]*:\/\//i, '');
+  const whole = text.includes('/') ? text : decoded(text);
+  const bare = whole.replace(/^[a-z][a-z0-9+.-]*:\/\//i, '');
   const [authority = '', collection, deviceId, modules, moduleId] = bare.split('/');
-  const host = authority.toLowerCase().replace(/:\d*$/, '');
+  const host = decoded(authority).toLowerCase().replace(/:\d*$/, '');
   if (readHubName(host).kind === 'other' && !host.includes('.')) return undefined;
   const isDevice = collection?.toLowerCase() === 'devices' && !!deviceId;
-  if (!isDevice) return { host, address: undefined };
-  return {
-    host,
-    address: addressOf(decoded(deviceId), modules === 'modules' ? decoded(moduleId ?? '') : undefined),
-  };
+  if (!isDevice) return { host, addresses: [] };
+  return { host, addresses: addressReadings(deviceId, modules === 'modules' ? (moduleId ?? '') : undefined) };
 }
 
 interface PolicyToken {
@@ -115,12 +114,12 @@ export class HubAccess {
     if (type === 'jwt') return refused(notHere('Microsoft Entra ID tokens are not in the local hub.'));
     if (typeof text !== 'string') return refused('The token is not a shared access signature.');
     try {
-      if (target.address !== undefined) await hub.admit('connections');
-      const isGranted =
-        (target.address !== undefined && this.#grantDevice(hub, target.host, target.address, text)) ||
-        this.#grantPolicy(hub, target.host, text);
-      if (!isGranted) return refused('Unauthorized');
-      for (const address of target.address === undefined ? this.#pooled.values() : [target.address]) {
+      const { addresses } = target;
+      if (addresses.length > 0) await hub.admit('connections');
+      const granted = addresses.find((address) => this.#grantDevice(hub, target.host, address, text));
+      if (granted === undefined && !this.#grantPolicy(hub, target.host, text)) return refused('Unauthorized');
+      const named = granted === undefined ? addresses : [granted];
+      for (const address of addresses.length === 0 ? this.#pooled.values() : named) {
         const proof = this.#proofOf(address);
         if (proof !== undefined) onDevice(address, proof.expires);
       }

@@ -14,8 +14,13 @@ export interface HubConnection {
  * The links of one connection that a part of the hub serves, such as those of devices. Each part has its own addresses.
  */
 export interface HubLinks {
-  /** The node at an address, in decoded segments; undefined: not of this part. @example ['devices', 'dev-1', 'twin'] */
-  node(path: readonly string[]): AmqpNode | undefined;
+  /**
+   * The node at an address; undefined: not of this part.
+   *
+   * @param path the decoded segments. @example ['devices', 'dev-1', 'twin']
+   * @param written the segments as the client has written them.
+   */
+  node(path: readonly string[], written: readonly string[]): AmqpNode | undefined;
   /** Called when a device or module has shown a token that counts, also a newer one. `expires`: milliseconds since the epoch. */
   authorized?(address: Address, expires: number | undefined): void;
   /** Called once when the connection has ended. All links are closed before. */
@@ -42,9 +47,10 @@ export function createHubAmqpService(hubs: Hubs, parts: readonly OpenHubLinks[])
           for (const part of links) part.authorized?.(address, expires);
         }),
       node(address) {
-        const path = segments(address);
+        const written = segments(address);
+        const path = written.map(decoded);
         for (const part of links) {
-          const node = part.node(path);
+          const node = part.node(path, written);
           if (node !== undefined) return node;
         }
         return undefined;
@@ -69,13 +75,12 @@ export function createHubAmqpService(hubs: Hubs, parts: readonly OpenHubLinks[])
   };
 }
 
-/** The decoded segments of a path or of the path of a URL. */
+/** The segments of a path or of the path of a URL. */
 function segments(address: string): readonly string[] {
   return address
     .replace(/^[a-z][a-z0-9+.-]*:\/\/[^/]*/i, '')
     .split('/')
-    .filter((segment) => segment !== '')
-    .map(decoded);
+    .filter((segment) => segment !== '');
 }
 
 function decoded(text: string): string {

@@ -12,7 +12,7 @@ import { ConnectionDropped } from '../../https/exchange.ts';
 import type { HubFaults } from '../faults/hub-faults.ts';
 import type { LocalHub } from '../hub/hub.ts';
 import type { ServiceQueue } from '../hub/service-queue.ts';
-import { type Address, addressOf } from '../model/address.ts';
+import { type Address, addressReadings } from '../model/address.ts';
 import { HubRefusal } from '../model/hub-error.ts';
 import { sendCloudMessage } from '../operations/cloud-messages.ts';
 import { readSentMessage } from './cloud-message.ts';
@@ -93,7 +93,9 @@ function isHub(hub: LocalHub | AmqpError): hub is LocalHub {
 /** @throws HubRefusal */
 async function sendTo(hub: LocalHub, encoded: Buffer): Promise<void> {
   const { to, message } = readSentMessage(encoded);
-  const address = addressIn(to);
+  const readings = addressesIn(to);
+  const address = readings.find((each) => hub.store.get(each) !== undefined) ??
+    readings[0] ?? { deviceId: '' };
   if (address.moduleId !== undefined) {
     throw new HubRefusal(
       'NotInLocalHub',
@@ -122,13 +124,13 @@ async function takeMessage(
   }
 }
 
-/** @example '/devices/dev-1/messages/devicebound' → { deviceId: 'dev-1' } */
-function addressIn(to: string): Address {
+/** The addresses that the property `to` can mean. @example '/devices/dev-1/messages/devicebound' → [{ deviceId: 'dev-1' }] */
+function addressesIn(to: string): readonly Address[] {
   const match =
     /^\/?devices\/([^/]+)(?:\/modules\/([^/]+))?\/messages\/devicebound\/?$/i.exec(to) ?? undefined;
   if (match === undefined) {
     throw new HubRefusal('InvalidOperation', 'Amqp Message.Properties.To must contain the device identifier');
   }
-  const [, deviceId = '', moduleId] = match.map((part) => part && decodeURIComponent(part));
-  return addressOf(deviceId, moduleId);
+  const [, deviceId = '', moduleId] = match;
+  return addressReadings(deviceId, moduleId);
 }

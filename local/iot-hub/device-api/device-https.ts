@@ -7,7 +7,7 @@ import { type Address, addressOf } from '../model/address.ts';
 import { checkApiVersion } from '../model/api-version.ts';
 import { HubRefusal } from '../model/hub-error.ts';
 import { parseRequestJson } from '../model/json.ts';
-import { messageHeaders, readMessageHeaders } from '../model/message-headers.ts';
+import { messageHeaders, readDeviceMessageHeaders } from '../model/message-headers.ts';
 import {
   abandonMessage,
   completeMessage,
@@ -104,7 +104,7 @@ function authorize(
 
 function readTelemetry({ headers, rawHeaders, body }: HttpRequest): readonly Telemetry[] {
   if (headers['content-type']?.split(';')[0] !== BATCH) {
-    const { system, application } = readMessageHeaders(rawHeaders);
+    const { system, application } = readDeviceMessageHeaders(rawHeaders);
     return [{ body, system: mapOf(system), application: mapOf(application) }];
   }
   const batch = parseRequestJson(body);
@@ -123,7 +123,7 @@ function readBatched(message: JsonValue): Telemetry {
   const entries = Object.entries(isObject(given) ? given : {}).map(
     ([name, value]) => [name.toLowerCase(), value, name] as const,
   );
-  const { system } = readMessageHeaders(entries.flatMap(([low, value]) => [low, String(value)]));
+  const { system } = readDeviceMessageHeaders(entries.flatMap(([low, value]) => [low, String(value)]));
   const application = entries.flatMap(([low, value, name]) =>
     low.startsWith('iothub-app-') ? [[name.slice('iothub-app-'.length), String(value)] as const] : [],
   );

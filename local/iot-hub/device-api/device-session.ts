@@ -1,9 +1,16 @@
 import type { JsonValue } from '../../../src/json/json.ts';
-import type { MqttConnection, MqttMessage, MqttSession, MqttSubscriptions } from '../../mqtt/index.ts';
+import type {
+  MqttConnection,
+  MqttMessage,
+  MqttPacketId,
+  MqttSession,
+  MqttSubscriptions,
+} from '../../mqtt/index.ts';
 import type { DeviceLink } from '../hub/connections.ts';
 import { connectDevice, disconnectDevice, type LocalHub } from '../hub/hub.ts';
 import { type Address, addressPath } from '../model/address.ts';
 import { checkUserNameVersion } from '../model/api-version.ts';
+import type { CloudMessage } from '../model/cloud-message.ts';
 import type { Entry } from '../model/entry.ts';
 import { errorDocument, HubRefusal } from '../model/hub-error.ts';
 import { sectionForDevice } from '../model/twin.ts';
@@ -24,6 +31,7 @@ import {
   TWIN_RESPONSES,
   twinResponseTopic,
 } from './device-topics.ts';
+import { createPacketIds } from './packet-ids.ts';
 
 /** Longest delay of a timer in Node.js. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
@@ -50,6 +58,7 @@ export function openDeviceSession(hub: LocalHub, accepted: AcceptedDevice): Mqtt
   let hasInputs = false;
   /** The locks of the messages that the device has not acknowledged. */
   const held = new Set<string>();
+  let packetIds = createPacketIds({});
 
   const link: DeviceLink = {
     notifyDesired: (patch) =>
@@ -68,7 +77,8 @@ export function openDeviceSession(hub: LocalHub, accepted: AcceptedDevice): Mqtt
 
   /**
    * Sends the messages that the device does not hold. A message leaves the queue when the device acknowledges it. It is sent
-   * again when its lock has expired, and by the next connection.
+   * again when its lock has expired, and by the next connection. Both are deliveries of one packet, unless the next connection
+   * is a new session.
    */
   function deliver(): void {
     if (messageFilter === undefined || connection === undefined) return;
@@ -76,12 +86,30 @@ export function openDeviceSession(hub: LocalHub, accepted: AcceptedDevice): Mqtt
       const { message, token } = next;
       held.add(token);
       const topic = cloudMessageTopic(address, message);
-      connection.publish(messageFilter, { topic, payload: Buffer.from(message.body, 'base64') }, () => {
-        held.delete(token);
-        hub.messageLocks.release(address, token);
-        completeMessage(hub, address, message);
-      });
+      const payload = Buffer.from(message.body, 'base64');
+      connection.publish(
+        messageFilter,
+        { topic, payload },
+        {
+          packetId: () => packetIdOf(message),
+          acknowledged() {
+            packetIds.release(message.id);
+            held.delete(token);
+            hub.messageLocks.release(address, token);
+            completeMessage(hub, address, message);
+          },
+        },
+      );
     }
+  }
+
+  /** A session that lasts keeps the ids (MQTT 3.1.1, 3.1.2.4). */
+  function packetIdOf({ id }: CloudMessage): MqttPacketId {
+    const packetId = packetIds.take(id);
+    const entry = hub.store.get(address);
+    if (!cleanSession && !packetId.isSentAgain && entry !== undefined)
+      hub.store.put({ ...entry, packetIds: packetIds.all() });
+    return packetId;
   }
 
   function send(filter: string, topic: string, content?: JsonValue): boolean {
@@ -136,8 +164,8 @@ export function openDeviceSession(hub: LocalHub, accepted: AcceptedDevice): Mqtt
   /** A clean session discards the earlier one (MQTT 3.1.1, 3.1.2.4). */
   function forgetSession(): void {
     const entry = hub.store.get(address);
-    if (entry?.subscriptions === undefined) return;
-    const { subscriptions, atMostOnce, ...rest } = entry;
+    if (entry?.subscriptions === undefined && entry?.packetIds === undefined) return;
+    const { subscriptions, atMostOnce, packetIds: dropped, ...rest } = entry;
     hub.store.put(rest);
   }
 
@@ -159,6 +187,7 @@ export function openDeviceSession(hub: LocalHub, accepted: AcceptedDevice): Mqtt
       connection = opened;
       hub.counters.deviceConnections += 1;
       if (cleanSession) forgetSession();
+      packetIds = createPacketIds(hub.store.get(address)?.packetIds ?? {});
       connectDevice(hub, address, link);
       messageFilter = [...restored.keys()].find(isMessageFilter);
       deliver();

@@ -11,8 +11,9 @@ export const METHOD_CALLS = '$iothub/methods/POST/#';
 
 const TWIN_GET = '$iothub/twin/GET/';
 const REPORTED_PATCH = '$iothub/twin/PATCH/properties/reported/';
-/** The status of a method "must be an integer" (same page). */
-const METHOD_RESPONSE = /^\$iothub\/methods\/res\/(-?\d{1,9})\/?$/;
+/** The status of a method "must be an integer" (same page). The SDKs read it as one of 32 bits. */
+const METHOD_RESPONSE = /^\$iothub\/methods\/res\/(-?\d{1,10})\/?$/;
+const MAX_STATUS = 2 ** 31 - 1;
 
 /** The request of a device or module, from the topic to which it publishes. */
 export type DeviceTopic =
@@ -31,8 +32,9 @@ export function parseDeviceTopic(topic: string, address: Address): DeviceTopic |
   const requestId = requestIdOf(`?${query.join('?')}`);
   if (path === TWIN_GET) return { kind: 'getTwin', requestId };
   if (path === REPORTED_PATCH) return { kind: 'reportProperties', requestId };
-  const status = METHOD_RESPONSE.exec(path)?.[1];
-  return status === undefined ? undefined : { kind: 'methodResponse', requestId, status: Number(status) };
+  const status = Number(METHOD_RESPONSE.exec(path)?.[1] ?? Number.NaN);
+  const isStatus = status >= -MAX_STATUS - 1 && status <= MAX_STATUS;
+  return isStatus ? { kind: 'methodResponse', requestId, status } : undefined;
 }
 
 /**

@@ -40,6 +40,7 @@ const entry = z.looseObject({
   modelId: z.string().optional(),
   subscriptions: z.array(z.string()).optional(),
   atMostOnce: z.array(z.string()).optional(),
+  packetIds: z.record(z.string(), z.int()).optional(),
   configurations: z
     .record(
       z.string(),

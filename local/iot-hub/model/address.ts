@@ -22,3 +22,26 @@ export function parseAddressKey(key: string): Address {
 export function addressPath({ deviceId, moduleId }: Address): string {
   return moduleId === undefined ? `devices/${deviceId}` : `devices/${deviceId}/modules/${moduleId}`;
 }
+
+/**
+ * The addresses that a client can mean by ids in a path. Some clients encode an id once, some not at all and some twice, and an
+ * id can contain `%`. The most usual reading comes first.
+ *
+ * @example addressReadings('a%2541') → [{ deviceId: 'a%41' }, { deviceId: 'a%2541' }, { deviceId: 'aA' }]
+ */
+export function addressReadings(deviceId: string, moduleId?: string): readonly Address[] {
+  const read = (decode: (text: string) => string) =>
+    addressOf(decode(deviceId), moduleId === undefined ? undefined : decode(moduleId));
+  const readings = [read(decoded), read((text) => text), read((text) => decoded(decoded(text)))];
+  return readings.filter(
+    (each, index) => readings.findIndex((other) => addressKey(other) === addressKey(each)) === index,
+  );
+}
+
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}

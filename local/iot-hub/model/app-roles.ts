@@ -8,6 +8,8 @@ export interface AppNeeds {
   readonly appliesManifests: boolean;
   /** It lets Berth enter parents in identities (`allocation.setScopes`). */
   readonly setsScopes: boolean;
+  /** It names a direct method that asks devices to move (`allocation.moves.ask.method`). */
+  readonly callsMethods: boolean;
 }
 
 /** A role that the templates give the app on a hub. */
@@ -37,6 +39,11 @@ export const APP_ROLES: readonly AppRole[] = [
     name: 'Berth Scope Writer',
     dataActions: [`${DATA_ACTION_PREFIX}devices/write`],
     onlyWith: 'setsScopes',
+  },
+  {
+    name: 'Berth Method Caller',
+    dataActions: [`${DATA_ACTION_PREFIX}directMethods/invoke/action`],
+    onlyWith: 'callsMethods',
   },
 ];
 

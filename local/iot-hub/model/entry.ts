@@ -12,6 +12,8 @@ export interface Entry {
   readonly subscriptions?: readonly string[];
   /** Those of `subscriptions` that have QoS 0. The others have QoS 1. */
   readonly atMostOnce?: readonly string[];
+  /** The packet ids of the messages in `inbox` that its MQTT session has got and not acknowledged, by their ids. */
+  readonly packetIds?: Readonly<Record<string, number>>;
   /** The automatic configurations that target it, by their ids. */
   readonly configurations?: Readonly<Record<string, AppliedConfiguration>>;
   /** The cloud-to-device messages that the device has not acknowledged, oldest first. */

@@ -8,6 +8,11 @@ const SYSTEM: readonly (readonly [string, string])[] = [
   ['iothub-contenttype', '$.ct'],
   ['iothub-contentencoding', '$.ce'],
 ];
+/** Headers that only the messages of devices have (azure-iot-device-http): the component, and the mark of a security message. */
+const OF_DEVICES: readonly (readonly [string, string])[] = [
+  ['dt-subject', '$.sub'],
+  ['iothub-interface-id', '$.ifid'],
+];
 const APPLICATION = 'iothub-app-';
 
 /** The properties of a message, by the names that they have in a topic. */
@@ -22,12 +27,21 @@ export interface MessageProperties {
  * `AzIoTHub_FaultOperationType` over HTTPS.
  */
 export function readMessageHeaders(rawHeaders: readonly string[]): MessageProperties {
+  return readHeaders(rawHeaders, SYSTEM);
+}
+
+/** Reads the properties of a message of a device, as `readMessageHeaders` does. */
+export function readDeviceMessageHeaders(rawHeaders: readonly string[]): MessageProperties {
+  return readHeaders(rawHeaders, [...SYSTEM, ...OF_DEVICES]);
+}
+
+function readHeaders(rawHeaders: readonly string[], names: typeof SYSTEM): MessageProperties {
   const system: [string, string][] = [];
   const application: [string, string][] = [];
   for (let at = 0; at + 1 < rawHeaders.length; at += 2) {
     const [header = '', value = ''] = rawHeaders.slice(at, at + 2);
     const known = header.toLowerCase();
-    const name = SYSTEM.find(([each]) => each === known)?.[1];
+    const name = names.find(([each]) => each === known)?.[1];
     if (name !== undefined && value) system.push([name, value]);
     if (known.startsWith(APPLICATION)) application.push([header.slice(APPLICATION.length), value]);
   }

@@ -180,17 +180,19 @@ function end(hub: LocalHub, address: Address, id: string, status: FeedbackStatus
 }
 
 /**
- * Stores the queue of a device, and the number of a new message. The messages that have expired since the last time get
- * feedback.
+ * Stores the queue of a device, and the number of a new message. A message that has left the queue has no packet id. The
+ * messages that have expired since the last time get feedback.
  */
 function keep(hub: LocalHub, address: Address, inbox: readonly CloudMessage[], lastMessage?: number): void {
   const entry = hub.store.get(address);
   if (entry === undefined) return;
   const now = hub.now();
-  const { inbox: before = [], ...rest } = entry;
+  const { inbox: before = [], packetIds = {}, ...rest } = entry;
+  const sent = Object.entries(packetIds).filter(([id]) => inbox.some((message) => message.id === id));
   hub.store.put({
     ...rest,
     ...(inbox.length > 0 && { inbox }),
+    ...(sent.length > 0 && { packetIds: Object.fromEntries(sent) }),
     ...(lastMessage !== undefined && { lastMessage }),
   });
   for (const message of before) if (message.expires <= now) recordFeedback(hub, entry, message, 'Expired');

@@ -133,6 +133,11 @@ export function decideIn(
   return choose(input, rules, candidatesOf(rating, device)).result;
 }
 
+/** The id that the device gets in its hub. */
+function deviceIdOf({ enrollment, registrationId }: AllocationRequest): string {
+  return enrollment.deviceId ?? registrationId;
+}
+
 interface Choice {
   readonly result: AllocationResult;
   readonly gradualMoves: readonly GradualMove[];
@@ -140,8 +145,7 @@ interface Choice {
 
 function choose(input: DecideInput, rules: BoundRules, candidates: readonly Candidate[]): Choice {
   const { request } = input;
-  const deviceId = request.enrollment.deviceId ?? request.registrationId;
-  if (isReservedDeviceId(deviceId)) {
+  if (isReservedDeviceId(deviceIdOf(request))) {
     return refused(
       'BERTH_DEVICE_RESERVED',
       `The device id "${HEARTBEAT_DEVICE}" belongs to Berth: register the device with another id.`,
@@ -187,7 +191,7 @@ function chooseAgain(
   const gradualMove = (cause: string) =>
     gradualMoveOf(
       cause,
-      request.registrationId,
+      deviceIdOf(request),
       conditions.causes.get(cause),
       fleet.allocation.movesOverMs,
       now,

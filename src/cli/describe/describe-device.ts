@@ -111,6 +111,7 @@ function sayTwin(terminal: Terminal, twin: DeviceStatus['twins'][number], now: E
     unread,
     paths,
     parent,
+    moveRequest,
   } = twin;
   const title = moduleId === null ? `Twin on ${hub}` : `Module ${printable(moduleId)} on ${hub}`;
   sayTitle(terminal, `${title}: ${statusText(terminal, status)}`);
@@ -132,6 +133,7 @@ function sayTwin(terminal: Terminal, twin: DeviceStatus['twins'][number], now: E
     ['model', modelId ?? ''],
     ['tags', printable(shortJson(tags, 200))],
     ['parent', parent === null ? '' : printable(parentText(parent))],
+    ['move', moveRequest === null ? '' : moveRequestText(moveRequest, now)],
   ];
   sayFacts(terminal, facts);
   for (const rollout of twin.rollouts) say(terminal, `  ${printable(rolloutText(rollout))}`);
@@ -166,6 +168,18 @@ function sayTwin(terminal: Terminal, twin: DeviceStatus['twins'][number], now: E
     ];
     for (const line of lines) say(terminal, `  ${printable(path)}: ${line}`);
   }
+}
+
+/** `asked 5 min ago to leave contoso-weu.azure-devices.net` */
+function moveRequestText(
+  { leaves, state, askedAt, asksAt }: NonNullable<DeviceStatus['twins'][number]['moveRequest']>,
+  now: EpochMs,
+): string {
+  if (state === 'waiting') return `is asked to leave ${leaves} at ${asksAt ?? 'a time that is not known'}`;
+  if (state === 'notAsked') return `not asked to leave ${leaves} yet`;
+  const when = askedAt === null ? '' : ` ${span(now - Date.parse(askedAt))} ago`;
+  const silence = state === 'silent' ? '; it has shown no life since' : '';
+  return `asked${when} to leave ${leaves}${silence}`;
 }
 
 const PARENT_STATUS = {

@@ -1,9 +1,11 @@
+import type { Control } from '../../control/control.ts';
 import { type ApplyCause, decideEdge, type EdgeDecision } from '../../edge/edge-decision.ts';
 import { type ManifestDiff, touchedModules } from '../../edge/manifest-diff.ts';
 import type { ManifestProblem } from '../../edge/manifest-for.ts';
 import type { Fleet } from '../../fleet/fleet.ts';
 import { RESYNC_PART, ratePerSecond } from '../../hub/budget.ts';
 import type { HostName } from '../../iot-hub/host-name.ts';
+import { ownEntry } from '../../json/json.ts';
 import { edgeDevicesOf, type StoredEdgeDevice } from '../../overview/edge-devices.ts';
 import type { EpochMs } from '../../time/epoch-ms.ts';
 import type { Redaction } from '../../twin/events/redact.ts';
@@ -74,6 +76,7 @@ async function planEdge(
     planned.push(plannedDevice(stored, fleet, redaction, now()));
   }
   const costs = costOf(planned, fleet);
+  const ended = endedDeployments(fleet, await state.control.read());
   tell(terminal, `State: ${state.place}. Fleet file: revision ${shortRevision(fleet.revision)}.`);
   tell(
     terminal,
@@ -81,11 +84,26 @@ async function planEdge(
   );
   if (json) {
     const { revision } = fleet;
-    sayJson(terminal, { revision, comparesSettings: false, devices: planned, costs });
+    sayJson(terminal, { revision, comparesSettings: false, devices: planned, costs, ended });
     return 0;
   }
   sayPlan(terminal, planned, costs, limit);
+  for (const { deployment, end } of ended) {
+    const how = end === 'aborted' ? 'aborted' : 'rolled back';
+    say(
+      terminal,
+      `The rollout of this content of ${deployment} was ${how}, so Berth gives it to no further device. Change the deployment.`,
+    );
+  }
   return 0;
+}
+
+/** The deployments whose content in this file no device gets any more. */
+function endedDeployments({ edge }: Fleet, { rollouts }: Control) {
+  return (edge?.deployments ?? []).flatMap(({ name, hash }) => {
+    const end = ownEntry(rollouts, hash)?.end;
+    return end === undefined ? [] : [{ deployment: name, end: end.kind }];
+  });
 }
 
 async function* devicesFor(

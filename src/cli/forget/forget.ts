@@ -1,5 +1,6 @@
 import { setTimeout } from 'node:timers/promises';
 import { BerthError } from '../../errors.ts';
+import { type DisabledDevice, isOut } from '../../silent-devices/disabled-device.ts';
 import { KEPT_OUT_SETTLED_MS } from '../../store/state/kept-out-store.ts';
 import type { EpochMs } from '../../time/epoch-ms.ts';
 import { invalid } from '../shell/arguments.ts';
@@ -37,7 +38,8 @@ async function forgetDevice(cli: Cli, options: Given<typeof INPUTS>): Promise<nu
   if (keepOut && storeAgain) throw invalid('Give --keep-out or --store-again, not both.');
   const state = openState(env);
   if (storeAgain) return storeDeviceAgain(cli, state, device, yes);
-  if (!keepOut) await refuseExisting(state, env, device);
+  if (keepOut) await refuseDisabled(state, device);
+  else await refuseExisting(state, env, device);
   if (!yes) {
     const found = await findStored(cli, state, device);
     for (const line of rowLines(found)) say(terminal, line);
@@ -71,6 +73,21 @@ async function refuseExisting(state: State, env: Cli['env'], device: string): Pr
   );
 }
 
+/** Without its record, Berth could not enable the device again. */
+async function refuseDisabled(state: State, device: string): Promise<void> {
+  const hosts = (await disabledOf(state, device)).filter(isOut).map(({ host }) => host);
+  if (hosts.length === 0) return;
+  throw new BerthError(
+    'BERTH_DEVICE_DISABLED',
+    `"berth hub drain --disable-silent" has disabled ${printable(device)} in ${hosts.join(', ')}, and without the record Berth could not enable it again. Nothing was deleted. Run this first: berth hub drain ${hosts[0]} --enable-again.`,
+  );
+}
+
+async function disabledOf({ disabledDevices }: State, device: string): Promise<readonly DisabledDevice[]> {
+  const { devices } = await disabledDevices.list();
+  return devices.filter(({ deviceId }) => deviceId === device);
+}
+
 /** From the moment that this returns, no instance stores the device again. */
 async function keepDeviceOut({ terminal, now, wait = setTimeout }: Cli, state: State, device: string) {
   const isNew = await state.keptOut.add(device, await state.author(), now());
@@ -102,6 +119,7 @@ async function findStored(cli: Cli, state: State, device: string): Promise<Store
     rows: await state.eraser.find(device),
     receipts: (await collect(cli, 'receipts', state.receipts.keysOf(device))).length,
     deadLetters: (await collect(cli, 'dead letters', state.deadLetters.keysOf(device))).length,
+    disabled: await disabledOf(state, device),
   };
 }
 
@@ -112,7 +130,9 @@ async function deleteStored(cli: Cli, state: State, device: string): Promise<Sto
   await state.receipts.delete(receipts);
   const deadLetters = await collect(cli, 'dead letters', state.deadLetters.keysOf(device));
   await state.deadLetters.delete(deadLetters);
-  return { rows, receipts: receipts.length, deadLetters: deadLetters.length };
+  const disabled = await disabledOf(state, device);
+  for (const record of disabled) await state.disabledDevices.remove(record);
+  return { rows, receipts: receipts.length, deadLetters: deadLetters.length, disabled };
 }
 
 /** Both tables are read completely, so the terminal shows that the command works. */

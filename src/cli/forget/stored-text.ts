@@ -1,4 +1,5 @@
 import type { HostName } from '../../iot-hub/host-name.ts';
+import type { DisabledDevice } from '../../silent-devices/disabled-device.ts';
 import { STATE_PARTS } from '../../store/export/state-parts.ts';
 import { type DeviceRow, ROW_KINDS, type RowKind } from '../../store/twins/twin-eraser.ts';
 import { EPOCH } from '../../time/epoch-ms.ts';
@@ -10,6 +11,8 @@ export interface StoredOfDevice {
   readonly rows: readonly DeviceRow[];
   readonly receipts: number;
   readonly deadLetters: number;
+  /** Records of `berth hub drain --disable-silent`, one for each hub. */
+  readonly disabled: readonly DisabledDevice[];
 }
 
 const NAMES: Readonly<Record<RowKind, readonly [one: string, many: string]>> = {
@@ -20,17 +23,18 @@ const NAMES: Readonly<Record<RowKind, readonly [one: string, many: string]>> = {
   stub: ['stub of a deleted twin', 'stubs of deleted twins'],
 };
 
-export function sumOf({ rows, receipts, deadLetters }: StoredOfDevice): number {
-  return rows.length + receipts + deadLetters;
+export function sumOf({ rows, receipts, deadLetters, disabled }: StoredOfDevice): number {
+  return rows.length + receipts + deadLetters + disabled.length;
 }
 
-/** One line for each hub, and one each for receipts and dead letters. Empty: nothing is stored. */
-export function rowLines({ rows, receipts, deadLetters }: StoredOfDevice): readonly string[] {
+/** One line for each hub, and one for each other kind. Empty: nothing is stored. */
+export function rowLines({ rows, receipts, deadLetters, disabled }: StoredOfDevice): readonly string[] {
   const hosts = [...new Set(rows.map(({ host }) => host))];
   return [
     ...hosts.map((host) => `${host}: ${hubText(rows, host)}`),
     ...(receipts === 0 ? [] : [plural(receipts, 'receipt')]),
     ...(deadLetters === 0 ? [] : [plural(deadLetters, 'dead letter')]),
+    ...disabled.map(({ host }) => `${host}: a record of "berth hub drain --disable-silent"`),
   ];
 }
 
@@ -46,7 +50,9 @@ function hubText(rows: readonly DeviceRow[], host: HostName): string {
 export async function partsThatName({ exporter, place }: State, device: string): Promise<readonly string[]> {
   const { exported } = await exporter.export({ now: EPOCH, from: place, stamp: undefined });
   const quoted = [`'${device}'`, JSON.stringify(device), JSON.stringify(JSON.stringify(device)).slice(1, -1)];
-  return STATE_PARTS.flatMap(({ name, one, many }) => {
+  // The command deletes records of disabled devices itself.
+  const written = STATE_PARTS.filter(({ name }) => name !== 'disabledDevices');
+  return written.flatMap(({ name, one, many }) => {
     const documents = exported.parts[name] ?? [];
     const naming = documents.filter(({ document }) => {
       const text = JSON.stringify(document);
@@ -61,7 +67,7 @@ export function undeletableLines(naming: readonly string[]): readonly string[] {
   return [
     'Berth cannot delete:',
     '  log lines that name the device: they go with the retention of the workspace (logRetentionDays of infra/, default 90 days)',
-    '  exports of the state, which hold no twins and no receipts, but fleet files and reasons: versions of the daily export go after exportRetentionDays of infra/ (default 90 days), files of "berth state export" are yours',
+    '  exports of the state, which hold no twins and no receipts, but fleet files, reasons and devices disabled by a drain: versions of the daily export go after exportRetentionDays of infra/ (default 90 days), files of "berth state export" are yours',
     '  events in the Event Hub: they go with its retention (eventRetentionDays of infra/, at most 7 days)',
     '  the enrollment and the registration record in DPS, and identities in hubs',
     ...(naming.length === 0

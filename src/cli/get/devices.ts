@@ -1,4 +1,4 @@
-import type { Fleet } from '../../fleet/fleet.ts';
+import { allPolicies, type Fleet } from '../../fleet/fleet.ts';
 import type { HostName } from '../../iot-hub/host-name.ts';
 import { partitionsOf } from '../../store/tables/keys.ts';
 import type { EpochMs } from '../../time/epoch-ms.ts';
@@ -89,7 +89,7 @@ async function* devicesOf(
   hosts: readonly HostName[],
   { status, policy }: Filter,
 ): AsyncGenerator<ListedTwin> {
-  const names = new Map(fleet.twins.policies.map(({ id, name }) => [id, name]));
+  const names = new Map(allPolicies(fleet.twins).map(({ id, name }) => [id, name]));
   const wanted = policy === undefined ? undefined : knownPolicy(policy, [...names.values()], IN_FORCE);
   for (const partition of hosts.flatMap((host) => partitionsOf(host))) {
     let after: string | undefined;

@@ -6,6 +6,7 @@ import {
   moveOverviews,
 } from '../../allocation/decision/hub-overview.ts';
 import type { HubState } from '../../fleet/hub-state.ts';
+import { moveCounts } from '../../overview/drain.ts';
 import {
   type LivenessOverview,
   livenessOverview,
@@ -69,12 +70,14 @@ export function showHubs(cli: Cli, options: HubListOptions): Promise<number> {
       ),
     );
     const shares = await reportedShares(state, fleet, conditions, now());
-    const described = overviews.map((hub) => ({
+    const counted = await Promise.all(overviews.map(({ host }) => state.twins.counts(host)));
+    const described = overviews.map((hub, index) => ({
       ...hub,
       share: { ...hub.share, ...shares(hub.host) },
       pause: control.hubs[hub.host],
       untrusted: control.untrusted[hub.host],
       liveness: livenessOf.get(hub.host),
+      moveRequests: moveCounts(fleet, control, hub.host, counted[index]),
     }));
     return {
       about: `State: ${state.place}. Fleet file: revision ${shortRevision(fleet.revision)}.`,
@@ -88,6 +91,7 @@ export function showHubs(cli: Cli, options: HubListOptions): Promise<number> {
       none: 'No hub matches.',
       notes: [
         ...moves.map((move) => moveText(move, now())),
+        ...requestLines(described),
         ...pauseLines(control, ['fleet', 'hub'], now()),
         ...untrustedLines(control, now()),
         ...livenessLines(described),
@@ -158,6 +162,19 @@ function livenessLines(hubs: readonly HubWithShares[]): readonly string[] {
       ? `Every hub is ${text}.`
       : `${hosts.join(', ')} ${hosts.length === 1 ? 'is' : 'are'} ${text}.`,
   );
+}
+
+/** A sentence about each draining hub whose devices are asked to move. */
+function requestLines(
+  hubs: readonly (HubOverview & { readonly moveRequests: ReturnType<typeof moveCounts> })[],
+): readonly string[] {
+  return hubs.flatMap(({ host, moveRequests }) => {
+    if (moveRequests === undefined) return [];
+    const { asked, silent, waiting, notAsked } = moveRequests;
+    return [
+      `Devices of ${host}: ${count(asked)} asked to move, ${count(silent)} silent, ${count(waiting)} waiting, ${count(notAsked)} not asked; "berth hub drain ${host}" lists them.`,
+    ];
+  });
 }
 
 /** `33 ± 11 %`, or `3.2 ± 2.5 %` for a small share; `-` if it is not known. */

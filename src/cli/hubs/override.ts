@@ -18,6 +18,7 @@ import {
 import { knownHub } from '../shell/known.ts';
 import { fleetInForce, openState, type State } from '../shell/state.ts';
 import { moment, tell } from '../shell/terminal.ts';
+import { registerHubDrain } from './drain.ts';
 import { registerHubPrepare } from './prepare.ts';
 
 /** The same limit as in a fleet file. */
@@ -49,7 +50,10 @@ const CLEAR = {
  * that it is not given. `berth hub clear`: removes the overrides.
  */
 export function registerHub(berth: CommandGroup): void {
-  const hub = berth.group('hub', 'override the state or the weight of a hub, or prepare it for Berth');
+  const hub = berth.group(
+    'hub',
+    'override the state or the weight of a hub, show its drain, or prepare it for Berth',
+  );
   hub.command({
     name: 'set',
     description: 'override the state or the weight until a time; takes effect within a minute',
@@ -65,6 +69,7 @@ export function registerHub(berth: CommandGroup): void {
     example: 'berth hub clear contoso-weu.azure-devices.net',
     run: clearOverride,
   });
+  registerHubDrain(hub);
   registerHubPrepare(hub);
 }
 

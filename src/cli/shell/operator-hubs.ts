@@ -1,4 +1,5 @@
 import type { Fleet } from '../../fleet/fleet.ts';
+import { type HubConnectionOptions, hubEndpoints } from '../../hub/connection.ts';
 import { openIotHubs } from '../../hub/iot-hubs.ts';
 import { type Environment, iotEndpoint } from '../../settings/settings.ts';
 
@@ -7,7 +8,16 @@ import { type Environment, iotEndpoint } from '../../settings/settings.ts';
  * `connection` of a hub is set in this environment, that policy is used. Close it when the command ends.
  */
 export function openHubsAsOperator(fleet: Fleet, env: Environment) {
-  return openIotHubs({
+  return openIotHubs(connectionAsOperator(fleet, env));
+}
+
+/** The endpoint of each hub of the fleet, with the same sign-in. */
+export function endpointsAsOperator(fleet: Fleet, env: Environment): ReturnType<typeof hubEndpoints> {
+  return hubEndpoints(connectionAsOperator(fleet, env));
+}
+
+function connectionAsOperator(fleet: Fleet, env: Environment): HubConnectionOptions {
+  return {
     hub: (host) => {
       const hub = fleet.hubByHost.get(host);
       if (hub?.connection === undefined || env[hub.connection] !== undefined) return hub;
@@ -17,5 +27,5 @@ export function openHubsAsOperator(fleet: Fleet, env: Environment) {
     clientId: undefined,
     isAzure: false,
     endpoint: () => iotEndpoint(env),
-  });
+  };
 }

@@ -204,8 +204,8 @@ function suddenMoves({ hubs, allocation }: Fleet): readonly ErrorDetail[] {
     const moving = hubs.some(({ state }) => state === 'draining') || allocation.fasterByMs !== undefined;
     if (moving)
       note(
-        'allocation.moves',
-        'is missing: every device moves at its next registration. Set moves.over to spread the moves',
+        'allocation.moves.over',
+        'is missing: every device moves at its next registration. Set it to spread the moves',
       );
   }
   if (allocation.fasterByMs !== undefined && allocation.halfLifeMs === undefined) {

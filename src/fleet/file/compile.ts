@@ -21,6 +21,7 @@ import type {
 import { RegionLatencies } from '../region-latencies.ts';
 import type { Rollout } from '../rollout.ts';
 import type { FleetFile, HubFile, LayerFile, PolicyFile, RuleFile } from '../schema.ts';
+import { compileMoveRequest } from './compile-move-request.ts';
 import { compileRollout } from './compile-rollout.ts';
 import { compileEdge } from './edge/compile-edge.ts';
 import { reportedReads } from './reported-reads.ts';
@@ -44,7 +45,7 @@ export function compileFleet(file: FleetFile, revision: string, models: Models):
     hubs,
     hubByHost: new Map(hubs.map((hub) => [hub.host, hub])),
     allocation: compileAllocation(file.allocation, hubs, layers, redact, models),
-    twins: compileTwins(file.twins, layers, redact, models, rollout),
+    twins: compileTwins(file, layers, redact, models, rollout),
     edge: file.edge === undefined ? undefined : compileEdge(file.edge, rollout),
   };
 }
@@ -172,12 +173,20 @@ function compileLayer(layer: LayerFile): Layer {
 }
 
 function compileTwins(
-  file: FleetFile['twins'],
+  { hubs, twins: file, allocation }: FleetFile,
   layers: readonly Layer[],
   redact: Paths,
   models: Models,
   rollout: Rollout | undefined,
 ): Twins {
+  const ask = allocation.moves?.ask;
+  const moveRequest =
+    ask === undefined
+      ? undefined
+      : compileMoveRequest(
+          ask,
+          hubs.map(({ host }) => hostName(host)),
+        );
   const policies = file.policies.map((policy) => compilePolicy(policy, rollout));
   const scope = expression(file.scope, 'twin');
   return {
@@ -186,8 +195,12 @@ function compileTwins(
     layers,
     resendsInitial: file.resendInitial,
     policies,
+    moveRequest,
     components: new Map(Object.entries(models).map(([id, names]) => [id, new Set(names)])),
-    trackedPaths: distinct(policies.flatMap((policy) => policy.leaves.map((leaf) => leaf.path))),
+    trackedPaths: distinct([
+      ...policies.flatMap((policy) => policy.leaves.map((leaf) => leaf.path)),
+      ...(moveRequest === undefined ? [] : [moveRequest.leaf.path]),
+    ]),
     reportedReads: reportedReads({ scope, policies }),
     previous: new Map(),
     fight: {

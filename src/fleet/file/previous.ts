@@ -6,8 +6,8 @@ import { PathTree } from './path-tree.ts';
  * A fleet with earlier contents of its policies, which devices keep until a rollout reaches them. The histories of their
  * properties are kept too.
  *
- * A property of an earlier content is left out if it lies above or below a property of another policy of this file, or if
- * the file redacts it: two policies cannot write such properties to one twin.
+ * A property of an earlier content is left out if it lies above or below a property of another policy of this file, if it
+ * meets the property of the move request, or if the file redacts it: two policies cannot write such properties to one twin.
  */
 export function withPrevious(
   fleet: Fleet,
@@ -23,11 +23,16 @@ export function withPrevious(
   for (const path of twins.redact) redacted.add(path, true);
   const taken: [Policy, PolicyLeaf][] = [];
   for (const policy of twins.policies) for (const leaf of policy.leaves) taken.push([policy, leaf]);
+  const asked = new PathTree<true>();
+  if (twins.moveRequest !== undefined) asked.add(twins.moveRequest.leaf.path, true);
   const previous = new Map<string, Policy>();
   for (const content of contents) {
     const others = treeOf(taken, content);
     const leaves = content.leaves.filter(
-      ({ path }) => redacted.along(path) === undefined && others.aboveOrBelow(path) === undefined,
+      ({ path }) =>
+        redacted.along(path) === undefined &&
+        others.aboveOrBelow(path) === undefined &&
+        (content.module !== undefined || asked.along(path) === undefined),
     );
     previous.set(content.hash, { ...content, leaves });
     for (const leaf of leaves) taken.push([content, leaf]);

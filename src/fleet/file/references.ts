@@ -3,6 +3,7 @@ import { type HostName, type HubName, parseHubName, shortName } from '../../iot-
 import { isObject, type JsonObject, type JsonValue, ownMember } from '../../json/json.ts';
 import { comparisonProblems } from './comparison-problems.ts';
 import { edgeReferenceProblems } from './edge/edge-references.ts';
+import { moveRequestProblems } from './move-request-problems.ts';
 import { PathTree } from './path-tree.ts';
 import { pathText } from './problems.ts';
 
@@ -34,6 +35,7 @@ export function fleetReferenceProblems(file: JsonValue): readonly ErrorDetail[] 
     comparisonProblems(policy, (path, message) => problem(['twins', 'policies', index, ...path], message));
   });
   edgeReferenceProblems(ownMember(file, 'edge'), policies, problem);
+  moveRequestProblems(file, problem);
   return problems;
 }
 

@@ -7,9 +7,11 @@ import {
   readDocument,
 } from '../../json/document-format.ts';
 import { isObject, type JsonValue, ownMember, sameJson } from '../../json/json.ts';
+import { DISABLED_DEVICE_FORMAT, type DisabledDevice, isOpen } from '../../silent-devices/disabled-device.ts';
 import { type EpochMs, laterOf } from '../../time/epoch-ms.ts';
 import { CAUSE_FORMAT, CONDITIONS_PARTITION, OVERRIDE_FORMAT } from '../state/conditions-store.ts';
 import { CONTROL_PARTITION } from '../state/control.ts';
+import { DISABLED_DEVICES_PARTITION } from '../state/disabled-device-store.ts';
 import { KEPT_OUT_PARTITION } from '../state/kept-out-devices.ts';
 import { KEPT_OUT_FORMAT } from '../state/kept-out-store.ts';
 import { LAST_GOOD, LAST_GOOD_FORMAT, REVISION_FORMAT, REVISIONS_PARTITION } from '../state/revisions.ts';
@@ -108,6 +110,18 @@ export const STATE_PARTS: readonly StatePart[] = [
     partition: CONDITIONS_PARTITION,
     owns: (rowKey) => rowKey.startsWith('cause|'),
     others: 'removed',
+  },
+  {
+    ...packedPart(DISABLED_DEVICE_FORMAT),
+    name: 'disabledDevices',
+    one: 'device disabled by a drain',
+    many: 'devices disabled by a drain',
+    partition: DISABLED_DEVICES_PARTITION,
+    owns: () => true,
+    others: 'stay',
+    // A present row may be the only record of a device that is disabled now.
+    isSame: (imported, present) =>
+      sameJson(imported, present) || isOpen(present as unknown as DisabledDevice),
   },
 ];
 

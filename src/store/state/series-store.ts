@@ -4,6 +4,7 @@ import type { HostName } from '../../iot-hub/host-name.ts';
 import type { DocumentFormat } from '../../json/document-format.ts';
 import {
   beginningOf,
+  type CountedHub,
   growthOf,
   type HourSums,
   SERIES_KEPT,
@@ -15,6 +16,7 @@ import {
 } from '../../metrics/series.ts';
 import { type HubCounts, SYNC_COUNTS } from '../../metrics/sync-counters.ts';
 import { type EpochMs, epochMs, plus } from '../../time/epoch-ms.ts';
+import { EDGE_DEVICE_STATUSES } from '../../twin/snapshot/edge-device-status.ts';
 import { TWIN_STATUSES } from '../../twin/snapshot/snapshot.ts';
 import type { OnNewerFormat } from '../tables/newer-format.ts';
 import { StoredDocuments } from '../tables/stored-documents.ts';
@@ -34,8 +36,9 @@ const twins = z.object(
     z.ZodNumber
   >,
 );
+const edge = z.partialRecord(z.enum(EDGE_DEVICE_STATUSES), z.number());
 const schema = z.object({
-  hubs: z.record(z.string(), z.object({ twins, counts })),
+  hubs: z.record(z.string(), z.object({ twins, edge: edge.optional(), counts })),
   /** The statistics as the last run has seen them: of its hour and of the one before. */
   seen: z.array(z.object({ hour: z.number(), hubs: z.record(z.string(), counts) })).optional(),
 });
@@ -48,7 +51,10 @@ interface SeriesRow {
 /** The format of rows of series. A change of the schema, another count too, is a new format with a step. */
 export const SERIES_FORMAT: DocumentFormat<SeriesRow> = {
   document: 'series',
-  steps: [],
+  steps: [
+    // Format 2 adds the IoT Edge devices by status.
+    (document) => document,
+  ],
   read: (document) => schema.safeParse(document).data as SeriesRow | undefined,
 };
 
@@ -77,7 +83,7 @@ export class SeriesStore {
    */
   async record(run: {
     readonly now: EpochMs;
-    readonly twins: Readonly<Record<HostName, SeriesHub['twins']>>;
+    readonly counted: Readonly<Record<HostName, CountedHub>>;
     readonly sums: readonly HourSums[];
   }): Promise<void> {
     const { now, sums } = run;
@@ -95,8 +101,8 @@ export class SeriesStore {
       'Replace',
     ];
     await this.#table.transact([
-      put(minuteKey, { hubs: withRun(minute?.hubs ?? {}, run.twins, growth) }),
-      put(hourKey, { hubs: withRun(hour?.hubs ?? {}, run.twins, growth), seen: sums }),
+      put(minuteKey, { hubs: withRun(minute?.hubs ?? {}, run.counted, growth) }),
+      put(hourKey, { hubs: withRun(hour?.hubs ?? {}, run.counted, growth), seen: sums }),
     ]);
     for (const rowKey of await this.#old(now, hour === undefined))
       await this.#table.delete(PARTITION, rowKey);

@@ -1,4 +1,5 @@
 import type { EpochMs } from '../../time/epoch-ms.ts';
+import { type Instant, parseInstant } from '../../time/instant.ts';
 import type { PolicyStatus, TwinStatus, WorkPriority } from '../../twin/snapshot/snapshot.ts';
 import { TWIN_STATUSES } from '../../twin/snapshot/snapshot.ts';
 import type { TwinId } from '../../twin/snapshot/twin.ts';
@@ -27,6 +28,12 @@ export interface ListedWorkItem {
   readonly priority: WorkPriority;
   readonly at: EpochMs;
   readonly why: string;
+}
+
+/** A twin that was deleted, and the hub's time of its deletion. */
+export interface DeletedTwin {
+  readonly id: TwinId;
+  readonly at: Instant;
 }
 
 /** Where a page of a partition begins. */
@@ -68,6 +75,21 @@ export class TwinLists {
         return { rowKey: row.rowKey, item: undefined };
       const policies = Object.fromEntries(readPolicyStatuses(row.properties.policies));
       return { rowKey: row.rowKey, item: { id: idOfSnapshot(row), status, policies } };
+    });
+  }
+
+  /** Twins of a partition that were deleted, as long as their tombstones are kept, in the order of their keys. */
+  async deleted({ partition, after, limit }: ListFrom): Promise<readonly Listed<DeletedTwin>[]> {
+    const [from, to] = prefixRange('tomb|');
+    const rows = await this.#table.list({
+      partitionKey: partition,
+      range: [after === undefined ? from : `${after}\u0000`, to],
+      select: [...ID_COLUMNS, 'at'],
+      limit,
+    });
+    return rows.map((row) => {
+      const at = parseInstant(row.properties.at);
+      return { rowKey: row.rowKey, item: at === undefined ? undefined : { id: twinIdOf(row), at } };
     });
   }
 

@@ -1,3 +1,4 @@
+import { drainOfDevice } from '../../allocation/moves/drain-of-device.ts';
 import type { ErrorCode } from '../../errors.ts';
 import type { Hub } from '../../fleet/fleet.ts';
 import { sameJson } from '../../json/json.ts';
@@ -373,12 +374,14 @@ function withoutIntent(snapshot: Snapshot): Snapshot {
 }
 
 function planOf({ snapshot, hub, gate, isOneByOne }: ReconcileState, { fleet, now }: Surroundings): Plan {
+  const { host, deviceId } = snapshot.id;
   return plan({
     snapshot,
     hub,
     twins: fleet.twins,
     holdOf: (policy) => gate.holdOf(policy, now),
     contentOf: (policy, device) => gate.contentOf(policy, device, fleet.twins.previous, now),
+    drain: drainOfDevice(gate.drainOf(host, now), host, deviceId, fleet.allocation),
     now,
     ...(isOneByOne ? { mostWrites: 1 } : {}),
   });

@@ -9,6 +9,7 @@ import { staysInSync } from '../../twin/plan/stays-in-sync.ts';
 import { AGENT_MODULE, isRuntimeModule } from '../../twin/snapshot/runtime-twin.ts';
 import type { WorkPriority } from '../../twin/snapshot/snapshot.ts';
 import { type TwinId, twinKey } from '../../twin/snapshot/twin.ts';
+import { callMoveMethod } from './call-move-method.ts';
 import { EdgeWork } from './edge/edge-work.ts';
 import { markForRead } from './mark-for-read.ts';
 import { ParentWork } from './parent/parent-work.ts';
@@ -83,6 +84,12 @@ export class Reconciler {
 
   /** @param beforeHub undefined: no call to the hub is allowed. */
   async #follow(id: TwinId, reconciled: Reconciled, beforeHub: BeforeHub | undefined): Promise<Reconciled> {
+    const { fleet } = this.#context;
+    const method = fleet.twins.moveRequest?.method;
+    if (reconciled.isAskedToMove === true && method !== undefined) {
+      await beforeHub?.();
+      await callMoveMethod(id, method, this.#context);
+    }
     return this.#followEdge(id, await this.#followParent(id, reconciled, beforeHub), beforeHub);
   }
 

@@ -35,6 +35,8 @@ export interface Reconciled {
   readonly known: Known;
   /** There was no permit for a read or write of this twin. Other twins of the hub would get none either. */
   readonly lacksPermit?: boolean;
+  /** The move request of the device was set. */
+  readonly isAskedToMove?: boolean;
 }
 
 /** Waits until a twin may call its hub. */
@@ -49,6 +51,7 @@ export class TwinWork {
   readonly #before: Snapshot | undefined;
   #record: TwinRecord;
   #lacksPermit = false;
+  #isAskedToMove = false;
   /** The paths of the write whose result is not stored yet. */
   #written: readonly (readonly string[])[] = [];
 
@@ -72,8 +75,12 @@ export class TwinWork {
     const first = work.snapshot;
     for (;;) {
       switch (step.kind) {
-        case 'settle':
-          return this.#end(step.snapshot, 'stored', step.isCorrected);
+        case 'settle': {
+          const settled = await this.#end(step.snapshot, 'stored', step.isCorrected);
+          return settled === 'conflict' || !this.#isAskedToMove
+            ? settled
+            : { ...settled, isAskedToMove: true };
+        }
         case 'requeue': {
           const requeued = await this.#end(step.snapshot, 'requeued');
           return requeued === 'conflict' || !this.#lacksPermit
@@ -86,10 +93,17 @@ export class TwinWork {
       await beforeHub();
       const answered = await this.#act(work, step);
       if (answered === 'conflict') return answered;
-      if (answered.answer.kind === 'written')
+      if (answered.answer.kind === 'written') {
         this.#measure('berth.correction.time', correctionTime(this.#before, first, this.#context.hubNow()));
+        this.#isAskedToMove ||= this.#setsMoveRequest(answered.answer.plan);
+      }
       ({ work, step } = nextStep(answered.work, answered.answer, this.#surroundings()));
     }
+  }
+
+  #setsMoveRequest({ writes }: Plan): boolean {
+    const { moveRequest } = this.#context.fleet.twins;
+    return writes.some(({ policy, value }) => policy === moveRequest?.policy.hash && value !== null);
   }
 
   #surroundings(): Surroundings {

@@ -1,4 +1,5 @@
-import type { Control } from '../../control/control.ts';
+import type { Control, Drain } from '../../control/control.ts';
+import { drainOf } from '../../control/drains.ts';
 import { pauseOf } from '../../control/pauses.ts';
 import { type ContentToRead, contentOf, contentsToRead, holdOf } from '../../control/rollouts.ts';
 import { settingsInForce } from '../../control/setting-values.ts';
@@ -24,6 +25,8 @@ export interface Gate {
     previous: ReadonlyMap<string, Content>,
     now: EpochMs,
   ): ContentChoice<Content>;
+  /** The drain of a hub that its devices are asked to follow, or its end. Undefined: the hub has not drained. */
+  drainOf(host: HostName, now: EpochMs): Drain | undefined;
   /** The earlier contents that devices may get while these policies are in the fleet file. */
   contentsToRead(policies: readonly RolloutContent[]): readonly ContentToRead[];
   /** The changed values of settings of the deployments of a fleet file. */
@@ -103,6 +106,7 @@ export function gateOf(control: Control, build: string): Gate {
     },
     holdOf: (policy) => holdOf(control, policy),
     contentOf: (policy, device, previous, now) => contentOf(control, policy, device, previous, now),
+    drainOf: (host) => drainOf(control, host),
     contentsToRead: (policies) => contentsToRead(control, policies),
     settingsInForce: (fleet) => settingsInForce(fleet, control),
     modules: new Set(Object.keys(control.modules)),
@@ -126,6 +130,8 @@ function closedGate(why: string, isOutdated: boolean): Gate {
     holdOf: (_policy, now) => ({ why, until: plus(now, MAX_AGE_MS) }),
     // What a device gets is not known, and `holdOf` holds everything.
     contentOf: () => REACHED,
+    // Whether a hub drains is not known. As at the end of a drain, the requests stay as they are.
+    drainOf: (_host, now) => ({ changedAt: now }),
     contentsToRead: () => [],
     settingsInForce: () => [],
     modules: new Set(),

@@ -1,14 +1,17 @@
 import pLimit from 'p-limit';
-import type { Fleet } from '../../fleet/fleet.ts';
-import { dailyLimit } from '../../hub/budget.ts';
+import type { Fleet, Hub } from '../../fleet/fleet.ts';
+import { type BudgetShare, dailyLimit } from '../../hub/budget.ts';
 import type { HostName } from '../../iot-hub/host-name.ts';
+import { LIVENESS_STATES } from '../../liveness/liveness.ts';
 import type { GaugeValue } from '../../metrics/metrics.ts';
 import type { BudgetStore } from '../../store/state/budget-store.ts';
+import type { LivenessStore } from '../../store/state/liveness-store.ts';
 import { partitionsOf } from '../../store/tables/keys.ts';
 import type { TwinLists } from '../../store/twins/twin-lists.ts';
-import type { TwinStore } from '../../store/twins/twin-store.ts';
+import { ALL_DEVICES, type CountedTwins, type TwinStore } from '../../store/twins/twin-store.ts';
 import { dayOf } from '../../time/day.ts';
 import type { EpochMs } from '../../time/epoch-ms.ts';
+import { EDGE_DEVICE_STATUSES } from '../../twin/snapshot/edge-device-status.ts';
 import { TWIN_STATUSES } from '../../twin/snapshot/snapshot.ts';
 
 export interface GaugeSources {
@@ -17,21 +20,24 @@ export interface GaugeSources {
   readonly twins: Pick<TwinStore, 'counts'>;
   readonly lists: Pick<TwinLists, 'workItems'>;
   readonly budgets: Pick<BudgetStore, 'used'>;
+  readonly liveness: Pick<LivenessStore, 'read'>;
+  /** The part of the budgets that applies manifests that wait. */
+  readonly share: Pick<BudgetShare, 'left'>;
 }
 
 const CONCURRENCY = 16;
 
 /**
- * The state of sync as gauges: twins by status, the oldest due work item, and what is left of the daily budget. It reads 32 rows
- * for each hub.
+ * The state of sync as gauges: twins and IoT Edge devices by status, the oldest due work item, what is left of the budgets, and
+ * whether events arrive. It reads 32 rows for each hub.
  *
  * @throws BerthError `BERTH_STORE_UNAVAILABLE`
  */
 export async function readGauges(
-  { fleet, hosts, twins, lists, budgets }: GaugeSources,
+  { fleet, hosts, twins, lists, budgets, liveness, share }: GaugeSources,
   now: EpochMs,
 ): Promise<readonly GaugeValue[]> {
-  const used = await budgets.used(dayOf(now));
+  const [used, { hubs: assessed }] = await Promise.all([budgets.used(dayOf(now)), liveness.read()]);
   const limited = pLimit(CONCURRENCY);
   const ofHub = async (host: HostName): Promise<readonly GaugeValue[]> => {
     const [counted, ...first] = await Promise.all([
@@ -52,7 +58,32 @@ export async function readGauges(
       })),
       { name: 'berth.queue.age', value: Math.max(0, ...waits) / 1_000, attributes: { hub: host } },
       { name: 'berth.budget.left', value: left, attributes: { hub: host } },
+      ...LIVENESS_STATES.map((state) => ({
+        name: 'berth.liveness' as const,
+        value: (assessed.get(host)?.state ?? 'quiet') === state ? 1 : 0,
+        attributes: { hub: host, state },
+      })),
+      ...(fleet.edge === undefined || hub === undefined ? [] : edgeGauges(hub, counted, share)),
     ];
   };
   return (await Promise.all(hosts.map(ofHub))).flat();
+}
+
+function edgeGauges(
+  hub: Hub,
+  { edge = {} }: CountedTwins,
+  share: GaugeSources['share'],
+): readonly GaugeValue[] {
+  return [
+    ...EDGE_DEVICE_STATUSES.map((status) => ({
+      name: 'berth.edge.devices' as const,
+      value: edge[ALL_DEVICES]?.[status] ?? 0,
+      attributes: { hub: hub.host, status },
+    })),
+    ...(['apply', 'identity'] as const).map((operation) => ({
+      name: 'berth.edge.budget.left' as const,
+      value: share.left(hub, operation),
+      attributes: { hub: hub.host, operation },
+    })),
+  ];
 }

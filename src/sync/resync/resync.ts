@@ -4,6 +4,7 @@ import { type EpochMs, plus } from '../../time/epoch-ms.ts';
 import { askActivity } from './activity.ts';
 import { auditHubs } from './audit.ts';
 import { type RefreshedConditions, refreshConditions } from './hub-conditions.ts';
+import { recordDrains } from './record-drains.ts';
 import type { MayGoOn, ResyncContext } from './resync-context.ts';
 import { resyncTwins } from './resync-twins.ts';
 import { advanceGates } from './rollout-gates.ts';
@@ -82,7 +83,7 @@ export async function resync(
     // Work items often wait for permits. Tasks that only need the tables run at the same time.
     const [workItems, rest] = await Promise.allSettled([
       isOutdated ? 0 : processQueue(context, () => mayGoOn() && now() < hubsUntil),
-      withoutHubs(context, mayGoOn, { isOutdated, withoutDevices, liveness }),
+      withoutHubs(context, mayGoOn, { isOutdated, withoutDevices, liveness, conditions }),
     ]);
     if (workItems.status === 'rejected') throw workItems.reason;
     if (rest.status === 'rejected') throw rest.reason;
@@ -98,15 +99,17 @@ interface Known {
   readonly isOutdated: boolean;
   readonly withoutDevices: ReadonlySet<HostName>;
   readonly liveness: FleetLiveness;
+  readonly conditions: RefreshedConditions;
 }
 
 async function withoutHubs(
   context: ResyncContext,
   mayGoOn: MayGoOn,
-  { isOutdated, withoutDevices, liveness }: Known,
+  { isOutdated, withoutDevices, liveness, conditions }: Known,
 ): Promise<Pick<ResyncSummary, 'counted' | 'resynced' | 'audited'>> {
   const counted = await unlessNewer(0, () => countTwins(context, mayGoOn));
   if (isOutdated) return { counted, resynced: 0, audited: 0 };
+  await unlessNewer(undefined, () => recordDrains(context, conditions));
   await unlessNewer(undefined, () => pauseRejected(context));
   await unlessNewer(undefined, () => advanceGates(context));
   await askActivity(context, mayGoOn);

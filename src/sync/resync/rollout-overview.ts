@@ -32,7 +32,7 @@ export type RolloutStatus =
 /** One stage of a rollout, for operators. The counts are those of the devices of this stage only. */
 export interface StageOverview extends StageCounts {
   readonly name: string;
-  readonly status: 'done' | 'running' | 'later';
+  readonly status: 'done' | 'running' | 'later' | 'ended';
   /** The condition of its devices, as the file has it. Undefined: the stage holds a share of all devices. */
   readonly where: string | undefined;
   /** Of all devices, from 0 to 1, with the stages before. 0 for a stage with a condition. */
@@ -101,7 +101,8 @@ function overviewOf(
   const stages = rollout.stages.map((stage, index): StageOverview => {
     const isDone = present.kind === 'complete' || (running !== undefined && index < running.index);
     const isRunning = index === running?.index;
-    if (isRunning) {
+    if (state?.end !== undefined) endsAt = undefined;
+    else if (isRunning) {
       const elapsed = elapsedSince(control, policy, running.since, undefined, now);
       endsAt = plus(now, Math.max(0, leastTime(stage) - elapsed));
     } else if (endsAt !== undefined) endsAt = plus(endsAt, leastTime(stage));
@@ -110,7 +111,7 @@ function overviewOf(
     const { pending, inSync, rejected, contested, lost, silent } = counts;
     return {
       name: stage.name,
-      status: isDone ? 'done' : isRunning ? 'running' : 'later',
+      status: isDone ? 'done' : stageStatus(state, isRunning),
       where: where?.source,
       share,
       leastMs: leastTime(stage),
@@ -142,6 +143,11 @@ function overviewOf(
     approvals: state?.approvals ?? [],
     stages,
   };
+}
+
+function stageStatus(state: RolloutState | undefined, isRunning: boolean): StageOverview['status'] {
+  if (state?.end !== undefined) return 'ended';
+  return isRunning ? 'running' : 'later';
 }
 
 function statusOf(

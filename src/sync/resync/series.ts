@@ -1,7 +1,7 @@
 import type { HostName } from '../../iot-hub/host-name.ts';
 import type { SeriesStore } from '../../store/state/series-store.ts';
 import type { SyncStatisticsStore } from '../../store/state/sync-statistics-store.ts';
-import type { TwinStore } from '../../store/twins/twin-store.ts';
+import { ALL_DEVICES, type TwinStore } from '../../store/twins/twin-store.ts';
 import type { EpochMs } from '../../time/epoch-ms.ts';
 import { unlessNewer } from './sparing.ts';
 
@@ -21,9 +21,11 @@ export async function recordSeries(
     statistics.byHour(now),
     ...hosts.map((host) => twins.counts(host)),
   ]);
-  const statuses = Object.fromEntries(hosts.map((host, index) => [host, counted[index]?.statuses]));
-  const known = Object.entries(statuses).flatMap(([host, each]) =>
-    each === undefined ? [] : [[host, each]],
-  );
-  await unlessNewer(undefined, () => series.record({ now, twins: Object.fromEntries(known), sums }));
+  const known = hosts.flatMap((host, index) => {
+    const { statuses, edge } = counted[index] ?? {};
+    const devices = edge?.[ALL_DEVICES];
+    if (statuses === undefined) return [];
+    return [[host, { twins: statuses, ...(devices === undefined ? {} : { edge: devices }) }]];
+  });
+  await unlessNewer(undefined, () => series.record({ now, counted: Object.fromEntries(known), sums }));
 }

@@ -16,6 +16,7 @@ import {
 } from '../snapshot/snapshot.ts';
 import { COMPONENT_MARKER, componentsOf, rewrittenWithMarker } from './components.ts';
 import { type Contents, contentsFor, isChangedSince, rolloutDeviceOf } from './contents.ts';
+import { type DrainOfDevice, planMoveRequest } from './move-request.ts';
 import { matchOf, type OwnedLeaf, ownedLeaves } from './ownership.ts';
 import { patchOf, type Write } from './patch.ts';
 import { type LeafStatus, leafStatus, type PropertyStatus } from './property-status.ts';
@@ -72,6 +73,8 @@ export interface TwinPlanInput {
   holdOf(policy: Policy): Hold | undefined;
   /** What the twin gets of a policy: a rollout may not have reached it. Default: the content of the fleet file. */
   contentOf?(policy: Policy, device: RolloutDevice): ContentChoice;
+  /** What the drain of the hub means for the device. Undefined: not known, so its move request stays as it is. */
+  readonly drain?: DrainOfDevice | undefined;
   readonly now: EpochMs;
   /** How many properties may be written at once. Default: all. */
   readonly mostWrites?: number;
@@ -85,7 +88,7 @@ export interface TwinPlanInput {
  */
 export function plan(input: TwinPlanInput, work: ExpressionWork = new ExpressionWork()): Plan {
   const { snapshot, hub, twins, mostWrites = Number.POSITIVE_INFINITY } = input;
-  if (twins.policies.length === 0) return nothing(snapshot, '');
+  if (twins.policies.length === 0 && twins.moveRequest === undefined) return nothing(snapshot, '');
   const variables = twinVariables(snapshot, hub);
   if (!isInScope(twins, variables, work)) return nothing(snapshot, 'outside of twins.scope');
 
@@ -94,7 +97,11 @@ export function plan(input: TwinPlanInput, work: ExpressionWork = new Expression
     input.contentOf === undefined ? REACHED : input.contentOf(policy, device),
   );
   const holdOf = remembered((policy) => input.holdOf(policy) ?? contents.holds.get(policy));
-  const owned = ownedLeaves(snapshot, contents.policies, variables, work, contents.rolledBack);
+  const request = planMoveRequest(snapshot, hub, twins, input.drain, input.now);
+  const owned = [
+    ...ownedLeaves(snapshot, contents.policies, variables, work, contents.rolledBack),
+    ...(request.leaf === undefined ? [] : [request.leaf]),
+  ];
   const isComponent = componentsOf(snapshot, owned, twins.components);
   const withStatus = owned.map((leaf) => {
     const before = historyOrFirst(snapshot, leaf);
@@ -134,6 +141,12 @@ export function plan(input: TwinPlanInput, work: ExpressionWork = new Expression
     }
   }
   const paths = changed.length === 0 ? snapshot.paths : { ...snapshot.paths, ...Object.fromEntries(changed) };
+  const { moveRequest } = twins;
+  if (request.status !== undefined && moveRequest !== undefined) {
+    const { id } = moveRequest.policy;
+    const ofProperty = policies[id] ?? 'inSync';
+    policies[id] = ofProperty === 'inSync' ? request.status : ofProperty;
+  }
   const rollouts = rolloutStatuses(contents, policies, paths, input, (policy) => {
     return matchOf(policy, variables, work) === true;
   });
@@ -145,8 +158,8 @@ export function plan(input: TwinPlanInput, work: ExpressionWork = new Expression
     leaves,
     writes: writes.map(({ wholeAt: _, ...write }) => write),
     patch: writes.length === 0 ? {} : patchOf(snapshot, writes, isComponent),
-    nextAt: earliest([...leaves.map(({ nextAt }) => nextAt), ...rollouts.nextAt]),
-    askAt: earliest([...leaves.map(({ askAt }) => askAt), ...rollouts.askAt]),
+    nextAt: earliest([...leaves.map(({ nextAt }) => nextAt), ...rollouts.nextAt, request.nextAt]),
+    askAt: earliest([...leaves.map(({ askAt }) => askAt), ...rollouts.askAt, request.askAt]),
     paths,
     policies: { ...policies, ...rollouts.policies },
     stages: rollouts.stages,

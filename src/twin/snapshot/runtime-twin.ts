@@ -62,8 +62,34 @@ export interface AppliedManifest {
   readonly contents?: readonly string[] | undefined;
   /** The newest sign of life of the device before it. */
   readonly lifeAt?: Instant | undefined;
+  /** The modules whose desired properties from before a rollout it gives back. */
+  readonly givenBack?: readonly string[] | undefined;
+  /** What its rollback could not give back. */
+  readonly left?: readonly LeftProperty[] | undefined;
   /** The desired version of `$edgeAgent` after it. Undefined: not read yet. */
   readonly version?: number | undefined;
+}
+
+/** A desired property of a module that a rollback leaves as it is. */
+export interface LeftProperty {
+  readonly module: string;
+  /** With dots. */
+  readonly path: string;
+  readonly why: string;
+}
+
+/** What manifests have set in the twin of one module. */
+export interface ModuleRecord {
+  /** What the last manifest with desired properties has set, without the values of policies. Hidden values are hashes. */
+  readonly applied: JsonObject;
+  /** The desired properties before the first apply of each content, the newest first. */
+  readonly replaced: readonly {
+    readonly deployment: string;
+    /** The id of its content. */
+    readonly content: string;
+    readonly value: JsonObject;
+    readonly at: EpochMs;
+  }[];
 }
 
 /** What Berth keeps of an IoT Edge device, with the snapshot of its `$edgeAgent`. */
@@ -78,6 +104,8 @@ export interface EdgeRecord {
   readonly refused?:
     | { readonly content: string; readonly secrets?: string | undefined; readonly why: string }
     | undefined;
+  /** Only modules whose desired properties a content with a rollout has set. */
+  readonly modules?: Readonly<Record<string, ModuleRecord>> | undefined;
   /** When Berth put back what another writer had changed, the newest first. */
   readonly putBack: readonly EpochMs[];
 }

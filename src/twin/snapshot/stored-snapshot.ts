@@ -49,7 +49,16 @@ const appliedManifest = z.object({
   deployments: z.array(z.string()),
   contents: z.array(z.string()).optional(),
   lifeAt: instant.optional(),
+  givenBack: z.array(z.string()).optional(),
+  left: z.array(z.object({ module: z.string(), path: z.string(), why: z.string() })).optional(),
   version: count.optional(),
+});
+
+const moduleRecord = z.object({
+  applied: json,
+  replaced: z.array(
+    z.object({ deployment: z.string(), content: z.string(), value: json, at: epochMsSchema }),
+  ),
 });
 
 /** A snapshot as it is stored: JSON without undefined members. */
@@ -69,6 +78,7 @@ const stored = z.object({
       intent: appliedManifest.optional(),
       adoption: z.object({ author: z.string(), reason: z.string(), at: epochMsSchema }).optional(),
       refused: z.object({ content: z.string(), secrets: z.string().optional(), why: z.string() }).optional(),
+      modules: z.record(z.string(), moduleRecord).optional(),
       putBack: z.array(epochMsSchema),
     })
     .optional(),
@@ -136,6 +146,8 @@ export const SNAPSHOT_FORMAT: DocumentFormat<Partial<Snapshot>> = {
     // Format 3 adds what IoT Edge needs. Without it, Berth reads the twins of IoT Edge again.
     (document) => document,
     // Format 4 adds the parent of a device, and how an IoT Edge device stands. Without them, Berth looks again.
+    (document) => document,
+    // Format 5 adds what rollouts have replaced in the modules of IoT Edge devices. Without it, a rollback leaves it.
     (document) => document,
   ],
   read: (document) => stored.safeParse(document).data as Partial<Snapshot> | undefined,

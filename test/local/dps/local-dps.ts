@@ -142,6 +142,7 @@ export async function startLocalDps(
     hubs: HUBS.map((host) => ({ host, tier: 'S1', units: 1 })),
     sink: (host) => (event) => events.push({ ...event, host }),
     ...(options.hubDirectory !== undefined && { directory: options.hubDirectory }),
+    ...(options.now !== undefined && { now: options.now }),
     log,
   });
   const dps = createDps({

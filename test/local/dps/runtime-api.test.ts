@@ -136,6 +136,21 @@ describe('the runtime API over HTTPS', () => {
     expect((await call('GET', `${base}/operations/${first.body.operationId}`)).status).toBeLessThan(300);
   });
 
+  test('gives a request that is repeated at once the operation of the first one, also when it has ended', async () => {
+    webhook.answers({ status: 200, body: { iotHubHostName: WEU } });
+    const first = await call('PUT', `${base}/register`);
+    await until(() => local.dps.registrations().length === 1, 'the end of the registration');
+
+    const second = await call('PUT', `${base}/register`);
+    expect(second.body.operationId).toBe(first.body.operationId);
+    expect(webhook.requests).toHaveLength(1);
+    const polled = await call('GET', `${base}/operations/${first.body.operationId}`);
+    expect(polled.body).toMatchObject({ status: 'assigned' });
+
+    const third = await call('PUT', `${base}/register`);
+    expect(third.body.operationId).not.toBe(first.body.operationId);
+  });
+
   test.each(['', ' ', '{}', { payload: null }])(
     'accepts a registration with the body %j, without a payload',
     async (body) => {

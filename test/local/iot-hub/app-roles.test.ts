@@ -27,6 +27,7 @@ const BUILT_IN: Readonly<Record<string, { readonly name: string; readonly dataAc
 const CUSTOM: Readonly<Record<string, keyof AppNeeds>> = {
   edgeDataActions: 'appliesManifests',
   scopeDataActions: 'setsScopes',
+  methodDataActions: 'callsMethods',
 };
 
 const byName = <Item extends { readonly name: string }>(items: readonly Item[]) =>
@@ -64,7 +65,7 @@ test.each(APP_ROLES.map(({ name }) => name))('infra/README.md explains the role 
 describe('the app', () => {
   let needs: AppNeeds;
   beforeAll(() => {
-    needs = { appliesManifests: false, setsScopes: false };
+    needs = { appliesManifests: false, setsScopes: false, callsMethods: false };
   });
   const policy = appPolicy(() => needs);
   const may = (action: DataAction) => allows(policy.dataActions?.() ?? [], action);
@@ -83,22 +84,22 @@ describe('the app', () => {
     'devices/delete',
     'configurations/write',
     'configurations/delete',
-    'directMethods/invoke/action',
     'cloudToDeviceMessages/send/action',
     'jobs/write',
   ])('may never use %s', (action) => {
-    needs = { appliesManifests: true, setsScopes: true };
+    needs = { appliesManifests: true, setsScopes: true, callsMethods: true };
     expect(may(action)).toBe(false);
-    needs = { appliesManifests: false, setsScopes: false };
+    needs = { appliesManifests: false, setsScopes: false, callsMethods: false };
   });
 
   test.each<[DataAction, keyof AppNeeds]>([
     ['configurations/applyToEdgeDevice/action', 'appliesManifests'],
     ['devices/write', 'setsScopes'],
+    ['directMethods/invoke/action', 'callsMethods'],
   ])('may use %s only with %s', (action, need) => {
     expect(may(action)).toBe(false);
     needs = { ...needs, [need]: true };
     expect(may(action)).toBe(true);
-    needs = { appliesManifests: false, setsScopes: false };
+    needs = { appliesManifests: false, setsScopes: false, callsMethods: false };
   });
 });

@@ -97,6 +97,45 @@ describe('the device API over HTTPS', () => {
     ]);
   });
 
+  test.each([
+    [
+      'a message',
+      {
+        body: 'x',
+        headers: {
+          'dt-subject': 'thermostat1',
+          'iothub-interface-id': 'urn:azureiot:Security:SecurityAgent:1',
+        },
+      },
+    ],
+    [
+      'a message of a batch',
+      {
+        headers: { 'content-type': BATCH },
+        body: [
+          {
+            body: Buffer.from('x').toString('base64'),
+            properties: {
+              'dt-subject': 'thermostat1',
+              'iothub-interface-id': 'urn:azureiot:Security:SecurityAgent:1',
+            },
+          },
+        ],
+      },
+    ],
+  ])('%s keeps its component and the mark of a security message', async (_what, message) => {
+    expect((await call('POST', '/devices/dev-1/messages/events', message)).status).toBe(204);
+
+    expect(local.events).toMatchObject([
+      {
+        annotations: {
+          'dt-subject': 'thermostat1',
+          'iothub-interface-id': 'urn:azureiot:Security:SecurityAgent:1',
+        },
+      },
+    ]);
+  });
+
   test('a module sends with its own token', async () => {
     const path = '/devices/dev-1/modules/camera/messages/events';
     const own = { authorization: tokenOf(`${WEU}/devices/dev-1/modules/camera`) };

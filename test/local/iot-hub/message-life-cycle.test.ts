@@ -73,9 +73,9 @@ describe('a cloud-to-device message', () => {
     const acknowledgements: (() => void)[] = [];
     const topics: string[] = [];
     session.opened({
-      publish(to, { topic }, onAcknowledged) {
+      publish(to, { topic }, delivery) {
         topics.push(topic);
-        if (to === filter && onAcknowledged !== undefined) acknowledgements.push(onAcknowledged);
+        if (to === filter && delivery !== undefined) acknowledgements.push(() => delivery.acknowledged());
         return to === filter;
       },
       close: () => session.closed(true),

@@ -197,6 +197,7 @@ describe('a device that speaks MQTT 3.1.1 without an SDK', () => {
       ['to a topic for messages from the hub', 'devices/dev-1/messages/devicebound/', 1],
       ['with QoS 2', 'devices/dev-1/messages/events/', 2],
       ['with a method status that is not a number', '$iothub/methods/res/ok/?$rid=1', 0],
+      ['with a method status of more than 32 bits', '$iothub/methods/res/2147483648/?$rid=1', 0],
       ['to a part of the twin that does not exist', '$iothub/twin/PATCH/properties/desired/?$rid=1', 0],
     ])('%s ends the connection', async (_what, topic, qos) => {
       const client = await open();
@@ -303,9 +304,11 @@ describe('a device that speaks MQTT 3.1.1 without an SDK', () => {
 
   describe('a direct method', () => {
     test.each([
-      ['a JSON answer', '{"done":true}', { status: 207, payload: { done: true } }],
-      ['an empty answer', '', { status: 207, payload: null }],
-    ])('reaches the device, and gets %s', async (_what, answer, result) => {
+      ['a JSON answer', '{"done":true}', 207, { status: 207, payload: { done: true } }],
+      ['an empty answer', '', 207, { status: 207, payload: null }],
+      ['the largest status', '1', 2_147_483_647, { status: 2_147_483_647, payload: 1 }],
+      ['the smallest status', '1', -2_147_483_648, { status: -2_147_483_648, payload: 1 }],
+    ])('reaches the device, and gets %s', async (_what, answer, status, result) => {
       const client = await open();
       await subscribe(client, '$iothub/methods/POST/#');
 
@@ -314,7 +317,7 @@ describe('a device that speaks MQTT 3.1.1 without an SDK', () => {
       });
       const request = await published(client, '$iothub/methods/POST/reboot/?$rid=');
       const requestId = request.topic.split('$rid=')[1];
-      publish(client, `$iothub/methods/res/207/?$rid=${requestId}`, answer);
+      publish(client, `$iothub/methods/res/${status}/?$rid=${requestId}`, answer);
 
       expect(bodyOf(request)).toEqual({ in: 5 });
       expect((await call).body).toEqual(result);

@@ -139,6 +139,7 @@ export class ModelHub {
       },
       readScopes: () => Promise.reject(new Error('the model has no parents')),
       enterParent: () => Promise.reject(new Error('the model has no parents')),
+      invokeMethod: () => Promise.reject(new Error('the model has no direct methods')),
       countDevices: async () => this.local.store.size,
       listTwins: (host, of) => {
         this.calls.push({ at: this.#scheduler.now, kind: 'query' });

@@ -2,7 +2,7 @@ import type { Receiver, Sender } from 'rhea';
 import { notImplemented } from '../../../amqp/conditions.ts';
 import type { AmqpError, AmqpNode, OpenedLink } from '../../../amqp/index.ts';
 import { notHere } from '../../../errors.ts';
-import { type Address, addressKey, addressOf } from '../../model/address.ts';
+import { type Address, addressKey, addressReadings } from '../../model/address.ts';
 import { readHubName } from '../../model/host-name.ts';
 import { hubNotFound } from '../hub-access.ts';
 import type { HubConnection, HubLinks } from '../hub-service.ts';
@@ -49,11 +49,20 @@ export function openDeviceLinks({ client, access }: HubConnection): HubLinks {
     return device;
   }
 
-  function nodeOf(address: Address, node: DeviceNode): AmqpNode {
+  /** The reading of the ids of an address for which the client has a proof, else the first. */
+  function addressAmong(readings: readonly Address[]): Address | undefined {
+    const hasProof = (each: Address) =>
+      !('condition' in access.device(each, client.host, client.certificates()));
+    return readings.find(hasProof) ?? readings[0];
+  }
+
+  function nodeOf(readings: readonly Address[], node: DeviceNode): AmqpNode {
     const open = <L extends Sender | Receiver>(
       { link, whenClosed }: OpenedLink<L>,
       start: (device: ConnectedDevice) => void,
     ): AmqpError | undefined => {
+      const address = addressAmong(readings);
+      if (address === undefined) return undefined;
       const device = deviceFor(address);
       if (!(device instanceof ConnectedDevice)) return device;
       keepModel(address, link);
@@ -68,7 +77,7 @@ export function openDeviceLinks({ client, access }: HubConnection): HubLinks {
     switch (node) {
       case 'telemetry':
         // Modules wait here for the messages to their inputs (azure-iot-sdk-csharp). A hub sends none.
-        return { openReceiver: toHub, ...(address.moduleId !== undefined && { openSender: toDevice }) };
+        return { openReceiver: toHub, ...(readings[0]?.moduleId !== undefined && { openSender: toDevice }) };
       case 'cloudMessages':
         return { openSender: toDevice };
       default:
@@ -85,11 +94,9 @@ export function openDeviceLinks({ client, access }: HubConnection): HubLinks {
   }
 
   return {
-    node(path) {
-      const [collection, deviceId, ...rest] = path;
+    node([collection, , ...rest], [, deviceId, , moduleId]) {
       if (collection?.toLowerCase() !== 'devices' || deviceId === undefined) return undefined;
       const isOfModule = rest[0]?.toLowerCase() === 'modules';
-      const moduleId = isOfModule ? rest[1] : undefined;
       const node = NODES.get(
         rest
           .slice(isOfModule ? 2 : 0)
@@ -98,7 +105,7 @@ export function openDeviceLinks({ client, access }: HubConnection): HubLinks {
       );
       if (node === undefined) return undefined;
       if (node === 'streams') return ABSENT_STREAMS;
-      return nodeOf(addressOf(deviceId, moduleId), node);
+      return nodeOf(addressReadings(deviceId, isOfModule ? moduleId : undefined), node);
     },
     authorized: (address, expires) => devices.get(addressKey(address))?.renew(expires),
   };

@@ -27,6 +27,8 @@ export interface EdgeContents {
   readonly values: readonly ValuesChoice[];
   /** Why an apply only for these values must wait. Undefined: it need not. */
   holdOfValues(): Hold | undefined;
+  /** The deployments whose rollout was rolled back. */
+  readonly rolledBack: readonly string[];
   /** When a rollout reaches the device. Undefined: that is not known. */
   readonly nextAt: EpochMs | undefined;
 }
@@ -110,6 +112,7 @@ export function edgeContents(
     choices,
     contentOf,
     values,
+    rolledBack: choices.flatMap(({ deployment: { name }, choice }) => (choice.kind === 'back' ? [name] : [])),
     holdOfValues: () => values.map(({ choice }) => holdIn(choice)).find((hold) => hold !== undefined),
     nextAt: [
       ...choices.flatMap(({ choice }) => [

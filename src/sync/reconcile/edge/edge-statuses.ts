@@ -10,6 +10,7 @@ import type { FilledManifest } from '../../../fleet/edge/manifest.ts';
 import { type EpochMs, earlierOf, plus } from '../../../time/epoch-ms.ts';
 import { millisecondsOf } from '../../../time/instant.ts';
 import type { EdgeDeviceStatus } from '../../../twin/snapshot/edge-device-status.ts';
+import type { LeftProperty } from '../../../twin/snapshot/runtime-twin.ts';
 import type { LastReconcile, PolicyStatus, Snapshot, TwinStatus } from '../../../twin/snapshot/snapshot.ts';
 
 /** The status of an IoT Edge device for the lists, counts and rollouts that policies use too. */
@@ -22,6 +23,8 @@ export interface EdgeTwinStatus {
   readonly nextAt: EpochMs | undefined;
   /** How the device stands, for the counts of deployments. Default: by `status`. */
   readonly device?: EdgeDeviceStatus;
+  /** For the gates of rollouts. Default: `status`. */
+  readonly inRollouts?: TwinStatus;
   /** The device has earlier values of its settings, because the rollout of the present ones has not reached it. */
   readonly valuesWait?: boolean;
 }
@@ -64,7 +67,7 @@ export function statusOfDecision(
 ): EdgeTwinStatus {
   switch (decision.kind) {
     case 'none':
-      return { status: 'inSync', why: '', isHeld: true, nextAt: undefined, device: 'notMatched' };
+      return notMatched();
     case 'stopped': {
       const [problem] = decision.problems;
       const why = problem === undefined ? '' : `${problem.code}: ${problem.path} ${problem.message}`;
@@ -73,13 +76,30 @@ export function statusOfDecision(
     case 'contested':
       return { status: 'contested', why: decision.why, isHeld: false, nextAt: decision.until };
     case 'inPlace': {
-      const status = statusOfState(deviceState(agent, hub, decision.filled, now), agent, now);
+      const status = withLeft(
+        statusOfState(deviceState(agent, hub, decision.filled, now), agent, now),
+        agent.edge?.applied[0]?.left ?? [],
+      );
       const { waits } = decision;
       return waits === undefined
         ? status
         : { ...status, nextAt: sooner(status.nextAt, waits.until), valuesWait: true };
     }
   }
+}
+
+/** What a rollback could not give back needs an operator, although the device runs what is wanted. */
+function withLeft(status: EdgeTwinStatus, left: readonly LeftProperty[]): EdgeTwinStatus {
+  const [first, ...more] = left;
+  if (first === undefined || status.status !== 'inSync') return status;
+  const rest = more.length === 0 ? '' : ` (and ${more.length} more)`;
+  const why = `module ${first.module}: ${first.path} ${first.why}${rest}`;
+  return { ...status, status: 'contested', why, inRollouts: status.status };
+}
+
+/** Berth leaves the device alone. */
+export function notMatched(): EdgeTwinStatus {
+  return { status: 'inSync', why: '', isHeld: true, nextAt: undefined, device: 'notMatched' };
 }
 
 /** A module that keeps ending is pending first, because it may need another module that starts later. */
@@ -111,7 +131,11 @@ const POLICY_STATUS: Readonly<Record<TwinStatus, PolicyStatus | undefined>> = {
 };
 
 /** The status of the deployments in a manifest, as the gates of rollouts count it. */
-export function policyStatusOf({ status, isHeld }: EdgeTwinStatus): PolicyStatus | undefined {
+export function policyStatusOf({
+  status: own,
+  inRollouts: status = own,
+  isHeld,
+}: EdgeTwinStatus): PolicyStatus | undefined {
   return status === 'drifted' && isHeld ? 'held' : POLICY_STATUS[status];
 }
 

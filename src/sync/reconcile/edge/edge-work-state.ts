@@ -1,8 +1,8 @@
 import type { DeviceManifest } from '../../../edge/manifest-for.ts';
 import type { BerthError } from '../../../errors.ts';
 import type { Fleet } from '../../../fleet/fleet.ts';
-import { HubError } from '../../../hub/port.ts';
-import type { EpochMs } from '../../../time/epoch-ms.ts';
+import { HUB_DEADLINE_MS, HubError } from '../../../hub/port.ts';
+import { type EpochMs, plus } from '../../../time/epoch-ms.ts';
 import type { Known } from '../../../twin/events/apply-event.ts';
 import type { Snapshot, WorkItem } from '../../../twin/snapshot/snapshot.ts';
 import type { Gate } from '../write-gate.ts';
@@ -15,9 +15,23 @@ export function knownSnapshot(known: Known | undefined): Snapshot | undefined {
   return known?.kind === 'snapshot' ? known.snapshot : undefined;
 }
 
-/** Another instance applies now. If it ends, its work item starts the device again. */
-export function isInFlight(agent: Snapshot | undefined, now: EpochMs): boolean {
-  return agent?.edge?.intent !== undefined && agent.unread === undefined && (agent.workItem?.at ?? 0) > now;
+/** How long an apply may take after its intent was stored. A call to a hub ends after a third of it. */
+export const APPLY_MS = 3 * HUB_DEADLINE_MS;
+
+/**
+ * Until when an instance may be applying a manifest. Undefined: none is. Only the time of the intent counts: meanwhile, other
+ * instances may mark `$edgeAgent` to be read, read it, or change its work item.
+ */
+export function appliesUntil(agent: Snapshot | undefined, now: EpochMs): EpochMs | undefined {
+  const { intent } = agent?.edge ?? {};
+  if (intent === undefined) return undefined;
+  const until = plus(intent.at, APPLY_MS);
+  return until > now ? until : undefined;
+}
+
+/** The work item of an apply, for the case that its instance ends. */
+export function applyingUntil(at: EpochMs, tries: number): WorkItem {
+  return { priority: 'drift', at, why: 'a manifest is being applied', tries };
 }
 
 /** The work item, or one for an earlier time. After a failed call its wait stays. */

@@ -1,15 +1,14 @@
 import { decideEdge, type EdgeDecision } from '../../../edge/edge-decision.ts';
-import { appliedManifest, withApplied, withIntent, withRefusal } from '../../../edge/edge-record.ts';
+import { appliedManifest, withApplied, withIntent } from '../../../edge/edge-record.ts';
 import { type SettingValues, withSecrets } from '../../../edge/fingerprint.ts';
 import { touchedModules } from '../../../edge/manifest-diff.ts';
-import { sharedModules, withPolicyValues } from '../../../edge/policy-values.ts';
 import { settingContents } from '../../../edge/setting-contents.ts';
 import { BerthError } from '../../../errors.ts';
 import type { FilledManifest } from '../../../fleet/edge/manifest.ts';
 import type { SettingContent } from '../../../fleet/edge/setting-values.ts';
 import type { Hub } from '../../../fleet/fleet.ts';
 import type { WritePermit } from '../../../hub/budgeted-hubs.ts';
-import { type DeviceId, HubError } from '../../../hub/port.ts';
+import type { DeviceId } from '../../../hub/port.ts';
 import { mustComeAgain } from '../../../store/tables/newer-format.ts';
 import { untilStored } from '../../../store/tables/optimistic.ts';
 import type { TwinRecord } from '../../../store/twins/twin-store.ts';
@@ -18,27 +17,29 @@ import { NEVER } from '../../../time/instant.ts';
 import type { Known } from '../../../twin/events/apply-event.ts';
 import { AGENT_MODULE, HUB_MODULE } from '../../../twin/snapshot/runtime-twin.ts';
 import { type Snapshot, unreadSnapshot, type WorkItem } from '../../../twin/snapshot/snapshot.ts';
-import { twinKey } from '../../../twin/snapshot/twin.ts';
-import { backOff } from '../back-off.ts';
 import type { SyncContext } from '../sync-context.ts';
 import type { Gate } from '../write-gate.ts';
 import { contentIds, deploymentStatuses, type EdgeContents, edgeContents, lifeOf } from './edge-contents.ts';
 import {
   type EdgeTwinStatus,
   edgeReconcile,
+  notMatched,
   policyStatusOf,
   sooner,
   statusOfDecision,
 } from './edge-statuses.ts';
 import {
+  APPLY_MS,
+  appliesUntil,
+  applyingUntil,
   drifted,
-  isInFlight,
-  isRefusal,
   isWaiting,
   knownSnapshot,
   pausedBy,
   withTime,
 } from './edge-work-state.ts';
+import { afterFailedApply } from './failed-apply.ts';
+import { manifestWithTwins } from './module-twins.ts';
 import { type ReadTwin, readAgent, readNow, readRuntime, storeUnread } from './runtime-reads.ts';
 
 /** What was done for one IoT Edge device, and its `$edgeAgent` after it. */
@@ -47,13 +48,9 @@ export interface EdgeResult {
   readonly known: Known;
 }
 
-/** The time of the work item of an apply. It is later than the end of the call, and soon if this instance ends. */
-const APPLY_REQUEUE_MS = 30_000;
-/** A missing right: a person must act first. */
-const UNAUTHORIZED_MS = 5 * 60_000;
-
-/** The data action that applies a manifest (Microsoft, Azure permissions for Internet of Things). */
-const APPLY_ACTION = 'Microsoft.Devices/IotHubs/configurations/applyToEdgeDevice/action';
+/** The events of a new device and of its modules are handled at the same time. */
+const DEVICE_MS = 10_000;
+const DEVICE_WHY = 'its device twin is not stored';
 
 interface Records {
   /** What the device gets of each deployment. Undefined: its device twin is not stored. */
@@ -65,6 +62,13 @@ interface Records {
 }
 
 type Applying = Extract<EdgeDecision, { kind: 'apply' }>;
+
+/** Whether the device twin is not stored although its `$edgeAgent` is: its event is not applied yet, or was lost. */
+function mayAppear({ deviceRecord: { known }, agent }: Records): boolean {
+  if (known.kind !== 'deleted') return known.kind === 'nothing';
+  const snapshot = knownSnapshot(agent.known);
+  return snapshot !== undefined && snapshot.asOf > known.at;
+}
 
 /**
  * Gives one IoT Edge device the manifest that the fleet file wants. The manifest depends on the device twin; all that is
@@ -91,6 +95,8 @@ export class EdgeWork {
     let isRead = false;
     let isAgentRead = false;
     let isApplied = false;
+    // The call of this instance has ended. Another instance has changed the record in between.
+    let isOvertaken = false;
     const tryOnce = async (): Promise<EdgeResult | 'conflict'> => {
       for (;;) {
         const gate = await this.#context.gate.current();
@@ -98,9 +104,10 @@ export class EdgeWork {
         if ((await this.#markAsEdge(records)) === 'conflict') return 'conflict';
         const agent = knownSnapshot(records.agent.known);
         const hub = this.#context.fleet.hubByHost.get(device.host);
-        if (hub === undefined || gate.isOutdated || isInFlight(agent, this.#context.hubNow())) {
-          return { isApplied, known: records.agent.known };
-        }
+        if (hub === undefined || gate.isOutdated) return { isApplied, known: records.agent.known };
+        const until = isOvertaken ? undefined : appliesUntil(agent, this.#context.hubNow());
+        if (until !== undefined) return this.#leaveToOther(records, until);
+        if (mayAppear(records)) return this.#awaitDevice(records);
         const decision = this.#decide(records, isRead);
         if (decision.kind === 'read') {
           // An unread twin has a work item of its own. An apply without a result has none if another event has ended it.
@@ -129,6 +136,10 @@ export class EdgeWork {
           continue;
         }
         const applied = await this.#apply(records, decision, hub);
+        if (applied === 'overtaken') {
+          isOvertaken = true;
+          return 'conflict';
+        }
         if (applied !== 'applied') return applied;
         isApplied = true;
         isRead = true;
@@ -170,8 +181,7 @@ export class EdgeWork {
 
   #decide({ device, agent, hub, contents }: Records, isRead: boolean): EdgeDecision {
     const { fleet, redaction, hubNow } = this.#context;
-    if (device === undefined)
-      return { kind: 'none', why: 'its device twin is not stored', manifest: undefined };
+    if (device === undefined) return { kind: 'none', why: DEVICE_WHY, manifest: undefined };
     if (device.suspended !== undefined)
       return { kind: 'none', why: device.suspended.why, manifest: undefined };
     if (device.unread !== undefined) return { kind: 'read', why: 'its device twin must be read first' };
@@ -189,13 +199,49 @@ export class EdgeWork {
       redaction,
       ...(contents === undefined
         ? {}
-        : { contentOf: contents.contentOf, holdOfValues: contents.holdOfValues }),
+        : {
+            contentOf: contents.contentOf,
+            rolledBack: contents.rolledBack,
+            holdOfValues: contents.holdOfValues,
+          }),
       now: hubNow(),
     });
   }
 
-  /** One apply, after its intent is stored. */
-  async #apply(records: Records, decision: Applying, hub: Hub): Promise<EdgeResult | 'conflict' | 'applied'> {
+  /**
+   * Looks again soon: the event of the device twin may be handled at the same time, and not every event of a device says that it is
+   * an IoT Edge device. If the device twin is still not stored then, its event was lost, and the twin is read.
+   */
+  async #awaitDevice(records: Records): Promise<EdgeResult | 'conflict'> {
+    const { agent, deviceRecord } = records;
+    const snapshot = knownSnapshot(agent.known);
+    if (snapshot === undefined || snapshot.unread !== undefined)
+      return { isApplied: false, known: agent.known };
+    const now = this.#context.hubNow();
+    const { workItem: before } = snapshot;
+    const isOver = before !== undefined && before.at <= now;
+    if (isOver) await storeUnread(this.#context, deviceRecord, DEVICE_WHY, snapshot.asOf);
+    const soon: WorkItem = { priority: 'drift', at: plus(now, DEVICE_MS), why: DEVICE_WHY, tries: 0 };
+    const workItem = isOver ? undefined : (before ?? soon);
+    return this.#end(records, { ...snapshot, workItem }, notMatched());
+  }
+
+  /** Another instance may be applying. If it ends, a work item starts the device again. */
+  async #leaveToOther({ agent }: Records, until: EpochMs): Promise<EdgeResult | 'conflict'> {
+    const snapshot = knownSnapshot(agent.known);
+    // An unread twin has a work item for its read, and comes here again after it.
+    if (snapshot === undefined || snapshot.unread !== undefined || snapshot.workItem !== undefined)
+      return { isApplied: false, known: agent.known };
+    const saved = await this.#save(agent, { ...snapshot, workItem: applyingUntil(until, 0) });
+    return saved === 'conflict' ? saved : { isApplied: false, known: saved.known };
+  }
+
+  /** One apply, after its intent is stored. `'overtaken'`: the call has ended, and its result could not be stored. */
+  async #apply(
+    records: Records,
+    decision: Applying,
+    hub: Hub,
+  ): Promise<EdgeResult | 'conflict' | 'applied' | 'overtaken'> {
     const { hubs, gate, hubNow, now, fleet } = this.#context;
     const { agent } = records;
     const { host } = hub;
@@ -211,6 +257,10 @@ export class EdgeWork {
     }
     const snapshot = knownSnapshot(agent.known);
     if (snapshot === undefined) return { isApplied: false, known: agent.known };
+    const sent = await manifestWithTwins(this.#context, snapshot, decision, records.contents, hubNow());
+    if (sent.kind !== 'ready')
+      return this.#postpone(records, sent.why, plus(hubNow(), sent.at - now()), false);
+    const { givenBack, left } = sent;
     const at = hubNow();
     const intent = appliedManifest(decision.fingerprint, {
       at,
@@ -219,42 +269,34 @@ export class EdgeWork {
       deployments: decision.manifest.provenance.deployments,
       contents: contentIds(decision, records.contents),
       lifeAt: lifeOf([records.device, snapshot, knownSnapshot(records.hub.known)]),
+      ...(givenBack.length === 0 ? {} : { givenBack }),
+      ...(left.length === 0 ? {} : { left }),
     });
-    const workItem: WorkItem = {
-      priority: 'drift',
-      at: plus(at, APPLY_REQUEUE_MS),
-      why: 'a manifest is being applied',
-      tries: snapshot.workItem?.tries ?? 0,
-    };
-    const saved = await this.#save(agent, { ...snapshot, edge: withIntent(snapshot.edge, intent), workItem });
+    const workItem = applyingUntil(plus(at, APPLY_MS), snapshot.workItem?.tries ?? 0);
+    const saved = await this.#save(agent, {
+      ...snapshot,
+      edge: withIntent(snapshot.edge, intent, sent.modules),
+      workItem,
+    });
     if (saved === 'conflict') return 'conflict';
-    const failed = await this.#call(permit, decision);
+    const failed = await this.#call(permit, sent.filled);
     const after = { ...records, agent: saved };
-    if (failed !== undefined) return this.#afterFailure(after, decision, failed, hub);
-    return this.#afterApply(saved, records.hub, decision, { ...intent, at: hubNow() });
+    const ended =
+      failed === undefined
+        ? await this.#afterApply(saved, records.hub, decision, { ...intent, at: hubNow() })
+        : await this.#afterFailure(after, decision, failed, hub);
+    return ended === 'conflict' ? 'overtaken' : ended;
   }
 
   /** Returns the error of the hub; undefined: it has applied the manifest. */
-  async #call(permit: WritePermit, { filled }: Applying): Promise<BerthError | undefined> {
+  async #call(permit: WritePermit, filled: FilledManifest): Promise<BerthError | undefined> {
     try {
-      const whole = await this.#withPolicyValues(permit.id, filled);
-      await this.#context.hubs.applyManifest(permit, withSecrets(whole, this.#settings));
+      await this.#context.hubs.applyManifest(permit, withSecrets(filled, this.#settings));
       return undefined;
     } catch (error) {
       if (!(error instanceof BerthError) || mustComeAgain(error)) throw error;
       return error;
     }
-  }
-
-  async #withPolicyValues({ host, deviceId }: DeviceId, filled: FilledManifest): Promise<FilledManifest> {
-    const { twins, fleet } = this.#context;
-    const policies = [...fleet.twins.policies, ...fleet.twins.previous.values()];
-    const stored = new Map<string, Snapshot | undefined>();
-    for (const moduleId of sharedModules(filled, policies)) {
-      const { known } = await twins.load({ host, deviceId, moduleId });
-      stored.set(moduleId, knownSnapshot(known));
-    }
-    return withPolicyValues(filled, policies, (module) => stored.get(module));
   }
 
   /** Stores what was applied, and reads both twins of the runtime: the answer to an apply has no body. */
@@ -286,48 +328,13 @@ export class EdgeWork {
     hub: Hub,
   ): Promise<EdgeResult | 'conflict'> {
     const { warn, now, hubNow } = this.#context;
-    const { agent } = records;
-    const snapshot = knownSnapshot(agent.known) as Snapshot;
-    const code = error instanceof HubError ? (error.hubCode ?? String(error.status)) : error.code;
-    const tries = snapshot.workItem?.tries ?? 0;
-    const wait = (ms: number, why: string): WorkItem => ({
-      priority: 'drift',
-      at: plus(hubNow(), ms),
-      why,
-      tries: tries + 1,
-    });
-    const without = {
-      ...snapshot,
-      edge: { ...(snapshot.edge ?? { applied: [], putBack: [] }), intent: undefined },
-    };
-    const end = async (after: Snapshot, status: EdgeTwinStatus): Promise<EdgeResult | 'conflict'> =>
-      this.#end(records, after, status);
-    const log = (logged: string, message: string) =>
-      warn(message, { code: logged, hub: hub.host, deviceId: agent.id.deviceId, hubCode: code });
-    if (isRefusal(error)) {
-      const why = `${error.message.replace(/\.$/, '')}`;
-      log('BERTH_EDGE_MANIFEST_REFUSED', error.message);
-      const edge = withRefusal(snapshot.edge, decision.fingerprint, why);
-      const status = {
-        status: 'rejected',
-        why: `BERTH_EDGE_MANIFEST_REFUSED: ${why}`,
-        isHeld: false,
-      } as const;
-      return end({ ...snapshot, edge, workItem: undefined }, { ...status, nextAt: undefined });
-    }
-    if (error.code === 'BERTH_HUB_UNAUTHORIZED') {
-      const why = `BERTH_EDGE_UNAUTHORIZED: the hub refuses an apply (${code}): give the app the role "Berth Edge Deployer", with the data action ${APPLY_ACTION}`;
-      log('BERTH_EDGE_UNAUTHORIZED', why);
-      return end({ ...without, workItem: wait(UNAUTHORIZED_MS, why) }, drifted(why));
-    }
-    const backOffMs = backOff(error, twinKey(agent.id), tries, now());
-    if (error.code !== 'BERTH_HUB_THROTTLED') log(error.code, error.message);
-    const mayHaveApplied = error instanceof HubError && error.mayHaveApplied;
-    if (mayHaveApplied) {
-      const unread = { since: snapshot.asOf, why: 'an apply failed, and the hub may have taken it' };
-      return end({ ...snapshot, unread, workItem: wait(backOffMs, unread.why) }, drifted(error.message));
-    }
-    return end({ ...without, workItem: wait(backOffMs, error.message) }, drifted(error.message));
+    const { id, known } = records.agent;
+    const times = { now: now(), hubNow: hubNow() };
+    const after = afterFailedApply(knownSnapshot(known) as Snapshot, decision.fingerprint, error, times);
+    const { hubCode, logged } = after;
+    if (logged !== undefined)
+      warn(logged.message, { code: logged.code, hub: hub.host, deviceId: id.deviceId, hubCode });
+    return this.#end(records, after.snapshot, after.status);
   }
 
   /** The apply waits for a permit, the end of a pause, or the work queue. */
@@ -368,6 +375,8 @@ export class EdgeWork {
           why: edge?.intent?.why ?? 'it was there already',
           deployments: decision.manifest.provenance.deployments,
           contents: contentIds(decision, contents),
+          givenBack: edge?.intent?.givenBack,
+          left: edge?.intent?.left,
         };
         edge = withApplied(edge, appliedManifest(decision.fingerprint, about), undefined, hubNow());
       } else if (last !== undefined && last.key !== key && edge !== undefined) {

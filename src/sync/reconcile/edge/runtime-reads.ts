@@ -1,6 +1,6 @@
 import { HubError } from '../../../hub/port.ts';
 import type { TwinRecord } from '../../../store/twins/twin-store.ts';
-import { NEVER } from '../../../time/instant.ts';
+import { type Instant, NEVER } from '../../../time/instant.ts';
 import { adoptTwin } from '../../../twin/events/apply-event.ts';
 import type { Snapshot } from '../../../twin/snapshot/snapshot.ts';
 import type { TwinId } from '../../../twin/snapshot/twin.ts';
@@ -59,13 +59,14 @@ export async function readAgent(
   return undefined;
 }
 
-/** Stores that a twin must be read. */
+/** Stores that a twin must be read. `asOf`: when it existed, if it is not stored. */
 export async function storeUnread(
   { twins, hubNow, wait }: SyncContext,
   { id, known }: TwinRecord,
   why: string,
+  asOf: Instant = NEVER,
 ): Promise<void> {
-  const since = knownSnapshot(known)?.asOf ?? NEVER;
+  const since = knownSnapshot(known)?.asOf ?? asOf;
   await markForRead(twins, id, { since, why, priority: 'drift', now: hubNow(), wait });
 }
 
