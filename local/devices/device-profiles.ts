@@ -14,6 +14,11 @@ export interface DeviceProfile {
   readonly battery: 'full' | 'low';
   /** Whether the device rejects long intervals. */
   readonly rejectsLongIntervals: boolean;
+  /**
+   * When a device of a running fleet registers again. `whenAsked`: only if its twin names its own hub in the property
+   * `berth.leaveHub`. Most real firmware does not register again by itself. `sometimes`: after a while too.
+   */
+  readonly registersAgain: 'sometimes' | 'whenAsked';
   /** Whether it is an IoT Edge device: the simulated runtime runs beside it. */
   readonly isEdge?: boolean;
 }
@@ -57,7 +62,8 @@ const MODELS = ['pump-2', 'meter-1'] as const;
 
 /**
  * The profiles of the simulated devices. Every third device has a low battery. The second device also has one, but
- * rejects the longer interval. Every fourth device registers over HTTPS. Every tenth device uses a certificate.
+ * rejects the longer interval. Every fourth device registers over HTTPS. Every tenth device uses a certificate. Every other
+ * device registers again only when it is asked.
  */
 export function deviceProfiles(devices: number): readonly DeviceProfile[] {
   return Array.from({ length: devices }, (_, index) => ({
@@ -68,6 +74,7 @@ export function deviceProfiles(devices: number): readonly DeviceProfile[] {
     proof: index % 10 === 5 ? 'certificate' : 'key',
     battery: index % 3 === 0 || index === REJECTING ? 'low' : 'full',
     rejectsLongIntervals: index === REJECTING,
+    registersAgain: index % 2 === 1 ? 'whenAsked' : 'sometimes',
   }));
 }
 
@@ -81,6 +88,7 @@ export function edgeProfiles(devices: number): readonly DeviceProfile[] {
     proof: 'key',
     battery: 'full',
     rejectsLongIntervals: false,
+    registersAgain: 'sometimes',
     isEdge: true,
   }));
 }

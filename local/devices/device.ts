@@ -23,6 +23,8 @@ const LONGEST_RETRY_MS = 20_000;
 const LONGEST_INTERVAL_MS = 30_000;
 const LOW_PERCENT = 15;
 const SECOND_REPORT_AFTER_MS = 1_500;
+/** The desired property by which Berth asks this firmware to register again (`allocation.moves.ask` of `fleet.json`). */
+const LEAVE_HUB = 'leaveHub';
 /** Mean time after which a lively device registers again, like a device that loses power or its network. */
 const AGAIN_AFTER_MS = 90_000;
 
@@ -111,11 +113,19 @@ export class SimulatedDevice {
     this.#twin = twin;
     this.#answered = 0;
     const firstReport = this.#report({ battery: this.#battery(), model: this.#options.profile.model });
+    let leave = () => {};
+    const asked = new Promise<void>((resolve) => {
+      leave = resolve;
+    });
     // The SDK emits this event at once with the current desired properties, and then for each change.
-    twin.on('properties.desired', () => this.#apply());
-    await Promise.race([firstReport, gone]);
-    await Promise.race([this.#behave(), gone]);
-    if (!stack.lively) await gone;
+    twin.on('properties.desired', () => {
+      if (this.#isAskedToLeave(hub)) leave();
+      else this.#apply();
+    });
+    const over = Promise.race([gone, asked]);
+    await Promise.race([firstReport, over]);
+    await Promise.race([this.#behave(), over]);
+    if (!stack.lively) await over;
   }
 
   /** Simulates the battery. A lively device stops after a while and then registers again. */
@@ -124,7 +134,10 @@ export class SimulatedDevice {
     await delay(SECOND_REPORT_AFTER_MS, undefined, { signal }).catch(() => {});
     if (signal.aborted) return;
     await this.#report({ battery: this.#charge(profile.battery === 'low' ? LOW_PERCENT : this.#battery()) });
-    const until = Date.now() + AGAIN_AFTER_MS * (0.5 + Math.random());
+    const until =
+      profile.registersAgain === 'whenAsked'
+        ? Number.POSITIVE_INFINITY
+        : Date.now() + AGAIN_AFTER_MS * (0.5 + Math.random());
     while (stack.lively && Date.now() < until) {
       await delay(8_000 + Math.random() * 12_000, undefined, { signal }).catch(() => {});
       if (signal.aborted) return;
@@ -133,6 +146,17 @@ export class SimulatedDevice {
         battery: this.#charge(percent < 10 ? 100 : percent - 1 - Math.floor(Math.random() * 4)),
       });
     }
+  }
+
+  /**
+   * Whether the twin names the hub of the device as the hub to leave. DPS brings the property to the next hub, where it names
+   * the old one. The property holds the classic name of the hub. DPS may have assigned the device name: both begin alike.
+   */
+  #isAskedToLeave(hub: string): boolean {
+    const desired: unknown = this.#twin?.properties.desired;
+    const berth = (desired as { readonly berth?: Readonly<Record<string, unknown>> } | undefined)?.berth;
+    const named = berth?.[LEAVE_HUB];
+    return typeof named === 'string' && named.split('.')[0] === hub.toLowerCase().split('.')[0];
   }
 
   /** Applies the desired interval and acknowledges it as IoT Plug and Play defines, once for each version. */

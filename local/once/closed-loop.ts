@@ -33,7 +33,12 @@ export interface LoopResult {
 
 export type LoopCheck =
   | { readonly closed: true; readonly result: LoopResult }
-  | { readonly closed: false; readonly reasons: readonly string[] };
+  | {
+      readonly closed: false;
+      readonly reasons: readonly string[];
+      /** Whether the check ran `resyncFleet`, which reads the tables many hundred times. */
+      readonly ranResync: boolean;
+    };
 
 export interface LoopOptions extends FunctionsAccess {
   readonly progress: FleetProgress;
@@ -53,14 +58,14 @@ const COUNTED_WITHIN_MS = 15_000;
  */
 export async function checkLoop(options: LoopOptions): Promise<LoopCheck> {
   const behind = [...devicesBehind(options.progress), ...(await eventsBehind(options))];
-  if (behind.length > 0) return { closed: false, reasons: behind };
+  if (behind.length > 0) return { closed: false, reasons: behind, ranResync: false };
 
   const fleet = await runResync(options, COUNTED_WITHIN_MS);
   const { reasons, hubs } = await compareWithHubs(options, fleet);
-  if (reasons.length > 0) return { closed: false, reasons };
+  if (reasons.length > 0) return { closed: false, reasons, ranResync: true };
   // An event that came during the comparison makes it outdated.
   const late = await eventsBehind(options);
-  if (late.length > 0) return { closed: false, reasons: late };
+  if (late.length > 0) return { closed: false, reasons: late, ranResync: true };
 
   const { events } = await getJson(`${options.controlUrl}/events`, EVENT_COUNTERS);
   const total = (pick: (hub: HubCounters) => number) => hubs.reduce((sum, hub) => sum + pick(hub), 0);

@@ -1,16 +1,16 @@
 import { readFileSync } from 'node:fs';
-import { Client } from 'azure-iot-device';
-import { Mqtt } from 'azure-iot-device-mqtt';
+import type { Client } from 'azure-iot-device';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { isObject, type JsonObject } from '../../src/json/json.ts';
 import type { DeviceProof } from '../devices/messages.ts';
 import { type Assigned, refusalOf, register } from '../devices/registration.ts';
-import { type RegisteredTpmDevice, registerWithTpm } from '../devices/tpm-device.ts';
+import { registerWithTpm } from '../devices/tpm-device.ts';
 import { faultsOfControlApi } from '../edge/device/control-faults.ts';
 import { SimulatedEdge } from '../edge/device/simulated-edge.ts';
 import type { OwnDevice } from './credentials.ts';
 import { describeRegistered } from './description.ts';
-import { connectionStringOf, deviceEnvironment, SHELLS, type ShellName, shellLines } from './environment.ts';
+import { deviceClient, type OwnAssigned } from './device-client.ts';
+import { deviceEnvironment, SHELLS, type ShellName, shellLines } from './environment.ts';
 import { nextCommand, USUAL_CONTROL } from './next-command.ts';
 import { askForCredentials, type RunningStack, readEventsConnection, readStack } from './stack.ts';
 import { stayConnected } from './stay.ts';
@@ -31,9 +31,6 @@ interface Flags {
   readonly method: readonly string[];
   readonly control: string;
 }
-
-/** A token of a TPM is not renewed here. It lasts longer than a person stays. */
-const TOKEN_SECONDS = 7 * 24 * 3_600;
 
 const SYSTEM_SHELL: ShellName = process.platform === 'win32' ? 'powershell' : 'sh';
 
@@ -139,9 +136,6 @@ async function runEdge(
   }).run();
 }
 
-/** A registered device. With a TPM, only the TPM can sign its tokens. */
-type OwnAssigned = Assigned & Partial<Pick<RegisteredTpmDevice, 'authentication'>>;
-
 async function registerOwn(
   own: OwnDevice,
   stack: RunningStack,
@@ -209,13 +203,8 @@ async function connect(
   stack: RunningStack,
   use: (client: Client) => Promise<void>,
 ): Promise<void> {
-  const gateway = `localhost:${stack.ports.mqtt}`;
-  const signed = assigned.authentication?.(Math.floor(Date.now() / 1_000) + TOKEN_SECONDS, gateway);
-  const client =
-    signed === undefined
-      ? Client.fromConnectionString(connectionStringOf(assigned, own, stack), Mqtt)
-      : Client.fromAuthenticationProvider(signed, Mqtt);
   const proof = proofOf(own);
+  const client = deviceClient(assigned, own, stack);
   await client.setOptions({
     ca: stack.root,
     ...(proof.kind === 'certificate' && { cert: proof.certificate, key: proof.key }),

@@ -55,6 +55,8 @@ const FUNCTIONS_START_MS = 60_000;
 /** A run that another process has interrupted keeps its lease for a while. The devices do not wait for that. */
 const FIRST_RUN_MS = 3_000;
 const CHECK_EVERY_MS = 500;
+/** Berth asks a hub for its devices at most every ten seconds, so a run of `resyncFleet` at every check would be wasted. */
+const RESYNC_EVERY_MS = 1_500;
 /** How often the live view asks Berth. To a file or pipe, it is printed at most every ten seconds. */
 const ASK_EVERY_MS = { terminal: 5_000, pipe: 10_000 };
 /** After SIGTERM, a function host needs up to eight seconds to end. */
@@ -203,10 +205,12 @@ async function untilClosed(
 ): Promise<LoopResult | undefined> {
   let reasons: readonly string[] = [];
   while (!signal.aborted) {
+    let pauseMs = CHECK_EVERY_MS;
     try {
       const result = await check();
       if (result.closed) return result.result;
       reasons = result.reasons;
+      if (result.ranResync) pauseMs = RESYNC_EVERY_MS;
     } catch (error) {
       // The function host may be restarting. The next check follows.
       reasons = [error instanceof Error ? error.message : String(error)];
@@ -219,7 +223,7 @@ async function untilClosed(
       );
     }
     screen.status([progressLine(progress, reasons, Date.now() - startedAt)]);
-    await delay(CHECK_EVERY_MS, undefined, { signal }).catch(() => {});
+    await delay(pauseMs, undefined, { signal }).catch(() => {});
   }
   return undefined;
 }

@@ -16,6 +16,7 @@ import {
 } from './fingerprint.ts';
 import { diffManifest, isSameManifest, type ManifestDiff, type PresentManifest } from './manifest-diff.ts';
 import { type DeviceManifest, type ManifestProblem, manifestFor } from './manifest-for.ts';
+import { modulesChanged } from './module-drift.ts';
 import { hasPresentValues } from './present-values.ts';
 
 /** What decides about one IoT Edge device. */
@@ -25,6 +26,8 @@ export interface EdgeInput {
   /** Undefined: not stored yet. */
   readonly agent: Snapshot | undefined;
   readonly hub: Snapshot | undefined;
+  /** The stored twins of its modules whose desired properties deployments set, by name. Default: none is stored. */
+  readonly modules?: ReadonlyMap<string, Snapshot>;
   readonly fleet: Pick<Fleet, 'edge' | 'twins' | 'hubByHost' | 'revision'>;
   /** Undefined: the values are not known here. */
   readonly settings: SettingValues | undefined;
@@ -113,6 +116,7 @@ export function decideEdge(input: EdgeInput): EdgeDecision {
     fingerprint: fingerprintOf(filled, settings, redaction.key),
     hasValues: hasPresentValues(agent.desired, filled, settings, hidden),
     diff: diffManifest(present, filled, hidden),
+    changed: modulesChanged(filled, input.modules ?? new Map(), agent, hidden),
   });
 }
 
@@ -129,6 +133,8 @@ interface Wanted {
   /** Whether the hub has the present values of settings. Undefined: that is not known. */
   readonly hasValues: boolean | undefined;
   readonly diff: ManifestDiff;
+  /** The modules whose desired properties another writer has changed. */
+  readonly changed: readonly string[];
 }
 
 function decideByPresent(
@@ -136,7 +142,7 @@ function decideByPresent(
   agent: Snapshot,
   wanted: Wanted,
 ): EdgeDecision {
-  const { diff, fingerprint, filled, manifest, hasValues } = wanted;
+  const { diff, fingerprint, filled, manifest, hasValues, changed } = wanted;
   const contested = (why: string, until?: EpochMs): EdgeDecision => ({
     kind: 'contested',
     why,
@@ -202,7 +208,12 @@ function decideByPresent(
     return apply('content', 'an apply was interrupted');
   }
   if (!isInPlace || (change === 'none' && hasValues === false))
-    return putBack(record, fleet, now, { contested, apply });
+    return putBack(record, fleet, now, 'its manifest', { contested, apply });
+  if (changed.length > 0)
+    return putBack(record, fleet, now, `the desired properties of ${changed.join(', ')}`, {
+      contested,
+      apply,
+    });
   // Another instance has applied them, and its result was lost.
   if (change === 'secrets' && hasValues === true)
     return { kind: 'inPlace', filled, fingerprint, manifest, isUnrecorded: true };
@@ -217,6 +228,7 @@ function putBack(
   { putBack: times }: EdgeRecord,
   { twins: { fight } }: EdgeInput['fleet'],
   now: EpochMs,
+  what: string,
   {
     contested,
     apply,
@@ -230,9 +242,9 @@ function putBack(
   const inARow = newest === undefined ? [] : recent.filter((at) => at > plus(newest, -fight.withinMs));
   const until = newest === undefined ? undefined : plus(newest, fight.pauseMs);
   if (inARow.length >= fight.writes && until !== undefined && now < until) {
-    return contested(`another writer has changed its manifest ${inARow.length + 1} times`, until);
+    return contested(`another writer has changed ${what} ${inARow.length + 1} times`, until);
   }
-  return apply('drift', 'another writer has changed its manifest');
+  return apply('drift', `another writer has changed ${what}`);
 }
 
 function none(why: string, manifest?: DeviceManifest): EdgeDecision {

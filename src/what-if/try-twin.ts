@@ -1,10 +1,12 @@
 import type { Control } from '../control/control.ts';
+import { drainOf } from '../control/drains.ts';
 import type { Fleet, Hub, Policy, Twins } from '../fleet/fleet.ts';
 import type { HostName } from '../iot-hub/host-name.ts';
 import { REACHED, type RolloutDevice } from '../rollout/content-choice.ts';
 import type { EpochMs } from '../time/epoch-ms.ts';
 import type { Known } from '../twin/events/apply-event.ts';
 import { redactKept } from '../twin/events/redact.ts';
+import type { DrainOfDevice } from '../twin/plan/move-request.ts';
 import { type Plan, plan, type TwinPlanInput } from '../twin/plan/plan.ts';
 import type { Snapshot, TwinStatus } from '../twin/snapshot/snapshot.ts';
 import type { TwinId } from '../twin/snapshot/twin.ts';
@@ -70,7 +72,7 @@ export function tryTwin(id: TwinId, known: Known, trial: TwinTrial): TriedTwin {
   return {
     kind: 'planned',
     snapshot,
-    plan: planFor(snapshot, hub, trial.fleet, trial.now, reached),
+    plan: planFor(snapshot, hub, trial, reached),
     forecasts,
     before: stateBefore(known.snapshot, trial),
     readsFirst: snapshot.etag === undefined || trial.untrusted.has(id.host),
@@ -84,21 +86,41 @@ function apartOf({ suspended, unread, writing }: Snapshot): Apart | undefined {
   return writing === undefined ? undefined : 'writing';
 }
 
-function stateBefore(snapshot: Snapshot, { against, now }: TwinTrial): TwinStatus {
+function stateBefore(snapshot: Snapshot, { against, control, now }: TwinTrial): TwinStatus {
   const hub = against?.hubByHost.get(snapshot.id.host);
   return against === undefined || hub === undefined
     ? snapshot.lastReconcile.status
-    : planFor(snapshot, hub, against, now).status;
+    : planFor(snapshot, hub, { fleet: against, ...(control && { control }), now }).status;
 }
 
 function planFor(
   snapshot: Snapshot,
   hub: Hub,
-  { twins }: Fleet,
-  now: EpochMs,
+  { fleet: { twins }, control, now }: Pick<TwinTrial, 'fleet' | 'control' | 'now'>,
   contentOf: NonNullable<TwinPlanInput['contentOf']> = () => REACHED,
 ): Plan {
-  return plan({ snapshot, hub, twins, holdOf: () => undefined, contentOf, now });
+  return plan({
+    snapshot,
+    hub,
+    twins,
+    holdOf: () => undefined,
+    contentOf,
+    drain: drainIn(hub, control, now),
+    now,
+  });
+}
+
+/**
+ * The drain of a hub by the tried file, as if it had reached every device. If another file or an override drains the hub now,
+ * what becomes of its requests is not known.
+ */
+function drainIn(
+  { host, state }: Hub,
+  control: Control | undefined,
+  now: EpochMs,
+): DrainOfDevice | undefined {
+  if (state === 'draining') return { kind: 'draining', askAt: now };
+  return control !== undefined && drainOf(control, host)?.since !== undefined ? undefined : { kind: 'none' };
 }
 
 /**

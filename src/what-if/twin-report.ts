@@ -153,8 +153,14 @@ function policiesOf(tally: TwinTally, trial: TwinTrial, control: Control): reado
   };
   return [
     ...policies.map((policy) => reportOf(policy.name, changeOf(policy, before), policy)),
+    ...ownPolicies(tally, trial.fleet).map((policy) => reportOf(policy.name, 'unchanged', policy)),
     ...removedPolicies(policies, before).map((name) => reportOf(name, 'removed', undefined)),
   ];
+}
+
+/** Berth's own policy of move requests, if it owns a property of a twin. */
+function ownPolicies(tally: TwinTally, { twins: { moveRequest } }: Fleet): readonly Policy[] {
+  return moveRequest !== undefined && tally.policies.has(moveRequest.policy.name) ? [moveRequest.policy] : [];
 }
 
 const NOTHING_OWNED = { owned: 0, written: 0, held: 0, waiting: 0, rejected: 0, contested: 0 };

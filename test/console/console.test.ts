@@ -4,14 +4,10 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import type { Browser, BrowserContext, Page } from 'playwright-core';
 import { FUNCTION_KEYS } from '../../local/keys.ts';
 import { findBrowser, launchBrowser, NO_BROWSER } from './browser.ts';
-import { type FleetFile, type RunningStack, startStack } from './running-stack.ts';
+import { EDGE, PICKY, withRollout, withSensor } from './changed-fleets.ts';
+import { type RunningStack, startStack } from './running-stack.ts';
 
 const DEVICES = 8;
-/** The simulated device that refuses the value of `battery-saver`. */
-const PICKY = 'sim-0002';
-/** The IoT Edge device of the stack, and what runs on it. */
-const EDGE = 'edge-0001';
-const SENSOR = 'mcr.microsoft.com/azureiotedge-simulated-temperature-sensor:1.6';
 const AXE = readFileSync(createRequire(__filename).resolve('axe-core/axe.min.js'), 'utf8');
 
 const browserFile = findBrowser();
@@ -67,27 +63,6 @@ if (browserFile !== undefined) {
     page.on('request', (request) => requests.push(request.url()));
   });
   afterEach(() => context.close());
-}
-
-/** `battery-saver` in two stages. The first one lasts longer than the tests. The device that refuses is not in it, so it does not fail. */
-function withRollout({ twins, ...fleet }: FleetFile): FleetFile {
-  const rollout = {
-    stages: [
-      { name: 'most', where: `deviceId != '${PICKY}'`, atLeast: '1h' },
-      { name: 'all', share: 1 },
-    ],
-  };
-  const policies = twins.policies.map((policy) =>
-    policy.name === 'battery-saver' ? { ...policy, rollout } : policy,
-  );
-  return { ...fleet, twins: { ...twins, policies } };
-}
-
-/** A deployment for the IoT Edge device of the stack. */
-function withSensor(fleet: FleetFile): FleetFile {
-  const modules = { tempSensor: { image: SENSOR, desired: { SendInterval: 5 } } };
-  const routes = { toCloud: 'FROM /messages/* INTO $upstream' };
-  return { ...fleet, edge: { deployments: [{ name: 'sensor', modules, routes }] } };
 }
 
 /** The pages, each with something that only data of the running stack shows. */

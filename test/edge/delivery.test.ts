@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, test } from '@jest/globals';
+import { patchTwinOf } from '../../local/iot-hub/operations/twin-operations.ts';
 import type { JsonObject } from '../../src/json/json.ts';
 import { markForRead } from '../../src/sync/reconcile/mark-for-read.ts';
 import { plus } from '../../src/time/epoch-ms.ts';
@@ -570,5 +571,80 @@ describe('a module that a deployment and a policy share', () => {
     expect(desired()).toEqual({ SendData: true, SendInterval: 10 });
     expect(patches()).toBe(1);
     expect(world.snapshot('gateway-1', 'sensor').lastReconcile.status).toBe('inSync');
+  });
+});
+
+describe('the desired properties that a manifest sets in a module', () => {
+  const withDesired = () =>
+    edgeFleet([sensor(1, { desired: { SendInterval: 5, limits: { high: 9 } } })], EDGE);
+  const desired = () => world.twin('gateway-1', 'sensor').desired.values;
+  const edit = (patch: JsonObject) =>
+    patchTwinOf(
+      world.local,
+      { deviceId: 'gateway-1', moduleId: 'sensor' },
+      { properties: { desired: patch } },
+    );
+  beforeEach(async () => {
+    world = new EdgeWorld(withDesired());
+    world.settings = (name) => values[name];
+    world.createDevice('gateway-1');
+    await world.takeEvents();
+    world.runManifest('gateway-1');
+    await world.takeEvents();
+    world.now = plus(world.now, 60_000);
+  });
+
+  test.each<[string, JsonObject]>([
+    ['changed', { SendInterval: 7 }],
+    ['removed', { limits: null }],
+    ['changed in an object', { limits: { high: 1 } }],
+  ])('are put back with one apply if another writer has %s one', async (_, patch) => {
+    edit(patch);
+    await world.takeEvents();
+    await world.deploy(world.fleet);
+    await world.after(60);
+
+    expect(desired()).toEqual({ SendInterval: 5, limits: { high: 9 } });
+    expect(world.applied).toHaveLength(2);
+    expect(world.snapshot('gateway-1').edge?.applied[0]?.why).toBe(
+      'another writer has changed the desired properties of sensor',
+    );
+  });
+
+  test('leave the other properties to other writers', async () => {
+    edit({ note: 'by hand', limits: { low: 1 } });
+    await world.takeEvents();
+    await world.deploy(world.fleet);
+
+    expect(world.applied).toHaveLength(1);
+    expect(desired()).toEqual({ SendInterval: 5, limits: { high: 9, low: 1 }, note: 'by hand' });
+  });
+
+  test('are not applied again because the events of the module are late', async () => {
+    world.late = 'sensor';
+    await world.deploy(edgeFleet([sensor(2, { desired: { SendInterval: 6, limits: { high: 9 } } })], EDGE));
+    world.runManifest('gateway-1');
+    await world.takeEvents();
+    await world.deploy(world.fleet);
+    world.late = undefined;
+    world.report('gateway-1', 'sensor', { SendInterval: 6 });
+    await world.takeEvents();
+    await world.after(60);
+
+    expect(world.applied).toHaveLength(2);
+    expect(desired()).toEqual({ SendInterval: 6, limits: { high: 9 } });
+  });
+
+  test('are contested after three times', async () => {
+    for (let times = 1; times <= 4; times += 1) {
+      world.now = plus(world.now, 1_000);
+      edit({ SendInterval: 10 + times });
+      await world.takeEvents();
+    }
+
+    expect(world.applied).toHaveLength(4);
+    expect(world.statusOf('gateway-1')).toBe(
+      'contested: another writer has changed the desired properties of sensor 4 times',
+    );
   });
 });

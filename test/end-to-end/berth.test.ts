@@ -4,7 +4,13 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import * as z from 'zod';
+import { openBatteries } from '../../local/devices/batteries.ts';
+import { SimulatedDevice } from '../../local/devices/device.ts';
+import type { DeviceProfile } from '../../local/devices/device-profiles.ts';
+import { functionKeys } from '../../local/keys.ts';
+import { askForCredentials, readStack } from '../../local/own-device/stack.ts';
 import { CAPTURED } from '../allocation/requests.ts';
+import { eventually } from '../support/eventually.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 import { type Bundles, copyBundles } from './bundles.ts';
 import { type LocalRun, runLocally } from './local-run.ts';
@@ -24,6 +30,7 @@ let control: string;
 let stack: z.output<typeof STACK>;
 beforeAll(async () => {
   bundles = await copyBundles();
+  moveAtOnce(join(bundles.directory, 'fleet.json'));
   state = temporaryFolder('command');
   run = runLocally(bundles.directory, ['--devices', '3', '--state', join(state, 'stack')]);
   control = await run.says(/control API (http:\S+)\)/);
@@ -40,6 +47,16 @@ afterAll(async () => {
   await run.ended;
   bundles.remove();
 });
+
+/** Lets a drain reach every device at once. */
+function moveAtOnce(file: string): void {
+  const fleet = JSON.parse(readFileSync(file, 'utf8')) as { allocation: { moves: { ask: object } } };
+  const { moves } = fleet.allocation;
+  writeFileSync(
+    file,
+    JSON.stringify({ ...fleet, allocation: { ...fleet.allocation, moves: { ask: moves.ask } } }),
+  );
+}
 
 interface Said {
   readonly code: number;
@@ -83,6 +100,36 @@ const lastReceipt = async (id: string) => {
   const { receipts } = (await response.json()) as { readonly receipts: readonly object[] };
   return receipts[0];
 };
+
+/** A device that keeps its hub until it is asked to leave it. */
+const QUIET: Omit<DeviceProfile, 'deviceId'> = {
+  site: 'frankfurt',
+  country: 'DE',
+  model: 'pump-2',
+  nearness: { region: 'germanywestcentral' },
+  registersOver: 'https',
+  proof: 'key',
+  battery: 'full',
+  rejectsLongIntervals: false,
+  registersAgain: 'whenAsked',
+};
+
+const resyncNow = () =>
+  fetch(`http://127.0.0.1:${stack.ports.functions}/admin/functions/resyncFleet`, {
+    method: 'POST',
+    headers: { 'x-functions-key': functionKeys(process.env).master },
+    body: '{"input":""}',
+  });
+
+const DESIRED = z.object({
+  properties: z.object({
+    desired: z.object({ berth: z.object({ leaveHub: z.string() }).partial().optional() }),
+  }),
+});
+async function desiredOn(hub: string, deviceId: string) {
+  return DESIRED.parse(await (await fetch(`${control}/hubs/${hub}/devices/${deviceId}`)).json()).properties
+    .desired;
+}
 
 /** Waits until the functions have stored a dead letter. A command for each look would take half a second of CPU. */
 async function deadLetter(): Promise<void> {
@@ -174,6 +221,77 @@ describe('an operator and devices, against the local stack', () => {
     });
     expect((await berth('hub', 'clear', WEU)).err).toContain('it was draining');
   });
+
+  test('a drain asks devices that never register again by themselves, and they move to another hub', async () => {
+    // The test before has ended its override. An instance may still know it for a while.
+    await eventually(async () => new Set(await Promise.all(GERMANS.map(hubOf))).has(WEU));
+    const own = await readStack(control);
+    const ending = new AbortController();
+    const batteries = openBatteries(join(state, 'batteries.jsonl'));
+    const hubs = new Map<string, string[]>();
+    const running = ['quiet-1', 'quiet-2', 'quiet-3', 'quiet-4'].map(async (deviceId) => {
+      const { key, idScope } = await askForCredentials(control, {
+        registrationId: deviceId,
+        proof: 'key',
+        group: undefined,
+        edge: false,
+      });
+      await new SimulatedDevice({
+        profile: { ...QUIET, deviceId },
+        proof: { kind: 'key', key: key ?? '' },
+        stack: {
+          idScope,
+          ca: own.root,
+          httpsPort: own.ports.https,
+          mqttPort: own.ports.mqtt,
+          controlUrl: control,
+          batteries: '',
+          lively: false,
+        },
+        batteries,
+        publish(news) {
+          if (news.type === 'registered') hubs.set(deviceId, [...(hubs.get(deviceId) ?? []), news.hub]);
+        },
+        signal: ending.signal,
+      }).run();
+    });
+    try {
+      await eventually(() => hubs.size === 4);
+      const onWeu = [...hubs].filter(([, [first]]) => first === WEU).map(([deviceId]) => deviceId);
+      expect(onWeu.length).toBeGreaterThan(0);
+      await berth('hub', 'set', WEU, '--state', 'draining', '--reason', 'test', '--expires', '1h');
+
+      // Berth waits a minute until every instance knows of the drain.
+      await eventually(
+        async () => {
+          await resyncNow();
+          await delay(2_000);
+          return onWeu.every((deviceId) => hubs.get(deviceId)?.length === 2);
+        },
+        Boolean,
+        240_000,
+      );
+
+      // With the country, NEU is the only other hub. On it, the twin still names WEU, so no device registers a third time.
+      expect(onWeu.map((deviceId) => hubs.get(deviceId))).toEqual(onWeu.map(() => [WEU, NEU]));
+      const shown = JSON.parse((await berth('hub', 'drain', WEU, '--list', 'moved', '--json')).out) as {
+        readonly devices: readonly object[];
+      };
+      expect(shown.devices).toEqual(
+        expect.arrayContaining(onWeu.map((deviceId) => expect.objectContaining({ deviceId, movedTo: NEU }))),
+      );
+      await eventually(async () => {
+        const twins = await Promise.all(onWeu.map((deviceId) => desiredOn(NEU, deviceId)));
+        return twins.every((desired) => desired.berth?.leaveHub === undefined);
+      });
+      expect([...hubs.values()].every(({ length }) => length <= 2)).toBe(true);
+    } finally {
+      ending.abort();
+      await Promise.all(running);
+      batteries.close();
+      await berth('hub', 'clear', WEU);
+    }
+  }, 400_000);
 
   test('berth explain recomputes the same decision from a stored receipt', async () => {
     const file = join(state, 'receipt.json');

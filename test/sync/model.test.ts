@@ -26,6 +26,7 @@ beforeAll(async () => {
 test.each([
   ['end in the state that their policies want', 200, 'twins'],
   ['whose route dies and comes back end in sync', 20, 'silence'],
+  ['that drain ask every device once, and take their requests back', 40, 'drains'],
   ['with rollouts in stages come to an end, and reach no device early', 60, 'rollouts'],
   [
     'of IoT Edge devices end with the manifest that their file implies, and secrets appear nowhere',

@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { type Control, controlSchema } from '../../src/control/control.ts';
+import { parseFleet } from '../../src/fleet/file/parse.ts';
 import type { Fleet } from '../../src/fleet/fleet.ts';
 import { hostName } from '../../src/iot-hub/host-name.ts';
 import { type EpochMs, plus } from '../../src/time/epoch-ms.ts';
@@ -80,6 +81,31 @@ describe('the estimate of twin writes for a fleet file', () => {
       ['a', 1],
       ['base', 1],
     ]);
+  });
+
+  test.each([
+    ['draining', { asked: undefined, elsewhere: 'eus.azure-devices.net' }, 2],
+    ['active', { asked: undefined, elsewhere: 'eus.azure-devices.net' }, 1],
+    ['active', { asked: ID.host, elsewhere: undefined }, 1],
+  ])('counts the move requests of a hub that is %s, given %j', (state, values, count) => {
+    const parsed = parseFleet(
+      JSON.stringify({
+        hubs: [{ host: ID.host, region: 'westeurope', tier: 'S1', state }],
+        allocation: { moves: { ask: { property: 'berth.leaveHub' } } },
+      }),
+    );
+    if (!parsed.ok) throw new Error(JSON.stringify(parsed.problems));
+    const stored = Object.entries(values).map(([name, value]) =>
+      twin(name, {
+        ...resynced('inSync'),
+        desired: value === undefined ? {} : { berth: { leaveHub: value } },
+      }),
+    );
+
+    const { writes, policies: found } = ask(parsed.fleet, stored);
+
+    expect(writes.count).toBe(count);
+    expect(found.map(({ name, written }) => [name, written])).toEqual([['move request', count]]);
   });
 
   test('leaves out twins that cannot be estimated and counts them', () => {

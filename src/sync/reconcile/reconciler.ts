@@ -1,3 +1,4 @@
+import { modulesWithDesired } from '../../fleet/edge/module-desired-names.ts';
 import { untilStored } from '../../store/tables/optimistic.ts';
 import type { TwinRecord } from '../../store/twins/twin-store.ts';
 import { millisecondsOf, NEVER } from '../../time/instant.ts';
@@ -35,9 +36,12 @@ export class Reconciler {
   readonly #parents: ParentWork | undefined;
   /** Loaded, and not used yet. By `twinKey`. */
   readonly #prepared = new Map<string, TwinRecord>();
+  /** The modules whose desired properties manifests set. */
+  readonly #modules: ReadonlySet<string>;
 
   constructor(context: SyncContext) {
     this.#context = context;
+    this.#modules = modulesWithDesired(context.fleet.edge);
     this.#edge = new EdgeWork(context, context.settings ?? (() => undefined), async (id) => {
       await this.#reconcileTwin(id, [], atOnce);
     });
@@ -117,7 +121,8 @@ export class Reconciler {
     const { known } = reconciled;
     if (this.#context.fleet.edge === undefined || known.kind !== 'snapshot') return reconciled;
     const isOfDevice = id.moduleId === undefined && known.snapshot.isEdge === true;
-    if (!isOfDevice && !isRuntimeModule(id.moduleId)) return reconciled;
+    const isOfManifest = id.moduleId !== undefined && this.#modules.has(id.moduleId);
+    if (!isOfDevice && !isRuntimeModule(id.moduleId) && !isOfManifest) return reconciled;
     const { host, deviceId } = id;
     await beforeHub?.();
     const edge = await this.#edge.reconcile({ host, deviceId }, beforeHub !== undefined);

@@ -1,4 +1,5 @@
 import type { ErrorCode } from '../../errors.ts';
+import { modulesWithDesired } from '../../fleet/edge/module-desired-names.ts';
 import { HEARTBEAT_DEVICE, HEARTBEAT_TAG } from '../../iot-hub/heartbeat-device.ts';
 import { eventHubName, type HostName, NOT_A_HOST_NAME } from '../../iot-hub/host-name.ts';
 import { isObject, type JsonObject, type JsonValue } from '../../json/json.ts';
@@ -93,18 +94,19 @@ const TWIN_SOURCES: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * The modules whose twins Berth stores: those that policies target, and the modules of IoT Edge itself if the fleet file has
- * deployments.
+ * The modules whose twins Berth stores: those that policies target, and if the fleet file has deployments, the modules of IoT Edge
+ * itself and those whose desired properties a deployment sets.
  */
 export function modulesFollowed({
   twins,
   edge,
 }: {
   readonly twins: { readonly policies: readonly { readonly module: string | undefined }[] };
-  readonly edge: unknown;
+  readonly edge: Parameters<typeof modulesWithDesired>[0];
 }): ReadonlySet<string> {
   const targeted = twins.policies.flatMap(({ module }) => module ?? []);
-  return new Set(edge === undefined ? targeted : [...targeted, AGENT_MODULE, HUB_MODULE]);
+  if (edge === undefined) return new Set(targeted);
+  return new Set([...targeted, AGENT_MODULE, HUB_MODULE, ...modulesWithDesired(edge)]);
 }
 
 /**

@@ -2,7 +2,10 @@ const { default: Sequencer } = require('@jest/test-sequencer');
 
 /** The slowest suites, although their files are short. Started last, they would keep only one worker busy. */
 const LONGEST = [
-  ...['test/sync/model.test.ts', 'test/end-to-end/', 'test/console/console.test.ts'],
+  // It waits more than a minute for a decision of Berth, and the others fill this time.
+  'test/end-to-end/edge.test.ts',
+  ...['test/sync/model.test.ts', 'test/end-to-end/local-stack.test.ts', 'test/console/console.test.ts'],
+  'test/end-to-end/',
   ...['test/allocation/always.test.ts', 'test/functions/', 'test/local/function-host/event-hub.test.ts'],
 ];
 

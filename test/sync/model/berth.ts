@@ -1,3 +1,4 @@
+import type { Conditions } from '../../../src/allocation/conditions.ts';
 import { withPackage } from '../../../src/control/packages.ts';
 import type { SettingValues } from '../../../src/edge/fingerprint.ts';
 import { settingContents } from '../../../src/edge/setting-contents.ts';
@@ -26,6 +27,7 @@ import { WriteGate } from '../../../src/sync/reconcile/write-gate.ts';
 import { askActivity } from '../../../src/sync/resync/activity.ts';
 import { auditHubs } from '../../../src/sync/resync/audit.ts';
 import { type AuditProgress, auditName, requestName } from '../../../src/sync/resync/audit-progress.ts';
+import { recordDrains } from '../../../src/sync/resync/record-drains.ts';
 import { resyncTwins } from '../../../src/sync/resync/resync-twins.ts';
 import { advanceGates } from '../../../src/sync/resync/rollout-gates.ts';
 import { countTwins } from '../../../src/sync/resync/twin-counts.ts';
@@ -97,6 +99,8 @@ export class Berth {
   openedShares = 0;
   /** Berth watches whether events arrive. Default: it does not, and audits only on request. */
   watches = false;
+  /** The stored conditions, for drains. Undefined: no fleet file asks devices to move. */
+  conditions: Conditions | undefined;
   /** What is stored of liveness. */
   readonly liveness = {
     reader: NO_READER as EventReader,
@@ -246,6 +250,8 @@ export class Berth {
         await countTwins(context, mayGoOn);
         await advanceGates(context);
       }
+      const { conditions } = this;
+      if (conditions !== undefined) await recordDrains(context, { read: async () => conditions });
       await resyncTwins(context, mayGoOn);
       await auditHubs(context, mayGoOn, { withoutDevices: new Set(), liveness });
     } catch (error) {

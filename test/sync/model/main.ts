@@ -1,3 +1,4 @@
+import { runDrains } from './drain-run.ts';
 import { runEdge } from './edge-run.ts';
 import { runRollouts } from './rollout-run.ts';
 import { run } from './run.ts';
@@ -5,7 +6,7 @@ import { runSilence } from './silence-run.ts';
 
 /*
  * `npm run model [-- FROM COUNT [KIND]]`: runs COUNT seeds from FROM. It runs without a test runner, in which each seed takes
- * several times as long. KIND is `twins` (default), `rollouts`, `edge` or `silence`.
+ * several times as long. KIND is `twins` (default), `rollouts`, `edge`, `silence` or `drains`.
  */
 
 const KINDS: Readonly<Record<string, (seed: number) => Promise<readonly string[]>>> = {
@@ -13,6 +14,7 @@ const KINDS: Readonly<Record<string, (seed: number) => Promise<readonly string[]
   rollouts: runRollouts,
   edge: runEdge,
   silence: runSilence,
+  drains: runDrains,
 };
 
 const [from = '1', count = '2500', kind = 'twins'] = process.argv.slice(2);

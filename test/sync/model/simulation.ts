@@ -91,9 +91,13 @@ export class Simulation {
   /** Whether every fleet file has a rollout in stages, and a value may end devices. */
   readonly hasStages: boolean;
 
-  constructor(random: Random, hasStages = false) {
+  /** The section `allocation.moves` of every fleet file. Undefined: none. */
+  readonly #moves: JsonObject | undefined;
+
+  constructor(random: Random, hasStages = false, moves?: JsonObject) {
     this.random = random;
     this.hasStages = hasStages;
+    this.#moves = moves;
     this.scheduler = new Scheduler(START, random);
     this.log = new EventLog(PARTITIONS, random);
     this.store = new ModelStore(this.scheduler, random);
@@ -123,6 +127,7 @@ export class Simulation {
     const parsed = parseFleet(
       JSON.stringify({
         hubs: [this.#hubFile],
+        ...(this.#moves === undefined ? {} : { allocation: { moves: this.#moves } }),
         twins: {
           policies,
           ...(random.chance(0.2) ? { scope: "!('unmanaged' in tags)" } : {}),

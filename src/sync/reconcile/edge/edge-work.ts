@@ -5,6 +5,7 @@ import { touchedModules } from '../../../edge/manifest-diff.ts';
 import { settingContents } from '../../../edge/setting-contents.ts';
 import { BerthError } from '../../../errors.ts';
 import type { FilledManifest } from '../../../fleet/edge/manifest.ts';
+import { modulesWithDesired } from '../../../fleet/edge/module-desired-names.ts';
 import type { SettingContent } from '../../../fleet/edge/setting-values.ts';
 import type { Hub } from '../../../fleet/fleet.ts';
 import type { WritePermit } from '../../../hub/budgeted-hubs.ts';
@@ -59,6 +60,7 @@ interface Records {
   readonly deviceRecord: TwinRecord;
   readonly agent: TwinRecord;
   readonly hub: TwinRecord;
+  readonly modules: ReadonlyMap<string, Snapshot>;
 }
 
 type Applying = Extract<EdgeDecision, { kind: 'apply' }>;
@@ -165,7 +167,20 @@ export class EdgeWork {
             { device, agent: knownSnapshot(agent.known) },
             { fleet, hub: of, settings: this.#values, gate, now: hubNow() },
           );
-    return { device, deviceRecord, agent, hub, contents };
+    const modules = await this.#modules({ host, deviceId });
+    return { device, deviceRecord, agent, hub, contents, modules };
+  }
+
+  async #modules(device: DeviceId): Promise<ReadonlyMap<string, Snapshot>> {
+    const { twins, fleet } = this.#context;
+    const names = [...modulesWithDesired(fleet.edge)];
+    const records = await Promise.all(names.map((moduleId) => twins.load({ ...device, moduleId })));
+    return new Map(
+      records.flatMap(({ known }, index) => {
+        const snapshot = knownSnapshot(known);
+        return snapshot === undefined ? [] : [[names[index] ?? '', snapshot] as const];
+      }),
+    );
   }
 
   /**
@@ -179,7 +194,7 @@ export class EdgeWork {
     return saved === 'conflict' ? saved : undefined;
   }
 
-  #decide({ device, agent, hub, contents }: Records, isRead: boolean): EdgeDecision {
+  #decide({ device, agent, hub, contents, modules }: Records, isRead: boolean): EdgeDecision {
     const { fleet, redaction, hubNow } = this.#context;
     if (device === undefined) return { kind: 'none', why: DEVICE_WHY, manifest: undefined };
     if (device.suspended !== undefined)
@@ -194,6 +209,7 @@ export class EdgeWork {
       device,
       agent: runtime,
       hub: knownSnapshot(hub.known),
+      modules,
       fleet,
       settings: this.#settings,
       redaction,

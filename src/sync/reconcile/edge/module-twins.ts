@@ -82,7 +82,8 @@ export async function manifestWithTwins(
       modules[name] = withSetDesired(found, present?.desired ?? {}, set);
     }
     if (back === undefined || found === undefined) continue;
-    const present = await presentOf(name);
+    // Read now, because another writer may have changed it since the last event.
+    const present = await desiredAtHub(context, { host, deviceId, moduleId: name }, diff.modules);
     if (present.kind !== 'desired') return present;
     const since = applied.find((each) => each.contents?.includes(back.content ?? '') === true)?.at;
     const owned = policies.flatMap(({ module, leaves }) =>
