@@ -18,6 +18,14 @@ import { pumpFleet, pumpTwin } from './pump.ts';
 /** Number of different reports. They repeat in this order. */
 const REPORTS = 1_000;
 
+/** A device of a hub, by the short name of the hub. */
+export interface BenchDevice {
+  readonly hubName: string;
+  readonly deviceId: string;
+}
+
+const PUMP: BenchDevice = { hubName: 'contoso-weu', deviceId: 'pump-0001' };
+
 const time = (change: number) =>
   `2026-11-23T12:${pad(Math.floor(change / 60) % 60)}:${pad(change % 60)}.${String(1_000_000 + change)}`;
 const pad = (value: number) => String(value).padStart(2, '0');
@@ -36,20 +44,25 @@ function createdTwin(policies: number): JsonObject {
   };
 }
 
-type Raw = RawEvent & { readonly body: Buffer };
+export type RawReport = RawEvent & { readonly body: Buffer };
 
-function eventOf(opType: string, operationTimestamp: string, body: JsonObject): Raw {
+function eventOf(
+  opType: string,
+  operationTimestamp: string,
+  body: JsonObject,
+  { hubName, deviceId }: BenchDevice,
+): RawReport {
   return {
     body: Buffer.from(JSON.stringify(body)),
     properties: {
-      hubName: 'contoso-weu',
-      deviceId: 'pump-0001',
+      hubName,
+      deviceId,
       operationTimestamp,
       'iothub-message-schema': 'twinChangeNotification',
       opType,
     },
     systemProperties: {
-      'iothub-connection-device-id': 'pump-0001',
+      'iothub-connection-device-id': deviceId,
       'iothub-message-source': opType === 'updateTwin' ? 'twinChangeEvents' : 'deviceLifecycleEvents',
       'iothub-enqueuedtime': Date.UTC(2026, 10, 23, 12),
     },
@@ -57,19 +70,30 @@ function eventOf(opType: string, operationTimestamp: string, body: JsonObject): 
   };
 }
 
+/** The battery that report number `change` says. */
+export function batteryOf(change: number): number {
+  return 30 + (change % 60);
+}
+
 /** Report number `change` of the device, in the form of the local hub and of captures of real hubs. */
-function reportOf(change: number): Raw {
+export function reportOf(change: number, device: BenchDevice = PUMP): RawReport {
   const stamp = { $lastUpdated: `${time(change)}Z` };
-  return eventOf('updateTwin', `${time(change)}+00:00`, {
+  const body = {
     version: 3 + change,
     properties: {
       reported: {
-        power: { battery: 30 + (change % 60) },
+        power: { battery: batteryOf(change) },
         $metadata: { ...stamp, power: { ...stamp, battery: stamp } },
         $version: 2 + change,
       },
     },
-  });
+  };
+  return eventOf('updateTwin', `${time(change)}+00:00`, body, device);
+}
+
+/** The creation of the device, with a twin that is in sync. */
+export function creationOf(policies: number, device: BenchDevice = PUMP): RawReport {
+  return eventOf('createDeviceIdentity', `${time(0)}+00:00`, createdTwin(policies), device);
 }
 
 export interface ConvergedTwin {
@@ -110,14 +134,11 @@ export function convergedTwin(policies: number, isPlanned = false): ConvergedTwi
     if (step.kind !== 'settle') throw new Error(step.kind);
     return { kind: 'snapshot', snapshot: step.snapshot };
   };
-  const created = reconcile(
-    { kind: 'nothing' },
-    eventOf('createDeviceIdentity', `${time(0)}+00:00`, createdTwin(policies)),
-  );
+  const created = reconcile({ kind: 'nothing' }, creationOf(policies));
 
   let known = created;
   let next = 0;
-  const nextEvent = (): Raw => {
+  const nextEvent = (): RawReport => {
     const event = events[next];
     if (event !== undefined) {
       next += 1;

@@ -1,8 +1,11 @@
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { coldStart } from './cases/cold-start.ts';
+import { placementFigures, placementQuality } from './cases/placement-quality.ts';
 import { registrationCases } from './cases/registration.ts';
+import { twinStorage } from './cases/twin-storage.ts';
 import { twinCases } from './cases/twins.ts';
+import { whatIfCases } from './cases/what-if.ts';
 import { loadTimes } from './load-time.ts';
 import { type Figure, FULL, figureOf, machineLoad, measure } from './measure.ts';
 import { cpuOf, worstRequests } from './worst-request.ts';
@@ -13,6 +16,8 @@ import { cpuOf, worstRequests } from './worst-request.ts';
  */
 
 const COLD_STARTS = 15;
+const STORAGE_BATCHES = 25;
+const PLACED = 1_000_000;
 /** Most of the CPU time that a registration may take, in milliseconds. */
 const WORST_REQUEST_MS = 20;
 
@@ -25,11 +30,20 @@ const progress = (text: string) => process.stderr.write(`  ${text}\n`);
 
 const load = machineLoad();
 const figures: Figure[] = [];
-const comparisons = [...registrationCases(), ...twinCases()].filter(({ name }) => isWanted(name));
+const comparisons = [...registrationCases(), ...twinCases(), ...whatIfCases()].filter(({ name }) =>
+  isWanted(name),
+);
 for (const [index, comparison] of comparisons.entries()) {
   progress(`${index + 1} of ${comparisons.length}: ${comparison.name}`);
   figures.push(measure(comparison, FULL));
 }
+const PLACEMENT = ['share', 'add', 'reweigh', 'cap', 'spill'].map((name) => `placement-${name}`);
+if (PLACEMENT.some(isWanted)) {
+  progress(`placement of ${PLACED.toLocaleString('en')} devices`);
+  figures.push(...placementFigures(placementQuality(PLACED)).filter(({ name }) => isWanted(name)));
+}
+if (['twin-storage-1', 'twin-storage-4', 'twin-azurite-1', 'twin-azurite-4'].some(isWanted))
+  figures.push(...(await twinStorage(STORAGE_BATCHES, progress)).filter(({ name }) => isWanted(name)));
 if (isWanted('cold-start')) figures.push(await coldStart(COLD_STARTS, progress));
 if (isWanted('fleet-load')) {
   progress('fleet-load');

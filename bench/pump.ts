@@ -26,9 +26,13 @@ function more(index: number): JsonObject {
 }
 
 /** A fleet file. @param policies number of its policies, at least six. */
-export function pumpFleet(policies: number, tier: string): JsonObject {
+export function pumpFleet(
+  policies: number,
+  tier: string,
+  hosts: readonly string[] = [PUMP_HOST],
+): JsonObject {
   return {
-    hubs: [{ host: PUMP_HOST, region: 'westeurope', tier }],
+    hubs: hosts.map((host) => ({ host, region: 'westeurope', tier })),
     twins: { policies: Array.from({ length: policies }, (_, index) => POLICIES[index] ?? more(index)) },
   };
 }

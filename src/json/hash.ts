@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { createHash, hash as digestOf } from 'node:crypto';
 
 /**
  * Berth's hash of a list of texts: the first four bytes of SHA-256 of the parts, joined by newlines, as a little-endian
@@ -6,7 +6,7 @@ import { createHash } from 'node:crypto';
  * depend on it. Test vectors check this.
  */
 export function hash(...parts: readonly string[]): number {
-  return createHash('sha256').update(parts.join('\n'), 'utf8').digest().readUInt32LE(0);
+  return Buffer.from(digestOf('sha256', parts.join('\n'), 'hex').slice(0, 8), 'hex').readUInt32LE(0);
 }
 
 /** SHA-256 of a text in lower-case hexadecimal. */

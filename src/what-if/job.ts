@@ -5,7 +5,9 @@ import { parseFleet } from '../fleet/file/parse.ts';
 import type { Fleet, Rule } from '../fleet/fleet.ts';
 import type { JsonValue } from '../json/json.ts';
 import { EPOCH, type EpochMs } from '../time/epoch-ms.ts';
+import { DeviceTemplates } from './device-templates.ts';
 import { type KnownDevice, readKnownDevice } from './known-device.ts';
+import { Settings } from './settings.ts';
 
 /** The input of a what-if run on devices, in a form that can be sent to a worker. */
 export interface Job {
@@ -26,6 +28,7 @@ export interface Job {
 export interface Tried {
   readonly fleet: Fleet;
   readonly conditions: Conditions;
+  readonly settings: Settings;
 }
 
 /** A job with its fleet files compiled. */
@@ -38,6 +41,7 @@ export interface Trial {
   readonly leftOut: readonly string[];
   /** Devices that can be parents, by device id. */
   readonly parents: ReadonlyMap<string, KnownDevice>;
+  readonly templates: DeviceTemplates;
 }
 
 export function openTrial({ fleet, against, payloads, isSynthetic, parents = [] }: Job, now: EpochMs): Trial {
@@ -48,13 +52,20 @@ export function openTrial({ fleet, against, payloads, isSynthetic, parents = [] 
   const rules = files.flatMap(({ allocation }) => allocation.rules);
   const [tried, compared] = files
     .map((file) => withoutRules(file, isLeftOut))
-    .map((file): Tried => ({ fleet: file, conditions: finalConditions(file, now) }));
+    .map(
+      (file): Tried => ({
+        fleet: file,
+        conditions: finalConditions(file, now),
+        settings: new Settings(file),
+      }),
+    );
   if (tried === undefined) throw new Error('a trial needs a fleet');
   return {
     tried,
     against: compared,
     now,
     payloads,
+    templates: new DeviceTemplates(),
     leftOut: [...new Set(rules.filter(isLeftOut).map(({ name }) => name))],
     parents: new Map(
       parents.flatMap((line) => {

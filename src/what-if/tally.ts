@@ -89,6 +89,8 @@ export function tallyOf(devices: Iterable<Trialed>): Tally {
     refusals: {},
     rules: {},
   };
+  // Devices in the same setting share the list of rules.
+  const traced = new Map<readonly RuleTrace[], number>();
   for (const { deviceId, hasInputs, before, wasRefused, after, fresh, rules } of devices) {
     tally.devices += 1;
     if (!hasInputs) tally.withoutInputs += 1;
@@ -106,11 +108,14 @@ export function tallyOf(devices: Iterable<Trialed>): Tally {
       const { code, message } = after;
       add<RefusedDevices>(tally.refusals, [code, message].join('\n'), { code, message, ...one(deviceId) });
     }
+    traced.set(rules, (traced.get(rules) ?? 0) + 1);
+  }
+  for (const [rules, devices] of traced) {
     for (const { name, result } of rules) {
       const hits = ownEntry(tally.rules, name) ?? { matched: 0, unknown: 0 };
       tally.rules[name] = {
-        matched: hits.matched + Number(result === 'matched'),
-        unknown: hits.unknown + Number(result === 'unknown'),
+        matched: hits.matched + (result === 'matched' ? devices : 0),
+        unknown: hits.unknown + (result === 'unknown' ? devices : 0),
       };
     }
   }
@@ -148,9 +153,14 @@ function add<Each extends Tallied>(all: Record<string, Each>, key: string, each:
 }
 
 function together<Each extends Tallied>(left: Each, right: Each): Each {
-  // The first by name, so that the examples do not depend on the speed of threads.
-  const examples = [...left.examples, ...right.examples].sort().slice(0, EXAMPLES);
-  return { ...left, count: left.count + right.count, examples };
+  return { ...left, count: left.count + right.count, examples: firstOf(left.examples, right.examples) };
+}
+
+/** The first by name, so that the examples do not depend on the speed of threads. */
+function firstOf(left: readonly string[], right: readonly string[]): readonly string[] {
+  const last = left[EXAMPLES - 1];
+  if (last !== undefined && right.every((each) => each >= last)) return left;
+  return [...left, ...right].sort().slice(0, EXAMPLES);
 }
 
 function merged<Each>(

@@ -1,13 +1,14 @@
-import { type Decision, decide } from '../allocation/decision/decide.ts';
+import { type Decision, decide, decideIn } from '../allocation/decision/decide.ts';
 import { type KnownParent, parentNamedFor } from '../allocation/parent/known-parent.ts';
 import type { ReceiptInputs } from '../allocation/receipt/receipt.ts';
 import { requestOf } from '../allocation/receipt/recompute.ts';
 import { type AllocationRequest, latencyIn } from '../allocation/request/request.ts';
+import { type DeviceWords, deviceWords } from '../allocation/score/placement.ts';
 import type { Fleet } from '../fleet/fleet.ts';
 import type { HostName } from '../iot-hub/host-name.ts';
 import type { JsonValue } from '../json/json.ts';
 import type { Trial, Tried } from './job.ts';
-import { type KnownDevice, readKnownDevice } from './known-device.ts';
+import type { KnownDevice } from './known-device.ts';
 import { type Tally, type Trialed, tallyOf } from './tally.ts';
 
 /** A batch of devices, in a form that can be sent to a worker. */
@@ -24,8 +25,10 @@ export type PartResult =
 /** Tries the fleet file on some devices. */
 export function tryDevices(part: DeviceBatch, trial: Trial): PartResult {
   if (part.kind === 'numbers') return { ok: true, tally: tallyOf(tryNumbers(part, trial)) };
-  const wrong = part.lines.findIndex((line) => line.trim() !== '' && readKnownDevice(line) === undefined);
-  return wrong === -1 ? { ok: true, tally: tallyOf(tryLines(part, trial)) } : { ok: false, line: wrong };
+  const wrong: number[] = [];
+  const tally = tallyOf(tryLines(part, trial, wrong));
+  const [line] = wrong;
+  return line === undefined ? { ok: true, tally } : { ok: false, line };
 }
 
 function* tryNumbers(
@@ -35,26 +38,41 @@ function* tryNumbers(
   for (let number = from; number < to; number += 1) yield tryDevice(synthetic(number, trial), trial);
 }
 
-function* tryLines({ lines }: Extract<DeviceBatch, { kind: 'lines' }>, trial: Trial): Generator<Trialed> {
-  for (const line of lines) {
-    const device = readKnownDevice(line);
-    if (device !== undefined) yield tryDevice(device, trial);
+/** Ends at the first line that is not a device, and adds its index to `wrong`. */
+function* tryLines(
+  { lines }: Extract<DeviceBatch, { kind: 'lines' }>,
+  trial: Trial,
+  wrong: number[],
+): Generator<Trialed> {
+  for (const [index, line] of lines.entries()) {
+    if (line.trim() === '') continue;
+    const device = trial.templates.read(line);
+    if (device === undefined) {
+      wrong.push(index);
+      return;
+    }
+    const { template } = device;
+    yield tryDevice(template === undefined ? device : { ...device, like: `line ${template.number}` }, trial);
   }
 }
 
 interface TrialDevice extends KnownDevice {
   readonly isSynthetic?: boolean;
+  /** The same for all devices that differ only in their id. */
+  readonly like?: string;
   readonly payload?: JsonValue | undefined;
 }
 
 function synthetic(number: number, { payloads }: Trial): TrialDevice {
-  const payload = payloads.length === 0 ? undefined : payloads[number % payloads.length];
+  const which = number % Math.max(1, payloads.length);
+  const payload = payloads[which];
   return {
     deviceId: `device-${String(number).padStart(7, '0')}`,
     hub: undefined,
     inputs: undefined,
     isSynthetic: true,
     payload,
+    like: `payload ${which}`,
   };
 }
 
@@ -64,12 +82,15 @@ function synthetic(number: number, { payloads }: Trial): TrialDevice {
  */
 function tryDevice(device: TrialDevice, trial: Trial): Trialed {
   const { tried, against } = trial;
-  const old = against && decideOn(against, { ...device, parents: 'present' }, trial).result;
+  const words = wordsFor(device);
+  const decided = (on: Tried, hub: HostName | undefined, parents: Placing['parents']) =>
+    decideOn(on, device, { hub, parents, words }, trial);
+  const old = against && decided(against, device.hub, 'present').result;
   const before = old?.kind === 'assigned' ? old.host : device.hub;
-  const fresh = decideOn(tried, { ...device, hub: undefined, parents: 'new' }, trial);
+  const fresh = decided(tried, undefined, 'new');
   // Without parents, a device without a hub is the same as a new one.
   const isFresh = before === undefined && !tried.fleet.allocation.namesParents;
-  const again = isFresh ? fresh : decideOn(tried, { ...device, hub: before, parents: 'present' }, trial);
+  const again = isFresh ? fresh : decided(tried, before, 'present');
   return {
     deviceId: device.deviceId,
     hasInputs: device.inputs !== undefined || device.isSynthetic === true,
@@ -82,32 +103,72 @@ function tryDevice(device: TrialDevice, trial: Trial): Trialed {
   };
 }
 
+/** The words of a device by salt, which its decisions share. */
+function wordsFor({ deviceId }: TrialDevice): (salt: string) => DeviceWords {
+  let last: { readonly salt: string; readonly words: DeviceWords } | undefined;
+  return (salt) => {
+    if (last?.salt !== salt) last = { salt, words: deviceWords(deviceId, salt) };
+    return last.words;
+  };
+}
+
 /** The greatest depth of nested parents (iot-edge-limits-and-restrictions). */
 const MOST_LAYERS = 5;
 
-/** A device on its hub. Its parents are on their present hubs before the decision, or they are new too. */
-interface PlacedDevice extends TrialDevice {
+/** Where a device is before a decision. */
+interface Placing {
+  readonly hub: HostName | undefined;
+  /** Its parents are on their present hubs before the decision, or they are new too. */
   readonly parents: 'present' | 'new';
+  readonly words: (salt: string) => DeviceWords;
 }
 
 function decideOn(
   tried: Tried,
-  device: PlacedDevice,
+  device: TrialDevice,
+  placing: Placing,
   trial: Pick<Trial, 'parents' | 'now'>,
   layer = 1,
-): Decision {
-  const { fleet, conditions } = tried;
-  const request = requestFor(device, fleet, device.hub);
+): Pick<Decision, 'result' | 'rules'> {
+  const { fleet, conditions, settings } = tried;
+  const { like, deviceId } = device;
+  const { hub } = placing;
+  const key = like === undefined ? undefined : `${hub ?? ''} ${like}`;
+  const known = settings.of(key, () => ({
+    request: requestFor(device, fleet, hub),
+    fleet,
+    conditions,
+    now: trial.now,
+  }));
+  if (known !== undefined) {
+    const { setting, input } = known;
+    const own = { ...input, request: withId(input.request, deviceId) };
+    const result = decideIn(setting, own, placing.words(fleet.allocation.salt));
+    return { result, rules: setting.rules.traces };
+  }
+  const request = requestFor(device, fleet, hub);
   const parentId = parentNamedFor(request, fleet);
-  const parent = parentId === undefined ? undefined : parentUnder(tried, parentId, device, trial, layer);
+  const parent =
+    parentId === undefined ? undefined : parentUnder(tried, parentId, placing.parents, trial, layer);
   return decide({ request, fleet, conditions, parent, now: trial.now });
+}
+
+/** The request of another device, which differs only in its id. */
+function withId(request: AllocationRequest, deviceId: string): AllocationRequest {
+  const { enrollment, current } = request;
+  return {
+    ...request,
+    registrationId: deviceId,
+    enrollment: enrollment.deviceId === undefined ? enrollment : { ...enrollment, deviceId },
+    current: current === undefined ? undefined : { ...current, deviceId },
+  };
 }
 
 /** The parent on the hub that the tried fleet file gives it. A parent that gets none keeps its present hub. */
 function parentUnder(
   tried: Tried,
   deviceId: string,
-  { parents }: PlacedDevice,
+  parents: Placing['parents'],
   trial: Pick<Trial, 'parents' | 'now'>,
   layer: number,
 ): KnownParent {
@@ -115,7 +176,8 @@ function parentUnder(
   if (device === undefined) return { deviceId, why: 'no IoT Edge device with this id is among the devices' };
   if (layer >= MOST_LAYERS) return { deviceId, hub: device.hub };
   const hub = parents === 'new' ? undefined : device.hub;
-  const { result } = decideOn(tried, { ...device, hub, parents }, trial, layer + 1);
+  const placing = { hub, parents, words: wordsFor(device) };
+  const { result } = decideOn(tried, device, placing, trial, layer + 1);
   return { deviceId, hub: result.kind === 'assigned' ? result.host : device.hub };
 }
 

@@ -1,7 +1,9 @@
 import { describe, expect, test } from '@jest/globals';
+import { placementFigures, placementQuality } from '../../bench/cases/placement-quality.ts';
 import { registrationCases } from '../../bench/cases/registration.ts';
 import { sampleWebhook } from '../../bench/cases/sample-webhook.ts';
 import { twinCases } from '../../bench/cases/twins.ts';
+import { whatIfCases } from '../../bench/cases/what-if.ts';
 import { type Effort, figureOf, machineLoad, measure } from '../../bench/measure.ts';
 
 const SHORT: Effort = { rounds: 1, roundMs: 1, warmUpMs: 0 };
@@ -9,11 +11,22 @@ const ABOUT = { name: 'a', what: 'b', goal: 2 };
 
 describe('npm run bench', () => {
   test('runs each figure, which have different names, and gives a ratio above 0', () => {
-    const figures = [...registrationCases(), ...twinCases()].map((each) => measure(each, SHORT));
+    const figures = [...registrationCases(), ...twinCases(), ...whatIfCases()].map((each) =>
+      measure(each, SHORT),
+    );
 
     expect(new Set(figures.map(({ name }) => name)).size).toBe(figures.length);
     for (const { name, ratio } of figures)
       expect([name, ratio > 0 && Number.isFinite(ratio)]).toEqual([name, true]);
+  });
+
+  test('shows how well devices are placed', () => {
+    const quality = placementQuality(3_000);
+    const figures = placementFigures(quality);
+
+    expect(quality).toMatchObject({ devices: 3_000 });
+    expect(quality.spilled).toBeGreaterThan(0);
+    for (const { name, ratio } of figures) expect([name, ratio > 0]).toEqual([name, true]);
   });
 
   test('gives the median ratio of the rounds, and compares it with the goal', () => {

@@ -8,6 +8,7 @@ import {
   partitionsOf,
   prefixRange,
   snapshotKey,
+  TWIN_KEYS,
   tombstoneKey,
   workItemKey,
   workItemRange,
@@ -41,6 +42,56 @@ describe('the stored form of table keys', () => {
     const long = id('#'.repeat(128), '%'.repeat(128));
 
     expect(snapshotKey(long)).toMatch(/^s\|~[0-9a-f]{64}$/);
+  });
+
+  test('puts the twins of all hubs into sixteen partitions, with the hub in the row key', () => {
+    const stored = (key: string) => TWIN_KEYS.toStored(partitionOf(id('device-0001')), key);
+
+    expect(stored(snapshotKey(id('device-0001')))).toEqual({
+      partitionKey: '07',
+      rowKey: 's|weu.azure-devices.net|device-0001',
+    });
+    expect(stored('count').rowKey).toBe('count|weu.azure-devices.net');
+    expect(stored(prefixRange('s|')[1]).rowKey).toBe('s|weu.azure-devices.net}');
+  });
+
+  test('has at most 512 characters with the longest ids and the longest host name', () => {
+    const longest = hostName(`${'h'.repeat(50)}.azure-devices.net`);
+
+    fc.assert(
+      fc.property(deviceId, deviceId, (one, other) => {
+        const twin = { host: longest, deviceId: one, moduleId: other };
+        const key = workItemKey(twin, 'drift', epochMs(5));
+        expect(TWIN_KEYS.toStored(partitionOf(twin), key).rowKey.length).toBeLessThanOrEqual(512);
+      }),
+    );
+  });
+
+  test('returns the same key after it is stored, and keeps the order of the rows of a hub', () => {
+    const anyKey = fc
+      .tuple(deviceId, fc.option(deviceId, { nil: undefined }), fc.constantFrom(0, 1, 2, 3))
+      .map(([device, module, kind]) => {
+        const twin = id(device, module);
+        const key = [
+          snapshotKey(twin),
+          attentionKey(twin, 'rejected'),
+          tombstoneKey(twin),
+          workItemKey(twin, 'edit', epochMs(5)),
+        ][kind];
+        return { partition: partitionOf(twin), key: key ?? '' };
+      });
+    fc.assert(
+      fc.property(anyKey, anyKey, ({ partition, key }, other) => {
+        const stored = TWIN_KEYS.toStored(partition, key);
+        const otherStored = TWIN_KEYS.toStored(partition, other.key);
+
+        expect(TWIN_KEYS.fromStored(stored)).toEqual({ partitionKey: partition, rowKey: key });
+        expect(stored.rowKey < otherStored.rowKey).toBe(key < other.key);
+        const [from, to] = prefixRange('work|').map((bound) => TWIN_KEYS.toStored(partition, bound).rowKey);
+        const isWithin = stored.rowKey >= String(from) && stored.rowKey < String(to);
+        expect(isWithin).toBe(key.startsWith('work|'));
+      }),
+    );
   });
 });
 

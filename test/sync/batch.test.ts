@@ -79,6 +79,7 @@ function setUp({
         evidence: evidence.of('0'),
       },
       {
+        prepare: async () => {},
         reconcile: async (id, events) => {
           const failure = failureOf(id);
           if (failure !== undefined) throw failure;

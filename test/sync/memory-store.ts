@@ -38,6 +38,11 @@ export class MemoryTwinStore {
     };
   }
 
+  async loadAll(ids: readonly TwinId[]): Promise<ReadonlyMap<string, TwinRecord>> {
+    if (this.isAway) return new Map();
+    return new Map(await Promise.all(ids.map(async (id) => [twinKey(id), await this.load(id)] as const)));
+  }
+
   async save(record: TwinRecord, known: Known): Promise<TwinRecord | 'conflict'> {
     this.#reach();
     const meanwhile = this.meanwhile;

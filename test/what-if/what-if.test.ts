@@ -3,6 +3,7 @@ import { decide } from '../../src/allocation/decision/decide.ts';
 import { type Receipt, receiptOf } from '../../src/allocation/receipt/receipt.ts';
 import { hostName } from '../../src/iot-hub/host-name.ts';
 import { epochMs } from '../../src/time/epoch-ms.ts';
+import { DeviceTemplates } from '../../src/what-if/device-templates.ts';
 import { type Job, openTrial } from '../../src/what-if/job.ts';
 import { type KnownDevice, readKnownDevice, writeKnownDevice } from '../../src/what-if/known-device.ts';
 import { knownDevices } from '../../src/what-if/known-devices.ts';
@@ -327,6 +328,50 @@ test('a device goes to the hub in its receipt under the file of that receipt', (
       expect(tally.fresh).toEqual({ [result.host]: 1 });
     }),
     { numRuns: 2_000 },
+  );
+});
+
+test('devices whose lines differ only in their ids go to the hubs that each of them gets alone', () => {
+  fc.assert(
+    fc.property(anyAllocationCase, (drawn) => {
+      const file = { ...drawn.fleet.file, $schema: undefined };
+      const { current } = drawn.request;
+      const none = { loadedAt: undefined, hubs: new Map(), causes: new Map() };
+      const { inputs: given } = receiptOf(drawn, decide({ ...drawn, conditions: none }));
+      if (current !== undefined || given.linkedHubs.length !== 5 || given.deviceId !== undefined) return;
+      const ids = [given.registrationId, 'lab-7', 'zone-8', 'pump-9'];
+      const expected: Record<string, number> = {};
+      for (const registrationId of ids) {
+        const request = { ...drawn.request, registrationId };
+        const { result } = decide({ ...drawn, request, conditions: none });
+        if (result.kind === 'assigned') expected[result.host] = (expected[result.host] ?? 0) + 1;
+      }
+
+      const devices = ids.map((registrationId) =>
+        writeKnownDevice({
+          deviceId: registrationId,
+          hub: undefined,
+          inputs: { ...given, registrationId },
+        }),
+      );
+      const { tally } = ask({ fleet: JSON.stringify(file) }, { kind: 'lines', lines: devices });
+
+      expect(tally.fresh).toEqual(expected);
+      expect(tally.devices).toBe(ids.length);
+    }),
+    { numRuns: 2_000 },
+  );
+});
+
+test('a line that holds the id of its device in another place is read by itself', () => {
+  const line = (deviceId: string) => JSON.stringify({ deviceId, hub: null, note: deviceId });
+  const templates = new DeviceTemplates();
+
+  expect(templates.read(line('a'))).toMatchObject({ deviceId: 'a', template: undefined });
+  expect(templates.read(JSON.stringify({ deviceId: 'hub', hub: null }))?.template).toBeUndefined();
+  expect(templates.read('{"deviceId":"b","hub":null}')?.template).toBeDefined();
+  expect(templates.read('{"deviceId":"c","hub":null}')?.template).toBe(
+    templates.read('{"deviceId":"d","hub":null}')?.template,
   );
 });
 

@@ -16,9 +16,9 @@ import type { AllocationRequest } from '../request/request.ts';
 import type { NamedParent } from '../rules/parent-rule.ts';
 import { evaluateRules, meets, type RuleTrace } from '../rules/rules.ts';
 import { hubVariables, ruleVariables } from '../rules/variables.ts';
-import { type Candidate, candidatesOf, type Receiver } from '../score/candidates.ts';
+import { type Candidate, candidatesOf, type Rating, type Receiver, ratingOf } from '../score/candidates.ts';
 import { type Latencies, latenciesOf, NO_LATENCIES } from '../score/latency.ts';
-import { compareScores, type ScoredHub } from '../score/placement.ts';
+import { compareScores, type DeviceWords, deviceWords, type ScoredHub } from '../score/placement.ts';
 
 export type AllocationResult =
   | {
@@ -85,22 +85,52 @@ export interface DecideInput {
  * @param work the budget that all expressions of this request share
  */
 export function decide(input: DecideInput, work: ExpressionWork = new ExpressionWork()): Decision {
-  const { request, fleet, conditions, now } = input;
+  const { request, fleet } = input;
   const variables = ruleVariables(request);
+  const setting = settingOf(input, variables, work);
+  const candidates = candidatesOf(setting.rating, deviceWords(request.registrationId, fleet.allocation.salt));
+  const { result, gradualMoves } = choose(input, setting.rules, candidates);
+  return {
+    result,
+    candidates,
+    rules: setting.rules.traces,
+    latencies: setting.latencies,
+    gradualMoves,
+    ...extras(request, fleet, variables, result, work),
+  };
+}
+
+/**
+ * The part of a decision that is the same for all devices whose requests differ only in their ids, if no rule reads an id. `decideIn`
+ * then chooses the hub of each device.
+ */
+export interface Setting {
+  readonly rules: BoundRules;
+  readonly latencies: Latencies;
+  readonly rating: Rating;
+}
+
+/** @param work the budget that all expressions of this request share */
+export function settingOf(
+  input: DecideInput,
+  variables: Variables = ruleVariables(input.request),
+  work: ExpressionWork = new ExpressionWork(),
+): Setting {
+  const { request, fleet, conditions, now } = input;
   const { current } = request;
   const currentHub = current && { hub: fleet.hubByHost.get(current.hub) };
   const rules = withParentHub(evaluateRules(fleet, variables, currentHub, work), input.parent);
   const latencies = fleet.allocation.readsLatency ? latenciesOf(request, fleet) : NO_LATENCIES;
-  const candidates = candidatesOf(request, fleet, conditions, rules, latencies, now);
-  const { result, gradualMoves } = choose(input, rules, candidates);
-  return {
-    result,
-    candidates,
-    rules: rules.traces,
-    latencies,
-    gradualMoves,
-    ...extras(request, fleet, variables, result, work),
-  };
+  return { rules, latencies, rating: ratingOf(request, fleet, conditions, rules, latencies, now) };
+}
+
+/** Chooses the hub as `decide` does, in a setting that was made for a request with other ids. */
+export function decideIn(
+  { rules, rating }: Setting,
+  input: DecideInput,
+  device: DeviceWords,
+): AllocationResult {
+  return choose(input, rules, candidatesOf(rating, device)).result;
 }
 
 /** The id that the device gets in its hub. */

@@ -5,9 +5,10 @@ import { type Conditions, conditionsOf, effectiveHub, NO_CONDITIONS } from '../c
 import { withParentHub } from '../parent/known-parent.ts';
 import { evaluateRules } from '../rules/rules.ts';
 import { ruleVariables } from '../rules/variables.ts';
-import { candidatesOf } from '../score/candidates.ts';
+import { candidatesOf, ratingOf } from '../score/candidates.ts';
 import { chancesOf } from '../score/chances.ts';
 import { latenciesOf, NO_LATENCIES } from '../score/latency.ts';
+import { deviceWords } from '../score/placement.ts';
 import type { ReceiptInputs } from './receipt.ts';
 import { requestOf } from './recompute.ts';
 
@@ -59,7 +60,8 @@ function chancesOfDevice(inputs: ReceiptInputs, fleet: Fleet, now: EpochMs): Rea
   const rules = withParentHub(evaluateRules(fleet, ruleVariables(request), undefined), inputs.parent);
   if (rules.denied !== undefined || rules.missing !== undefined) return NO_CHANCES;
   const latencies = fleet.allocation.readsLatency ? latenciesOf(request, fleet) : NO_LATENCIES;
-  return chancesOf(candidatesOf(request, fleet, NO_CONDITIONS, rules, latencies, now));
+  const rating = ratingOf(request, fleet, NO_CONDITIONS, rules, latencies, now);
+  return chancesOf(candidatesOf(rating, deviceWords(request.registrationId, fleet.allocation.salt)));
 }
 
 const NO_CHANCES: ReadonlyMap<HostName, number> = new Map();

@@ -14,7 +14,7 @@ import type { AllocationRequest } from '../request/request.ts';
 import { meets } from '../rules/rules.ts';
 import type { Latencies, Latency } from './latency.ts';
 import { overloaded } from './load.ts';
-import { type ScoredHub, scoreHubs, type WeightedHub } from './placement.ts';
+import { type DeviceWords, type ScoredHub, scoresOf, type WeightedHub } from './placement.ts';
 
 /** Why a linked hub may not receive the device. */
 export type Exclusion =
@@ -46,22 +46,31 @@ export interface Receiver extends WeightedHub {
   readonly isOverloaded: boolean;
 }
 
-/** Rates and scores every linked hub, in the order of the request. */
-export function candidatesOf(
+/** Every linked hub in the order of the request, before the scores. It does not depend on the ids of the device. */
+export interface Rating {
+  readonly rated: readonly RatedHub[];
+  /** Those of `rated` that may receive the device, in the same order. */
+  readonly receiving: readonly RatedHub[];
+  /** The same hubs, with their weights. */
+  readonly receivers: readonly Receiver[];
+}
+
+/** Rates every linked hub. */
+export function ratingOf(
   request: AllocationRequest,
   fleet: Fleet,
   conditions: Conditions,
   rules: BoundRules,
   latencies: Latencies,
   now: EpochMs,
-): readonly Candidate[] {
+): Rating {
   const selected = request.enrollment.iotHubs;
-  const rated = request.linkedHubs.map(({ host }): RatedHub & { scored: Candidate['scored'] } => {
+  const rated = request.linkedHubs.map(({ host }): RatedHub => {
     const hub = fleet.hubByHost.get(host);
     const latency = latencies.byHost.get(host);
     const lasting = lastingExclusion(host, hub, selected, rules);
     if (hub === undefined || lasting !== undefined) {
-      return { host, latency, lasting, excluded: lasting, weight: 0, devices: undefined, scored: undefined };
+      return { host, latency, lasting, excluded: lasting, weight: 0, devices: undefined };
     }
     const found = conditionsOf(host, conditions);
     const { state, weight } = effectiveHub(hub, found, now);
@@ -69,21 +78,25 @@ export function candidatesOf(
     const excluded = isWaiting
       ? 'the hub of the parent is not known'
       : passingExclusion(hub, state, found, now);
-    return { host, latency, lasting, excluded, weight, devices: found.devices?.count, scored: undefined };
+    return { host, latency, lasting, excluded, weight, devices: found.devices?.count };
   });
   const receiving = receivingOf(rated);
-  const scored = scoreHubs(
-    request.registrationId,
-    fleet.allocation.salt,
-    receiversOf(receiving, rated, fleet, rules),
-  );
+  return { rated, receiving, receivers: receiversOf(receiving, rated, fleet, rules) };
+}
+
+/** Scores the rated hubs for one device. */
+export function candidatesOf(
+  { rated, receiving, receivers }: Rating,
+  device: DeviceWords,
+): readonly Candidate[] {
+  const scored = scoresOf(device, receivers);
   let next = 0;
-  for (const each of rated) {
-    if (receiving[next] !== each) continue;
-    each.scored = scored[next];
+  return rated.map((each): Candidate => {
+    const { host, latency, lasting, excluded } = each;
+    if (receiving[next] !== each) return { host, latency, lasting, excluded, scored: undefined };
     next += 1;
-  }
-  return rated;
+    return { host, latency, lasting, excluded, scored: scored[next - 1] };
+  });
 }
 
 /** The scores of the hubs that may receive the device. */
@@ -91,7 +104,8 @@ export function scoredHubsOf(candidates: readonly Candidate[]): readonly ScoredH
   return candidates.map(({ scored }) => scored).filter((scored) => scored !== undefined);
 }
 
-interface RatedHub {
+/** A linked hub with its exclusion and its weight. */
+export interface RatedHub {
   readonly host: HostName;
   readonly latency: Latency | undefined;
   readonly lasting: Exclusion | undefined;

@@ -27,7 +27,21 @@ export function scoreHubs<Hub extends WeightedHub>(
   salt: string,
   weighted: readonly Hub[],
 ): readonly ScoredHub<Hub>[] {
-  const device = wordsOf(salt + registrationId.toLowerCase());
+  return scoresOf(deviceWords(registrationId, salt), weighted);
+}
+
+/** What the scores of a device are computed from. Several decisions on the same device can share it. */
+export type DeviceWords = Words;
+
+export function deviceWords(registrationId: string, salt: string): DeviceWords {
+  return wordsOf(salt + registrationId.toLowerCase());
+}
+
+/** As `scoreHubs`. */
+export function scoresOf<Hub extends WeightedHub>(
+  device: DeviceWords,
+  weighted: readonly Hub[],
+): readonly ScoredHub<Hub>[] {
   return weighted.map((hub) => ({ hub, score: score(device, wordsOfHost(hub.host), hub.weight) }));
 }
 

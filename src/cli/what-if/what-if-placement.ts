@@ -143,21 +143,39 @@ async function* partsOf(file: string, progress: ProgressBar): AsyncGenerator<Num
   const size = file === '-' ? 0 : statSync(file).size;
   let bytes = 0;
   let line = 0;
-  let lines: string[] = [];
-  const take = (): NumberedPart => {
-    const part: NumberedPart = { part: { kind: 'lines', lines }, firstLine: line - lines.length + 1 };
+  for await (const { lines, bytes: read } of linesOf(input, PART)) {
+    const firstLine = line + 1;
+    line += lines.length;
+    bytes += read;
     // The total is not known before the end. This estimate assumes lines of similar length.
     if (size > 0) progress.expect(Math.round((line * size) / bytes));
-    lines = [];
-    return part;
-  };
-  for await (const text of createInterface({ input, crlfDelay: Number.POSITIVE_INFINITY })) {
-    line += 1;
-    bytes += Buffer.byteLength(text, 'utf8') + 1;
-    lines.push(text);
-    if (lines.length === PART) yield take();
+    yield { part: { kind: 'lines', lines }, firstLine };
   }
-  if (lines.length > 0) yield take();
+}
+
+interface Lines {
+  readonly lines: readonly string[];
+  readonly bytes: number;
+}
+
+/** The lines of a text, in parts. `node:readline` takes three times as long. */
+async function* linesOf(input: NodeJS.ReadableStream, part: number): AsyncGenerator<Lines> {
+  input.setEncoding('utf8');
+  let lines: string[] = [];
+  let rest = '';
+  let bytes = 0;
+  for await (const chunk of input as AsyncIterable<string>) {
+    bytes += Buffer.byteLength(chunk);
+    const found = (rest + chunk).split(/\r?\n/);
+    rest = found.pop() ?? '';
+    for (const line of found) lines.push(line);
+    if (lines.length < part) continue;
+    yield { lines, bytes };
+    lines = [];
+    bytes = 0;
+  }
+  if (rest !== '') lines.push(rest);
+  if (lines.length > 0) yield { lines, bytes };
 }
 
 /**

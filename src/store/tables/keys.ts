@@ -7,21 +7,36 @@ import type { TwinId } from '../../twin/snapshot/twin.ts';
 /**
  * Keys of the twin table. All rows of a twin are in one partition, so that its snapshot, work item and attention change in
  * one transaction. The keys must never change, because stored fleets depend on them. `test/store/keys.test.ts` checks them.
+ *
+ * Code sees sixteen partitions of each hub, so that the work of one hub is one range. The table has sixteen partitions for all
+ * hubs, and the hub is in the row key: reports of twins on different hubs are then stored in the same transaction (`TWIN_KEYS`).
  */
 
-/** The number of partitions of a hub. It must never change, because it decides where the rows of a twin are. */
+/** The number of partitions. It must never change, because it decides where the rows of a twin are. */
 export const BUCKETS = 16;
-/** A key may have 1 KiB, or 512 UTF-16 characters (Azure Table storage data model). */
-const MAX_ROW_KEY = 500;
+/**
+ * A key may have 1 KiB, or 512 UTF-16 characters (Azure Table storage data model). The host name, which has at most 67
+ * characters, is added to it.
+ */
+const MAX_ROW_KEY = 440;
 
 export type PartitionKey = string & { readonly brand: 'PartitionKey' };
 
 export function partitionKey(host: HostName, bucket: number): PartitionKey {
-  return `${host}|${String(bucket).padStart(2, '0')}` as PartitionKey;
+  return `${host}|${bucketText(bucket)}` as PartitionKey;
+}
+
+function bucketText(bucket: number): string {
+  return String(bucket).padStart(2, '0');
 }
 
 export function partitionOf({ host, deviceId }: Pick<TwinId, 'host' | 'deviceId'>): PartitionKey {
   return partitionKey(host, hash(deviceId) % BUCKETS);
+}
+
+/** The bucket of a device: the partition key of its rows in the table, on every hub. */
+export function bucketOf(deviceId: string): string {
+  return bucketText(hash(deviceId) % BUCKETS);
 }
 
 /** All partitions of a hub. */
@@ -32,6 +47,44 @@ export function partitionsOf(host: HostName): readonly PartitionKey[] {
 export function snapshotKey(id: TwinId): string {
   return rowKey('s', id);
 }
+
+/** How the keys of a table that code uses are stored. */
+export interface StoredKeys {
+  /** Also for the bounds of ranges, such as `s}`. */
+  toStored(partitionKey: string, rowKey: string): StoredKey;
+  fromStored(stored: StoredKey): StoredKey;
+}
+
+export interface StoredKey {
+  readonly partitionKey: string;
+  readonly rowKey: string;
+}
+
+/** Keys that are stored as they are. */
+export const PLAIN_KEYS: StoredKeys = {
+  toStored: (partitionKey, rowKey) => ({ partitionKey, rowKey }),
+  fromStored: (stored) => stored,
+};
+
+/**
+ * The keys of the twin table: the host name is behind the kind of the row.
+ *
+ * @example
+ * TWIN_KEYS.toStored('weu.azure-devices.net|07', 's|pump-1')
+ * // { partitionKey: '07', rowKey: 's|weu.azure-devices.net|pump-1' }
+ */
+export const TWIN_KEYS: StoredKeys = {
+  toStored(partitionKey, rowKey) {
+    const border = partitionKey.lastIndexOf('|');
+    const host = partitionKey.slice(0, border);
+    const [, kind = '', rest = ''] = /^([a-z]*)(.*)$/s.exec(rowKey) ?? [];
+    return { partitionKey: partitionKey.slice(border + 1), rowKey: `${kind}|${host}${rest}` };
+  },
+  fromStored({ partitionKey, rowKey }) {
+    const [, kind = '', host = '', rest = ''] = /^([a-z]*)\|([^|]*)(.*)$/s.exec(rowKey) ?? [];
+    return { partitionKey: `${host}|${partitionKey}`, rowKey: `${kind}${rest}` };
+  },
+};
 
 /** The twin of a snapshot row, by its key. Undefined: the key contains a hash instead of the ids. */
 export function idOfSnapshotKey(partition: string, key: string): TwinId | undefined {

@@ -1,6 +1,7 @@
 import type { TableClient, TransactionAction } from '@azure/data-tables';
 import { BerthError, nothingAnswers } from '../../errors.ts';
 import { ownMember } from '../../json/json.ts';
+import { PLAIN_KEYS, type StoredKeys, TWIN_KEYS } from './keys.ts';
 import { untilStored } from './optimistic.ts';
 
 /** The tables that Berth keeps its state in. */
@@ -61,9 +62,11 @@ export interface TableQuery {
   readonly where?: readonly [column: string, text: string];
 }
 
-export interface Scan extends Pick<TableQuery, 'range' | 'select' | 'where'> {
-  /** A range of partition keys. `from` is inclusive, `to` is exclusive. */
+export interface Scan extends Pick<TableQuery, 'select' | 'where'> {
+  /** A range of partition keys as they are stored. `from` is inclusive, `to` is exclusive. */
   readonly partitions?: readonly [from: string, to: string];
+  /** A range of row keys as they are stored. `from` is inclusive, `to` is exclusive. */
+  readonly range?: readonly [from: string, to: string];
 }
 
 /**
@@ -72,20 +75,24 @@ export interface Scan extends Pick<TableQuery, 'range' | 'select' | 'where'> {
 export class Table {
   readonly #client: () => Promise<TableClient>;
   readonly #name: TableName;
+  readonly #keys: StoredKeys;
 
-  constructor(name: TableName, client: () => Promise<TableClient>) {
+  /** @param keys how the keys are stored. Default: as they are. */
+  constructor(name: TableName, client: () => Promise<TableClient>, keys: StoredKeys = PLAIN_KEYS) {
     this.#name = name;
     this.#client = client;
+    this.#keys = keys;
   }
 
   /** One row. Undefined: it does not exist. */
   async get(partitionKey: string, rowKey: string): Promise<Row | undefined> {
+    const stored = this.#keys.toStored(partitionKey, rowKey);
     return this.#call(
       async (client) => {
-        const entity = await client.getEntity(partitionKey, rowKey, {
+        const entity = await client.getEntity(stored.partitionKey, stored.rowKey, {
           ...inTime(),
         });
-        return toRow(entity);
+        return this.#rowOf(entity);
       },
       { notFound: undefined },
     );
@@ -94,9 +101,10 @@ export class Table {
   /** All rows of a query, in the order of their keys. */
   async list({ partitionKey, range, select, limit, where }: TableQuery): Promise<readonly Row[]> {
     const { odata } = await import('@azure/data-tables');
+    const [from, to] = (range ?? ['', '']).map((bound) => this.#keys.toStored(partitionKey, bound));
     const filter = [
-      odata`PartitionKey eq ${partitionKey}`,
-      ...(range === undefined ? [] : [odata`RowKey ge ${range[0]} and RowKey lt ${range[1]}`]),
+      odata`PartitionKey eq ${from?.partitionKey ?? partitionKey}`,
+      ...(range === undefined ? [] : [odata`RowKey ge ${from?.rowKey} and RowKey lt ${to?.rowKey}`]),
       ...(where === undefined ? [] : [`${where[0]}${odata` eq ${where[1]}`}`]),
     ].join(' and ');
     return this.#call(async (client) => {
@@ -112,7 +120,10 @@ export class Table {
         .byPage({ maxPageSize: Math.min(limit ?? 1_000, 1_000) });
       for await (const page of pages) {
         for (const entity of page) {
-          rows.push(toRow(entity));
+          const row = this.#rowOf(entity);
+          // Without a range, a stored partition may have rows of others.
+          if (row.partitionKey !== partitionKey) continue;
+          rows.push(row);
           if (rows.length === limit) return rows;
         }
       }
@@ -146,7 +157,7 @@ export class Table {
         const { value } = await pages.next();
         return value as (Record<string, unknown>[] & { readonly continuationToken?: string }) | undefined;
       });
-      if (page !== undefined) yield page.map(toRow);
+      if (page !== undefined) yield page.map((entity) => this.#rowOf(entity));
       continuationToken = page?.continuationToken;
     } while (continuationToken !== undefined);
   }
@@ -158,7 +169,7 @@ export class Table {
     properties: Readonly<Record<string, unknown>>,
   ): Promise<void> {
     await this.#call((client) =>
-      client.upsertEntity({ ...properties, partitionKey, rowKey }, 'Replace', {
+      client.upsertEntity({ ...properties, ...this.#keys.toStored(partitionKey, rowKey) }, 'Replace', {
         ...inTime(),
       }),
     );
@@ -171,7 +182,7 @@ export class Table {
     properties: Readonly<Record<string, unknown>>,
     etag: string | undefined,
   ): Promise<'written' | 'conflict'> {
-    const entity = { ...properties, partitionKey, rowKey };
+    const entity = { ...properties, ...this.#keys.toStored(partitionKey, rowKey) };
     const options = inTime();
     return this.#call<'written' | 'conflict'>(
       async (client) => {
@@ -215,9 +226,10 @@ export class Table {
     rowKey: string,
     etag: string,
   ): Promise<'deleted' | 'conflict'> {
+    const stored = this.#keys.toStored(partitionKey, rowKey);
     return this.#call<'deleted' | 'conflict'>(
       async (client) => {
-        await client.deleteEntity(partitionKey, rowKey, { ...inTime(), etag });
+        await client.deleteEntity(stored.partitionKey, stored.rowKey, { ...inTime(), etag });
         return 'deleted';
       },
       { notFound: 'deleted', conflict: 'conflict' },
@@ -225,19 +237,21 @@ export class Table {
   }
 
   async delete(partitionKey: string, rowKey: string): Promise<void> {
-    await this.#call<unknown>((client) => client.deleteEntity(partitionKey, rowKey, inTime()), {
+    const stored = this.#keys.toStored(partitionKey, rowKey);
+    await this.#call<unknown>((client) => client.deleteEntity(stored.partitionKey, stored.rowKey, inTime()), {
       notFound: undefined,
     });
   }
 
   /**
-   * Performs all actions or none. Returns the new etags in order, or the action that failed. A delete is always
+   * Performs all actions or none. All rows must be in one partition of the table as it is stored. Returns the new etags in order, or the action that failed. A delete is always
    * unconditional, because `submitTransaction` does not pass its etag on.
    */
   async transact(actions: readonly TransactionAction[]): Promise<TransactionResult> {
+    const stored = actions.map((action) => this.#stored(action));
     return this.#call<TransactionResult>(async (client) => {
       try {
-        const response = await client.submitTransaction([...actions], {
+        const response = await client.submitTransaction(stored, {
           ...inTime(),
         });
         return { ok: true, etags: response.subResponses.map(({ etag }) => etag) };
@@ -254,6 +268,18 @@ export class Table {
         };
       }
     });
+  }
+
+  #stored(action: TransactionAction): TransactionAction {
+    const [, { partitionKey, rowKey }] = action;
+    const stored = [...action] as TransactionAction;
+    stored[1] = { ...action[1], ...this.#keys.toStored(partitionKey, rowKey) };
+    return stored;
+  }
+
+  #rowOf({ partitionKey, rowKey, etag, ...properties }: Record<string, unknown>): Row {
+    const keys = this.#keys.fromStored({ partitionKey: String(partitionKey), rowKey: String(rowKey) });
+    return { ...keys, etag: String(etag), properties };
   }
 
   async #call<Result>(
@@ -307,18 +333,19 @@ export type Tables = Readonly<Record<TableName, Table>>;
  * The tables of an account. The first call makes the connection, and creates the table.
  */
 export function openTables(account: StateAccount): Tables {
-  const open = (name: TableName) => {
+  const open = (name: TableName, keys?: StoredKeys) => {
     let opened: Promise<TableClient> | undefined;
-    return new Table(name, () => {
+    const client = () => {
       opened ??= connect(account, TABLES[name]).catch((error: unknown) => {
         opened = undefined;
         throw error;
       });
       return opened;
-    });
+    };
+    return new Table(name, client, keys);
   };
   return {
-    twins: open('twins'),
+    twins: open('twins', TWIN_KEYS),
     state: open('state'),
     receipts: open('receipts'),
     deadLetters: open('deadLetters'),
@@ -364,10 +391,6 @@ function sendOneLine(
 
 type PipelinePolicy = Parameters<TableClient['pipeline']['addPolicy']>[0];
 type PipelineResponse = Awaited<ReturnType<PipelinePolicy['sendRequest']>>;
-
-function toRow({ partitionKey, rowKey, etag, ...properties }: Record<string, unknown>): Row {
-  return { partitionKey: String(partitionKey), rowKey: String(rowKey), etag: String(etag), properties };
-}
 
 /** Whether `@azure/identity` found no credential. */
 function hasNoCredential(error: unknown): boolean {

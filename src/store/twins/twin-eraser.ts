@@ -2,7 +2,7 @@ import type { HostName } from '../../iot-hub/host-name.ts';
 import type { EpochMs } from '../../time/epoch-ms.ts';
 import { NEVER } from '../../time/instant.ts';
 import type { TwinId } from '../../twin/snapshot/twin.ts';
-import { type PartitionKey, partitionOf } from '../tables/keys.ts';
+import { bucketOf, type PartitionKey, partitionOf } from '../tables/keys.ts';
 import { NewerFormatError } from '../tables/newer-format.ts';
 import type { Row, Table } from '../tables/tables.ts';
 import { DELETED, ID_COLUMNS, newerSnapshot, twinIdOf } from './twin-rows.ts';
@@ -22,8 +22,6 @@ export interface DeviceRow {
 
 /** How often rows are looked for again, because an instance may have stored some in between. */
 const MOST_ROUNDS = 5;
-/** After every host name. */
-const AFTER_HOST = '|~';
 
 /** Finds and deletes all rows of a device in the table of twins, with those of its modules. */
 export class TwinEraser {
@@ -42,15 +40,17 @@ export class TwinEraser {
    */
   async find(deviceId: string): Promise<readonly DeviceRow[]> {
     const found: DeviceRow[] = [];
-    for (const host of await this.#hosts()) {
-      const partition = partitionOf({ host, deviceId });
-      const rows = await this.#table.list({
-        partitionKey: partition,
-        where: ['deviceId', deviceId],
-        select: [...ID_COLUMNS, 'format', 'status'],
-      });
-      for (const row of rows) {
-        const kind = kindOf(row, twinIdOf(row));
+    const bucket = bucketOf(deviceId);
+    const pages = this.#table.scan({
+      partitions: [bucket, `${bucket}|`],
+      where: ['deviceId', deviceId],
+      select: [...ID_COLUMNS, 'format', 'status'],
+    });
+    for await (const page of pages) {
+      for (const row of page) {
+        const { host, moduleId } = twinIdOf(row);
+        const kind = kindOf(row, { host, deviceId, moduleId });
+        const partition = partitionOf({ host, deviceId });
         if (kind !== undefined) found.push({ host, partition, rowKey: row.rowKey, kind });
       }
     }
@@ -74,25 +74,6 @@ export class TwinEraser {
       await this.#twins.count(partition, now, NEVER);
     }
     return erased;
-  }
-
-  /** The hubs that have rows. Reads one page for each hub. */
-  async #hosts(): Promise<readonly HostName[]> {
-    const hosts: HostName[] = [];
-    for (let from = '0'; ; ) {
-      const first = await this.#firstFrom(from);
-      if (first === undefined) return hosts;
-      const host = first.partitionKey.slice(0, first.partitionKey.lastIndexOf('|')) as HostName;
-      hosts.push(host);
-      from = `${host}${AFTER_HOST}`;
-    }
-  }
-
-  async #firstFrom(from: string): Promise<Row | undefined> {
-    for await (const [first] of this.#table.scan({ partitions: [from, '~'], select: [] })) {
-      if (first !== undefined) return first;
-    }
-    return undefined;
   }
 }
 

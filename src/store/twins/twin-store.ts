@@ -1,3 +1,4 @@
+import pLimit from 'p-limit';
 import type { HostName } from '../../iot-hub/host-name.ts';
 import { EPOCH, type EpochMs, earlierOf, epochMs, epochMsOf } from '../../time/epoch-ms.ts';
 import type { Instant } from '../../time/instant.ts';
@@ -15,6 +16,7 @@ import {
 } from '../../twin/snapshot/snapshot.ts';
 import { type TwinId, twinKey } from '../../twin/snapshot/twin.ts';
 import {
+  bucketOf,
   moduleSnapshotPrefix,
   type PartitionKey,
   partitionOf,
@@ -45,6 +47,9 @@ import {
   workItemRow,
 } from './twin-rows.ts';
 import { TwinWriter } from './twin-writer.ts';
+
+/** Rows that `loadAll` reads at the same time. */
+const READS = 32;
 
 export interface WorkItemRow {
   readonly id: TwinId;
@@ -103,6 +108,25 @@ export class TwinStore {
     return found;
   }
 
+  /**
+   * The records of many twins, remembered or stored, by `twinKey`. A record that cannot be loaded is missing: then `load` says why.
+   */
+  async loadAll(ids: readonly TwinId[]): Promise<ReadonlyMap<string, TwinRecord>> {
+    const found = new Map<string, TwinRecord>();
+    let isAway = false;
+    const limit = pLimit(READS);
+    const load = async (id: TwinId): Promise<void> => {
+      if (isAway) return;
+      try {
+        found.set(twinKey(id), await this.load(id, 'remembered'));
+      } catch (error) {
+        isAway ||= !(error instanceof NewerFormatError);
+      }
+    };
+    await Promise.all(ids.map((id) => limit(load, id)));
+    return found;
+  }
+
   async #find(id: TwinId): Promise<TwinRecord | NewerTwin> {
     const row = await this.#table.get(partitionOf(id), snapshotKey(id));
     if (row === undefined) return { id, known: { kind: 'nothing' }, etag: undefined, isRemembered: false };
@@ -132,7 +156,7 @@ export class TwinStore {
     const { id, etag } = record;
     const snapshot = snapshotAction(id, known, etag);
     const result = await this.#writer.write({
-      partitionKey: partitionOf(id),
+      bucket: bucketOf(id.deviceId),
       snapshot,
       others: [
         ...moveRow(workItemRow(id, record.known), workItemRow(id, known), rewrites),

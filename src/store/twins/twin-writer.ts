@@ -2,10 +2,10 @@ import type { TransactionAction } from '@azure/data-tables';
 import type { Table } from '../tables/tables.ts';
 
 /**
- * Rows of one twin that change together. The etag of the snapshot decides whether the change is still valid.
+ * Rows of one twin that change together. `bucket` is the partition of the table in which all of them are. The etag of the snapshot decides whether the change is still valid.
  */
 export interface RowChange {
-  readonly partitionKey: string;
+  readonly bucket: string;
   readonly snapshot: TransactionAction;
   /** Attention, work item and tombstone. It is not an error if a row to delete does not exist. */
   readonly others: readonly TransactionAction[];
@@ -42,21 +42,21 @@ export class TwinWriter {
   write(change: RowChange): Promise<RowResult> {
     return new Promise((resolve, reject) => {
       const waiting: Waiting = { change, bytes: sizeOf(change), resolve, reject };
-      const queue = this.#waiting.get(change.partitionKey);
+      const queue = this.#waiting.get(change.bucket);
       if (queue !== undefined) {
         queue.push(waiting);
         return;
       }
-      this.#waiting.set(change.partitionKey, [waiting]);
+      this.#waiting.set(change.bucket, [waiting]);
       // Changes of the same tick, such as those of a batch, are sent in one transaction.
-      setImmediate(() => void this.#drain(change.partitionKey));
+      setImmediate(() => void this.#drain(change.bucket));
     });
   }
 
-  async #drain(partitionKey: string): Promise<void> {
-    const queue = this.#waiting.get(partitionKey) ?? [];
+  async #drain(bucket: string): Promise<void> {
+    const queue = this.#waiting.get(bucket) ?? [];
     while (queue.length > 0) await this.#send(take(queue));
-    this.#waiting.delete(partitionKey);
+    this.#waiting.delete(bucket);
   }
 
   /**
@@ -97,7 +97,7 @@ export class TwinWriter {
 /** The changes of the next transaction: as many as fit, and only one for each twin. */
 function take(queue: Waiting[]): readonly Waiting[] {
   const taken: Waiting[] = [];
-  const rowKeys = new Set<unknown>();
+  const twins = new Set<string>();
   let actions = 0;
   let bytes = 0;
   for (let index = 0; index < queue.length; ) {
@@ -106,12 +106,13 @@ function take(queue: Waiting[]): readonly Waiting[] {
     const size = 1 + next.change.others.length;
     const full = taken.length > 0 && (actions + size > MAX_ACTIONS || bytes + next.bytes > MAX_BYTES);
     if (full) break;
-    const key = next.change.snapshot[1].rowKey;
-    if (rowKeys.has(key)) {
+    const { partitionKey, rowKey } = next.change.snapshot[1];
+    const key = `${partitionKey} ${rowKey}`;
+    if (twins.has(key)) {
       index += 1;
       continue;
     }
-    rowKeys.add(key);
+    twins.add(key);
     actions += size;
     bytes += next.bytes;
     taken.push(next);

@@ -1,4 +1,3 @@
-import pLimit from 'p-limit';
 import { eventHubName, type HostName, NOT_A_HOST_NAME, shortName } from '../../iot-hub/host-name.ts';
 import type { DeadLetter } from '../../store/dead-letters/dead-letter-store.ts';
 import type { CountedEvents } from '../../store/dead-letters/event-counts.ts';
@@ -20,6 +19,8 @@ import { redactBody } from '../../twin/redaction/redact-body.ts';
 import { type TwinId, twinKey } from '../../twin/snapshot/twin.ts';
 import type { ReconcileResult, Reconciler } from '../reconcile/reconciler.ts';
 import type { SyncContext } from '../reconcile/sync-context.ts';
+import type { BeforeHub } from '../reconcile/twin-work.ts';
+import { HubSlots } from './hub-slots.ts';
 
 /** One event with its place in the Event Hub. */
 export interface BatchEvent extends RawEvent {
@@ -52,12 +53,12 @@ export interface BatchSummary {
   readonly twins: Readonly<Partial<Record<ReconcileResult, number>>>;
 }
 
-/** Twins of one hub that are reconciled at the same time. A slow hub delays only its own twins. */
-const CONCURRENCY = 16;
+/** Twins of one hub that call it at the same time. */
+const CALLING = 16;
 
 /**
  * Handles a batch of one partition. Each event is decoded separately. One worker applies the events of one twin in their
- * order. Different twins run at the same time.
+ * order. Different twins run at the same time, so that what is stored of them needs few transactions.
  *
  * @throws BerthError `BERTH_STORE_UNAVAILABLE` or `BERTH_FORMAT_NEWER`, and nothing else: the batch must be delivered again.
  *   All other twins are finished first.
@@ -74,7 +75,7 @@ export async function takeBatch(
     isKeptOut = NONE_KEPT_OUT,
     evidence,
   }: Pick<SyncContext, 'fleet' | 'hosts' | 'gate' | 'redaction' | 'now' | 'count' | 'isKeptOut' | 'evidence'>,
-  reconciler: Pick<Reconciler, 'reconcile'>,
+  reconciler: Pick<Reconciler, 'prepare' | 'reconcile'>,
   sinks: EventSinks,
 ): Promise<BatchSummary> {
   // A newer package may target more modules.
@@ -123,20 +124,19 @@ export async function takeBatch(
     }
   }
 
-  const limits = new Map<string, ReturnType<typeof pLimit>>();
-  const limitFor = (name: string) => {
-    const limit = limits.get(name) ?? pLimit(CONCURRENCY);
-    limits.set(name, limit);
-    return limit;
-  };
+  await reconciler.prepare([...groups.values()].map(({ id }) => id));
+  const slots = new HubSlots(CALLING);
   const twins: Partial<Record<ReconcileResult, number>> = {};
-  const worked = [...groups.values()].map((group) =>
-    limitFor(group.id.host)(async () => {
-      const found = await work(group, reconciler, redaction);
+  const worked = [...groups.values()].map(async (group) => {
+    const slot = slots.slot(group.id.host);
+    try {
+      const found = await work(group, reconciler, redaction, slot.enter);
       if (Array.isArray(found)) letters.push(...found);
       else twins[found] = (twins[found] ?? 0) + 1;
-    }),
-  );
+    } finally {
+      slot.leave();
+    }
+  });
   await allOf(worked);
   for (const [host, at] of changed) evidence.changed(host, epochMs(Date.parse(at)));
   for (const group of groups.values()) count(group.id.host, 'lagMs', lagOf(group, now()));
@@ -203,9 +203,10 @@ async function work(
   { id, events, received }: Group,
   reconciler: Pick<Reconciler, 'reconcile'>,
   redaction: Redaction,
+  beforeHub: BeforeHub,
 ): Promise<ReconcileResult | DeadLetter[]> {
   try {
-    return (await reconciler.reconcile(id, events)).result;
+    return (await reconciler.reconcile(id, events, beforeHub)).result;
   } catch (error) {
     if (mustComeAgain(error)) throw error;
     return received.map((event) => toLetter(event, 'BERTH_DEFECT', describe(error), redaction));

@@ -16,7 +16,7 @@ import { markForRead } from './mark-for-read.ts';
 import { ParentWork } from './parent/parent-work.ts';
 import { firstStep, stepOfOlderPackage, stepWithoutHub, workOn } from './protocol.ts';
 import type { SyncContext } from './sync-context.ts';
-import { type Reconciled, TwinWork } from './twin-work.ts';
+import { atOnce, type BeforeHub, type Reconciled, TwinWork } from './twin-work.ts';
 
 export type { Reconciled, ReconcileResult } from './twin-work.ts';
 
@@ -34,6 +34,8 @@ export class Reconciler {
   readonly #context: SyncContext;
   readonly #edge: EdgeWork;
   readonly #parents: ParentWork | undefined;
+  /** Loaded, and not used yet. By `twinKey`. */
+  readonly #prepared = new Map<string, TwinRecord>();
   /** The modules whose desired properties manifests set. */
   readonly #modules: ReadonlySet<string>;
 
@@ -41,20 +43,38 @@ export class Reconciler {
     this.#context = context;
     this.#modules = modulesWithDesired(context.fleet.edge);
     this.#edge = new EdgeWork(context, context.settings ?? (() => undefined), async (id) => {
-      await this.#reconcileTwin(id, []);
+      await this.#reconcileTwin(id, [], atOnce);
     });
     const { receipts } = context;
     this.#parents = receipts === undefined ? undefined : new ParentWork(context, receipts);
   }
 
-  /** @param events of this twin, in their order; none for a work item. */
-  async reconcile(id: TwinId, events: readonly TwinEvent[]): Promise<Reconciled> {
-    return this.#follow(id, await this.#reconcileTwin(id, events), true);
+  /**
+   * Loads the records of twins that have events, so that their results are ready at the same time and are stored in few
+   * transactions.
+   */
+  async prepare(ids: readonly TwinId[]): Promise<void> {
+    for (const [key, record] of await this.#context.twins.loadAll(ids)) this.#prepared.set(key, record);
   }
 
-  async #reconcileTwin(id: TwinId, events: readonly TwinEvent[]): Promise<Reconciled> {
-    const first = events.length === 0 ? 'stored' : 'remembered';
-    return this.#untilStored(id, first, (record) => this.#attempt(record, events));
+  /**
+   * @param events of this twin, in their order; none for a work item.
+   * @param beforeHub awaited before the twin calls its hub. Default: it does not wait.
+   */
+  async reconcile(
+    id: TwinId,
+    events: readonly TwinEvent[],
+    beforeHub: BeforeHub = atOnce,
+  ): Promise<Reconciled> {
+    return this.#follow(id, await this.#reconcileTwin(id, events, beforeHub), beforeHub);
+  }
+
+  async #reconcileTwin(id: TwinId, events: readonly TwinEvent[], beforeHub: BeforeHub): Promise<Reconciled> {
+    const key = twinKey(id);
+    const prepared = events.length === 0 ? undefined : this.#prepared.get(key);
+    this.#prepared.delete(key);
+    const first = prepared ?? (events.length === 0 ? 'stored' : 'remembered');
+    return this.#untilStored(id, first, (record) => this.#attempt(record, events, beforeHub));
   }
 
   /**
@@ -63,36 +83,49 @@ export class Reconciler {
    * @param loaded its record, if it was just read.
    */
   async resync(id: TwinId, loaded?: TwinRecord): Promise<Reconciled> {
-    return this.#follow(id, await this.#resyncTwin(id, loaded), false);
+    return this.#follow(id, await this.#resyncTwin(id, loaded), undefined);
   }
 
-  async #follow(id: TwinId, reconciled: Reconciled, mayCall: boolean): Promise<Reconciled> {
+  /** @param beforeHub undefined: no call to the hub is allowed. */
+  async #follow(id: TwinId, reconciled: Reconciled, beforeHub: BeforeHub | undefined): Promise<Reconciled> {
     const { fleet } = this.#context;
     const method = fleet.twins.moveRequest?.method;
-    if (reconciled.isAskedToMove === true && method !== undefined)
+    if (reconciled.isAskedToMove === true && method !== undefined) {
+      await beforeHub?.();
       await callMoveMethod(id, method, this.#context);
-    return this.#followEdge(id, await this.#followParent(id, reconciled, mayCall), mayCall);
+    }
+    return this.#followEdge(id, await this.#followParent(id, reconciled, beforeHub), beforeHub);
   }
 
   /** After a device twin, where a rule names the parents of devices. */
-  async #followParent(id: TwinId, reconciled: Reconciled, mayCall: boolean): Promise<Reconciled> {
+  async #followParent(
+    id: TwinId,
+    reconciled: Reconciled,
+    beforeHub: BeforeHub | undefined,
+  ): Promise<Reconciled> {
     const { known } = reconciled;
     if (id.moduleId !== undefined || known.kind !== 'snapshot' || this.#parents === undefined) {
       return reconciled;
     }
-    if (!(await this.#parents.reconcile(id, known.snapshot, mayCall))) return reconciled;
+    await beforeHub?.();
+    if (!(await this.#parents.reconcile(id, known.snapshot, beforeHub !== undefined))) return reconciled;
     return { ...reconciled, known: (await this.#resyncTwin(id)).known };
   }
 
   /** After a twin that the manifest or the status of an IoT Edge device depends on. */
-  async #followEdge(id: TwinId, reconciled: Reconciled, mayCall: boolean): Promise<Reconciled> {
+  async #followEdge(
+    id: TwinId,
+    reconciled: Reconciled,
+    beforeHub: BeforeHub | undefined,
+  ): Promise<Reconciled> {
     const { known } = reconciled;
     if (this.#context.fleet.edge === undefined || known.kind !== 'snapshot') return reconciled;
     const isOfDevice = id.moduleId === undefined && known.snapshot.isEdge === true;
     const isOfManifest = id.moduleId !== undefined && this.#modules.has(id.moduleId);
     if (!isOfDevice && !isRuntimeModule(id.moduleId) && !isOfManifest) return reconciled;
     const { host, deviceId } = id;
-    const edge = await this.#edge.reconcile({ host, deviceId }, mayCall);
+    await beforeHub?.();
+    const edge = await this.#edge.reconcile({ host, deviceId }, beforeHub !== undefined);
     const result = edge.isApplied ? 'corrected' : reconciled.result;
     return id.moduleId === AGENT_MODULE
       ? { ...reconciled, result, known: edge.known }
@@ -130,10 +163,14 @@ export class Reconciler {
     return untilStored(`The record of ${twinKey(id)}`, tryOnce, wait);
   }
 
-  async #attempt(record: TwinRecord, events: readonly TwinEvent[]): Promise<Reconciled | 'conflict'> {
+  async #attempt(
+    record: TwinRecord,
+    events: readonly TwinEvent[],
+    beforeHub: BeforeHub,
+  ): Promise<Reconciled | 'conflict'> {
     const { known, seen } = this.#apply(record.known, events);
     if (record.isRemembered && seen.gaps > 0) return 'conflict';
-    const reconciled = await this.#act(record, known, events);
+    const reconciled = await this.#act(record, known, events, beforeHub);
     if (reconciled === 'conflict') return reconciled;
     for (const what of ['merged', 'replayed', 'gaps'] as const) {
       for (let times = seen[what]; times > 0; times -= 1) this.#context.count(record.id.host, what);
@@ -169,6 +206,7 @@ export class Reconciler {
     record: TwinRecord,
     known: Known,
     events: readonly TwinEvent[],
+    beforeHub: BeforeHub,
   ): Promise<Reconciled | 'conflict'> {
     const { fleet } = this.#context;
     if (known.kind === 'nothing') return { result: 'nothing', known };
@@ -190,8 +228,10 @@ export class Reconciler {
         revision: fleet.revision,
       });
     const priority = priorityOf(events);
-    const reconciled = await new TwinWork(record, hub, this.#context).perform((at) =>
-      begin(workOn(known.snapshot, { hub, priority, gate, now: at.now, staysInSync: isStillInSync }), at),
+    const reconciled = await new TwinWork(record, hub, this.#context).perform(
+      (at) =>
+        begin(workOn(known.snapshot, { hub, priority, gate, now: at.now, staysInSync: isStillInSync }), at),
+      beforeHub,
     );
     const isGone = reconciled !== 'conflict' && reconciled.result === 'deleted';
     if (isGone && record.id.moduleId === undefined) await this.#readModules(record.id);

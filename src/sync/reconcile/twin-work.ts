@@ -39,6 +39,11 @@ export interface Reconciled {
   readonly isAskedToMove?: boolean;
 }
 
+/** Waits until a twin may call its hub. */
+export type BeforeHub = () => Promise<void>;
+
+export const atOnce: BeforeHub = async () => {};
+
 /** Performs the steps of the protocol for one twin, until its result is stored. */
 export class TwinWork {
   readonly #context: SyncContext;
@@ -57,8 +62,15 @@ export class TwinWork {
     this.#context = context;
   }
 
-  /** Returns `'conflict'` if another instance has changed the record in between. */
-  async perform(start: (at: Surroundings) => Next): Promise<Reconciled | 'conflict'> {
+  /**
+   * Returns `'conflict'` if another instance has changed the record in between.
+   *
+   * @param beforeHub awaited before each call to the hub.
+   */
+  async perform(
+    start: (at: Surroundings) => Next,
+    beforeHub: BeforeHub = atOnce,
+  ): Promise<Reconciled | 'conflict'> {
     let { work, step } = start(this.#surroundings());
     const first = work.snapshot;
     for (;;) {
@@ -78,6 +90,7 @@ export class TwinWork {
         case 'forget':
           return this.#forget(step.at);
       }
+      await beforeHub();
       const answered = await this.#act(work, step);
       if (answered === 'conflict') return answered;
       if (answered.answer.kind === 'written') {

@@ -115,13 +115,22 @@ export class ModelStore {
       if (this.#random.chance(this.lostAnswers)) throw away();
       return result;
     };
+    const load = async (id: TwinId, from: 'stored' | 'remembered' = 'stored'): Promise<TwinRecord> => {
+      const remembered = from === 'remembered' ? memory.get(id) : undefined;
+      if (remembered !== undefined) return remembered;
+      const record = await call(() => this.#read(id));
+      memory.put(record, 1);
+      return record;
+    };
     return {
-      load: async (id: TwinId, from: 'stored' | 'remembered' = 'stored'): Promise<TwinRecord> => {
-        const remembered = from === 'remembered' ? memory.get(id) : undefined;
-        if (remembered !== undefined) return remembered;
-        const record = await call(() => this.#read(id));
-        memory.put(record, 1);
-        return record;
+      load,
+      loadAll: async (ids: readonly TwinId[]): Promise<ReadonlyMap<string, TwinRecord>> => {
+        const settled = await Promise.allSettled(ids.map((id) => load(id, 'remembered')));
+        return new Map(
+          settled.flatMap((each) =>
+            each.status === 'fulfilled' ? [[twinKey(each.value.id), each.value] as const] : [],
+          ),
+        );
       },
       save: async (record: TwinRecord, known: Exclude<Known, { kind: 'nothing' }>) => {
         const saved = await call(() => this.#write(record, known));
