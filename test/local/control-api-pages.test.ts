@@ -386,12 +386,15 @@ describe('POST /commands', () => {
     ]);
   });
 
-  test('refuses a list that never ends, and says what to do instead', async () => {
+  test.each([
+    ['a list that never ends', ['get', 'devices', '--watch']],
+    ['a drain that waits for devices', ['hub', 'drain', 'contoso-weu', '--disable-silent', '--yes']],
+  ])('refuses %s, and says what to do instead', async (_, argv) => {
     commands.splice(0);
-    const { status, text } = await post(['get', 'devices', '--watch']);
+    const { status, text } = await post(argv);
 
     expect([status, JSON.parse(text).error.code]).toEqual([400, 'BERTH_LOCAL_REQUEST_INVALID']);
-    expect(JSON.parse(text).error.message).toMatch(/--watch does not end.* Leave it out/);
+    expect(JSON.parse(text).error.message).toMatch(/^--\S+ takes too long.* Leave it out/);
     expect(commands).toEqual([]);
   });
 
