@@ -7,7 +7,9 @@ import { openRestService, type RestEndpoint, type RestService } from '../../src/
 
 const HOST = 'weu.azure-devices.net';
 const TOKEN = 'Bearer token-that-no-failure-may-hold';
-const DEADLINE_MS = 300;
+const DEADLINE_MS = 60_000;
+/** For a service that does not answer. */
+const SHORT_DEADLINE_MS = 300;
 const CALL = {
   method: 'PATCH',
   path: '/twins/d?api-version=1',
@@ -19,13 +21,10 @@ let server: Server;
 let answer: (response: ServerResponse) => void;
 let seen: IncomingMessage[];
 let service: RestService;
-const open = (more: Partial<RestEndpoint> = {}): RestService => {
+const open = (more: Partial<RestEndpoint> = {}, deadlineMs = DEADLINE_MS): RestService => {
   const { port } = server.address() as AddressInfo;
   const credential = { authorization: async () => TOKEN };
-  return openRestService(
-    { host: HOST, origin: `http://127.0.0.1:${port}`, credential, ...more },
-    DEADLINE_MS,
-  );
+  return openRestService({ host: HOST, origin: `http://127.0.0.1:${port}`, credential, ...more }, deadlineMs);
 };
 const sends =
   (status: number, body: string, headers: Readonly<Record<string, string>> = {}) =>
@@ -162,8 +161,10 @@ describe('a failure of a REST service', () => {
     ],
   ])('is described by its kind when the service %s', async (_, how, kind, text) => {
     answer = how;
+    const asked = open({}, kind.kind === 'timeout' ? SHORT_DEADLINE_MS : DEADLINE_MS);
 
-    const failure = await failureOf(service);
+    const failure = await failureOf(asked);
+    await asked.close();
 
     expect(failure).toMatchObject(kind);
     expect(troubleText(failure as CallTrouble)).toBe(text);

@@ -109,10 +109,11 @@ export class TwinStore {
   }
 
   /**
-   * The records of many twins, remembered or stored, by `twinKey`. A record that cannot be loaded is missing: then `load` says why.
+   * The records of many twins, remembered or stored, by `twinKey`, and the error of those that a newer package has stored. A record
+   * that cannot be loaded for another reason is missing: then `load` says why.
    */
-  async loadAll(ids: readonly TwinId[]): Promise<ReadonlyMap<string, TwinRecord>> {
-    const found = new Map<string, TwinRecord>();
+  async loadAll(ids: readonly TwinId[]): Promise<ReadonlyMap<string, TwinRecord | NewerFormatError>> {
+    const found = new Map<string, TwinRecord | NewerFormatError>();
     let isAway = false;
     const limit = pLimit(READS);
     const load = async (id: TwinId): Promise<void> => {
@@ -120,7 +121,8 @@ export class TwinStore {
       try {
         found.set(twinKey(id), await this.load(id, 'remembered'));
       } catch (error) {
-        isAway ||= !(error instanceof NewerFormatError);
+        if (error instanceof NewerFormatError) found.set(twinKey(id), error);
+        else isAway = true;
       }
     };
     await Promise.all(ids.map((id) => limit(load, id)));

@@ -1,4 +1,5 @@
 import { modulesWithDesired } from '../../fleet/edge/module-desired-names.ts';
+import { NewerFormatError } from '../../store/tables/newer-format.ts';
 import { untilStored } from '../../store/tables/optimistic.ts';
 import type { TwinRecord } from '../../store/twins/twin-store.ts';
 import { millisecondsOf, NEVER } from '../../time/instant.ts';
@@ -35,7 +36,7 @@ export class Reconciler {
   readonly #edge: EdgeWork;
   readonly #parents: ParentWork | undefined;
   /** Loaded, and not used yet. By `twinKey`. */
-  readonly #prepared = new Map<string, TwinRecord>();
+  readonly #prepared = new Map<string, TwinRecord | NewerFormatError>();
   /** The modules whose desired properties manifests set. */
   readonly #modules: ReadonlySet<string>;
 
@@ -73,6 +74,7 @@ export class Reconciler {
     const key = twinKey(id);
     const prepared = events.length === 0 ? undefined : this.#prepared.get(key);
     this.#prepared.delete(key);
+    if (prepared instanceof NewerFormatError) throw prepared;
     const first = prepared ?? (events.length === 0 ? 'stored' : 'remembered');
     return this.#untilStored(id, first, (record) => this.#attempt(record, events, beforeHub));
   }
