@@ -356,12 +356,21 @@ describe('an operator and devices, against the local stack', () => {
     const { code, out } = await berth('what-if', '--twins', '--fleet', file, '--json');
     const tooMany = await berth('what-if', '--twins', '--fleet', file, '--max-writes', '0');
 
-    const report = JSON.parse(out) as { readonly writes: { readonly count: number } };
+    interface Report {
+      readonly writes: { readonly count: number };
+      readonly policies: readonly {
+        readonly name: string;
+        readonly change: string;
+        readonly written: number;
+      }[];
+    }
+    const { writes, policies: reported } = JSON.parse(out) as Report;
+    const tried = reported.find(({ name }) => name === 'tried');
     expect(code).toBe(0);
-    expect(report.writes.count).toBeGreaterThan(0);
-    expect(report).toMatchObject({
-      policies: [{ name: 'tried', change: 'new', written: report.writes.count }, {}, {}],
-    });
+    expect(tried?.change).toBe('new');
+    expect(tried?.written).toBeGreaterThan(0);
+    // The drain of an earlier test may have left requests to move, which are removed too.
+    expect(writes.count).toBeGreaterThanOrEqual(tried?.written ?? 0);
     expect(tooMany).toMatchObject({ code: 1, err: expect.stringContaining('[BERTH_TOO_MANY_WRITES]') });
   });
 
