@@ -75,7 +75,7 @@ export type EnteredParent = 'entered' | 'taken' | 'keysHidden';
 /** The result of `invokeMethod`. The status in the answer of the device does not matter. */
 export type MethodResult =
   | { readonly kind: 'answered' | 'notConnected' | 'noAnswer' }
-  /** The hub refuses this call and may allow all others, so it is no failure of the hub. */
+  /** The hub refuses this call only. It may allow other calls, so this does not count as a failure of the hub. */
   | { readonly kind: 'unauthorized'; readonly hubCode: string };
 
 /** Names a device of a hub. */
