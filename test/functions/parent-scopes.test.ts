@@ -3,7 +3,11 @@ import type { HttpResponse } from '../../local/https/index.ts';
 import { allocateDevice } from '../../src/functions/allocate-device.ts';
 import { fleetStatus } from '../../src/functions/fleet-status.ts';
 import type { Instance } from '../../src/instance/instance.ts';
+import { syncContext } from '../../src/instance/sync-context.ts';
 import { isObject, type JsonObject } from '../../src/json/json.ts';
+import { RESYNC_SHARD } from '../../src/liveness/evidence.ts';
+import { Reconciler } from '../../src/sync/reconcile/reconciler.ts';
+import { plus } from '../../src/time/epoch-ms.ts';
 import { CAPTURED } from '../allocation/requests.ts';
 import { FunctionApp, refusal, troubles } from '../support/function-app.ts';
 import { call } from '../support/http-call.ts';
@@ -50,6 +54,17 @@ async function identity(deviceId: string): Promise<JsonObject> {
   const { body } = await app.service('GET', `/devices/${deviceId}`, {});
   if (!isObject(body)) throw new Error('no identity');
   return body as JsonObject;
+}
+/** What a resync does with a twin, such as after a change of the fleet file: it computes status and work item, without the hub. */
+async function planAgain(instance: Instance, deviceId: string): Promise<void> {
+  const context = await syncContext(instance, {
+    fleet: instance.fleet.current(),
+    budget: instance.resyncBudget(),
+    evidence: instance.evidence.of(RESYNC_SHARD),
+    until: plus(instance.now(), MINUTE),
+    warn: () => {},
+  });
+  await new Reconciler(context).resync(app.id(deviceId));
 }
 const scopeOf = async (deviceId: string) => (await identity(deviceId)).deviceScope;
 const updates = () => app.calls.filter((each) => each.startsWith('PUT /devices/'));
@@ -230,6 +245,20 @@ test('a device that existed before its rule gets its parent after its next regis
   expect((await app.snapshot('pump')).parent).toEqual({ kind: 'none' });
 
   await register(instance, 'pump', 'gw', { isNew: false });
+  await app.resync(instance);
+
+  expect(await scopeOf('pump')).toBe(await scopeOf('gw'));
+});
+
+test('a registration that names the parent is not forgotten if the twin is planned again before Berth looks', async () => {
+  const instance = await openWith();
+  app.create('pump', {}, app.host);
+  await app.deliver(instance);
+  app.pass(5 * MINUTE);
+  await app.resync(instance);
+  await register(instance, 'pump', 'gw', { isNew: false });
+
+  await planAgain(instance, 'pump');
   await app.resync(instance);
 
   expect(await scopeOf('pump')).toBe(await scopeOf('gw'));

@@ -15,7 +15,7 @@ export interface DeviceScopes {
 export type ParentRecord =
   /** The newest registration named no parent. */
   | { readonly kind: 'none' }
-  /** No registration is stored yet. Its receipt follows a second after the answer. */
+  /** Berth looks for the newest registration at `checkAt`. A receipt is stored a second after the answer. */
   | { readonly kind: 'noReceipt'; readonly checkAt: EpochMs }
   /** The identity does not name the parent yet. */
   | {

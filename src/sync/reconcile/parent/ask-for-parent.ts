@@ -1,7 +1,7 @@
 import type { Receipt } from '../../../allocation/receipt/receipt.ts';
 import { untilStored } from '../../../store/tables/optimistic.ts';
 import type { TwinStore } from '../../../store/twins/twin-store.ts';
-import type { EpochMs } from '../../../time/epoch-ms.ts';
+import { type EpochMs, epochMs } from '../../../time/epoch-ms.ts';
 import type { ParentRecord } from '../../../twin/snapshot/parent-record.ts';
 
 /**
@@ -26,10 +26,12 @@ export async function askForParent(
     const { snapshot } = record.known;
     if (snapshot.parent === undefined || isAbout(snapshot.parent, parent.deviceId)) return 'nothing';
     const { workItem } = snapshot;
+    const at = epochMs(Math.ceil(now));
     // After a failed call, its wait stays.
     const isSooner = workItem !== undefined && (workItem.tries > 0 || workItem.at <= now);
-    const next = isSooner ? workItem : ({ priority: 'drift', at: now, why: 'its parent', tries: 0 } as const);
-    const after = { ...snapshot, parent: undefined, workItem: next };
+    const next = isSooner ? workItem : ({ priority: 'drift', at, why: 'its parent', tries: 0 } as const);
+    // A time, because a resync in between computes the work item again from it.
+    const after = { ...snapshot, parent: { kind: 'noReceipt', checkAt: at } as const, workItem: next };
     return twins.save(record, { kind: 'snapshot', snapshot: after });
   });
 }
