@@ -1,8 +1,8 @@
-import { createHmac } from 'node:crypto';
 import { setImmediate } from 'node:timers/promises';
 import type { IotHubs } from '../local/iot-hub/index.ts';
 import type { MqttSession } from '../local/mqtt/index.ts';
 import type { JsonObject } from '../src/json/json.ts';
+import { connectDevice, DEVICE_KEY } from './local-device.ts';
 import { acknowledged, PUMP_HOST, pumpTwin } from './pump.ts';
 
 /** The interval of the battery-saver policy, and the interval of the other policies. */
@@ -10,8 +10,6 @@ const SAVING = 60_000;
 const NORMAL = 5_000;
 /** Threshold of the battery-saver policy, in percent. */
 const LOW = 20;
-
-const KEY = Buffer.alloc(32, 7).toString('base64');
 
 export interface PumpsOptions {
   readonly hubs: IotHubs;
@@ -54,11 +52,11 @@ export class Pumps {
     for (let index = 0; index < count; index += 1) {
       const deviceId = `pump-${String(index).padStart(4, '0')}`;
       hubs.provisioning(PUMP_HOST)?.create(deviceId, {
-        authentication: { type: 'sas', symmetricKey: { primaryKey: KEY, secondaryKey: KEY } },
+        authentication: { type: 'sas', symmetricKey: { primaryKey: DEVICE_KEY, secondaryKey: DEVICE_KEY } },
         capabilities: { iotEdge: false },
         ...twin,
       });
-      const pump: Pump = { deviceId, session: await connect(hubs, deviceId), battery: 80 };
+      const pump: Pump = { deviceId, session: await connectDevice(hubs, PUMP_HOST, deviceId), battery: 80 };
       pump.session.opened({
         publish: (_, { topic, payload }) => {
           if (topic.startsWith('$iothub/twin/PATCH/properties/desired/')) this.#obey(pump, payload);
@@ -131,23 +129,6 @@ interface Pump {
   readonly deviceId: string;
   readonly session: MqttSession;
   battery: number;
-}
-
-async function connect(hubs: IotHubs, deviceId: string): Promise<MqttSession> {
-  const resource = encodeURIComponent(`${PUMP_HOST}/devices/${deviceId}`);
-  const expiry = Date.UTC(2100, 0) / 1_000;
-  const signature = createHmac('sha256', Buffer.from(KEY, 'base64'))
-    .update(`${resource}\n${expiry}`)
-    .digest('base64');
-  const session = await hubs.mqtt.connect({
-    clientId: deviceId,
-    userName: `${PUMP_HOST}/${deviceId}/?api-version=2021-04-12`,
-    password: `SharedAccessSignature sr=${resource}&sig=${encodeURIComponent(signature)}&se=${expiry}`,
-    cleanSession: true,
-    certificates: [],
-  });
-  if ('refused' in session) throw new Error(`${deviceId} was refused with ${session.refused}`);
-  return session;
 }
 
 async function send({ session }: Pump, values: JsonObject): Promise<void> {
