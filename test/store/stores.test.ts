@@ -350,7 +350,10 @@ describe('the twin store', () => {
     const due = idOf('due');
     await save(await store.load(due), present(due, { ...workItem(T0), ...resynced('rejected') }));
     const waiting = { ...idOf('waiting'), host: later };
-    await save(await store.load(waiting), present(waiting, { ...workItem(plus(T0, 60_000)), ...resynced('inSync') }));
+    await save(
+      await store.load(waiting),
+      present(waiting, { ...workItem(plus(T0, 60_000)), ...resynced('inSync') }),
+    );
     const [hasWork, hasAttention] = await Promise.all([
       store.hubsWithDueWork(T0),
       store.partitionsWithAttention(),
