@@ -97,6 +97,7 @@ export async function converge({
   try {
     await createDevices(hubs, hosts, devices);
     await before.deliver();
+    await before.everyMinute();
     progress?.(`${devices} twins are stored`);
     await before.close();
 
@@ -185,6 +186,8 @@ interface App {
   readonly instance: Instance;
   /** Handles all events that are there. */
   deliver(): Promise<void>;
+  /** Does the work of one minute: the twins are counted. */
+  everyMinute(): Promise<void>;
   /** Delivers events as they come, and runs the timer each minute, until `close`. */
   run(): void;
   close(): Promise<void>;
@@ -239,11 +242,13 @@ function openApp({ storage, folder, build, endpoint, events, clock }: AppOptions
       }),
     );
   };
+  const everyMinute = () => resync({}, context('resyncFleet'));
   const sleep = (ms: number) => clock.wait(ms, stopping.signal);
   const running: Promise<void>[] = [];
   return {
     instance,
     deliver,
+    everyMinute,
     run() {
       running.push(
         (async () => {
@@ -259,7 +264,7 @@ function openApp({ storage, folder, build, endpoint, events, clock }: AppOptions
             await sleep(Math.max(0, next - clock.now()));
             if (stopping.signal.aborted) return;
             const began = clock.now();
-            await resync({}, context('resyncFleet'));
+            await everyMinute();
             next = nextMinute(began);
           }
         })(),

@@ -9,10 +9,13 @@ import type { SyncContext } from '../sync/reconcile/sync-context.ts';
 import { exportDaily } from '../sync/resync/daily-export.ts';
 import { readGauges } from '../sync/resync/gauges.ts';
 import { type Purged, purgeOld } from '../sync/resync/purge.ts';
-import { RUN_MS, resync } from '../sync/resync/resync.ts';
+import { QUEUE_MS, RUN_MS, resync } from '../sync/resync/resync.ts';
 import { recordSeries } from '../sync/resync/series.ts';
 import { unlessNewer } from '../sync/resync/sparing.ts';
 import { plus } from '../time/epoch-ms.ts';
+
+/** The longest wait for a permit of a twin that the work queue began in its last moment. */
+const LAST_PERMIT_MS = 2_000;
 
 /** Runs every minute: counts and health of hubs, work items, counts of twins, the audit, the daily export, old receipts and dead letters. */
 export function resyncFleet(
@@ -21,37 +24,61 @@ export function resyncFleet(
   return async (_, context) => {
     const fleet = instance.fleet.current();
     const { stores, now } = instance;
-    const hubsUntil = plus(now(), RUN_MS - HUB_DEADLINE_MS);
+    const began = now();
+    const budget = instance.resyncBudget();
     const sync = await syncContext(instance, {
       fleet,
-      budget: instance.resyncBudget(),
+      budget,
       evidence: instance.evidence.of(RESYNC_SHARD),
-      until: hubsUntil,
+      until: plus(began, RUN_MS - HUB_DEADLINE_MS),
       warn: (line) => context.warn(line),
     });
+    const queueUntil = plus(began, QUEUE_MS);
+    const queued = {
+      ...sync,
+      hubs: instance.hubs({
+        fleet,
+        budget,
+        // A twin that has begun waits for its permit.
+        until: plus(queueUntil, LAST_PERMIT_MS),
+        redaction: sync.redaction,
+      }),
+    };
     const { control, progress, conditions, twinCounts } = stores;
+    const shared = { control, progress, twinCounts };
     const liveness = {
       store: stores.liveness,
       look: () => instance.look(),
       flush: () => instance.storeEvidence(),
     };
-    const summary = await resync(
-      { ...sync, reconciler: new Reconciler(sync), control, progress, twinCounts },
-      { conditions, liveness, lease: instance.lease('resync'), hubsUntil },
-    );
-    if (summary.ran) await recordSeries({ ...stores, hosts: sync.hosts }, now());
-    if (summary.ran && instance.metrics.isOn)
-      instance.metrics.set(
-        await readGauges({ ...stores, fleet, hosts: sync.hosts, share: instance.resyncBudget() }, now()),
-      );
-    if (summary.ran && fleet.edge !== undefined) {
-      for (const [host, { edge }] of await twinCounts.read(sync.hosts)) {
-        const devices = edge?.[ALL_DEVICES];
-        if (devices !== undefined)
-          context.log(JSON.stringify({ event: 'edgeDevices', hub: host, ...devices }));
+    let purged = NOTHING_PURGED;
+    const afterTables = async () => {
+      await recordSeries({ ...stores, hosts: sync.hosts }, now());
+      if (instance.metrics.isOn)
+        instance.metrics.set(
+          await readGauges({ ...stores, fleet, hosts: sync.hosts, share: instance.resyncBudget() }, now()),
+        );
+      if (fleet.edge !== undefined) {
+        for (const [host, { edge }] of await twinCounts.read(sync.hosts)) {
+          const devices = edge?.[ALL_DEVICES];
+          if (devices !== undefined)
+            context.log(JSON.stringify({ event: 'edgeDevices', hub: host, ...devices }));
+        }
       }
-    }
-    const purged = summary.ran ? await exportAndPurge(instance, sync, context) : NOTHING_PURGED;
+      purged = await exportAndPurge(instance, sync, context);
+    };
+    const summary = await resync(
+      { ...sync, ...shared, reconciler: new Reconciler(sync) },
+      {
+        conditions,
+        liveness,
+        lease: instance.lease('resync'),
+        queue: { ...queued, ...shared, reconciler: new Reconciler(queued) },
+        claims: instance.writeClaims,
+        queueUntil,
+        afterTables,
+      },
+    );
     const { workItems, resynced, audited } = summary;
     const { deadLetters, receipts: purgedReceipts } = purged;
     if (workItems + resynced + audited + deadLetters + purgedReceipts > 0)

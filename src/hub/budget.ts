@@ -57,7 +57,8 @@ export interface HubBudget {
 
 /**
  * Berth uses the parts `budget.rate` and `budget.daily` of a hub's throttle and daily quota. Sync has seven tenths of that,
- * divided by the partitions of the Event Hub. Resync has three tenths. So instances need not communicate.
+ * divided by the partitions of the Event Hub. Resync has three tenths. So instances need not communicate. While many twins of a hub
+ * wait for a write, resync has all of its twin updates (`WriteClaim`).
  */
 export const SYNC_PART = 0.7;
 export const RESYNC_PART = 0.3;
@@ -83,6 +84,11 @@ export interface ShareOptions {
   readonly share: string;
   /** How much of the budget it is, from 0 to 1. */
   readonly part: number;
+  /**
+   * How much of the twin updates it is now. 0: `resyncFleet` makes all of them, and this part leaves its corrections to the work
+   * queue. Default: `part`.
+   */
+  readonly writePart?: (host: HostName) => Promise<number>;
   readonly counts: DailyCounts;
   readonly pauses: HubPauses;
   readonly now: () => EpochMs;
@@ -108,11 +114,14 @@ export class BudgetShare implements HubBudget {
     const day = this.#day(hub);
     // Checked before the token bucket: a place in its queue would delay other calls for nothing.
     if (day.isSpent(messagesOf(hub, operation), now())) return spent(now());
-    const waitMs = this.#bucket(hub, operation).take(now(), Math.max(0, until - now()));
+    const part = await this.#partOf(hub, operation);
+    if (part === 0) return later(now(), CLAIMED_WHY);
+    const waitMs = this.#bucket(hub, operation, part).take(now(), Math.max(0, until - now()));
     if (waitMs === undefined) return later(until, operation === 'apply' ? APPLY_WHY : OPERATIONS_WHY);
     if (waitMs > 0) await wait(waitMs);
     const pausedMeanwhile = this.#paused(hub, until);
     if (pausedMeanwhile !== undefined) return pausedMeanwhile;
+    if (waitMs > 0 && (await this.#partOf(hub, operation)) === 0) return later(now(), CLAIMED_WHY);
     return (await day.take(messagesOf(hub, operation), now())) ? GRANTED : spent(now());
   }
 
@@ -155,7 +164,7 @@ export class BudgetShare implements HubBudget {
     const { now } = this.#options;
     const paused = this.#paused(hub, until);
     if (paused !== undefined) return paused;
-    this.#bucket(hub, 'write').take(now(), 0);
+    this.#bucket(hub, 'write', (await this.#partOf(hub, 'write')) || undefined).take(now(), 0);
     await this.#day(hub).take(HEARTBEAT_MESSAGES, now());
     return GRANTED;
   }
@@ -166,11 +175,16 @@ export class BudgetShare implements HubBudget {
     return pause === undefined ? undefined : later(laterOf(pause.until, until), pause.why, pause.isQuota);
   }
 
-  #bucket(hub: Hub, operation: HubOperation): TokenBucket {
-    // With other units or another budget, a new bucket starts.
-    const perSecond = ratePerSecond(hub, operation, this.#options.part);
+  async #partOf({ host }: Hub, operation: HubOperation): Promise<number> {
+    const { part, writePart } = this.#options;
+    return operation === 'write' && writePart !== undefined ? writePart(host) : part;
+  }
+
+  #bucket(hub: Hub, operation: HubOperation, part = this.#options.part): TokenBucket {
+    // With other units, another budget or another part, a new bucket starts.
+    const perSecond = ratePerSecond(hub, operation, part);
     const key = `${hub.host} ${operation} ${perSecond}`;
-    const burst = burstOf(hub, operation, this.#options.part);
+    const burst = burstOf(hub, operation, part);
     const bucket = this.#buckets.get(key) ?? new TokenBucket(perSecond, this.#options.now(), burst);
     this.#buckets.set(key, bucket);
     return bucket;
@@ -216,6 +230,9 @@ export function dailyLimit(hub: Pick<Hub, 'tier' | 'units' | 'budget'>, part: nu
 const IDENTITY_WHY = 'the budget of identity operations is used up, which the device needs for its modules';
 
 const OPERATIONS_WHY = 'the budget of operations a second is used up';
+
+const CLAIMED_WHY =
+  'many twins of the hub wait for a write, so resyncFleet makes the corrections in the order of their urgency';
 
 const APPLY_WHY = 'the budget of applied manifests is used up';
 

@@ -31,6 +31,7 @@ import { askForParent } from '../sync/reconcile/parent/ask-for-parent.ts';
 import { WriteGate } from '../sync/reconcile/write-gate.ts';
 import type { ExportContainer } from '../sync/resync/daily-export.ts';
 import type { StateRetention } from '../sync/resync/purge.ts';
+import { WriteClaims } from '../sync/resync/write-claims.ts';
 import { EPOCH, type EpochMs } from '../time/epoch-ms.ts';
 import { modulesFollowed } from '../twin/events/event.ts';
 import { NO_REDACTION, type Redaction } from '../twin/events/redact.ts';
@@ -97,6 +98,8 @@ export class Instance {
   readonly newerFormats: NewerFormats;
   /** How many partitions the Event Hub has. */
   readonly partitions: PartitionCount;
+  /** The hubs whose twins only `resyncFleet` writes now. */
+  readonly writeClaims: WriteClaims;
   readonly #options: InstanceOptions;
   readonly #webhook: WebhookState;
   readonly #timers: NodeJS.Timeout[] = [];
@@ -137,6 +140,7 @@ export class Instance {
       read: (revision) => this.stores.revisions.get(revision),
       log: this.log,
     });
+    this.writeClaims = new WriteClaims(() => this.stores.progress, this.now);
     this.partitions = new PartitionCount({
       ask: () => countPartitions(options.env),
       fallback: partitionsSetting(options.env),
@@ -259,21 +263,23 @@ export class Instance {
         this.now,
       );
     }
-    return this.#share(partition, SYNC_PART / count);
+    const part = SYNC_PART / count;
+    return this.#share(partition, part, (host) => this.writeClaims.partitionPart(host, part));
   }
 
   /** The part of the hubs' budgets for resync. */
   resyncBudget(): BudgetShare {
-    return this.#share('resync', RESYNC_PART);
+    return this.#share('resync', RESYNC_PART, async (host) => this.writeClaims.resyncPart(host));
   }
 
-  #share(share: string, part: number): BudgetShare {
+  #share(share: string, part: number, writePart: (host: HostName) => Promise<number>): BudgetShare {
     const key = `${share} ${part}`;
     const known = this.#shares.get(key);
     if (known !== undefined) return known;
     const opened = new BudgetShare({
       share,
       part,
+      writePart,
       counts: { reserve: (key, messages, limit) => this.stores.budgets.reserve(key, messages, limit) },
       pauses: this.#pauses,
       now: this.now,

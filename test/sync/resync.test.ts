@@ -49,7 +49,13 @@ const run = (more: Partial<ResyncRun> = {}, parts: Partial<ResyncParts> = {}) =>
         flush: async () => {},
       },
       lease: { take: async () => true, release: async () => void happened.push('released') },
-      hubsUntil: epochMs(Number.POSITIVE_INFINITY),
+      claims: {
+        load: async () => {},
+        isClaimed: () => false,
+        claim: async () => {},
+        release: async () => {},
+      },
+      queueUntil: epochMs(Number.POSITIVE_INFINITY),
       ...more,
     },
   );
@@ -70,7 +76,10 @@ test('a run does work items, counts devices and returns the lease', async () => 
 test('a run starts no work items after the hubs must be left alone and continues with work on the tables', async () => {
   isQueued();
 
-  expect(await run({ hubsUntil: T0 })).toMatchObject({ workItems: 0, counted: partitionsOf(ID.host).length });
+  expect(await run({ queueUntil: T0 })).toMatchObject({
+    workItems: 0,
+    counted: partitionsOf(ID.host).length,
+  });
   expect(happened).toEqual(['released']);
   expect(store.strayItems).toHaveLength(1);
 });

@@ -3,6 +3,7 @@ import type { Lease } from '../../store/state/lease.ts';
 import { type EpochMs, plus } from '../../time/epoch-ms.ts';
 import { askActivity } from './activity.ts';
 import { auditHubs } from './audit.ts';
+import { hubsWithManyTwins, isResyncPending } from './filling-hubs.ts';
 import { type RefreshedConditions, refreshConditions } from './hub-conditions.ts';
 import { recordDrains } from './record-drains.ts';
 import type { MayGoOn, ResyncContext } from './resync-context.ts';
@@ -13,6 +14,7 @@ import { unlessNewer } from './sparing.ts';
 import { countTwins } from './twin-counts.ts';
 import { type FleetLiveness, type LivenessWatch, watchLiveness } from './watch-liveness.ts';
 import { processQueue } from './work-queue.ts';
+import type { WriteClaims } from './write-claims.ts';
 
 /** What a run needs in addition to the shared context. */
 export interface ResyncRun {
@@ -20,8 +22,14 @@ export interface ResyncRun {
   readonly liveness: LivenessWatch;
   /** Allows only one instance to run at a time. */
   readonly lease: Pick<Lease, 'take' | 'release'>;
-  /** After this time, hubs are not called, so no work item is started. */
-  readonly hubsUntil: EpochMs;
+  /** The context of the work queue, whose calls end later than those of the other tasks. Default: the shared context. */
+  readonly queue?: ResyncContext;
+  /** The hubs whose twins only this run writes. */
+  readonly claims: Pick<WriteClaims, 'load' | 'isClaimed' | 'claim' | 'release'>;
+  /** After this time, no work item is started. */
+  readonly queueUntil: EpochMs;
+  /** Work on the tables that follows the other work on them, and does not wait for the work queue. Default: none. */
+  readonly afterTables?: () => Promise<void>;
 }
 
 export interface ResyncSummary {
@@ -37,8 +45,13 @@ export interface ResyncSummary {
   readonly audited: number;
 }
 
-/** The longest run. The timer starts the next one after a minute. */
+/** Work on the tables ends after this time. */
 export const RUN_MS = 50_000;
+/**
+ * The work queue goes on until shortly before the next run, because no twin is written between two runs. If a call takes longer, the
+ * timer starts the next run as soon as this one ends (webjobs-sdk-extensions, `TimerListener.cs`).
+ */
+export const QUEUE_MS = 58_000;
 /** Short, so that another instance can soon continue if this one ends. A run renews its lease. */
 const LEASE_MS = 15_000;
 
@@ -50,9 +63,17 @@ const NOTHING: ResyncSummary = { ran: false, workItems: 0, counted: 0, resynced:
  */
 export async function resync(
   context: ResyncContext,
-  { conditions, liveness: watch, lease, hubsUntil }: ResyncRun,
+  {
+    conditions,
+    liveness: watch,
+    lease,
+    claims,
+    queue = context,
+    queueUntil,
+    afterTables = async () => {},
+  }: ResyncRun,
 ): Promise<ResyncSummary> {
-  const { now, gate } = context;
+  const { now, hubNow, gate, twins, hosts } = context;
   if (!(await lease.take(now(), LEASE_MS))) return NOTHING;
   let isHeld = true;
   const until = plus(now(), RUN_MS);
@@ -80,16 +101,47 @@ export async function resync(
     const liveness: FleetLiveness = isOutdated
       ? new Map()
       : await watchLiveness(context, watch, { stored, looked });
-    const hasWork = isOutdated ? () => false : await context.twins.hubsWithDueWork(context.hubNow());
-    const withWork = context.hosts.filter(hasWork);
+    // What a newer package claims is not known. That package writes.
+    const own = await unlessNewer(undefined, async () => {
+      await claims.load();
+      return claims;
+    });
+    let isPending = own !== undefined && (await isResyncPending(context));
+    const filling = isPending ? await hubsWithManyTwins(context) : new Set<HostName>();
+    for (const host of filling) await own?.claim(host);
+    const hostsWithWork = async () => {
+      const hasWork = isOutdated ? () => false : await twins.hubsWithDueWork(hubNow());
+      return hosts.filter((host) => hasWork(host) || own?.isClaimed(host));
+    };
+    const withWork = await hostsWithWork();
+    const work = (of: readonly HostName[]) =>
+      processQueue(of, queue, () => isHeld && now() < queueUntil, {
+        claims: own,
+        isFilling: (host) => isPending && filling.has(host),
+      });
+    const onPlanned = async () => {
+      isPending = await isResyncPending(context);
+    };
     // Work items often wait for permits. Tasks that only need the tables run at the same time.
-    const [workItems, rest] = await Promise.allSettled([
-      processQueue(withWork, context, () => mayGoOn() && now() < hubsUntil),
-      withoutHubs(context, mayGoOn, { isOutdated, withWork, withoutDevices, liveness, conditions }),
+    const [worked, rest] = await Promise.allSettled([
+      work(withWork),
+      onTables(context, mayGoOn, {
+        isOutdated,
+        withWork,
+        withoutDevices,
+        liveness,
+        conditions,
+        onPlanned,
+        afterTables,
+      }).catch((error) => {
+        isPending = false;
+        throw error;
+      }),
     ]);
-    if (workItems.status === 'rejected') throw workItems.reason;
+    if (worked.status === 'rejected') throw worked.reason;
     if (rest.status === 'rejected') throw rest.reason;
-    return { ran: true, workItems: workItems.value, ...rest.value };
+    const more = rest.value.resynced > 0 ? await work(await hostsWithWork()) : 0;
+    return { ran: true, workItems: worked.value + more, ...rest.value };
   } finally {
     clearInterval(renewing);
     await lease.release();
@@ -104,13 +156,24 @@ interface Known {
   readonly withoutDevices: ReadonlySet<HostName>;
   readonly liveness: FleetLiveness;
   readonly conditions: RefreshedConditions;
+  /** Called after the twins that this run could plan are planned. */
+  readonly onPlanned: () => Promise<void>;
+  readonly afterTables: () => Promise<void>;
 }
 
-async function withoutHubs(
+type OnTables = Pick<ResyncSummary, 'counted' | 'resynced' | 'audited'>;
+
+async function onTables(context: ResyncContext, mayGoOn: MayGoOn, known: Known): Promise<OnTables> {
+  const result = await withoutQueue(context, mayGoOn, known);
+  await known.afterTables();
+  return result;
+}
+
+async function withoutQueue(
   context: ResyncContext,
   mayGoOn: MayGoOn,
-  { isOutdated, withWork, withoutDevices, liveness, conditions }: Known,
-): Promise<Pick<ResyncSummary, 'counted' | 'resynced' | 'audited'>> {
+  { isOutdated, withWork, withoutDevices, liveness, conditions, onPlanned }: Known,
+): Promise<OnTables> {
   const counted = await unlessNewer(0, () => countTwins(context, mayGoOn));
   if (isOutdated) return { counted, resynced: 0, audited: 0 };
   await unlessNewer(undefined, () => recordDrains(context, conditions));
@@ -118,6 +181,7 @@ async function withoutHubs(
   await unlessNewer(undefined, () => advanceGates(context));
   await askActivity(withWork, context, mayGoOn);
   const resynced = await unlessNewer(0, () => resyncTwins(context, mayGoOn));
+  await onPlanned();
   const audited = await auditHubs(context, mayGoOn, { withoutDevices, liveness });
   return { counted, resynced, audited };
 }

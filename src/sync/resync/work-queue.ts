@@ -1,23 +1,40 @@
+import { setTimeout } from 'node:timers/promises';
 import pLimit from 'p-limit';
 import type { HostName } from '../../iot-hub/host-name.ts';
 import { type PartitionKey, partitionsOf, workItemKey } from '../../store/tables/keys.ts';
 import type { WorkItemRow } from '../../store/twins/twin-store.ts';
 import type { Known } from '../../twin/events/apply-event.ts';
 import type { WorkPriority } from '../../twin/snapshot/snapshot.ts';
+import { fewTwins, manyTwins, rowsAtOnce, twinsAtOnce } from './queue-size.ts';
 import type { MayGoOn, ResyncContext } from './resync-context.ts';
 import { sparing } from './sparing.ts';
+import type { WriteClaims } from './write-claims.ts';
 
-/** Twins of a hub that are reconciled at the same time. The hub's budget limits the rate. */
-const CONCURRENCY = 8;
 /** Rows of a partition that are read at once. */
 const PAGE = 50;
 
 /** The priorities of work on single twins, the most urgent first. */
 const PRIORITIES: readonly WorkPriority[] = ['edit', 'drift', 'resync'];
 
+/** How often an empty queue is read again while it is filled, and while only the queue writes the twins of a hub. */
+const POLL_MS = 5_000;
+
+export interface QueueOptions {
+  /** Where the writes of hubs are claimed. Default: nothing is claimed. */
+  readonly claims?: Pick<WriteClaims, 'isClaimed' | 'claim' | 'release'> | undefined;
+  /** Whether work items of many twins of a hub will come in this run or the next. Default: they will not. */
+  readonly isFilling?: (host: HostName) => boolean;
+}
+
+const NO_CLAIMS: NonNullable<QueueOptions['claims']> = {
+  isClaimed: () => false,
+  claim: async () => {},
+  release: async () => {},
+};
+
 /**
  * Does the due work items of hubs at the same time. In each hub, edits come first, then drifts, then resyncs; the oldest
- * first.
+ * first. While many twins of a hub wait, it claims the writes of the hub.
  *
  * @returns how many twins were handled.
  */
@@ -25,42 +42,71 @@ export async function processQueue(
   hosts: readonly HostName[],
   context: ResyncContext,
   mayGoOn: MayGoOn,
+  { claims = NO_CLAIMS, isFilling = () => false }: QueueOptions = {},
 ): Promise<number> {
-  const done = await Promise.all(hosts.map((host) => processHub(host, context, mayGoOn)));
+  const options = { claims, isFilling };
+  const done = await Promise.all(hosts.map((host) => processHub(host, context, mayGoOn, options)));
   return done.reduce((sum, count) => sum + count, 0);
 }
 
-async function processHub(host: HostName, context: ResyncContext, mayGoOn: MayGoOn): Promise<number> {
-  const { gate } = context;
+async function processHub(
+  host: HostName,
+  context: ResyncContext,
+  mayGoOn: MayGoOn,
+  { claims, isFilling }: { readonly [Option in keyof QueueOptions]-?: NonNullable<QueueOptions[Option]> },
+): Promise<number> {
+  const { gate, fleet, wait = setTimeout } = context;
+  const hub = fleet.hubByHost.get(host);
+  if (hub === undefined) return 0;
+  const limit = pLimit(twinsAtOnce(hub));
   let done = 0;
   // Without a permit for one twin, the work items of the others stay where they are.
-  let lacksPermit = false;
+  let refused = 0;
   // Rows that fail stay due for a later run.
   const failed = new Set<string>();
-  for (const priority of PRIORITIES) {
-    for (;;) {
-      // While a hub is paused, its work items stay in the queue.
-      if ((await gate.current()).closedFor(host) !== undefined) return done;
-      const rows = (await dueItems(host, priority, context)).filter(({ rowKey }) => !failed.has(rowKey));
-      const limit = pLimit(CONCURRENCY);
-      const before = done;
-      await Promise.all(
-        rows.map((row) =>
-          limit(async () => {
-            if (!mayGoOn() || lacksPermit) return;
-            const isDone = await sparing(row.id, context, async () => {
-              if (await processItem(row, context)) lacksPermit = true;
-            });
-            if (!isDone) failed.add(row.rowKey);
-            done += 1;
-          }),
-        ),
-      );
-      if (!mayGoOn() || lacksPermit) return done;
-      if (rows.length === 0 || done === before) break;
-    }
+  while (mayGoOn()) {
+    // While a hub is paused, its work items stay in the queue.
+    if ((await gate.current()).closedFor(host) !== undefined) break;
+    const rows = await mostUrgent(host, failed, context);
+    const before = done;
+    await Promise.all(
+      rows.slice(0, rowsAtOnce(hub)).map((row) =>
+        limit(async () => {
+          if (!mayGoOn() || refused > 0) return;
+          const isDone = await sparing(row.id, context, async () => {
+            if (await processItem(row, context)) refused += 1;
+          });
+          if (!isDone) failed.add(row.rowKey);
+          done += 1;
+        }),
+      ),
+    );
+    // The next run goes on, with the claim. Where no twin gets a permit, the partitions may still have some.
+    if (!mayGoOn() || (refused > 0 && done > refused)) return done;
+    if (refused > 0) break;
+    const isMore = isFilling(host) || rows.length > fewTwins(hub);
+    if (rows.length >= manyTwins(hub) || (claims.isClaimed(host) && isMore)) await claims.claim(host);
+    else await claims.release(host);
+    if (done > before) continue;
+    if (!isFilling(host)) break;
+    await wait(POLL_MS);
   }
+  if (mayGoOn()) await claims.release(host);
   return done;
+}
+
+/** The due rows of the most urgent priority that has some. */
+async function mostUrgent(
+  host: HostName,
+  failed: ReadonlySet<string>,
+  context: ResyncContext,
+): Promise<readonly WorkItemRow[]> {
+  for (const priority of PRIORITIES) {
+    const due = await dueItems(host, priority, context);
+    const rows = due.filter(({ rowKey }) => !failed.has(rowKey));
+    if (rows.length > 0) return rows;
+  }
+  return [];
 }
 
 /** The oldest rows of a priority in all partitions of a hub. */
