@@ -5,7 +5,7 @@ import { partitionOf, partitionsOf, workItemKey } from '../../src/store/tables/k
 import type { WorkItemRow } from '../../src/store/twins/twin-store.ts';
 import type { Reconciled } from '../../src/sync/reconcile/reconciler.ts';
 import type { ResyncContext } from '../../src/sync/resync/resync-context.ts';
-import { processQueue } from '../../src/sync/resync/work-queue.ts';
+import { processQueue, type QueueOptions } from '../../src/sync/resync/work-queue.ts';
 import { plus } from '../../src/time/epoch-ms.ts';
 import type { WorkPriority } from '../../src/twin/snapshot/snapshot.ts';
 import type { TwinId } from '../../src/twin/snapshot/twin.ts';
@@ -37,7 +37,11 @@ const isQueued = (deviceId: string, priority: WorkPriority = 'drift', at = T0, h
   store.strayItems = [...store.strayItems, row];
 };
 const left = () => store.strayItems.map(({ id }) => id.deviceId);
-const drain = (more: Partial<ResyncParts> = {}, mayGoOn: () => boolean = () => true): Promise<number> => {
+const drain = (
+  more: Partial<ResyncParts> = {},
+  mayGoOn: () => boolean = () => true,
+  options: QueueOptions = {},
+): Promise<number> => {
   const context = resyncContextOf({
     fleet: fleetOf({}),
     hubs: new MemoryHub(() => T0),
@@ -50,7 +54,7 @@ const drain = (more: Partial<ResyncParts> = {}, mayGoOn: () => boolean = () => t
     warn: (message) => void told.push(message),
     ...more,
   });
-  return processQueue(context.hosts, context, mayGoOn);
+  return processQueue(context.hosts, context, mayGoOn, options);
 };
 /** So many times, and no more. */
 const times = (most: number): (() => boolean) => {
@@ -149,4 +153,121 @@ test('a resync leaves a work item to its twin when the twin has the same work it
 
   expect(done).toContain(ID.deviceId);
   expect(dropped).toEqual([]);
+});
+
+describe('the writes of a hub', () => {
+  /** S1 with the default budget: 150 twins are many, and 37 are few. */
+  let claimed: boolean;
+  let changes: string[];
+  beforeEach(() => {
+    claimed = false;
+    changes = [];
+  });
+  const claims = {
+    isClaimed: () => claimed,
+    claim: async () => {
+      if (!claimed) changes.push(`claimed with ${left().length} left`);
+      claimed = true;
+    },
+    release: async () => {
+      if (claimed) changes.push(`given back with ${left().length} left`);
+      claimed = false;
+    },
+  };
+  const areQueued = (count: number, priority: WorkPriority = 'resync') => {
+    for (let index = 0; index < count; index += 1)
+      isQueued(`${priority}-${String(index).padStart(4, '0')}`, priority);
+  };
+
+  test('are claimed while many twins wait, and given back when few are left', async () => {
+    areQueued(1_000);
+
+    expect(await drain({}, () => true, { claims })).toBe(1_000);
+    expect(changes).toEqual(['claimed with 750 left', 'given back with 0 left']);
+  });
+
+  test('are not claimed for few twins', async () => {
+    areQueued(149);
+
+    await drain({}, () => true, { claims });
+
+    expect(changes).toEqual([]);
+  });
+
+  test('stay claimed at the end of a run that has not done all, for the next run', async () => {
+    areQueued(1_000);
+
+    // Once for the loop and once for each twin.
+    await drain({}, times(600), { claims });
+
+    expect(left().length).toBeGreaterThan(150);
+    expect(changes).toEqual(['claimed with 750 left']);
+  });
+
+  test('are given back if no twin gets a permit, because the partitions may have some', async () => {
+    areQueued(1_000);
+    claimed = true;
+    const reconciler = reconcilerOf(async () => ({ result: 'requeued', lacksPermit: true }));
+
+    await drain({ reconciler }, () => true, { claims });
+
+    expect(changes).toEqual([expect.stringContaining('given back')]);
+  });
+
+  test('stay claimed if the permits end after some twins, as at the end of a run', async () => {
+    areQueued(1_000);
+    claimed = true;
+    const reconciler = reconcilerOf(async ({ deviceId }) => {
+      done.push(deviceId);
+      return done.length > 500 ? { result: 'requeued', lacksPermit: true } : { result: 'corrected' };
+    });
+
+    await drain({ reconciler }, () => true, { claims });
+
+    expect(changes).toEqual([]);
+  });
+
+  test('are given back while the hub is paused', async () => {
+    areQueued(1_000);
+    claimed = true;
+
+    await drain(
+      { gate: { current: async () => ({ ...OPEN_GATE, closedFor: () => 'paused' }) } },
+      () => true,
+      {
+        claims,
+      },
+    );
+
+    expect(changes).toEqual(['given back with 1000 left']);
+  });
+
+  test('of an edit that comes in between are made before the many that wait', async () => {
+    areQueued(1_000);
+    const reconciler = reconcilerOf(async ({ deviceId }) => {
+      if (done.length === 100) isQueued('edited', 'edit');
+      done.push(deviceId);
+      return { result: 'corrected' };
+    });
+
+    await drain({ reconciler }, () => true, { claims });
+
+    // At the next look at the queue.
+    expect(done.indexOf('edited')).toBe(250);
+  });
+
+  test('are made as soon as the resync has planned the twins, in the same run', async () => {
+    let isFilling = true;
+    const waits: number[] = [];
+    const wait = async (ms: number) => {
+      waits.push(ms);
+      if (waits.length === 2) areQueued(200);
+      if (waits.length === 3) isFilling = false;
+    };
+    claimed = true;
+
+    expect(await drain({ wait }, () => true, { claims, isFilling: () => isFilling })).toBe(200);
+    expect(waits).toEqual([5_000, 5_000, 5_000]);
+    expect(changes).toEqual(['given back with 0 left']);
+  });
 });

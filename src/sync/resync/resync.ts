@@ -1,9 +1,10 @@
+import { setTimeout } from 'node:timers/promises';
 import type { HostName } from '../../iot-hub/host-name.ts';
 import type { Lease } from '../../store/state/lease.ts';
 import { type EpochMs, plus } from '../../time/epoch-ms.ts';
 import { askActivity } from './activity.ts';
 import { auditHubs } from './audit.ts';
-import { hubsWithManyTwins, isResyncPending } from './filling-hubs.ts';
+import { FillingHubs } from './filling-hubs.ts';
 import { type RefreshedConditions, refreshConditions } from './hub-conditions.ts';
 import { recordDrains } from './record-drains.ts';
 import type { MayGoOn, ResyncContext } from './resync-context.ts';
@@ -54,6 +55,9 @@ export const RUN_MS = 50_000;
 export const QUEUE_MS = 58_000;
 /** Short, so that another instance can soon continue if this one ends. A run renews its lease. */
 const LEASE_MS = 15_000;
+
+/** How often a run tries to plan twins that it cannot plan yet. */
+const PLAN_AGAIN_MS = 2_000;
 
 const NOTHING: ResyncSummary = { ran: false, workItems: 0, counted: 0, resynced: 0, audited: 0 };
 
@@ -106,9 +110,7 @@ export async function resync(
       await claims.load();
       return claims;
     });
-    let isPending = own !== undefined && (await isResyncPending(context));
-    const filling = isPending ? await hubsWithManyTwins(context) : new Set<HostName>();
-    for (const host of filling) await own?.claim(host);
+    const filling = await FillingHubs.open(context, own);
     const hostsWithWork = async () => {
       const hasWork = isOutdated ? () => false : await twins.hubsWithDueWork(hubNow());
       return hosts.filter((host) => hasWork(host) || own?.isClaimed(host));
@@ -117,24 +119,14 @@ export async function resync(
     const work = (of: readonly HostName[]) =>
       processQueue(of, queue, () => isHeld && now() < queueUntil, {
         claims: own,
-        isFilling: (host) => isPending && filling.has(host),
+        isFilling: (host) => filling.has(host),
       });
-    const onPlanned = async () => {
-      isPending = await isResyncPending(context);
-    };
+    const known = { isOutdated, withWork, withoutDevices, liveness, conditions, filling, afterTables };
     // Work items often wait for permits. Tasks that only need the tables run at the same time.
     const [worked, rest] = await Promise.allSettled([
       work(withWork),
-      onTables(context, mayGoOn, {
-        isOutdated,
-        withWork,
-        withoutDevices,
-        liveness,
-        conditions,
-        onPlanned,
-        afterTables,
-      }).catch((error) => {
-        isPending = false;
+      withoutQueue(context, mayGoOn, known).catch((error) => {
+        filling.end();
         throw error;
       }),
     ]);
@@ -156,32 +148,36 @@ interface Known {
   readonly withoutDevices: ReadonlySet<HostName>;
   readonly liveness: FleetLiveness;
   readonly conditions: RefreshedConditions;
-  /** Called after the twins that this run could plan are planned. */
-  readonly onPlanned: () => Promise<void>;
+  readonly filling: FillingHubs;
   readonly afterTables: () => Promise<void>;
 }
 
-type OnTables = Pick<ResyncSummary, 'counted' | 'resynced' | 'audited'>;
-
-async function onTables(context: ResyncContext, mayGoOn: MayGoOn, known: Known): Promise<OnTables> {
-  const result = await withoutQueue(context, mayGoOn, known);
-  await known.afterTables();
-  return result;
-}
-
+/** Everything but the work queue, in an order in which each task sees the result of those before. */
 async function withoutQueue(
   context: ResyncContext,
   mayGoOn: MayGoOn,
-  { isOutdated, withWork, withoutDevices, liveness, conditions, onPlanned }: Known,
-): Promise<OnTables> {
+  { isOutdated, withWork, withoutDevices, liveness, conditions, filling, afterTables }: Known,
+): Promise<Pick<ResyncSummary, 'counted' | 'resynced' | 'audited'>> {
+  const { wait = setTimeout } = context;
   const counted = await unlessNewer(0, () => countTwins(context, mayGoOn));
-  if (isOutdated) return { counted, resynced: 0, audited: 0 };
-  await unlessNewer(undefined, () => recordDrains(context, conditions));
-  await unlessNewer(undefined, () => pauseRejected(context));
-  await unlessNewer(undefined, () => advanceGates(context));
-  await askActivity(withWork, context, mayGoOn);
-  const resynced = await unlessNewer(0, () => resyncTwins(context, mayGoOn));
-  await onPlanned();
-  const audited = await auditHubs(context, mayGoOn, { withoutDevices, liveness });
+  let [resynced, audited] = [0, 0];
+  const plan = async () => {
+    resynced += await unlessNewer(0, () => resyncTwins(context, mayGoOn));
+    await filling.check();
+  };
+  if (!isOutdated) {
+    await unlessNewer(undefined, () => recordDrains(context, conditions));
+    await unlessNewer(undefined, () => pauseRejected(context));
+    await unlessNewer(undefined, () => advanceGates(context));
+    await askActivity(withWork, context, mayGoOn);
+    await plan();
+    audited = await auditHubs(context, mayGoOn, { withoutDevices, liveness });
+  }
+  await afterTables();
+  // The resync waits for the other instances. It should not wait for the next run as well.
+  while (!filling.isEmpty && mayGoOn()) {
+    await wait(PLAN_AGAIN_MS);
+    await plan();
+  }
   return { counted, resynced, audited };
 }
