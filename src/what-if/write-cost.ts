@@ -1,6 +1,5 @@
 import type { Hub } from '../fleet/fleet.ts';
-import { dailyLimit, MESSAGES, RESYNC_PART } from '../hub/budget.ts';
-import { twinUpdatesPerSecond } from '../iot-hub/throttles.ts';
+import { dailyLimit, MESSAGES, RESYNC_PART, ratePerSecond } from '../hub/budget.ts';
 import { hoursText } from './report.ts';
 
 /** The cost of corrections on one hub, and the time that its budgets allow. */
@@ -20,15 +19,15 @@ export interface WriteCost {
 }
 
 /**
- * Computes the cost of corrections. A new revision creates work items, and `resyncFleet` performs them with
- * its own part of both budgets.
+ * Computes the cost of corrections. A new revision creates work items, and `resyncFleet` performs them: with the whole budget of twin
+ * updates while many twins of a hub wait (`WriteClaim`), and with its own part of the messages of a day.
  *
  * @param writes number of twins to write, each with one PATCH
  * @param reads number of these twins that must be read first
  */
 export function writeCost(hub: Hub, writes: number, reads: number): WriteCost {
   const messages = writes * MESSAGES.write + reads * MESSAGES.read;
-  const writesPerSecond = twinUpdatesPerSecond(hub) * hub.budget.rate * RESYNC_PART;
+  const writesPerSecond = ratePerSecond(hub, 'write', 1);
   // Reads have their own rate, which is twice as high in every tier, so they are never the bottleneck.
   const rateHours = writes / writesPerSecond / 3_600;
   const perDay = dailyLimit(hub, RESYNC_PART);

@@ -102,7 +102,7 @@ describe('berth what-if --twins', () => {
       '1 min',
       '1 day',
       '1 min',
-      'rate, 7.5 writes a second',
+      'rate, 25 writes a second',
     ]);
     expect(text).toContain(
       '2 twins would be written, 2 properties in 6 messages, when every rollout is complete and nothing is paused.',

@@ -194,6 +194,16 @@ describe('the writes of a hub', () => {
     expect(changes).toEqual([]);
   });
 
+  test('are not claimed for many twins that are only read', async () => {
+    areQueued(1_000);
+    const reconciler = reconcilerOf(async () => ({ result: 'stored' }));
+
+    await drain({ reconciler }, () => true, { claims });
+
+    expect(left()).toEqual([]);
+    expect(changes).toEqual([]);
+  });
+
   test('stay claimed at the end of a run that has not done all, for the next run', async () => {
     areQueued(1_000);
 

@@ -3,7 +3,7 @@ import type { Hub } from '../../src/fleet/fleet.ts';
 import { durationText, writeCost } from '../../src/what-if/write-cost.ts';
 import { fleetOf } from '../twin/twins.ts';
 
-/** S1 with one unit and the default budgets: 7.5 writes a second and 24,000 messages a day for resync. */
+/** S1 with one unit and the default budgets: 25 writes a second, and 24,000 messages a day for resync. */
 const [S1] = fleetOf({}).hubs as [Hub];
 
 describe('the cost of writes for a hub', () => {
@@ -14,7 +14,7 @@ describe('the cost of writes for a hub', () => {
       {},
       2_700,
       0,
-      { messages: 8_100, rate: { writesPerSecond: 7.5, hours: 0.1 }, hours: 0.1, bottleneck: 'rate' },
+      { messages: 8_100, rate: { writesPerSecond: 25, hours: 0.03 }, hours: 0.03, bottleneck: 'rate' },
     ],
     [
       'a day that uses the last message',
@@ -37,9 +37,9 @@ describe('the cost of writes for a hub', () => {
       100_000,
       0,
       {
-        rate: { writesPerSecond: 7.5, hours: expect.closeTo(3.7, 1) },
+        rate: { writesPerSecond: 25, hours: expect.closeTo(1.1, 1) },
         daily: { messages: 24_000, days: 13 },
-        hours: expect.closeTo(288.15, 1),
+        hours: expect.closeTo(288.04, 1),
         bottleneck: 'daily',
       },
     ],

@@ -5,6 +5,7 @@ import { type PartitionKey, partitionsOf, workItemKey } from '../../store/tables
 import type { WorkItemRow } from '../../store/twins/twin-store.ts';
 import type { Known } from '../../twin/events/apply-event.ts';
 import type { WorkPriority } from '../../twin/snapshot/snapshot.ts';
+import type { Reconciled } from '../reconcile/reconciler.ts';
 import { fewTwins, manyTwins, rowsAtOnce, twinsAtOnce } from './queue-size.ts';
 import type { MayGoOn, ResyncContext } from './resync-context.ts';
 import { sparing } from './sparing.ts';
@@ -69,12 +70,15 @@ async function processHub(
     if ((await gate.current()).closedFor(host) !== undefined) break;
     const rows = await mostUrgent(host, failed, context);
     const before = done;
+    let written = 0;
     await Promise.all(
       rows.slice(0, rowsAtOnce(hub)).map((row) =>
         limit(async () => {
           if (!mayGoOn() || refused > 0) return;
           const isDone = await sparing(row.id, context, async () => {
-            if (await processItem(row, context)) refused += 1;
+            const { result, lacksPermit = false } = await processItem(row, context);
+            if (lacksPermit) refused += 1;
+            if (result === 'corrected') written += 1;
           });
           if (!isDone) failed.add(row.rowKey);
           done += 1;
@@ -84,8 +88,10 @@ async function processHub(
     // The next run goes on, with the claim. Where no twin gets a permit, the partitions may still have some.
     if (!mayGoOn() || (refused > 0 && done > refused)) return done;
     if (refused > 0) break;
-    const isMore = isFilling(host) || rows.length > fewTwins(hub);
-    if (rows.length >= manyTwins(hub) || (claims.isClaimed(host) && isMore)) await claims.claim(host);
+    // Twins that are only read wait for permits to read, which no claim makes more.
+    const enough = claims.isClaimed(host) ? fewTwins(hub) : manyTwins(hub);
+    const areMany = rows.length >= enough && written >= (done - before) / 2;
+    if (areMany || isFilling(host)) await claims.claim(host);
     else await claims.release(host);
     if (done > before) continue;
     if (!isFilling(host)) break;
@@ -95,7 +101,7 @@ async function processHub(
   return done;
 }
 
-/** The due rows of the most urgent priority that has some. */
+/** The due work items of the most urgent priority that has some. */
 async function mostUrgent(
   host: HostName,
   failed: ReadonlySet<string>,
@@ -122,11 +128,10 @@ export async function dueItems(
   return pages.flat().sort((one, other) => (one.rowKey < other.rowKey ? -1 : 1));
 }
 
-/** Returns true if there was no permit for it. */
-async function processItem(row: WorkItemRow, context: ResyncContext): Promise<boolean> {
-  const { known, lacksPermit = false } = await context.reconciler.reconcile(row.id, []);
-  await dropStale(row, known, context);
-  return lacksPermit;
+async function processItem(row: WorkItemRow, context: ResyncContext): Promise<Reconciled> {
+  const reconciled = await context.reconciler.reconcile(row.id, []);
+  await dropStale(row, reconciled.known, context);
+  return reconciled;
 }
 
 /** Removes the row of a work item that its twin no longer has. */
