@@ -54,6 +54,7 @@ const PARTS = {
   '@azure/event-hubs': 'event-hubs.mjs',
   '@azure/identity': 'identity.mjs',
   lodash: 'lodash.cjs',
+  open: 'open.mjs',
   undici: 'undici.mjs',
   'azure-iothub/dist/registry.js': 'iothub-registry.mjs',
   // The parser of undici for processors without SIMD. Azure Functions has none of them.
@@ -65,7 +66,7 @@ const partsOfPackages = {
   setup({ onResolve }) {
     const folder = join(import.meta.dirname, 'parts');
     onResolve(
-      { filter: /^(@azure\/[a-z-]+|azure-iothub\/.+|lodash|undici|\.\.\/llhttp\/llhttp-wasm\.js)$/ },
+      { filter: /^(@azure\/[a-z-]+|azure-iothub\/.+|lodash|open|undici|\.\.\/llhttp\/llhttp-wasm\.js)$/ },
       ({ path, importer }) =>
         Object.hasOwn(PARTS, path) && dirname(importer) !== folder
           ? { path: join(folder, PARTS[path]) }
