@@ -33,5 +33,7 @@ export default {
   testSequencer: '<rootDir>/test/support/run/longest-first.cjs',
   globalSetup: '<rootDir>/test/support/run/begin.ts',
   globalTeardown: '<rootDir>/test/support/run/end.ts',
+  // With `--coverage`: Jest then needs no Babel, which is not installed.
+  coverageProvider: 'v8',
   reporters: ['default', '<rootDir>/test/support/run/area-reporter.mjs'],
 };
