@@ -108,7 +108,7 @@ export async function resync(
     // What a newer package claims is not known. That package writes.
     const own = await unlessNewer(undefined, async () => {
       await claims.load();
-      return claims;
+      return isOutdated ? undefined : claims;
     });
     const filling = await FillingHubs.open(context, own);
     const hostsWithWork = async () => {
@@ -116,12 +116,19 @@ export async function resync(
       return hosts.filter((host) => hasWork(host) || own?.isClaimed(host));
     };
     const withWork = await hostsWithWork();
+    const mayGoOnWithQueue: MayGoOn = () => isHeld && now() < queueUntil;
     const work = (of: readonly HostName[]) =>
-      processQueue(of, queue, () => isHeld && now() < queueUntil, {
-        claims: own,
-        isFilling: (host) => filling.has(host),
-      });
-    const known = { isOutdated, withWork, withoutDevices, liveness, conditions, filling, afterTables };
+      processQueue(of, queue, mayGoOnWithQueue, { claims: own, isFilling: (host) => filling.has(host) });
+    const known = {
+      mayGoOnWithQueue,
+      isOutdated,
+      withWork,
+      withoutDevices,
+      liveness,
+      conditions,
+      filling,
+      afterTables,
+    };
     // Work items often wait for permits. Tasks that only need the tables run at the same time.
     const [worked, rest] = await Promise.allSettled([
       work(withWork),
@@ -142,6 +149,7 @@ export async function resync(
 
 /** What this run knows of the deployment and of the hubs. */
 interface Known {
+  readonly mayGoOnWithQueue: MayGoOn;
   readonly isOutdated: boolean;
   /** The hubs that have due work items. */
   readonly withWork: readonly HostName[];
@@ -156,13 +164,22 @@ interface Known {
 async function withoutQueue(
   context: ResyncContext,
   mayGoOn: MayGoOn,
-  { isOutdated, withWork, withoutDevices, liveness, conditions, filling, afterTables }: Known,
+  {
+    mayGoOnWithQueue,
+    isOutdated,
+    withWork,
+    withoutDevices,
+    liveness,
+    conditions,
+    filling,
+    afterTables,
+  }: Known,
 ): Promise<Pick<ResyncSummary, 'counted' | 'resynced' | 'audited'>> {
   const { wait = setTimeout } = context;
   const counted = await unlessNewer(0, () => countTwins(context, mayGoOn));
   let [resynced, audited] = [0, 0];
-  const plan = async () => {
-    resynced += await unlessNewer(0, () => resyncTwins(context, mayGoOn));
+  const plan = async (mayPlan: MayGoOn) => {
+    resynced += await unlessNewer(0, () => resyncTwins(context, mayPlan));
     await filling.check();
   };
   if (!isOutdated) {
@@ -170,14 +187,14 @@ async function withoutQueue(
     await unlessNewer(undefined, () => pauseRejected(context));
     await unlessNewer(undefined, () => advanceGates(context));
     await askActivity(withWork, context, mayGoOn);
-    await plan();
+    await plan(mayGoOn);
     audited = await auditHubs(context, mayGoOn, { withoutDevices, liveness });
   }
   await afterTables();
   // The resync waits for the other instances. It should not wait for the next run as well.
-  while (!filling.isEmpty && mayGoOn()) {
+  while (!filling.isEmpty && mayGoOnWithQueue()) {
     await wait(PLAN_AGAIN_MS);
-    await plan();
+    await plan(mayGoOnWithQueue);
   }
   return { counted, resynced, audited };
 }
