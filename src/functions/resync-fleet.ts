@@ -77,6 +77,7 @@ export function resyncFleet(
         claims: instance.writeClaims,
         queueUntil,
         afterTables,
+        wait: instance.wait,
       },
     );
     const { workItems, resynced, audited } = summary;

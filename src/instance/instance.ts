@@ -60,7 +60,7 @@ const STORE_COUNTS_EVERY_MS = 60_000;
 export interface InstanceOptions extends WebhookOptions {
   /** Looks at the Event Hub and at the checkpoints. Default: as the settings say. */
   readonly look?: () => Promise<Look>;
-  /** How calls to hubs wait for their permit. Default: a timer. */
+  /** How calls to hubs wait for their permit, and `resyncFleet` for work. Default: a timer. */
   readonly wait?: (ms: number) => Promise<void>;
 }
 
@@ -100,6 +100,8 @@ export class Instance {
   readonly partitions: PartitionCount;
   /** The hubs whose twins only `resyncFleet` writes now. */
   readonly writeClaims: WriteClaims;
+  /** Waits for a permit, or for work, in ms. */
+  readonly wait: (ms: number) => Promise<void>;
   readonly #options: InstanceOptions;
   readonly #webhook: WebhookState;
   readonly #timers: NodeJS.Timeout[] = [];
@@ -135,6 +137,7 @@ export class Instance {
     this.evidence = new EvidenceCounters(this.now);
     this.hubClock = new HubClock(this.now);
     this.build = options.build;
+    this.wait = options.wait ?? setTimeout;
     this.gate = new WriteGate({ read: async () => this.stores.control.read() }, options.build, this.now);
     this.#contents = new PreviousContents({
       read: (revision) => this.stores.revisions.get(revision),
@@ -283,7 +286,7 @@ export class Instance {
       counts: { reserve: (key, messages, limit) => this.stores.budgets.reserve(key, messages, limit) },
       pauses: this.#pauses,
       now: this.now,
-      wait: this.#options.wait ?? setTimeout,
+      wait: this.wait,
     });
     this.#shares.set(key, opened);
     return opened;

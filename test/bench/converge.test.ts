@@ -10,14 +10,15 @@ test('the bound is the number of twins of the fullest hub, divided by the twin u
   expect(permittedPerSecond({ tier: 'S3', units: 2, rate: 0.5 })).toBe(250);
 });
 
+// 150 twins of a hub are so many that resyncFleet claims its writes.
 test('every twin gets the changed value with one write, and no call is refused', async () => {
   const found = await converge({
-    change: { ...S1, devices: 30, hubs: 2 },
+    change: { ...S1, devices: 300, hubs: 2 },
     storage: await storageAccount(),
     longestMs: 60 * 60_000,
     speed: 30,
   });
 
-  expect(found).toMatchObject({ writes: 30, reads: 0, refused: 0, inSyncMs: expect.any(Number) });
-  expect(found.boundMs).toBeCloseTo(600);
+  expect(found).toMatchObject({ writes: 300, refused: 0, inSyncMs: expect.any(Number) });
+  expect(found.boundMs).toBeCloseTo(6_000);
 });

@@ -21,7 +21,7 @@ beforeEach(() => {
 });
 const claims = { claim: async (host: string) => void claimed.push(host) };
 const isPlanned = () =>
-  stored.set('resync', { about: `${fleet.revision} 3`, partition: 16, after: '', doneAt: T0 });
+  stored.set('resync', { about: `${fleet.revision} 3`, place: 16, after: '', doneAt: T0 });
 const contextOf = (twins: number, gate: Partial<typeof OPEN_GATE> = {}) => ({
   fleet,
   hosts: [ID.host, OTHER],

@@ -1,6 +1,7 @@
 import { beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { controlSchema, type Scope } from '../../src/control/control.ts';
 import { withoutPause, withPause } from '../../src/control/pauses.ts';
+import { hostName } from '../../src/iot-hub/host-name.ts';
 import { ControlStore } from '../../src/store/state/control.ts';
 import { ProgressStore } from '../../src/store/state/progress-store.ts';
 import { openTables } from '../../src/store/tables/tables.ts';
@@ -12,6 +13,7 @@ import type { Snapshot } from '../../src/twin/snapshot/snapshot.ts';
 import { storageAccount } from '../support/storage-account.ts';
 import { fleetOf, ID, snapshotOf, T0 } from '../twin/twins.ts';
 import { MemoryHub } from './memory-hub.ts';
+import { MemoryTwinStore } from './memory-store.ts';
 import { resyncContextOf } from './sync-context.ts';
 
 const FLEET = fleetOf({ policies: [{ name: 'interval', desired: { interval: 5 } }] });
@@ -115,4 +117,41 @@ describe('a resync of every twin', () => {
 
     expect((await snapshot()).workItem).toBeDefined();
   });
+});
+
+test('the twins of all hubs are planned in turn, so that no hub waits until those of another are planned', async () => {
+  const other = hostName('other.azure-devices.net');
+  const planned: string[] = [];
+  const ids = Array.from({ length: 200 }, (_, index) => ({
+    ...ID,
+    host: index % 2 === 0 ? ID.host : other,
+    deviceId: `pump-${index}`,
+  }));
+  const memory = new MemoryTwinStore();
+  for (const id of ids)
+    await memory.save(await memory.load(id), { kind: 'snapshot', snapshot: snapshotOf({ id }) });
+  const resync = async ({ host }: typeof ID) => {
+    planned.push(host);
+    return { result: 'requeued', known: { kind: 'nothing' } } as const;
+  };
+
+  await resyncTwins(
+    resyncContextOf({
+      fleet: FLEET,
+      hosts: [ID.host, other],
+      hubs: new MemoryHub(() => T0, {}),
+      twins: memory,
+      gate: {
+        current: async () => ({ ...(await gate()), generation: { number: 1, since: plus(T0, -60_000) } }),
+      },
+      reconciler: { reconcile: resync, resync },
+      now: () => T0,
+    }),
+    () => true,
+  );
+
+  expect(planned).toHaveLength(200);
+  const ofOther = planned.slice(0, 100).filter((host) => host === other).length;
+  expect(ofOther).toBeGreaterThan(30);
+  expect(ofOther).toBeLessThan(70);
 });

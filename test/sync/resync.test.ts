@@ -1,10 +1,13 @@
-import { beforeEach, expect, test } from '@jest/globals';
+import { beforeEach, describe, expect, test } from '@jest/globals';
 import { NO_CONDITIONS } from '../../src/allocation/conditions.ts';
 import { NO_READER } from '../../src/liveness/reader.ts';
 import { partitionOf, partitionsOf, workItemKey } from '../../src/store/tables/keys.ts';
+import type { TwinStatusCounts } from '../../src/store/twins/twin-count-store.ts';
 import { type ResyncRun, resync } from '../../src/sync/resync/resync.ts';
-import { epochMs } from '../../src/time/epoch-ms.ts';
-import { fleetOf, ID, T0 } from '../twin/twins.ts';
+import { type EpochMs, epochMs, plus } from '../../src/time/epoch-ms.ts';
+import { TWIN_STATUSES } from '../../src/twin/snapshot/snapshot.ts';
+import { OPEN_GATE } from '../support/open-gate.ts';
+import { fleetOf, ID, snapshotOf, T0 } from '../twin/twins.ts';
 import { MemoryHub } from './memory-hub.ts';
 import { MemoryTwinStore } from './memory-store.ts';
 import { type ResyncParts, resyncContextOf } from './sync-context.ts';
@@ -104,4 +107,113 @@ test('a run does nothing when another instance holds its lease', async () => {
   const lease = { take: async () => false, release: async () => void happened.push('released') };
   expect(await run({ lease })).toMatchObject({ ran: false, workItems: 0 });
   expect(happened).toEqual([]);
+});
+
+describe('after a new fleet file', () => {
+  const SECOND = 1_000;
+  let now: EpochMs;
+  let claimed: string[];
+  beforeEach(() => {
+    now = plus(T0, 20 * SECOND);
+    claimed = [];
+  });
+  const claims = {
+    load: async () => {},
+    isClaimed: (host: string) => claimed.includes(host),
+    claim: async (host: string) => {
+      if (claimed.includes(host)) return;
+      claimed.push(host);
+      happened.push(`claimed at ${(now - T0) / SECOND} s`);
+    },
+    release: async () => {
+      if (claimed.pop() !== undefined) happened.push('given back');
+    },
+  };
+  const wait = async (ms: number) => {
+    now = plus(now, ms);
+    await new Promise((resolve) => setImmediate(resolve));
+  };
+  const countsOf = (inSync: number) => {
+    const none = Object.fromEntries(TWIN_STATUSES.map((status) => [status, 0])) as TwinStatusCounts;
+    return { statuses: { ...none, inSync }, policies: {}, countedAt: T0 };
+  };
+  /** One twin is stored, and the counts say that there are so many. */
+  const runWith = async (twins: number, gate: Partial<typeof OPEN_GATE> = {}) => {
+    await store.save(await store.load(ID), { kind: 'snapshot', snapshot: snapshotOf() });
+    const known = async () => (await store.load(ID)).known;
+    return run(
+      { claims, wait, queueUntil: plus(T0, 78 * SECOND) },
+      {
+        now: () => now,
+        gate: { current: async () => ({ ...OPEN_GATE, generation: { number: 1, since: T0 }, ...gate }) },
+        twinCounts: { count: async () => {}, read: async () => new Map([[ID.host, countsOf(twins)]]) },
+        reconciler: {
+          reconcile: async () => {
+            happened.push('reconciled');
+            return { result: 'corrected', known: await known() };
+          },
+          resync: async () => {
+            happened.push(`planned at ${(now - T0) / SECOND} s`);
+            isQueued();
+            return { result: 'requeued', known: await known() };
+          },
+        },
+      },
+    );
+  };
+
+  test('a run claims a hub with many twins at once, plans them when all instances have the file, and writes them', async () => {
+    expect(await runWith(1_000)).toMatchObject({ resynced: 1, workItems: 1 });
+
+    expect(happened.filter((what) => !what.startsWith('planned'))).toEqual([
+      'claimed at 20 s',
+      'reconciled',
+      'given back',
+      'released',
+    ]);
+    const at = Number(/planned at ([\d.]+) s/.exec(happened.join())?.[1]);
+    expect(at).toBeGreaterThanOrEqual(60);
+    expect(at).toBeLessThan(70);
+  });
+
+  test('a run leaves a hub with few twins to a later run, which plans and writes them', async () => {
+    await runWith(10);
+    expect(happened).toEqual(['released']);
+
+    now = plus(T0, 61 * SECOND);
+    expect(await runWith(10)).toMatchObject({ resynced: 1, workItems: 1 });
+    expect(happened).toEqual(['released', 'planned at 61 s', 'reconciled', 'released']);
+  });
+
+  test('a run of an older package neither claims writes nor gives back those that a newer package claims', async () => {
+    claimed = [ID.host];
+    isQueued();
+
+    expect(await runWith(1_000, { isOutdated: true })).toMatchObject({ workItems: 0, resynced: 0 });
+    expect(claimed).toEqual([ID.host]);
+    expect(happened).toEqual(['released']);
+  });
+});
+
+test('the last work on the tables does not wait for work items', async () => {
+  isQueued();
+  let finish = () => {};
+  const finished = new Promise<void>((resolve) => {
+    finish = resolve;
+  });
+
+  const summary = await run(
+    { afterTables: async () => finish() },
+    {
+      reconciler: {
+        reconcile: async () => {
+          await finished;
+          return { result: 'corrected', known: { kind: 'nothing' } };
+        },
+        resync: async () => ({ result: 'nothing', known: { kind: 'nothing' } }),
+      },
+    },
+  );
+
+  expect(summary.workItems).toBeGreaterThan(0);
 });

@@ -50,7 +50,7 @@ beforeEach(() => {
 /** Every twin was planned with the present row. */
 function planned(doneAt: EpochMs, generation = control.generation): void {
   const about = `${FLEET.revision} ${generation}`;
-  progress.set('resync', { about, partition: partitionsOf(ID.host).length, after: '', doneAt });
+  progress.set('resync', { about, place: partitionsOf(ID.host).length, after: '', doneAt });
 }
 const counted = (): CountedTwins => ({
   statuses: Object.fromEntries(TWIN_STATUSES.map((status) => [status, 0])) as CountedTwins['statuses'],

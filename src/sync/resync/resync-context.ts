@@ -1,6 +1,5 @@
 import type { ControlStore } from '../../store/state/control.ts';
 import type { ProgressStore } from '../../store/state/progress-store.ts';
-import { type PartitionKey, partitionsOf } from '../../store/tables/keys.ts';
 import type { TwinCountStore } from '../../store/twins/twin-count-store.ts';
 import type { Reconciler } from '../reconcile/reconciler.ts';
 import type { SyncContext } from '../reconcile/sync-context.ts';
@@ -15,8 +14,3 @@ export interface ResyncContext extends SyncContext {
 
 /** Returns false when the time of the run is over, or another instance has the lease. */
 export type MayGoOn = () => boolean;
-
-/** The partitions of all hubs that this deployment reconciles. */
-export function partitionsFor({ hosts }: Pick<ResyncContext, 'hosts'>): readonly PartitionKey[] {
-  return hosts.flatMap((host) => partitionsOf(host));
-}

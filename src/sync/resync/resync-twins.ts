@@ -1,9 +1,10 @@
 import pLimit from 'p-limit';
 import * as z from 'zod';
+import { type PartitionKey, partitionsOf } from '../../store/tables/keys.ts';
 import { isNewer } from '../../store/twins/twin-store.ts';
 import type { EpochMs } from '../../time/epoch-ms.ts';
 import { epochMsSchema } from '../../time/epoch-ms-schema.ts';
-import { type MayGoOn, partitionsFor, type ResyncContext } from './resync-context.ts';
+import type { MayGoOn, ResyncContext } from './resync-context.ts';
 import { sparing } from './sparing.ts';
 
 const PAGE = 200;
@@ -17,8 +18,8 @@ const SETTLED_MS = 60_000;
 const progressSchema = z.object({
   /** The fleet revision and the generation of the control row. */
   about: z.string(),
-  /** The index of the present partition. */
-  partition: z.number(),
+  /** The index of the present partition in `inTurn`. */
+  place: z.number(),
   /** The last row of this partition that is done. Empty: none. */
   after: z.string(),
   /** When the last partition was done. */
@@ -39,13 +40,13 @@ export async function resyncTwins(context: ResyncContext, mayGoOn: MayGoOn): Pro
   const stored = progressSchema.safeParse(await progress.read('resync'));
   let at: Progress =
     stored.success && stored.data.about === about
-      ? { about, partition: stored.data.partition, after: stored.data.after }
-      : { about, partition: 0, after: '' };
-  const partitions = partitionsFor(context);
+      ? { about, place: stored.data.place, after: stored.data.after }
+      : { about, place: 0, after: '' };
+  const partitions = inTurn(context);
   const limit = pLimit(CONCURRENCY);
   let resynced = 0;
-  while (at.partition < partitions.length && mayGoOn()) {
-    const partition = partitions[at.partition];
+  while (at.place < partitions.length && mayGoOn()) {
+    const partition = partitions[at.place];
     if (partition === undefined) break;
     const page = await twins.page(partition, at.after === '' ? undefined : at.after, PAGE);
     await Promise.all(
@@ -62,14 +63,14 @@ export async function resyncTwins(context: ResyncContext, mayGoOn: MayGoOn): Pro
     at =
       page.length === PAGE && last !== undefined
         ? { ...at, after: last.rowKey }
-        : { about, partition: at.partition + 1, after: '' };
-    const isDone = at.partition >= partitions.length;
+        : { about, place: at.place + 1, after: '' };
+    const isDone = at.place >= partitions.length;
     if (isDone) at = { ...at, doneAt: now() };
     // Of a partition without twins, there is no progress to lose.
     if (isDone || page.length > 0) await progress.write('resync', { ...at });
   }
   // An older package did not store when it was done.
-  const isDone = at.partition >= partitions.length;
+  const isDone = at.place >= partitions.length;
   const isStored = stored.success && stored.data.about === about && stored.data.doneAt !== undefined;
   if (isDone && !isStored && at.doneAt === undefined)
     await progress.write('resync', { ...at, doneAt: now() });
@@ -86,6 +87,12 @@ export async function resyncedAt(
   const stored = progressSchema.safeParse(await progress.read('resync'));
   const isPresent = stored.success && stored.data.about === aboutOf(fleet.revision, generation);
   return isPresent ? stored.data.doneAt : undefined;
+}
+
+/** The partitions, hub by hub in turn, so that twins of all hubs can be written before the last twin is planned. */
+function inTurn({ hosts }: Pick<ResyncContext, 'hosts'>): readonly PartitionKey[] {
+  const ofHosts = hosts.map((host) => partitionsOf(host));
+  return (ofHosts[0] ?? []).flatMap((_, index) => ofHosts.flatMap((of) => of[index] ?? []));
 }
 
 function aboutOf(revision: string, generation: number): string {

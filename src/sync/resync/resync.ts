@@ -31,6 +31,8 @@ export interface ResyncRun {
   readonly queueUntil: EpochMs;
   /** Work on the tables that follows the other work on them, and does not wait for the work queue. Default: none. */
   readonly afterTables?: () => Promise<void>;
+  /** Waits for work that other tasks make. Default: a timer. */
+  readonly wait?: (ms: number) => Promise<unknown>;
 }
 
 export interface ResyncSummary {
@@ -75,6 +77,7 @@ export async function resync(
     queue = context,
     queueUntil,
     afterTables = async () => {},
+    wait = setTimeout,
   }: ResyncRun,
 ): Promise<ResyncSummary> {
   const { now, hubNow, gate, twins, hosts } = context;
@@ -118,7 +121,11 @@ export async function resync(
     const withWork = await hostsWithWork();
     const mayGoOnWithQueue: MayGoOn = () => isHeld && now() < queueUntil;
     const work = (of: readonly HostName[]) =>
-      processQueue(of, queue, mayGoOnWithQueue, { claims: own, isFilling: (host) => filling.has(host) });
+      processQueue(of, queue, mayGoOnWithQueue, {
+        claims: own,
+        isFilling: (host) => filling.has(host),
+        wait,
+      });
     const known = {
       mayGoOnWithQueue,
       isOutdated,
@@ -128,6 +135,7 @@ export async function resync(
       conditions,
       filling,
       afterTables,
+      wait,
     };
     // Work items often wait for permits. Tasks that only need the tables run at the same time.
     const [worked, rest] = await Promise.allSettled([
@@ -158,6 +166,7 @@ interface Known {
   readonly conditions: RefreshedConditions;
   readonly filling: FillingHubs;
   readonly afterTables: () => Promise<void>;
+  readonly wait: (ms: number) => Promise<unknown>;
 }
 
 /** Everything but the work queue, in an order in which each task sees the result of those before. */
@@ -173,9 +182,9 @@ async function withoutQueue(
     conditions,
     filling,
     afterTables,
+    wait,
   }: Known,
 ): Promise<Pick<ResyncSummary, 'counted' | 'resynced' | 'audited'>> {
-  const { wait = setTimeout } = context;
   const counted = await unlessNewer(0, () => countTwins(context, mayGoOn));
   let [resynced, audited] = [0, 0];
   const plan = async (mayPlan: MayGoOn) => {

@@ -25,6 +25,8 @@ export interface QueueOptions {
   readonly claims?: Pick<WriteClaims, 'isClaimed' | 'claim' | 'release'> | undefined;
   /** Whether work items of many twins of a hub will come in this run or the next. Default: they will not. */
   readonly isFilling?: (host: HostName) => boolean;
+  /** Waits before an empty queue is read again. Default: a timer. */
+  readonly wait?: (ms: number) => Promise<unknown>;
 }
 
 const NO_CLAIMS: NonNullable<QueueOptions['claims']> = {
@@ -43,9 +45,9 @@ export async function processQueue(
   hosts: readonly HostName[],
   context: ResyncContext,
   mayGoOn: MayGoOn,
-  { claims = NO_CLAIMS, isFilling = () => false }: QueueOptions = {},
+  { claims = NO_CLAIMS, isFilling = () => false, wait = setTimeout }: QueueOptions = {},
 ): Promise<number> {
-  const options = { claims, isFilling };
+  const options = { claims, isFilling, wait };
   const done = await Promise.all(hosts.map((host) => processHub(host, context, mayGoOn, options)));
   return done.reduce((sum, count) => sum + count, 0);
 }
@@ -54,33 +56,37 @@ async function processHub(
   host: HostName,
   context: ResyncContext,
   mayGoOn: MayGoOn,
-  { claims, isFilling }: { readonly [Option in keyof QueueOptions]-?: NonNullable<QueueOptions[Option]> },
+  {
+    claims,
+    isFilling,
+    wait,
+  }: { readonly [Option in keyof QueueOptions]-?: NonNullable<QueueOptions[Option]> },
 ): Promise<number> {
-  const { gate, fleet, wait = setTimeout } = context;
+  const { gate, fleet } = context;
   const hub = fleet.hubByHost.get(host);
   if (hub === undefined) return 0;
   const limit = pLimit(twinsAtOnce(hub));
   let done = 0;
   // Without a permit for one twin, the work items of the others stay where they are.
   let refused = 0;
-  // Rows that fail stay due for a later run.
-  const failed = new Set<string>();
+  // Rows that stay due, because their work failed, are left to a later run.
+  const handled = new Set<string>();
   while (mayGoOn()) {
     // While a hub is paused, its work items stay in the queue.
     if ((await gate.current()).closedFor(host) !== undefined) break;
-    const rows = await mostUrgent(host, failed, context);
+    const rows = await mostUrgent(host, handled, context);
     const before = done;
     let written = 0;
     await Promise.all(
       rows.slice(0, rowsAtOnce(hub)).map((row) =>
         limit(async () => {
           if (!mayGoOn() || refused > 0) return;
-          const isDone = await sparing(row.id, context, async () => {
+          handled.add(row.rowKey);
+          await sparing(row.id, context, async () => {
             const { result, lacksPermit = false } = await processItem(row, context);
             if (lacksPermit) refused += 1;
             if (result === 'corrected') written += 1;
           });
-          if (!isDone) failed.add(row.rowKey);
           done += 1;
         }),
       ),
@@ -104,12 +110,12 @@ async function processHub(
 /** The due work items of the most urgent priority that has some. */
 async function mostUrgent(
   host: HostName,
-  failed: ReadonlySet<string>,
+  handled: ReadonlySet<string>,
   context: ResyncContext,
 ): Promise<readonly WorkItemRow[]> {
   for (const priority of PRIORITIES) {
     const due = await dueItems(host, priority, context);
-    const rows = due.filter(({ rowKey }) => !failed.has(rowKey));
+    const rows = due.filter(({ rowKey }) => !handled.has(rowKey));
     if (rows.length > 0) return rows;
   }
   return [];
