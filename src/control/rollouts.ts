@@ -155,12 +155,21 @@ function holdInStage<Content extends RolloutContent>(
     const elapsed = isDone ? undefined : elapsedSince(control, policy, present.since, device.host, now);
     if (elapsed !== undefined && own.overMs > elapsed && after >= elapsed) {
       // The first whole millisecond in which `after < elapsed`.
-      const until = plus(now, Math.floor(after) + 1 - elapsed);
+      const until = standsStill(control, policy) ? undefined : plus(now, Math.floor(after) + 1 - elapsed);
       return { why: `${stageText} has not reached this twin`, until };
     }
   }
   const opens = rollout.window && nextOpening(rollout.window, device.timeZone(rollout.window), now);
   return opens && { why: 'the maintenance window of the device is closed', until: opens };
+}
+
+/**
+ * Whether a rollout does not go on before every twin is planned again: its policy is paused, or its content is no longer in the
+ * fleet file. A pause of a hub ends without that, and stops the work queue of the hub.
+ */
+function standsStill(control: Control, { name, hash: content }: RolloutContent): boolean {
+  const isPaused = pauseFor(control, { kind: 'policy', name }) !== undefined;
+  return isPaused || ownEntry(control.seen, content)?.leftAt !== undefined;
 }
 
 /** Whether a rollout reaches every device at once. Stages also have a gate. */

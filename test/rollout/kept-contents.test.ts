@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, test } from '@jest/globals';
 import type { Control } from '../../src/control/control.ts';
+import { withPause } from '../../src/control/pauses.ts';
 import {
   type ActionResult,
   abortRollout,
@@ -190,6 +191,25 @@ describe('a twin that the new content does not match', () => {
 
     const reachedAt = rolloutPlace(ID.deviceId, on.policy.hash) * 10 * HOUR;
     expect(planned().nextAt).toBe(plus(on.now, Math.floor(reachedAt) + 1));
+  });
+
+  test('is not planned again for an earlier content whose rollout has ended with its fleet file', () => {
+    deploy(WIDE, DEFAULT);
+    reconcile();
+    deploy({ ...WIDE, desired: { mode: 'slow' }, rollout: { over: '10h' } }, DEFAULT);
+    expect(planned().nextAt).toBeDefined();
+    deploy({ ...WIDE, desired: { mode: 'new' }, rollout: STAGED }, DEFAULT);
+
+    expect(planned()).toMatchObject({ writes: [], leaves: [{ wanted: 'boost' }], nextAt: undefined });
+  });
+
+  test('is not planned again while the policy of a rollout without stages is paused', () => {
+    deploy(WIDE, DEFAULT);
+    reconcile();
+    deploy({ ...WIDE, desired: { mode: 'slow' }, rollout: { over: '10h' } }, DEFAULT);
+    on.control = withPause(on.control, { kind: 'policy', name: 'base' }, by());
+
+    expect(planned().nextAt).toBeUndefined();
   });
 
   test('is not planned again if the earlier content does not match it either', () => {
