@@ -1,5 +1,5 @@
 // Writes the deployed package: `node scripts/package.mjs [--out FOLDER]`. The default is package/, with package.zip next
-// to it. The same sources with the same build time give the same bytes.
+// to it. The same sources with the same build time give the same files.
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, relative, resolve, sep } from 'node:path';

@@ -10,4 +10,8 @@ process.once('disconnect', () => {
   setTimeout(() => process.exit(0), 5_000).unref();
 });
 
+// The variable asks Azurite for an SQL database. The stack keeps its state in its own folder, and `scripts/build/azurite.mjs` leaves the
+// driver out.
+delete process.env.AZURITE_DB;
+
 require('azurite/dist/src/azurite.js');

@@ -1,7 +1,8 @@
-// Bundles the app and the local stack: `node scripts/build/build.mjs [--out FOLDER] [--if-changed]`. The default folder
-// is dist/. With --if-changed, it does nothing if a build would give the same as the last one.
-// For the npm package: --packages bundles the packages that the programs use, except Azurite; --version and --built give
-// its version and its build time.
+// Bundles the app and the local stack: `node scripts/build/build.mjs [--out FOLDER] [--if-changed] [--only azurite]`. The default
+// folder is dist/. With --if-changed, it does nothing if a build would give the same as the last one. With --only azurite, it makes
+// azurite.cjs alone.
+// For the npm package: --packages bundles the packages that the programs use; --version and --built give its version and its
+// build time.
 // There is no top-level await, so that an old Node.js shows the message below and not a syntax error.
 
 async function main() {
@@ -22,6 +23,7 @@ async function main() {
       packages: { type: 'boolean', default: false },
       version: { type: 'string' },
       'if-changed': { type: 'boolean', default: false },
+      only: { type: 'string' },
       built: { type: 'string', default: new Date().toISOString() },
     },
   });
@@ -36,9 +38,14 @@ async function main() {
   // The text of all sources would make a published package larger. Stack traces need only names and lines.
   const author = values.packages ? authorToCome(values.built) : '';
   const common = { ...bundleOptions(values.built, author), sourcesContent: !values.packages, outdir };
+  if (values.only === 'azurite') {
+    await build({ ...common, ...PROGRAMS.azurite });
+    return;
+  }
   await Promise.all([
     build(functionsBuild({ outdir, sourcesContent: !values.packages }, values.built, author)),
     build(adapt({ ...common, ...PROGRAMS.local })),
+    build({ ...common, ...PROGRAMS.azurite }),
     buildConsole(join(outdir, 'console')),
     buildCommand(common, { version, adapt }),
   ]);

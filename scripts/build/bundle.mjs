@@ -31,14 +31,13 @@ export function authorToCome(build) {
 }
 
 /**
- * The options of a program of the npm package, which contains its packages. Azurite reads files of its own folder, so it
- * cannot be bundled. The function host provides the core module to the app that it loads. The other names are optional
- * native parts of `ws`.
+ * The options of a program of the npm package, which contains its packages. The function host provides the core module to the
+ * app that it loads. The other names are optional native parts of `ws`.
  */
 export const withPackages = (options) => ({
   ...options,
   packages: 'bundle',
-  external: ['azurite', '@azure/functions-core', 'bufferutil', 'utf-8-validate'],
+  external: ['@azure/functions-core', 'bufferutil', 'utf-8-validate'],
   inject: ['scripts/build/import-meta-url.js'],
   define: { ...options.define, 'import.meta.url': 'importMetaUrl' },
   sourcemap: false,

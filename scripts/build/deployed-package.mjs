@@ -10,10 +10,10 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { basename, dirname, join, relative, sep } from 'node:path';
-import { zipSync } from 'fflate';
+import { zipOf } from './zip.mjs';
 
 /**
- * The same contents give the same bytes.
+ * The folder has the same bytes for the same contents, and so has the zip file with the same version of Node.js on the same kind of processor.
  *
  * @param {object} parts
  * @param {string} parts.folder the folder to write. It is emptied first.
@@ -70,12 +70,7 @@ export function writeDeployedPackage({
     ...models,
     'package.json',
   ];
-  // All entries have the earliest time of the zip format, so that the bytes do not depend on clock and time zone.
-  const entry = { mtime: new Date(1980, 0, 1), os: 3, attrs: (0o100644 << 16) >>> 0, level: 9 };
-  writeFileSync(
-    archive,
-    zipSync(Object.fromEntries(files.map((file) => [file, [readFileSync(join(folder, file)), entry]]))),
-  );
+  writeFileSync(archive, zipOf(files.map((name) => ({ name, contents: readFileSync(join(folder, name)) }))));
   return `${relative(project, folder) || '.'} and ${relative(project, archive)}`;
 }
 

@@ -35,7 +35,7 @@ async function watchPrograms(onBuilt) {
     const watched = await context(
       name === 'functions'
         ? functionsBuild({ outdir: OUT, plugins: [report] }, new Date().toISOString())
-        : { ...options(), ...PROGRAMS[name], plugins: [report] },
+        : { ...options(), ...PROGRAMS[name], plugins: [...(PROGRAMS[name].plugins ?? []), report] },
     );
     await watched.watch();
   }

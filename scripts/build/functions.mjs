@@ -1,8 +1,10 @@
 // The bundle of the functions: a small entry with what the webhook needs, and chunks that are loaded when a function first needs
 // them. The host loads the entry at every cold start, while a device waits.
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { basename, dirname, join, resolve } from 'node:path';
+import { brotliCompressSync } from 'node:zlib';
 import { transform } from 'esbuild';
 import { bundleOptions, CHUNKS } from './bundle.mjs';
 import { ownMappings } from './own-mappings.mjs';
@@ -38,6 +40,9 @@ export function functionsBuild(options, built, author) {
     metafile: true,
     plugins: [
       partsOfPackages,
+      partsThatAreUsed,
+      shortNamesInPackages,
+      smallParser,
       modulesOfOpenTelemetry,
       asCommonJs({ write, sourcesContent, constants: define }),
       ...plugins,
@@ -50,26 +55,36 @@ export function functionsBuild(options, built, author) {
  * esbuild gives a chunk of a CommonJS module a default export only.
  */
 const PARTS = {
+  '@azure/core-xml': 'core-xml.mjs',
   '@azure/data-tables': 'data-tables.mjs',
   '@azure/event-hubs': 'event-hubs.mjs',
   '@azure/identity': 'identity.mjs',
+  'http-proxy-agent': 'http-proxy-agent.cjs',
+  'https-proxy-agent': 'https-proxy-agent.cjs',
+  jsonwebtoken: 'jsonwebtoken.mjs',
   lodash: 'lodash.cjs',
+  open: 'open.mjs',
+  semver: 'semver.cjs',
   undici: 'undici.mjs',
   'azure-iothub/dist/registry.js': 'iothub-registry.mjs',
   // The parser of undici for processors without SIMD. Azure Functions has none of them.
   '../llhttp/llhttp-wasm.js': 'llhttp.cjs',
+  './client-h2.js': 'undici-h2.cjs',
+  '../web/fetch/body.js': 'undici-body.cjs',
 };
+
+const NAMES_OF_PARTS = new RegExp(
+  `^(${Object.keys(PARTS)
+    .map((name) => name.replaceAll(/[.\\/]/g, '\\$&'))
+    .join('|')})$`,
+);
 
 const partsOfPackages = {
   name: 'parts-of-packages',
   setup({ onResolve }) {
     const folder = join(import.meta.dirname, 'parts');
-    onResolve(
-      { filter: /^(@azure\/[a-z-]+|azure-iothub\/.+|lodash|undici|\.\.\/llhttp\/llhttp-wasm\.js)$/ },
-      ({ path, importer }) =>
-        Object.hasOwn(PARTS, path) && dirname(importer) !== folder
-          ? { path: join(folder, PARTS[path]) }
-          : undefined,
+    onResolve({ filter: NAMES_OF_PARTS }, ({ path, importer }) =>
+      dirname(importer) === folder ? undefined : { path: join(folder, PARTS[path]) },
     );
   },
 };
@@ -83,8 +98,63 @@ const modulesOfOpenTelemetry = {
   setup({ onResolve }) {
     onResolve({ filter: /^@opentelemetry\/[a-z-]+$/ }, ({ path, resolveDir }) => {
       const asCommonJs = createRequire(join(resolveDir, '_')).resolve(path);
-      return { path: asCommonJs.replace(join('build', 'src'), join('build', 'esm')), sideEffects: false };
+      const asModule = asCommonJs
+        .replace(join('build', 'src'), join('build', 'esm'))
+        .replace(/\.cjs$/, '.mjs');
+      return { path: asModule, sideEffects: false };
     });
+  },
+};
+
+/**
+ * Leaves out the files of the SDKs that nothing imports. Their `package.json` allows that (`sideEffects`), but esbuild reads the one in
+ * the folder of the modules, which does not say it.
+ */
+const partsThatAreUsed = {
+  name: 'parts-that-are-used',
+  setup(build) {
+    const resolved = Symbol('resolved');
+    build.onResolve({ filter: /^[.@]/ }, async ({ path, pluginData, ...where }) => {
+      if (pluginData === resolved) return undefined;
+      const found = await build.resolve(path, { ...where, pluginData: resolved });
+      return SDK_MODULE.test(found.path) ? { path: found.path, sideEffects: false } : undefined;
+    });
+  },
+};
+
+/** A module of an SDK whose package says `"sideEffects": false`. `test/build/parts.test.ts` reads the packages. */
+const SDK_MODULE = /[\\/]node_modules[\\/](@azure|@azure-rest|@typespec)[\\/][^\\/]+[\\/]dist[\\/]esm[\\/]/;
+
+/**
+ * The parser of undici, which is WebAssembly. In Base64, a zip file compresses it badly; compressed by Brotli first, it takes 9 KB less.
+ */
+const smallParser = {
+  name: 'small-parser',
+  setup({ onLoad }) {
+    onLoad({ filter: /[\\/]llhttp_simd-wasm\.js$/ }, ({ path }) => {
+      const parser = brotliCompressSync(createRequire(import.meta.url)(path)).toString('base64');
+      const contents = `
+        const { brotliDecompressSync } = require('node:zlib');
+        let parser;
+        Object.defineProperty(module, 'exports', {
+          get: () => (parser ??= brotliDecompressSync(Buffer.from('${parser}', 'base64'))),
+        });`;
+      return { contents };
+    });
+  },
+};
+
+/** Packages that share a chunk with Berth's own code, whose names stay. */
+const shortNamesInPackages = {
+  name: 'short-names-in-packages',
+  setup({ onLoad }) {
+    onLoad(
+      { filter: /[\\/]node_modules[\\/](zod|@marcbachmann[\\/]cel-js|@azure[\\/]functions)[\\/].+\.m?js$/ },
+      async ({ path }) => {
+        const { code } = await transform(await readFile(path, 'utf8'), { minifyIdentifiers: true });
+        return { contents: code };
+      },
+    );
   },
 };
 

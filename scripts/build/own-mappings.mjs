@@ -5,7 +5,8 @@ const DIGITS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/
 const VALUES = new Map([...DIGITS].map((digit, value) => [digit, value]));
 
 /**
- * A source map without the sources that are not wanted, and with one segment for each line of the others. The code of unwanted
+ * A source map without the sources that are not wanted, and with one segment for each line of the others,
+ * without columns. The code of unwanted
  * sources gets segments without a source, so that it is not taken for the code before it.
  *
  * @param {string} text a source map, version 3, as esbuild writes it.
@@ -18,8 +19,8 @@ export function ownMappings(text, isWanted, linesBefore) {
   const places = [];
   for (const isKept of kept)
     places.push(isKept ? places.filter((place) => place !== undefined).length : undefined);
-  const read = { source: 0, line: 0, column: 0 };
-  const written = { source: 0, line: 0, column: 0 };
+  const read = { source: 0, line: 0 };
+  const written = { source: 0, line: 0 };
 
   const lines = map.mappings.split(';').map((line) => {
     let from = 0;
@@ -27,12 +28,11 @@ export function ownMappings(text, isWanted, linesBefore) {
     let last;
     const segments = [];
     for (const segment of line === '' ? [] : line.split(',')) {
-      const [column, source, sourceLine, sourceColumn] = numbersOf(segment);
+      const [column, source, sourceLine] = numbersOf(segment);
       from += column;
       if (source === undefined) continue;
       read.source += source;
       read.line += sourceLine;
-      read.column += sourceColumn;
       const place = places[read.source];
       const present = place === undefined ? 'package' : `${place} ${read.line}`;
       if (present === last || (last === undefined && place === undefined)) continue;
@@ -40,8 +40,8 @@ export function ownMappings(text, isWanted, linesBefore) {
       const fields = [from - to];
       to = from;
       if (place !== undefined) {
-        fields.push(place - written.source, read.line - written.line, read.column - written.column);
-        Object.assign(written, { source: place, line: read.line, column: read.column });
+        fields.push(place - written.source, read.line - written.line, 0);
+        Object.assign(written, { source: place, line: read.line });
       }
       segments.push(fields.map(digitsOf).join(''));
     }

@@ -4,6 +4,7 @@ import { execFileSync } from 'node:child_process';
 import { chmodSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { build } from 'esbuild';
+import { AZURITE } from './azurite.mjs';
 
 /**
  * The options of esbuild for each group of programs, without those of `bundleOptions` and the folder. The functions have their
@@ -19,10 +20,10 @@ export const PROGRAMS = {
       devices: 'local/devices/main.ts',
       device: 'local/own-device/main.ts',
       monitor: 'local/monitor/main.ts',
-      azurite: 'local/azurite/main.ts',
     },
     packages: 'external',
   },
+  azurite: AZURITE,
 };
 
 /**

@@ -5,7 +5,6 @@ import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } f
 import { dirname, join, relative, resolve, sep } from 'node:path';
 import { parseArgs } from 'node:util';
 import { build } from 'esbuild';
-import { shrinkwrapOf } from './shrinkwrap.mjs';
 
 const { values } = parseArgs({
   options: { out: { type: 'string', default: 'packed' }, version: { type: 'string' } },
@@ -15,7 +14,6 @@ process.chdir(resolve(import.meta.dirname, '../..'));
 const folder = join(out, 'package');
 const dist = join(folder, 'dist');
 const root = JSON.parse(readFileSync('package.json', 'utf8'));
-const { packages: locked } = JSON.parse(readFileSync('package-lock.json', 'utf8'));
 const version = values.version ?? root.version;
 const built = new Date().toISOString();
 
@@ -41,7 +39,7 @@ for (const file of readdirSync(dist, { recursive: true }).filter((name) =>
   );
   writeFileSync(join(dist, file), JSON.stringify({ ...map, sources }));
 }
-// These scripts use a package too, and the installed Berth has none but Azurite.
+// These scripts use a package too, and the installed Berth has none.
 const script = { bundle: true, platform: 'node', target: 'node20.19', logLevel: 'warning' };
 await build({
   ...script,
@@ -76,8 +74,8 @@ await build({
   allowOverwrite: true,
 });
 
-const { name, description, license, engines, devDependencies, overrides } = root;
-const manifest = {
+const { name, description, license, engines } = root;
+writeJson('package.json', {
   name,
   version,
   description,
@@ -85,17 +83,8 @@ const manifest = {
   main: 'dist/functions.cjs',
   bin: { berth: 'dist/berth.cjs' },
   engines,
-  dependencies: { azurite: devDependencies.azurite },
-};
-const shrinkwrap = shrinkwrapOf(manifest, locked);
-// Its versions are those that the overrides of this repository choose.
-const needed = Object.entries(overrides).filter(([other]) => shrinkwrap.packages[`node_modules/${other}`]);
-writeJson('package.json', {
-  ...manifest,
-  overrides: Object.fromEntries(needed),
   berth: { build: built },
 });
-writeJson('npm-shrinkwrap.json', shrinkwrap);
 execFileSync('npm', ['pack', '--silent', '--pack-destination', out], {
   cwd: folder,
   stdio: ['ignore', 'inherit', 'inherit'],

@@ -27,6 +27,8 @@ const MANIFEST = manifestSchema.parse(json('package.json'));
 const PACKAGES = Object.entries(lockSchema.parse(json('package-lock.json')).packages)
   .filter(([path]) => path !== '')
   .map(([path, entry]) => ({ ...entry, name: path.slice(path.lastIndexOf('node_modules/') + 13) }));
+/** What `overrides` puts in the place of a package that Berth never loads: a package with nothing in it. */
+const EMPTY = 'npm:empty-npm-package@1.0.0';
 const RECORD = readFileSync('docs/decisions/0007-versions-for-node-20.md', 'utf8');
 
 const namesOf = (packages: readonly { readonly name: string }[]) =>
@@ -49,7 +51,7 @@ describe('the packages', () => {
       typeof pinned === 'string' ? [pinned] : Object.values(pinned),
     );
 
-    const wanted = [...Object.values(versions), ...overrides];
+    const wanted = [...Object.values(versions), ...overrides].filter((version) => version !== EMPTY);
     expect(wanted.filter((version) => !/^\d+\.\d+\.\d+(-[\w.]+)?$/.test(version))).toEqual([]);
   });
 
@@ -65,5 +67,26 @@ describe('the packages', () => {
     const listed = [...RECORD.matchAll(/^\| `([^`]+)` \|/gm)].map(([, name = '']) => name);
 
     expect(listed).toEqual(namesOf(PACKAGES.filter(({ engines }) => needsNewer(engines))));
+  });
+
+  test('decision 49 lists every package that is left out', () => {
+    const record = readFileSync('docs/decisions/0049-fewer-packages.md', 'utf8');
+    const rows = record.split('\n').filter((line) => line.startsWith('| `'));
+    const listed = rows.flatMap((row) =>
+      [...(row.split('|')[1] ?? '').matchAll(/`([^`]+)`/g)].map(([, name]) => name),
+    );
+
+    const leftOut = Object.entries(MANIFEST.overrides).flatMap(([name, pinned]) =>
+      typeof pinned === 'string'
+        ? [[name, pinned] as const].filter(([, version]) => version === EMPTY)
+        : Object.entries(pinned).filter(([, version]) => version === EMPTY),
+    );
+    expect(listed.sort()).toEqual(leftOut.map(([name]) => name).sort());
+  });
+
+  test('package-lock.json has no address of a registry', () => {
+    const lock = readFileSync('package-lock.json', 'utf8');
+
+    expect(lock.match(/"resolved": "\w+:.*"/g)).toBeNull();
   });
 });

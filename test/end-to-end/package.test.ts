@@ -139,9 +139,8 @@ describe('the output of npm run package', () => {
     const kilobytes = (file: string) => statSync(file).size / 1_000;
 
     expect(kilobytes(join(built, 'dist/functions.cjs'))).toBeGreaterThan(50);
-    expect(kilobytes(join(built, 'dist/functions.cjs'))).toBeLessThan(300);
-    // 130 of them are the exporters of metrics.
-    expect(kilobytes(`${built}.zip`)).toBeLessThan(960);
+    expect(kilobytes(join(built, 'dist/functions.cjs'))).toBeLessThan(120);
+    expect(kilobytes(`${built}.zip`)).toBeLessThan(800);
   });
 
   test('the package has every function of lodash that the registry of IoT Hub calls', () => {

@@ -1,6 +1,9 @@
-import { fork } from 'node:child_process';
+import { execFile, fork } from 'node:child_process';
 import { once } from 'node:events';
-import { createRequire } from 'node:module';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
 
 /** A running Azurite: blob, queue and table services on free ports, with all data in memory. */
 export interface Azurite {
@@ -26,13 +29,16 @@ const SERVICES = ['Blob', 'Queue', 'Table'] as const;
 const LISTENING = /Azurite (\w+) service is successfully listening at \S+:(\d+)\s/g;
 
 /**
- * Starts Azurite in a child process, which ends when this process ends. It has the development account and the given
+ * Bundles Azurite as the build does, and starts it in a child process, which ends when this process ends. It has the development account and the given
  * further accounts. Accounts share no data.
  */
 export async function startAzurite(accounts: readonly string[] = []): Promise<Azurite> {
   const keys = new Map([[ACCOUNT, KEY], ...accounts.map((account) => [account, SHORT_KEY] as const)]);
+  const folder = mkdtempSync(join(tmpdir(), 'berth-azurite-'));
+  const build = ['scripts/build/build.mjs', '--only', 'azurite', '--out', folder];
+  await promisify(execFile)(process.execPath, build);
   const child = fork(
-    createRequire(import.meta.url).resolve('azurite/dist/src/azurite.js'),
+    join(folder, 'azurite.cjs'),
     [
       '--inMemoryPersistence',
       '--silent',
@@ -65,7 +71,7 @@ export async function startAzurite(accounts: readonly string[] = []): Promise<Az
     child.once('exit', (code) =>
       reject(new Error(`Azurite ended with code ${code} during its start: ${output}`)),
     );
-  });
+  }).finally(() => rmSync(folder, { recursive: true, force: true }));
 
   const connectionStringOf = (account: string) => {
     const endpoint = (service: (typeof SERVICES)[number]) =>

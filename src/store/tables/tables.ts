@@ -1,8 +1,8 @@
 import type { TableClient, TransactionAction } from '@azure/data-tables';
 import { BerthError, nothingAnswers } from '../../errors.ts';
-import { ownMember } from '../../json/json.ts';
 import { PLAIN_KEYS, type StoredKeys, TWIN_KEYS } from './keys.ts';
 import { untilStored } from './optimistic.ts';
+import { asRestError, hasNoCredential } from './rest-error.ts';
 
 /** The tables that Berth keeps its state in. */
 export const TABLES = {
@@ -78,6 +78,9 @@ export class Table {
   readonly #client: () => Promise<TableClient>;
   readonly #name: TableName;
   readonly #keys: StoredKeys;
+  /** Whether an answer has shown that the table exists. */
+  #exists = false;
+  #creation: Promise<void> | undefined;
 
   /** @param keys how the keys are stored. Default: as they are. */
   constructor(name: TableName, client: () => Promise<TableClient>, keys: StoredKeys = PLAIN_KEYS) {
@@ -290,7 +293,7 @@ export class Table {
     ordinary: { readonly notFound?: Result; readonly conflict?: Result } = {},
   ): Promise<Result> {
     try {
-      return await act(await this.#client());
+      return await this.#perform(act);
     } catch (error) {
       const { statusCode, code, url } = asRestError(error);
       if (statusCode === 404 && 'notFound' in ordinary && code !== NO_TABLE)
@@ -319,6 +322,31 @@ export class Table {
       );
     }
   }
+
+  /**
+   * Creates the table if its first use finds none: a request to create it before each first use would delay every cold start. After an
+   * answer of the table, a missing table was deleted, which is a failure.
+   */
+  async #perform<Result>(act: (client: TableClient) => Promise<Result>): Promise<Result> {
+    const client = await this.#client();
+    const existed = this.#exists;
+    try {
+      const result = await act(client);
+      this.#exists = true;
+      return result;
+    } catch (error) {
+      const { statusCode, code } = asRestError(error);
+      const isAboutRows = statusCode === 404 || statusCode === 409 || statusCode === 412;
+      if (isAboutRows && code !== NO_TABLE) this.#exists = true;
+      if (existed || code !== NO_TABLE) throw error;
+      this.#creation ??= client.createTable(inTime()).finally(() => {
+        this.#creation = undefined;
+      });
+      await this.#creation;
+      this.#exists = true;
+      return act(client);
+    }
+  }
 }
 
 export type TransactionResult =
@@ -333,7 +361,7 @@ export type TransactionResult =
 export type Tables = Readonly<Record<TableName, Table>>;
 
 /**
- * The tables of an account. The first call makes the connection, and creates the table.
+ * The tables of an account. The first call makes the connection, and creates the table if there is none.
  */
 export function openTables(account: StateAccount): Tables {
   const open = (name: TableName, keys?: StoredKeys) => {
@@ -374,7 +402,6 @@ async function connect(account: StateAccount, table: string): Promise<TableClien
     client = new TableClient(account.tableServiceUri, table, credential, options);
   }
   client.pipeline.addPolicy({ name: 'berthOneLine', sendRequest: sendOneLine });
-  await client.createTable(inTime());
   return client;
 }
 
@@ -394,38 +421,3 @@ function sendOneLine(
 
 type PipelinePolicy = Parameters<TableClient['pipeline']['addPolicy']>[0];
 type PipelineResponse = Awaited<ReturnType<PipelinePolicy['sendRequest']>>;
-
-/** Whether `@azure/identity` found no credential. */
-function hasNoCredential(error: unknown): boolean {
-  return (
-    error instanceof Error &&
-    ['CredentialUnavailableError', 'ChainedTokenCredentialError', 'AggregateAuthenticationError'].includes(
-      error.name,
-    )
-  );
-}
-
-interface RestErrorLike {
-  readonly statusCode: number | undefined;
-  readonly code: string | undefined;
-  readonly message: string;
-  /** Where the request went. */
-  readonly url: string | undefined;
-}
-
-/** The parts of an error that may be shown. A RestError also holds the request with its authorization header. */
-function asRestError(error: unknown): RestErrorLike {
-  if (typeof error !== 'object' || error === null)
-    return { statusCode: undefined, code: undefined, message: '', url: undefined };
-  const { statusCode, message, request, details } = error as Record<string, unknown>;
-  // The SDK leaves `code` undefined for errors of the table service (@azure/data-tables 13.3.2).
-  const code =
-    (error as { readonly code?: unknown }).code ?? ownMember(ownMember(details, 'odataError'), 'code');
-  const url = (request as { readonly url?: unknown } | undefined)?.url;
-  return {
-    statusCode: typeof statusCode === 'number' ? statusCode : undefined,
-    code: typeof code === 'string' ? code : undefined,
-    message: typeof message === 'string' ? message : '',
-    url: typeof url === 'string' && URL.canParse(url) ? url : undefined,
-  };
-}
