@@ -118,7 +118,7 @@ export async function openAuthority(options: AuthorityOptions = {}): Promise<Cer
     server,
     revocationList: {
       path,
-      der: await createRevocationList(root, { days: REVOCATION_LIST_DAYS, now: now() }),
+      der: createRevocationList(root, { days: REVOCATION_LIST_DAYS, now: now() }),
     },
     issueDevice: (registrationId, { days = DEVICE_DAYS, through = root } = {}) =>
       createSigned(through, { kind: 'client' }, { commonName: registrationId, days, now: now() }),

@@ -1,11 +1,47 @@
-import 'reflect-metadata';
-import { createPrivateKey, KeyObject, webcrypto, X509Certificate } from 'node:crypto';
-import * as x509 from '@peculiar/x509';
+import {
+  createPrivateKey,
+  createPublicKey,
+  generateKeyPair,
+  type KeyObject,
+  randomBytes,
+  sign,
+  X509Certificate,
+} from 'node:crypto';
+import { promisify } from 'node:util';
+import {
+  bits,
+  certificateTime,
+  contextField,
+  type Element,
+  elementsOf,
+  identifier,
+  integer,
+  nameText,
+  sequence,
+  set,
+  tagOf,
+} from './der.ts';
+import {
+  alternativeNames,
+  authorityKeyIdentifier,
+  crlNumber,
+  distributionPoints,
+  issuerExtensions,
+  leafExtensions,
+  OID,
+  revocationListAt,
+  subjectKeyIdentifier,
+} from './extensions.ts';
 
-x509.cryptoProvider.set(webcrypto);
+/* Certificates of X.509 version 3 (RFC 5280) with keys on P-256. Node.js makes the keys and the signatures, and reads certificates. */
 
 const DAY_MS = 86_400_000;
-const KEY_ALGORITHM = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' } as const;
+/** `ecdsa-with-SHA256` (RFC 5758, 3.2). */
+const SIGNATURE_ALGORITHM = sequence(identifier('1.2.840.10045.4.3.2'));
+const COMMON_NAME = '2.5.4.3';
+/** Version 3 of certificates and version 2 of revocation lists, which both count from 0. */
+const CERTIFICATE_VERSION = 2;
+const LIST_VERSION = 1;
 /** Certificates are valid from this long before now, so that a device with a slow clock accepts them. */
 const BACKDATED_MS = 5 * 60_000;
 
@@ -26,19 +62,19 @@ interface SigningParams {
 
 /** Makes a self-signed certificate that may issue others. */
 export async function createRoot({ commonName, days, now }: SigningParams): Promise<KeyedCertificate> {
-  const keys = (await webcrypto.subtle.generateKey(KEY_ALGORITHM, true, [
-    'sign',
-    'verify',
-  ])) as webcrypto.CryptoKeyPair;
-  const certificate = await x509.X509CertificateGenerator.createSelfSigned({
-    name: nameOf(commonName),
-    keys,
-    signingAlgorithm: KEY_ALGORITHM,
-    notBefore: new Date(now - BACKDATED_MS),
-    notAfter: new Date(now + days * DAY_MS),
-    extensions: [...issuerExtensions(), await x509.SubjectKeyIdentifierExtension.create(keys.publicKey)],
-  });
-  return { certificate: pemOf(certificate), key: keyPem(keys.privateKey) };
+  const { publicKey, privateKey } = await newKeys();
+  const name = nameOf(commonName);
+  const certificate = signed(
+    privateKey,
+    certificateBody({
+      issuer: name,
+      subject: name,
+      publicKey,
+      validity: validity(now, now + days * DAY_MS),
+      extensions: [...issuerExtensions(), subjectKeyIdentifier(publicKey)],
+    }),
+  );
+  return { certificate: pemOf(certificate), key: keyPem(privateKey) };
 }
 
 /** What a certificate may be used for. */
@@ -59,27 +95,24 @@ export async function createSigned(
   usage: Usage,
   { commonName, days, now }: SigningParams,
 ): Promise<KeyedCertificate> {
-  const issuerCertificate = new x509.X509Certificate(issuer.certificate);
-  const keys = (await webcrypto.subtle.generateKey(KEY_ALGORITHM, true, [
-    'sign',
-    'verify',
-  ])) as webcrypto.CryptoKeyPair;
-  const certificate = await x509.X509CertificateGenerator.create({
-    subject: nameOf(commonName),
-    issuer: issuerCertificate.subjectName,
-    publicKey: keys.publicKey,
-    signingKey: await signingKeyOf(issuer.key),
-    signingAlgorithm: KEY_ALGORITHM,
-    notBefore: new Date(now - BACKDATED_MS),
-    notAfter: new Date(Math.min(now + days * DAY_MS, issuerCertificate.notAfter.getTime())),
-    extensions: [
-      ...usageExtensions(usage),
-      await x509.SubjectKeyIdentifierExtension.create(keys.publicKey),
-      await x509.AuthorityKeyIdentifierExtension.create(issuerCertificate.publicKey),
-    ],
-  });
+  const parent = new X509Certificate(issuer.certificate);
+  const { publicKey, privateKey } = await newKeys();
+  const certificate = signed(
+    createPrivateKey(issuer.key),
+    certificateBody({
+      issuer: subjectOf(parent),
+      subject: nameOf(commonName),
+      publicKey,
+      validity: validity(now, Math.min(now + days * DAY_MS, Date.parse(parent.validTo))),
+      extensions: [
+        ...usageExtensions(usage),
+        subjectKeyIdentifier(publicKey),
+        authorityKeyIdentifier(parent.publicKey),
+      ],
+    }),
+  );
   const issuers = isSelfSigned(issuer.certificate) ? '' : issuer.certificate;
-  return { certificate: pemOf(certificate) + issuers, key: keyPem(keys.privateKey) };
+  return { certificate: pemOf(certificate) + issuers, key: keyPem(privateKey) };
 }
 
 /** Whether certificate and key match and the certificate is valid for `days` more days. */
@@ -103,78 +136,102 @@ function isSelfSigned(certificate: string): boolean {
   return isIssuedBy(certificate, certificate);
 }
 
-/** A structured name. In a text form, a registration id could add further attributes. */
-function nameOf(commonName: string): x509.JsonName {
-  return [{ CN: [commonName] }];
-}
-
-function usageExtensions(usage: Usage): x509.Extension[] {
-  if (usage.kind === 'issuer') return issuerExtensions();
-  const { clientAuth, serverAuth } = x509.ExtendedKeyUsage;
-  const leaf = [
-    new x509.BasicConstraintsExtension(false, undefined, true),
-    new x509.KeyUsagesExtension(x509.KeyUsageFlags.digitalSignature, true),
-    new x509.ExtendedKeyUsageExtension([usage.kind === 'server' ? serverAuth : clientAuth]),
-  ];
-  if (usage.kind === 'client') return leaf;
-  const names = usage.names.map((value) => ({ type: 'dns' as const, value }));
-  const addresses = usage.addresses.map((value) => ({ type: 'ip' as const, value }));
-  const { revocationList } = usage;
-  return [
-    ...leaf,
-    new x509.SubjectAlternativeNameExtension([...names, ...addresses]),
-    ...(revocationList === undefined ? [] : [new x509.CRLDistributionPointsExtension([revocationList])]),
-  ];
-}
-
-/** Object identifier of the number of a revocation list, and the number 1 in DER (RFC 5280, 5.2.3). */
-const CRL_NUMBER = '2.5.29.20';
-const ONE = new Uint8Array([0x02, 0x01, 0x01]);
-
 /** Makes an empty revocation list (DER) of an issuer. */
-export async function createRevocationList(
+export function createRevocationList(
   issuer: KeyedCertificate,
   { days, now }: Pick<SigningParams, 'days' | 'now'>,
-): Promise<Buffer> {
-  const certificate = new x509.X509Certificate(issuer.certificate);
-  const list = await x509.X509CrlGenerator.create({
-    issuer: certificate.subjectName,
-    thisUpdate: new Date(now - BACKDATED_MS),
-    nextUpdate: new Date(now + days * DAY_MS),
-    signingAlgorithm: KEY_ALGORITHM,
-    signingKey: await signingKeyOf(issuer.key),
-    entries: [],
-    extensions: [
-      await x509.AuthorityKeyIdentifierExtension.create(certificate.publicKey),
-      new x509.Extension(CRL_NUMBER, false, ONE),
-    ],
-  });
-  return Buffer.from(list.rawData);
+): Buffer {
+  const key = createPrivateKey(issuer.key);
+  return signed(
+    key,
+    sequence(
+      integer(LIST_VERSION),
+      SIGNATURE_ALGORITHM,
+      subjectOf(new X509Certificate(issuer.certificate)),
+      certificateTime(now - BACKDATED_MS),
+      certificateTime(now + days * DAY_MS),
+      contextField(0, sequence(authorityKeyIdentifier(createPublicKey(key)), crlNumber(1))),
+    ),
+  );
 }
 
 /** Whether a certificate names this revocation list; undefined: none. */
 export function namesRevocationList(certificate: string, url: string | undefined): boolean {
-  const extension = new x509.X509Certificate(certificate).getExtension(x509.CRLDistributionPointsExtension);
-  const named = JSON.stringify(extension?.distributionPoints ?? []);
-  return url === undefined ? extension === null : named.includes(JSON.stringify(url));
+  const extensions = bodyOf(new X509Certificate(certificate)).find(({ tag }) => tag === tagOf(3));
+  const [list] = elementsOf(extensions?.content ?? Buffer.alloc(0));
+  const points = elementsOf(list?.content ?? Buffer.alloc(0))
+    .map(({ content }) => elementsOf(content))
+    .find(([oid]) => oid?.whole.equals(identifier(OID.crlDistributionPoints)));
+  if (url === undefined) return points === undefined;
+  return points?.at(-1)?.content.equals(distributionPoints(url)) ?? false;
 }
 
-function issuerExtensions(): x509.Extension[] {
-  return [
-    new x509.BasicConstraintsExtension(true, undefined, true),
-    new x509.KeyUsagesExtension(x509.KeyUsageFlags.keyCertSign | x509.KeyUsageFlags.cRLSign, true),
-  ];
+interface CertificateBody {
+  readonly issuer: Buffer;
+  readonly subject: Buffer;
+  readonly validity: Buffer;
+  readonly publicKey: KeyObject;
+  readonly extensions: readonly Buffer[];
 }
 
-function pemOf(certificate: x509.X509Certificate): string {
-  return `${certificate.toString('pem')}\n`;
+function certificateBody({ issuer, subject, validity, publicKey, extensions }: CertificateBody): Buffer {
+  return sequence(
+    contextField(0, integer(CERTIFICATE_VERSION)),
+    serialNumber(),
+    SIGNATURE_ALGORITHM,
+    issuer,
+    validity,
+    subject,
+    publicKey.export({ type: 'spki', format: 'der' }),
+    contextField(3, sequence(...extensions)),
+  );
 }
 
-function keyPem(key: webcrypto.CryptoKey): string {
-  return KeyObject.from(key).export({ type: 'pkcs8', format: 'pem' }).toString();
+/** A body with its signature. */
+function signed(key: KeyObject, body: Buffer): Buffer {
+  return sequence(body, SIGNATURE_ALGORITHM, bits(sign('sha256', body, key)));
 }
 
-function signingKeyOf(pem: string): Promise<webcrypto.CryptoKey> {
-  const der = createPrivateKey(pem).export({ type: 'pkcs8', format: 'der' });
-  return webcrypto.subtle.importKey('pkcs8', der, KEY_ALGORITHM, false, ['sign']);
+/** A random positive number of 16 bytes. */
+function serialNumber(): Buffer {
+  const [first = 0, ...others] = randomBytes(16);
+  return integer((first & 0x7f) | 0x40, ...others);
 }
+
+const validity = (from: number, to: number): Buffer =>
+  sequence(certificateTime(from - BACKDATED_MS), certificateTime(to));
+
+const nameOf = (commonName: string): Buffer =>
+  sequence(set(sequence(identifier(COMMON_NAME), nameText(commonName))));
+
+/** The encoded subject. An issuer must be named with the same bytes. */
+function subjectOf(certificate: X509Certificate): Buffer {
+  const [, , , , , subject] = bodyOf(certificate);
+  if (subject === undefined) throw new RangeError('a certificate has no subject');
+  return subject.whole;
+}
+
+/** The fields of a certificate of version 3: version, serial number, algorithm, issuer, validity, subject, key, extensions. */
+function bodyOf({ raw }: X509Certificate): readonly Element[] {
+  const [certificate] = elementsOf(raw);
+  const [body] = elementsOf(certificate?.content ?? Buffer.alloc(0));
+  return elementsOf(body?.content ?? Buffer.alloc(0));
+}
+
+function usageExtensions(usage: Usage): readonly Buffer[] {
+  if (usage.kind === 'issuer') return issuerExtensions();
+  const leaf = leafExtensions(usage.kind);
+  if (usage.kind === 'client') return leaf;
+  const { names, addresses, revocationList } = usage;
+  const list = revocationList === undefined ? [] : [revocationListAt(revocationList)];
+  return [...leaf, alternativeNames(names, addresses), ...list];
+}
+
+const newKeys = () => promisify(generateKeyPair)('ec', { namedCurve: 'P-256' });
+
+function pemOf(certificate: Buffer): string {
+  const lines = certificate.toString('base64').match(/.{1,64}/g) ?? [];
+  return `-----BEGIN CERTIFICATE-----\n${lines.join('\n')}\n-----END CERTIFICATE-----\n`;
+}
+
+const keyPem = (key: KeyObject): string => key.export({ type: 'pkcs8', format: 'pem' }).toString();
