@@ -26,9 +26,10 @@ export default {
   transformIgnorePatterns: [],
   // Says only that a test hangs: a busy machine may take long.
   testTimeout: 120_000,
-  // Suites must not depend on each other: three of them run side by side. Suites that start processes mostly wait, so two
-  // cores are busy with three of them.
-  maxWorkers: 3,
+  testEnvironment: '<rootDir>/test/support/run/compile-once.cjs',
+  // Suites must not depend on each other: four of them run side by side. Suites that start processes mostly wait, so two
+  // cores are busy with four of them.
+  maxWorkers: 4,
   testSequencer: '<rootDir>/test/support/run/longest-first.cjs',
   globalSetup: '<rootDir>/test/support/run/begin.ts',
   globalTeardown: '<rootDir>/test/support/run/end.ts',

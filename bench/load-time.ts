@@ -7,17 +7,35 @@ export interface LoadTime {
   readonly msOfTwice: number;
 }
 
-/** Every instance loads the file at its start. Twice as many leaves must not take more than about twice the time. */
+/** Every instance loads the file at its start. Twice as many entries must not take more than about twice the time. */
 export function loadTimes(): readonly LoadTime[] {
-  return [
+  const ofLeaves = [
     { policies: 200, leaves: 25, computed: false },
     { policies: 200, leaves: 50, computed: false },
     { policies: 200, leaves: 50, computed: true },
   ].map(({ policies, leaves, computed }) => ({
     file: `${policies} policies of ${leaves} leaves${computed ? ', computed' : ''}`,
-    ms: loadMs(fileOf(policies, leaves, computed)),
-    msOfTwice: loadMs(fileOf(policies, 2 * leaves, computed)),
+    of: (scale: number) => fileOf(policies, scale * leaves, computed),
   }));
+  return [
+    ...ofLeaves,
+    { file: '100 policies', of: (scale: number) => fileOf(100 * scale, 50, false) },
+    { file: '800 leaves and redacted paths', of: (scale: number) => redactedFile(800 * scale) },
+  ].map(({ file, of }) => ({ file, ms: loadMs(of(1)), msOfTwice: loadMs(of(2)) }));
+}
+
+/** Each leaf is compared with the redacted paths. */
+function redactedFile(count: number): string {
+  const leaves = (value: unknown) =>
+    Object.fromEntries(Array.from({ length: count }, (_, index) => [`leaf${index}`, value]));
+  return JSON.stringify({
+    hubs: [{ host: 'weu.azure-devices.net', region: 'westeurope', tier: 'S1' }],
+    twins: {
+      redact: Array.from({ length: count }, (_, index) => `hidden${index}.a`),
+      policies: [{ name: 'p', desired: leaves(1) }],
+      initial: [{ name: 'l', desired: leaves('=payload.a') }],
+    },
+  });
 }
 
 function fileOf(policies: number, leaves: number, computed: boolean): string {

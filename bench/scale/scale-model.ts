@@ -57,8 +57,8 @@ const DUTY = 50 / 60;
 /** Rows of a page. */
 const PAGE = 1_000;
 /** What `resyncFleet` does in a minute: for each hub, and once (docs/deploy.md). */
-const OF_A_HUB = 80;
-const ONCE = 6;
+const OF_A_HUB = 5;
+const ONCE = 90;
 /** Dollars. To be checked in the Azure pricing calculator (docs/deploy.md). */
 const MILLION_TRANSACTIONS = 0.036;
 const GB_MONTH = 0.045;

@@ -20,14 +20,15 @@ export interface AttentionRequest {
  * @throws BerthError `BERTH_REQUEST_INVALID`
  */
 export async function attentionPage(
-  twins: Pick<TwinStore, 'attention'>,
+  twins: Pick<TwinStore, 'attention' | 'partitionsWithAttention'>,
   { hubs, top, after, redaction }: AttentionRequest,
 ): Promise<AttentionPage> {
   const partitions = listedPartitions(hubs);
   const cursor = readCursor(after, partitions, 'att|');
   const begin = cursor === undefined ? 0 : partitions.indexOf(cursor.partition);
+  const hasRows = await twins.partitionsWithAttention();
   const items: Attention[] = [];
-  for (const partition of partitions.slice(begin)) {
+  for (const partition of partitions.slice(begin).filter(hasRows)) {
     const last = partition === cursor?.partition ? cursor.rowKey : undefined;
     const rows = await twins.attention(partition, last, top - items.length);
     items.push(...rows);

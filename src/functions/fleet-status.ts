@@ -10,7 +10,7 @@ import type { JsonValue } from '../json/json.ts';
 import { moveCounts } from '../overview/drain.ts';
 import { livenessOverview, type StoredHub } from '../overview/hub-liveness.ts';
 import { reportedShares } from '../overview/hub-shares.ts';
-import type { CountedTwins, TwinStatusCounts } from '../store/twins/twin-store.ts';
+import type { CountedTwins, TwinStatusCounts } from '../store/twins/twin-count-store.ts';
 import { auditName, readAudit } from '../sync/resync/audit-progress.ts';
 import { type DailyExportState, readDailyExport } from '../sync/resync/daily-export.ts';
 import { edgeOverview } from '../sync/resync/edge-overview.ts';
@@ -66,7 +66,7 @@ export function fleetStatus(instance: Instance): HttpHandler {
       countLetters(instance, now),
       unlessNewer(undefined, () => readDailyExport(stores.progress)),
       stores.liveness.read(),
-      Promise.all(fleet.hubs.map((hub) => lookAt(hub, instance))),
+      lookAt(fleet.hubs, instance),
     ]);
     const own = new Set(instance.hosts(fleet));
     const shares = await reportedShares(stores, fleet, conditions, now);
@@ -132,12 +132,15 @@ interface Looked {
   readonly audit: JsonValue | undefined;
 }
 
-async function lookAt(hub: Hub, { stores }: Instance): Promise<Looked> {
-  const [counted, audit] = await Promise.all([
-    stores.twins.counts(hub.host),
-    stores.progress.read(auditName(hub.host)),
+async function lookAt(hubs: readonly Hub[], { stores }: Instance): Promise<readonly Looked[]> {
+  const [counts, audits] = await Promise.all([
+    stores.twinCounts.read(hubs.map(({ host }) => host)),
+    Promise.all(hubs.map(({ host }) => stores.progress.read(auditName(host)))),
   ]);
-  return { hub, counted, audit };
+  return hubs.flatMap((hub, index) => {
+    const counted = counts.get(hub.host);
+    return counted === undefined ? [] : [{ hub, counted, audit: audits[index] }];
+  });
 }
 
 function describeSync(...facts: Parameters<typeof hubSyncOverview>): FleetStatus['hubs'][number]['sync'] {

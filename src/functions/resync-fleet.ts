@@ -3,7 +3,7 @@ import { HUB_DEADLINE_MS } from '../hub/port.ts';
 import type { Instance } from '../instance/instance.ts';
 import { syncContext } from '../instance/sync-context.ts';
 import { RESYNC_SHARD } from '../liveness/evidence.ts';
-import { ALL_DEVICES } from '../store/twins/twin-store.ts';
+import { ALL_DEVICES } from '../store/twins/twin-count-store.ts';
 import { Reconciler } from '../sync/reconcile/reconciler.ts';
 import type { SyncContext } from '../sync/reconcile/sync-context.ts';
 import { exportDaily } from '../sync/resync/daily-export.ts';
@@ -29,14 +29,14 @@ export function resyncFleet(
       until: hubsUntil,
       warn: (line) => context.warn(line),
     });
-    const { control, progress, conditions } = stores;
+    const { control, progress, conditions, twinCounts } = stores;
     const liveness = {
       store: stores.liveness,
       look: () => instance.look(),
       flush: () => instance.storeEvidence(),
     };
     const summary = await resync(
-      { ...sync, reconciler: new Reconciler(sync), control, progress },
+      { ...sync, reconciler: new Reconciler(sync), control, progress, twinCounts },
       { conditions, liveness, lease: instance.lease('resync'), hubsUntil },
     );
     if (summary.ran) await recordSeries({ ...stores, hosts: sync.hosts }, now());
@@ -45,8 +45,8 @@ export function resyncFleet(
         await readGauges({ ...stores, fleet, hosts: sync.hosts, share: instance.resyncBudget() }, now()),
       );
     if (summary.ran && fleet.edge !== undefined) {
-      for (const host of sync.hosts) {
-        const devices = (await stores.twins.counts(host)).edge?.[ALL_DEVICES];
+      for (const [host, { edge }] of await twinCounts.read(sync.hosts)) {
+        const devices = edge?.[ALL_DEVICES];
         if (devices !== undefined)
           context.log(JSON.stringify({ event: 'edgeDevices', hub: host, ...devices }));
       }

@@ -5,7 +5,7 @@ import type { Fleet } from '../fleet/fleet.ts';
 import type { HostName } from '../iot-hub/host-name.ts';
 import type { Stores } from '../store/stores.ts';
 import { type PartitionKey, partitionsOf } from '../store/tables/keys.ts';
-import type { CountedTwins } from '../store/twins/twin-store.ts';
+import type { CountedTwins } from '../store/twins/twin-count-store.ts';
 import type { EpochMs } from '../time/epoch-ms.ts';
 import { type Instant, instantOf } from '../time/instant.ts';
 import { isoTime } from '../time/iso-time.ts';

@@ -50,10 +50,10 @@ export interface StoredHub {
 
 /** What the tables hold of one hub. @throws BerthError `BERTH_STORE_UNAVAILABLE` */
 export async function storedHub(
-  { twins, progress }: Pick<Stores, 'twins' | 'progress'>,
+  { twinCounts, progress }: Pick<Stores, 'twinCounts' | 'progress'>,
   host: HostName,
 ): Promise<StoredHub> {
-  const [counted, audit] = await Promise.all([twins.counts(host), progress.read(auditName(host))]);
+  const [counted, audit] = await Promise.all([twinCounts.of(host), progress.read(auditName(host))]);
   const count = Object.values(counted.statuses).reduce((sum, each) => sum + each, 0);
   return { audit: readAudit(audit), twins: count };
 }

@@ -17,6 +17,7 @@ import { SyncStatisticsStore } from './state/sync-statistics-store.ts';
 import { UnknownHubStore } from './state/unknown-hub-store.ts';
 import type { OnNewerFormat } from './tables/newer-format.ts';
 import type { Tables } from './tables/tables.ts';
+import { TwinCountStore } from './twins/twin-count-store.ts';
 import { TwinEraser } from './twins/twin-eraser.ts';
 import { TwinLists } from './twins/twin-lists.ts';
 import { TwinStore } from './twins/twin-store.ts';
@@ -24,6 +25,7 @@ import { TwinStore } from './twins/twin-store.ts';
 /** All stores of the state tables. */
 export interface Stores {
   readonly twins: TwinStore;
+  readonly twinCounts: TwinCountStore;
   readonly lists: TwinLists;
   readonly eraser: TwinEraser;
   readonly conditions: ConditionsStore;
@@ -52,10 +54,11 @@ export interface Stores {
  */
 export function openStores(tables: Tables, onNewer?: OnNewerFormat): Stores {
   const redactionKey = new RedactionKeyStore(tables.state);
-  const twins = new TwinStore(tables.twins, onNewer);
+  const twinCounts = new TwinCountStore(tables.twins, tables.state);
   return {
-    twins,
-    eraser: new TwinEraser(tables.twins, twins),
+    twins: new TwinStore(tables.twins, onNewer),
+    twinCounts,
+    eraser: new TwinEraser(tables.twins, twinCounts),
     lists: new TwinLists(tables.twins),
     conditions: new ConditionsStore(tables.state, onNewer),
     control: new ControlStore(tables.state, onNewer),

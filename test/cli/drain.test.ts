@@ -7,6 +7,7 @@ import { plus } from '../../src/time/epoch-ms.ts';
 import { instantOf } from '../../src/time/instant.ts';
 import type { Known } from '../../src/twin/events/apply-event.ts';
 import { NO_HISTORY, type PolicyStatus, type Snapshot } from '../../src/twin/snapshot/snapshot.ts';
+import { countAll } from '../support/count-all.ts';
 import { storageAccount } from '../support/storage-account.ts';
 import { snapshotOf } from '../twin/twins.ts';
 import { berth, listen, NOW } from './terminals.ts';
@@ -53,10 +54,7 @@ beforeAll(async () => {
   await leave('before', plus(SINCE, -HOUR));
   await store({ host: EUS, deviceId: 'moved', moduleId: undefined }, present(undefined));
   await store({ host: EUS, deviceId: 'always-there', moduleId: undefined }, present(undefined));
-  for (let bucket = 0; bucket < 16; bucket += 1) {
-    const partition = `${WEU}|${String(bucket).padStart(2, '0')}` as Parameters<State['twins']['count']>[0];
-    await state.twins.count(partition, NOW, instantOf(plus(SINCE, -2 * HOUR)));
-  }
+  await countAll(state, [WEU], NOW, instantOf(plus(SINCE, -2 * HOUR)));
 }, 60_000);
 
 function present(

@@ -7,11 +7,10 @@ import { withPackage } from '../../src/control/packages.ts';
 import { withRollout } from '../../src/control/rollout-state.ts';
 import { parseFleet } from '../../src/fleet/file/parse.ts';
 import { rolloutContents } from '../../src/fleet/fleet.ts';
-import { partitionsOf } from '../../src/store/tables/keys.ts';
-import { NEVER } from '../../src/time/instant.ts';
 import type { TwinId } from '../../src/twin/snapshot/twin.ts';
 import { HOST } from '../edge/edge-devices.ts';
 import { EdgeWorld } from '../edge/edge-world.ts';
+import { countAll } from '../support/count-all.ts';
 import { storageAccount } from '../support/storage-account.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 import { berth, listen } from './terminals.ts';
@@ -84,7 +83,7 @@ const fleetFile = (text: string): string => {
 describe('berth get deployments', () => {
   test('counts the devices of each deployment as GET /api/fleet, and edge status lists the same devices', async () => {
     const { cli, out } = listen(env);
-    for (const partition of partitionsOf(HOST)) await state.twins.count(partition, cli.now(), NEVER);
+    await countAll(state, [HOST], cli.now());
 
     await berth(cli, 'get', 'deployments', '--json');
     const { devices, deployments } = JSON.parse(out()) as {

@@ -10,12 +10,11 @@ import { withPackage } from '../../src/control/packages.ts';
 import { parseFleet } from '../../src/fleet/file/parse.ts';
 import type { Policy } from '../../src/fleet/fleet.ts';
 import { hostName } from '../../src/iot-hub/host-name.ts';
-import { partitionsOf } from '../../src/store/tables/keys.ts';
 import { auditName, requestName } from '../../src/sync/resync/audit-progress.ts';
-import { EPOCH, type EpochMs, plus } from '../../src/time/epoch-ms.ts';
-import { instantOf } from '../../src/time/instant.ts';
+import { type EpochMs, plus } from '../../src/time/epoch-ms.ts';
 import type { PolicyStatus } from '../../src/twin/snapshot/snapshot.ts';
 import { fleetOf } from '../allocation/requests.ts';
+import { countAll } from '../support/count-all.ts';
 import { storageAccount } from '../support/storage-account.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 import { snapshotOf } from '../twin/twins.ts';
@@ -315,8 +314,6 @@ async function appear(host: typeof WEU, deviceId: string, policyStatus: PolicySt
     snapshot: { ...rest, lastReconcile: policiesOf },
   });
 }
-const countAll = (host: typeof WEU, at: EpochMs) =>
-  Promise.all(partitionsOf(host).map((partition) => state.twins.count(partition, at, instantOf(EPOCH))));
 
 describe('berth resync', () => {
   const resync = async (options: { readonly hub?: string; readonly fleet?: string } = {}, now = NOW) => {
@@ -355,7 +352,7 @@ describe('berth resync', () => {
   test('estimates what a resync costs', async () => {
     expect(await resync()).toContain('0 twins counted so far, counting is not complete');
     for (let index = 0; index < 30; index += 1) await appear(WEU, `device-${index}`);
-    await countAll(WEU, plus(NOW, -120_000));
+    await countAll(state, [WEU], plus(NOW, -120_000));
 
     expect(await resync()).toContain(
       '30 twins known, counted 2 min ago. Each needs one read: at most 15 a second; 30 messages, at most 24,000 a day. This takes at least 2 s, corrections not included.',
@@ -406,14 +403,14 @@ describe('berth policies', () => {
   test('shows rollouts, the counts of devices by status, and pauses with their authors', async () => {
     const statusCounts: readonly PolicyStatus[] = ['inSync', 'inSync', 'rejected', 'contested', 'held'];
     for (const [index, policyStatus] of statusCounts.entries()) await appear(EUS, `d${index}`, policyStatus);
-    await countAll(WEU, plus(NOW, -120_000));
-    await countAll(EUS, plus(NOW, -60_000));
-    await countAll(hostName('sea.azure-devices.net'), plus(NOW, -60_000));
+    await countAll(state, [WEU], plus(NOW, -120_000));
+    await countAll(state, [EUS], plus(NOW, -60_000));
+    await countAll(state, [hostName('sea.azure-devices.net')], plus(NOW, -60_000));
     await begin({
       hubs: { [WEU]: by('ann', plus(NOW, -HOUR)) },
       policies: { level: by('bob', plus(NOW, -HOUR)), gone: by('cy', plus(NOW, -HOUR)) },
     });
-    const inSync = (await state.twins.counts(WEU)).policies[INTERVAL.id]?.inSync ?? 0;
+    const inSync = (await state.twinCounts.of(WEU)).policies[INTERVAL.id]?.inSync ?? 0;
     const { cli, out, err } = listen(env);
 
     expect(await berth(cli, 'policies')).toBe(0);

@@ -14,15 +14,11 @@ import { type LocalRun, runLocally } from './local-run.ts';
 let bundles: Bundles;
 let run: LocalRun;
 let control: string;
-/** How long the first start of the stack took on this machine, in milliseconds. */
-let startMs: number;
 const programs: ChildProcess[] = [];
 beforeAll(async () => {
   bundles = await copyBundles();
-  const startedAt = Date.now();
   run = runLocally(bundles.directory, ['--plain', '--state', join(temporaryFolder('plain'), 'stack')]);
   control = await run.says(/control API (http:\S+)\)/);
-  startMs = Date.now() - startedAt;
 });
 afterAll(async () => {
   for (const program of programs) program.kill('SIGKILL');
@@ -187,7 +183,6 @@ describe('a stack that is killed', () => {
     const { eventHub, events } = await get<{ readonly eventHub: string; readonly events: number }>('/events');
 
     process.kill(before?.pid ?? 0, 'SIGKILL');
-    const killedAt = Date.now();
     let after = await supervisor().catch(() => undefined);
     for (
       ;
@@ -197,8 +192,6 @@ describe('a stack that is killed', () => {
       await delay(50);
 
     expect(after).toMatchObject({ restarts: 1 });
-    // The restart does the work of the start, and the machine may be busier now.
-    expect(Date.now() - killedAt).toBeLessThan(5 * startMs + 10_000);
     expect(await twinOf('lamp')).toMatchObject({ host, deviceId: 'lamp' });
     expect(await get('/events')).toMatchObject({ eventHub, events });
     const staying = runProgram(process.execPath, [

@@ -238,7 +238,7 @@ describe('a rule without a warning', () => {
     );
   });
 
-  test('is checked within seconds, in a file with forty rules that read many inputs', () => {
+  test('is checked in a file with forty rules that read many inputs, without a try of every combination', () => {
     const codes = Array.from({ length: 60 }, (_, index) => `'C${index}'`).join(', ');
     const rules = Array.from({ length: 40 }, (_, index) => ({
       name: `r${index}`,
@@ -247,10 +247,7 @@ describe('a rule without a warning', () => {
     }));
     const parsed = parseFleet(JSON.stringify({ hubs: [hub('weu', 'eu')], allocation: { rules } }));
     if (!parsed.ok) throw new Error(JSON.stringify(parsed.problems));
-    const start = process.cpuUsage();
-
-    evadableRules(parsed.fleet);
-
-    expect(process.cpuUsage(start).user / 1_000_000).toBeLessThan(8);
+    // All combinations of the inputs of one rule alone would take years.
+    expect(evadableRules(parsed.fleet)).toEqual([]);
   });
 });

@@ -128,7 +128,7 @@ function textOf({ partitionKey, rowKey, properties }: Row): string {
   return [partitionKey, rowKey, JSON.stringify([plain, document]), ...texts].join('\n');
 }
 
-const twinsCounted = async () => (await instance.stores.twins.counts(app.host)).statuses;
+const twinsCounted = async () => (await instance.stores.twinCounts.of(app.host)).statuses;
 const remove = (deviceId: string) =>
   app.service('DELETE', `/devices/${deviceId}`, {}).then(() => void app.take());
 

@@ -261,7 +261,7 @@ describe('resyncFleet beside twins that a newer package has stored', () => {
     await app.resync(instance);
 
     expect((await snapshotRow('new')).properties).toMatchObject(stub);
-    const { statuses } = await instance.stores.twins.counts(app.host);
+    const { statuses } = await instance.stores.twinCounts.of(app.host);
     expect(Object.values(statuses).reduce((sum, count) => sum + count, 0)).toBe(1);
   });
 });

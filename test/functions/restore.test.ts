@@ -133,7 +133,7 @@ async function fleetInUse(): Promise<Instance> {
 test('after a loss of all tables, the newest export and one resync of each hub bring everything back', async () => {
   const before = await fleetInUse();
   const people = await madeByPeople(before);
-  const counted = (await before.stores.twins.counts(app.host)).statuses;
+  const counted = (await before.stores.twinCounts.of(app.host)).statuses;
   expect(people.control).toMatchObject({
     policies: { log: { reason: 'sensor reads low' } },
     hubs: { [String(app.hosts[1])]: { reason: 'portal import' } },
@@ -152,7 +152,7 @@ test('after a loss of all tables, the newest export and one resync of each hub b
   await run(after, 3);
 
   expect(await madeByPeople(after)).toEqual(people);
-  expect((await after.stores.twins.counts(app.host)).statuses).toEqual(counted);
+  expect((await after.stores.twinCounts.of(app.host)).statuses).toEqual(counted);
   // Nothing was written: the stage keeps its devices, and the paused policy keeps the edited value.
   expect(app.patches()).toBe(0);
   expect([intervals(), levels()]).toEqual([

@@ -437,7 +437,7 @@ describe('resyncFleet', () => {
 
     expect(desired()).toMatchObject({ interval: 60 });
     expect((await snapshot()).workItem).toMatchObject({ priority: 'activity' });
-    const counts = await instance.stores.twins.counts(WEU);
+    const counts = await instance.stores.twinCounts.of(WEU);
     expect(counts.countedAt).toBeGreaterThan(0);
     expect(counts.statuses.pending).toBeGreaterThan(0);
     expect((await instance.stores.conditions.read(systemTime())).hubs.get(WEU)?.devices?.count).toBe(

@@ -15,20 +15,24 @@ import { UnknownHubStore } from '../../src/store/state/unknown-hub-store.ts';
 import { packDocument } from '../../src/store/tables/document.ts';
 import {
   attentionKey,
+  BUCKET_NAMES,
+  bucketOf,
   type PartitionKey,
   partitionOf,
   snapshotKey,
   tombstoneKey,
   workItemKey,
 } from '../../src/store/tables/keys.ts';
-import { openTables, type Tables } from '../../src/store/tables/tables.ts';
+import { openTables, type Row, type Table, type Tables } from '../../src/store/tables/tables.ts';
+import { TwinCountStore } from '../../src/store/twins/twin-count-store.ts';
 import { type TwinRecord, TwinStore } from '../../src/store/twins/twin-store.ts';
-import { EPOCH, type EpochMs, plus } from '../../src/time/epoch-ms.ts';
-import { instantOf } from '../../src/time/instant.ts';
+import { type EpochMs, plus } from '../../src/time/epoch-ms.ts';
+import { instantOf, NEVER } from '../../src/time/instant.ts';
 import type { Known } from '../../src/twin/events/apply-event.ts';
 import { type Snapshot, type TwinStatus, WORK_PRIORITIES } from '../../src/twin/snapshot/snapshot.ts';
 import type { TwinId } from '../../src/twin/snapshot/twin.ts';
 import { fleetOf, requestOf } from '../allocation/requests.ts';
+import { countAll } from '../support/count-all.ts';
 import { storageAccount } from '../support/storage-account.ts';
 import { snapshotOf, T0 } from '../twin/twins.ts';
 
@@ -55,8 +59,10 @@ const resynced = (status: TwinStatus, why = '') => ({
 
 describe('the twin store', () => {
   let store: TwinStore;
+  let counts: TwinCountStore;
   beforeEach(() => {
     store = new TwinStore(tables.twins);
+    counts = new TwinCountStore(tables.twins, tables.state);
   });
   const save = async (
     record: TwinRecord,
@@ -262,6 +268,8 @@ describe('the twin store', () => {
   test('keeps the tombstone of a deleted twin until it is old and accepts the twin when it is created again', async () => {
     const id = idOf('d');
     const partition = partitionOf(id);
+    const countBefore = (ms: number) =>
+      counts.count(bucketOf(id.deviceId), T0, new Map([[host, instantOf(plus(T0, ms))]]));
     const workItem = {
       workItem: { priority: 'edit', at: T0, why: '', tries: 0 },
       ...resynced('rejected'),
@@ -274,16 +282,86 @@ describe('the twin store', () => {
     expect(await dueIn(partition, T0)).toEqual([]);
     expect(await store.attention(partition, undefined, 10)).toEqual([]);
 
-    await store.count(partition, T0, instantOf(plus(T0, -1)));
+    await countBefore(-1);
     expect((await store.load(id)).known).toEqual(deleted);
 
     const reborn = await save(tombstone, present(id));
-    await store.count(partition, T0, instantOf(plus(T0, 1)));
+    await countBefore(1);
     expect((await store.load(id)).known.kind).toBe('snapshot');
 
     await save(reborn, deleted);
-    await store.count(partition, T0, instantOf(plus(T0, 1)));
+    await countBefore(1);
     expect((await store.load(id)).known).toEqual({ kind: 'nothing' });
+  });
+
+  test('counts the twins of several hubs with one list of each bucket, and leaves other hubs alone', async () => {
+    const other = hostName(`other-${host}`);
+    const left = hostName(`left-${host}`);
+    for (const each of [host, other, left]) {
+      const id = { ...idOf('d'), host: each };
+      await save(await store.load(id), present(id, resynced(each === other ? 'rejected' : 'inSync')));
+    }
+    const scanned: unknown[] = [];
+    const watched = Object.assign(Object.create(tables.twins), {
+      scan: (scan: Parameters<Tables['twins']['scan']>[0]) => {
+        scanned.push(scan.range);
+        return tables.twins.scan(scan);
+      },
+    }) as Tables['twins'];
+    const counting = new TwinCountStore(watched, tables.state);
+
+    await countAll({ twinCounts: counting }, [host, other], T0);
+
+    const counted = await counts.read([host, other, left]);
+    expect(counted.get(host)?.statuses).toMatchObject({ inSync: 1, rejected: 0 });
+    expect(counted.get(other)?.statuses).toMatchObject({ inSync: 0, rejected: 1 });
+    expect(counted.get(left)).toMatchObject({ statuses: { inSync: 0 }, countedAt: undefined });
+    // One list of snapshots and one of tombstones.
+    expect(scanned).toHaveLength(2 * BUCKET_NAMES.length);
+  });
+
+  test('says that a hub may have due work items if its rows are behind the first page of a bucket', async () => {
+    const row = (name: string, at: EpochMs): Row => {
+      const id = { ...idOf('d'), host: hostName(`${name}.azure-devices.net`) };
+      return {
+        partitionKey: partitionOf(id),
+        rowKey: workItemKey(id, 'drift', at),
+        etag: '',
+        properties: {},
+      };
+    };
+    const pages = [[row('a', plus(T0, 1)), row('b', plus(T0, 1))], [row('c', T0)]];
+    const full = {
+      scan: async function* () {
+        yield* pages;
+      },
+    } as unknown as Table;
+
+    const hasWork = await new TwinStore(full).hubsWithDueWork(T0);
+
+    const names = ['a', 'b', 'c', 'z'].map((name) => hostName(`${name}.azure-devices.net`));
+    expect(names.map(hasWork)).toEqual([false, true, true, true]);
+  });
+
+  test('finds the hubs with due work items, and the partitions with twins that need attention', async () => {
+    const other = hostName(`other-${host}`);
+    const later = hostName(`later-${host}`);
+    const workItem = (at: EpochMs) => ({ workItem: { priority: 'drift', at, why: '', tries: 0 } }) as const;
+    const due = idOf('due');
+    await save(await store.load(due), present(due, { ...workItem(T0), ...resynced('rejected') }));
+    const waiting = { ...idOf('waiting'), host: later };
+    await save(
+      await store.load(waiting),
+      present(waiting, { ...workItem(plus(T0, 60_000)), ...resynced('inSync') }),
+    );
+    const [hasWork, hasAttention] = await Promise.all([
+      store.hubsWithDueWork(T0),
+      store.partitionsWithAttention(),
+    ]);
+
+    expect([host, other, later].map(hasWork)).toEqual([true, false, false]);
+    expect((await store.hubsWithDueWork(plus(T0, 60_000)))(later)).toBe(true);
+    expect([due, waiting].map((id) => hasAttention(partitionOf(id)))).toEqual([true, false]);
   });
 
   test('counts twins by status with the time of the count', async () => {
@@ -292,17 +370,13 @@ describe('the twin store', () => {
       const id = idOf(`d${index}`);
       await save(await store.load(id), present(id, resynced(status)));
     }
-    expect((await store.counts(host)).countedAt).toBeUndefined();
+    expect((await counts.of(host)).countedAt).toBeUndefined();
 
-    for (let bucket = 0; bucket < 16; bucket += 1) {
-      await store.count(
-        `${host}|${String(bucket).padStart(2, '0')}` as ReturnType<typeof partitionOf>,
-        plus(T0, bucket),
-        instantOf(EPOCH),
-      );
+    for (const [index, bucket] of BUCKET_NAMES.entries()) {
+      await counts.count(bucket, plus(T0, index), new Map([[host, NEVER]]));
     }
 
-    expect(await store.counts(host)).toEqual({
+    expect(await counts.of(host)).toEqual({
       statuses: { inSync: 2, pending: 1, drifted: 0, rejected: 1, contested: 0, suspended: 0, unknown: 1 },
       policies: {},
       edge: {},

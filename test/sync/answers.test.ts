@@ -66,7 +66,7 @@ async function pass(ms: number, react?: () => readonly TwinEvent[], fleet = INTE
     time = plus(next, 1);
     if (workItem === undefined || workItem.at > time) continue;
     const before = writes().length;
-    if (workItem.priority === 'activity') await askActivity(context, () => true);
+    if (workItem.priority === 'activity') await askActivity([ID.host], context, () => true);
     else await context.reconciler.reconcile(ID, []);
     if (writes().length > before) for (const event of react?.() ?? []) await take(event, fleet);
   }
@@ -327,7 +327,7 @@ describe('a value without an answer', () => {
     time = plus(time, 11 * MINUTE);
     const gate = { current: async () => ({ ...OPEN_GATE, closedFor: () => 'paused by ann: test' }) };
 
-    await askActivity({ ...contextFor(INTERVAL), gate }, () => true);
+    await askActivity([ID.host], { ...contextFor(INTERVAL), gate }, () => true);
 
     expect(hub.calls).toEqual(['PATCH {"interval":5}']);
   });

@@ -2,7 +2,7 @@ import { expect, test } from '@jest/globals';
 import type { HubLiveness } from '../../src/liveness/liveness.ts';
 import { NO_READER } from '../../src/liveness/reader.ts';
 import type { GaugeValue } from '../../src/metrics/metrics.ts';
-import { ALL_DEVICES } from '../../src/store/twins/twin-store.ts';
+import { ALL_DEVICES } from '../../src/store/twins/twin-count-store.ts';
 import { readGauges } from '../../src/sync/resync/gauges.ts';
 import { EDGE_DEVICE_STATUSES } from '../../src/twin/snapshot/edge-device-status.ts';
 import { edgeFleet, HOST } from '../edge/edge-devices.ts';
@@ -16,13 +16,12 @@ const gaugesOf = (fleet = EDGE, host = HOST, silent?: Pick<HubLiveness, 'state'>
     {
       fleet,
       hosts: [host],
-      twins: {
-        counts: async () => ({
-          statuses: STATUSES,
-          policies: {},
-          edge: { [ALL_DEVICES]: { running: 2, offline: 1 }, abc: { running: 2 } },
-          countedAt: T0,
-        }),
+      twins: { hubsWithDueWork: async () => () => false },
+      twinCounts: {
+        read: async () => {
+          const edge = { [ALL_DEVICES]: { running: 2, offline: 1 }, abc: { running: 2 } } as const;
+          return new Map([[host, { statuses: STATUSES, policies: {}, edge, countedAt: T0 }]]);
+        },
       },
       lists: { workItems: async () => [] },
       budgets: { used: async () => new Map() },

@@ -3,12 +3,7 @@ import { type PartitionKey, partitionOf, snapshotKey, workItemKey } from '../../
 import type { TwinRecord, TwinStore, WorkItemRow } from '../../src/store/twins/twin-store.ts';
 import type { EpochMs } from '../../src/time/epoch-ms.ts';
 import type { Known } from '../../src/twin/events/apply-event.ts';
-import {
-  restoreSnapshot,
-  TWIN_STATUSES,
-  type TwinStatus,
-  type WorkPriority,
-} from '../../src/twin/snapshot/snapshot.ts';
+import { restoreSnapshot, type WorkPriority } from '../../src/twin/snapshot/snapshot.ts';
 import { type TwinId, twinKey } from '../../src/twin/snapshot/twin.ts';
 
 /** Twin records in memory with etags, for virtual time. */
@@ -16,8 +11,6 @@ export class MemoryTwinStore {
   readonly records = new Map<string, { readonly known: Known; readonly etag: string }>();
   /** Work items whose twins do not know of them. */
   strayItems: readonly WorkItemRow[] = [];
-  /** Partitions whose twins were counted. */
-  readonly counted: PartitionKey[] = [];
   writes = 0;
   isAway = false;
   /** Called before a save is looked at: what another instance does meanwhile. */
@@ -86,8 +79,17 @@ export class MemoryTwinStore {
     this.strayItems = this.strayItems.filter((row) => row.rowKey !== rowKey);
   }
 
-  async count(partition: PartitionKey): Promise<void> {
-    this.counted.push(partition);
+  async hubsWithDueWork(now: EpochMs): ReturnType<TwinStore['hubsWithDueWork']> {
+    const hosts = new Set(this.strayItems.map(({ id }) => id.host));
+    for (const { known } of this.records.values()) {
+      if (
+        known.kind === 'snapshot' &&
+        known.snapshot.workItem !== undefined &&
+        known.snapshot.workItem.at <= now
+      )
+        hosts.add(known.snapshot.id.host);
+    }
+    return (host) => hosts.has(host);
   }
 
   async sweep(): ReturnType<TwinStore['sweep']> {
@@ -102,11 +104,6 @@ export class MemoryTwinStore {
       const { id } = known.snapshot;
       return [{ id, known, etag, isRemembered: false, rowKey: snapshotKey(id) }];
     });
-  }
-
-  async counts(): ReturnType<TwinStore['counts']> {
-    const states = Object.fromEntries(TWIN_STATUSES.map((state) => [state, 0])) as Record<TwinStatus, number>;
-    return { statuses: states, policies: {}, countedAt: undefined };
   }
 
   #reach(): void {

@@ -7,7 +7,7 @@ import { epochMs } from '../../src/time/epoch-ms.ts';
 import { fleetOf, ID, T0 } from '../twin/twins.ts';
 import { MemoryHub } from './memory-hub.ts';
 import { MemoryTwinStore } from './memory-store.ts';
-import { resyncContextOf } from './sync-context.ts';
+import { type ResyncParts, resyncContextOf } from './sync-context.ts';
 
 let store: MemoryTwinStore;
 /** What happened, in its order. */
@@ -16,7 +16,7 @@ beforeEach(() => {
   store = new MemoryTwinStore();
   happened = [];
 });
-const run = (more: Partial<ResyncRun> = {}) =>
+const run = (more: Partial<ResyncRun> = {}, parts: Partial<ResyncParts> = {}) =>
   resync(
     resyncContextOf({
       fleet: fleetOf({ policies: [{ name: 'base', desired: { interval: 5 } }] }),
@@ -30,6 +30,7 @@ const run = (more: Partial<ResyncRun> = {}) =>
         resync: async () => ({ result: 'nothing', known: { kind: 'nothing' } }),
       },
       now: () => T0,
+      ...parts,
     }),
     {
       conditions: {
@@ -76,13 +77,14 @@ test('a run starts no work items after the hubs must be left alone and continues
 
 test('a run keeps the lease until all its parts have ended, even if one part fails', async () => {
   const defect = new TypeError('a defect');
+  isQueued();
   store.dueItems = () => Promise.reject(defect);
-  store.count = async () => {
+  const count = async () => {
     await new Promise((resolve) => setTimeout(resolve, 20));
     happened.push('counted');
   };
 
-  await expect(run()).rejects.toBe(defect);
+  await expect(run({}, { twinCounts: { count, read: async () => new Map() } })).rejects.toBe(defect);
   expect(happened.at(-1)).toBe('released');
   expect(happened).toContain('counted');
 });

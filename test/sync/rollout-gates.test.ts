@@ -7,8 +7,7 @@ import {
   type CountedTwins,
   type PolicyStatusCounts,
   stageKey,
-  type TwinStore,
-} from '../../src/store/twins/twin-store.ts';
+} from '../../src/store/twins/twin-count-store.ts';
 import { advanceGates } from '../../src/sync/resync/rollout-gates.ts';
 import { rolloutOverviews } from '../../src/sync/resync/rollout-overview.ts';
 import { type EpochMs, plus } from '../../src/time/epoch-ms.ts';
@@ -59,13 +58,11 @@ const counted = (): CountedTwins => ({
   countedAt,
 });
 async function advance(): Promise<void> {
-  const twins = Object.assign(new MemoryTwinStore(), {
-    counts: async () => counted(),
-  }) as unknown as TwinStore;
   const context = resyncContextOf({
     fleet: FLEET,
     hubs: new MemoryHub(() => now),
-    twins,
+    twins: new MemoryTwinStore(),
+    twinCounts: { count: async () => {}, read: async () => new Map([[ID.host, counted()]]) },
     now: () => now,
     progress: memoryProgress(progress),
     control: {

@@ -1,7 +1,7 @@
 import { expect, test } from '@jest/globals';
 import { type Control, controlSchema } from '../../src/control/control.ts';
 import type { Policy } from '../../src/fleet/fleet.ts';
-import type { PolicyStatusCounts } from '../../src/store/twins/twin-store.ts';
+import type { PolicyStatusCounts } from '../../src/store/twins/twin-count-store.ts';
 import { policyProgressOf, whyPause } from '../../src/sync/resync/self-pause.ts';
 import { fleetOf, T0 } from '../twin/twins.ts';
 

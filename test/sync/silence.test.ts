@@ -132,7 +132,7 @@ beforeEach(() => {
       until,
     });
     const mayGoOn = () => time < until;
-    await processQueue(context, mayGoOn);
+    await processQueue(context.hosts, context, mayGoOn);
     await auditHubs(context, mayGoOn, {
       withoutDevices: new Set(),
       liveness: new Map([[ID.host, liveness]]),

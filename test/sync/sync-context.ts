@@ -54,13 +54,21 @@ export interface ResyncParts extends ContextParts {
   readonly reconciler?: ResyncContext['reconciler'];
   readonly progress?: ResyncContext['progress'];
   readonly control?: ResyncContext['control'];
+  readonly twinCounts?: ResyncContext['twinCounts'];
 }
 
-export function resyncContextOf({ reconciler, progress, control, ...parts }: ResyncParts): ResyncContext {
+export function resyncContextOf({
+  reconciler,
+  progress,
+  control,
+  twinCounts,
+  ...parts
+}: ResyncParts): ResyncContext {
   const context = syncContextOf(parts);
   return {
     ...context,
     reconciler: reconciler ?? new Reconciler(context),
+    twinCounts: twinCounts ?? { count: async () => {}, read: async () => new Map() },
     progress: progress ?? memoryProgress(new Map()),
     control: control ?? {
       read: async () => controlSchema.parse({}),

@@ -37,22 +37,21 @@ const isQueued = (deviceId: string, priority: WorkPriority = 'drift', at = T0, h
   store.strayItems = [...store.strayItems, row];
 };
 const left = () => store.strayItems.map(({ id }) => id.deviceId);
-const drain = (more: Partial<ResyncParts> = {}, mayGoOn: () => boolean = () => true): Promise<number> =>
-  processQueue(
-    resyncContextOf({
-      fleet: fleetOf({}),
-      hubs: new MemoryHub(() => T0),
-      twins: store,
-      reconciler: reconcilerOf(async ({ deviceId }) => {
-        done.push(deviceId);
-        return { result: 'corrected' };
-      }),
-      now: () => T0,
-      warn: (message) => void told.push(message),
-      ...more,
+const drain = (more: Partial<ResyncParts> = {}, mayGoOn: () => boolean = () => true): Promise<number> => {
+  const context = resyncContextOf({
+    fleet: fleetOf({}),
+    hubs: new MemoryHub(() => T0),
+    twins: store,
+    reconciler: reconcilerOf(async ({ deviceId }) => {
+      done.push(deviceId);
+      return { result: 'corrected' };
     }),
-    mayGoOn,
-  );
+    now: () => T0,
+    warn: (message) => void told.push(message),
+    ...more,
+  });
+  return processQueue(context.hosts, context, mayGoOn);
+};
 /** So many times, and no more. */
 const times = (most: number): (() => boolean) => {
   let left = most;

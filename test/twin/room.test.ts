@@ -59,28 +59,23 @@ test('a twin that other writers filled with invalid values accepts every value t
   expect(whatDoesNotFit({ 'a.b': 1, n: 2 ** 53 }, [{ path: ['x'], wanted: 1 }], () => false).size).toBe(0);
 });
 
-describe('a set of ten thousand properties', () => {
-  const cpuOf = (run: () => void): number => {
-    const start = process.cpuUsage();
-    run();
-    return process.cpuUsage(start).user / 1_000_000;
-  };
-  const paths = Array.from({ length: 10_000 }, (_, index) => ['group', `property${index}`]);
+describe('a set of a hundred thousand properties', () => {
+  const paths = Array.from({ length: 100_000 }, (_, index) => ['group', `property${index}`]);
 
-  test('is checked within two seconds and found too large', () => {
+  // With a step for each pair of properties, these tests would not end.
+  test('is checked and found too large', () => {
     const leaves = paths.map((path) => ({ path, wanted: 1 }));
 
-    expect(cpuOf(() => whatDoesNotFit({}, leaves, () => false))).toBeLessThan(2);
-    expect(whatDoesNotFit({}, leaves, () => false).size).toBeGreaterThan(5_000);
+    expect(whatDoesNotFit({}, leaves, () => false).size).toBeGreaterThan(50_000);
   });
 
-  test('becomes a patch within two seconds, and its values stay unchanged', () => {
+  test('becomes a patch, and its values stay unchanged', () => {
     const wanted = { inner: 1 };
     const writes = paths.map((path) => ({ path, policy: 'p', by: 'p', value: wanted, wholeAt: undefined }));
-    let patch: JsonObject = {};
 
-    expect(cpuOf(() => (patch = patchOf({ desired: {} }, writes, () => false)))).toBeLessThan(2);
-    expect(Object.keys(patch.group ?? {})).toHaveLength(10_000);
+    const patch: JsonObject = patchOf({ desired: {} }, writes, () => false);
+
+    expect(Object.keys(patch.group ?? {})).toHaveLength(100_000);
     expect(wanted).toEqual({ inner: 1 });
   });
 });

@@ -37,7 +37,7 @@ export async function describeFleetCommand(
   const [control, conditions, counted, deadLetters, unknownHubs] = await Promise.all([
     state.control.read(),
     state.conditions.read(now),
-    Promise.all(fleet.hubs.map(async ({ host }) => [host, await state.twins.counts(host)] as const)),
+    state.twinCounts.read(fleet.hubs.map(({ host }) => host)),
     state.deadLetters.count(plus(now, -LETTER_DAYS * DAY_MS), MOST_LETTERS),
     state.unknownHubs.list(),
   ]);
@@ -46,12 +46,12 @@ export async function describeFleetCommand(
     ...hub,
     share: { ...hub.share, ...shares(hub.host) },
   }));
-  const policies = policyOverviews(fleet, control, new Map(counted), now);
+  const policies = policyOverviews(fleet, control, counted, now);
   const moves = moveOverviews(fleet, conditions, now);
   const twins = Object.fromEntries(
     TWIN_STATUSES.map((status) => [
       status,
-      counted.reduce((sum, [, { statuses }]) => sum + statuses[status], 0),
+      [...counted.values()].reduce((sum, { statuses }) => sum + statuses[status], 0),
     ]),
   );
   tell(terminal, `State: ${state.place}.`);

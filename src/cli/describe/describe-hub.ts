@@ -36,7 +36,7 @@ export async function describeHubCommand(
   const [control, conditions, counted, used, statistics, audit] = await Promise.all([
     state.control.read(),
     state.conditions.read(now),
-    state.twins.counts(host),
+    state.twinCounts.of(host),
     state.budgets.used(dayOf(now)),
     state.statistics.recent(now),
     state.progress.read(auditName(host)),

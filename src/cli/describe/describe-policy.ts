@@ -40,12 +40,10 @@ export async function describePolicyCommand(
   const index = fleet.twins.policies.findIndex((each) => each.name === name);
   const policy = fleet.twins.policies[index];
   const control = await state.control.read();
-  const counted = await Promise.all(
-    fleet.hubs.map(async ({ host }) => [host, await state.twins.counts(host)] as const),
-  );
-  const overview = policyOverviews(fleet, control, new Map(counted), now)[index];
+  const counted = await state.twinCounts.read(fleet.hubs.map(({ host }) => host));
+  const overview = policyOverviews(fleet, control, counted, now)[index];
   if (policy === undefined || overview === undefined) return 1;
-  const hubs = counted.map(([host, twins]) => ({ host, twins: twins.policies[policy.id] ?? {} }));
+  const hubs = [...counted].map(([host, twins]) => ({ host, twins: twins.policies[policy.id] ?? {} }));
   tell(terminal, `State: ${state.place}. Fleet file: revision ${shortRevision(fleet.revision)}.`);
   if (json) {
     sayJson(terminal, {

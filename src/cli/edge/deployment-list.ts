@@ -38,9 +38,7 @@ export function showDeployments(cli: Cli, options: DeploymentListOptions): Promi
     const fleet = await fleetInForce(state);
     const control = await state.control.read();
     const hosts = chosenHosts(fleet, options.hub, env);
-    const counted = new Map(
-      await Promise.all(hosts.map(async (host) => [host, await state.twins.counts(host)] as const)),
-    );
+    const counted = await state.twinCounts.read(hosts);
     const overview = edgeOverview(fleet, control, counted, now());
     const all = overview?.deployments ?? [];
     const number = (devices: Readonly<Record<EdgeCount, number>>, status: EdgeCount) =>

@@ -70,7 +70,7 @@ export function showHubs(cli: Cli, options: HubListOptions): Promise<number> {
       ),
     );
     const shares = await reportedShares(state, fleet, conditions, now());
-    const counted = await Promise.all(overviews.map(({ host }) => state.twins.counts(host)));
+    const counted = [...(await state.twinCounts.read(overviews.map(({ host }) => host))).values()];
     const described = overviews.map((hub, index) => ({
       ...hub,
       share: { ...hub.share, ...shares(hub.host) },

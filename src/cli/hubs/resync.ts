@@ -5,7 +5,7 @@ import { type Hub, hostsOf } from '../../fleet/fleet.ts';
 import { dailyLimit, MESSAGES, RESYNC_PART, ratePerSecond } from '../../hub/budget.ts';
 import type { JsonValue } from '../../json/json.ts';
 import { stamp } from '../../settings/settings.ts';
-import type { CountedTwins } from '../../store/twins/twin-store.ts';
+import type { CountedTwins } from '../../store/twins/twin-count-store.ts';
 import { auditName, type ResyncRequest, requestName } from '../../sync/resync/audit-progress.ts';
 import { DAY_MS } from '../../time/day.ts';
 import { EPOCH, type EpochMs, laterOf, plus } from '../../time/epoch-ms.ts';
@@ -70,7 +70,7 @@ async function resyncHub({ terminal, env, now }: Cli, options: Given<typeof INPU
     );
   }
   const hub = fleet.hubByHost.get(host);
-  if (hub !== undefined) tell(terminal, costText(hub, await state.twins.counts(host), now()));
+  if (hub !== undefined) tell(terminal, costText(hub, await state.twinCounts.of(host), now()));
   const paused = pauseOf(control, host);
   tell(
     terminal,

@@ -39,9 +39,7 @@ export function showPolicies(cli: Cli, options: PolicyListOptions): Promise<numb
     const fleet = await fleetInForce(state);
     const control = await state.control.read();
     const hosts = hostsToCount(fleet, options.hub);
-    const counted = new Map(
-      await Promise.all(hosts.map(async (host) => [host, await state.twins.counts(host)] as const)),
-    );
+    const counted = await state.twinCounts.read(hosts);
     const all = policyOverviews(fleet, control, counted, now());
     const names = all.map(({ name }) => name);
     const only = options.policy === undefined ? undefined : knownPolicy(options.policy, names, IN_FORCE);

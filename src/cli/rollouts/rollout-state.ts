@@ -54,10 +54,8 @@ export async function overviewsOf(
   now: EpochMs,
 ): Promise<readonly RolloutOverview[]> {
   const hosts = hostsOf(fleet, stamp);
-  const counted = await Promise.all(
-    hosts.map(async (host) => [host, await state.twins.counts(host)] as const),
-  );
-  return rolloutOverviews(fleet, control, new Map(counted), now);
+  const counted = await state.twinCounts.read(hosts);
+  return rolloutOverviews(fleet, control, counted, now);
 }
 
 function refusal(name: string, why: string): BerthError {

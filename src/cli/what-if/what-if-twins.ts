@@ -79,11 +79,10 @@ async function tallyOf(
 
 /** A progress bar with the last count of twins as its total. */
 async function expect(terminal: Terminal, state: State, hosts: readonly HostName[]): Promise<ProgressBar> {
-  // Only the bar needs the total, which costs sixteen reads for each hub.
+  // Only the bar needs the total.
   if (!terminal.err.isTTY) return showCount(terminal, 'twins');
   let counted = 0;
-  for (const host of hosts) {
-    const { statuses } = await state.twins.counts(host);
+  for (const { statuses } of (await state.twinCounts.read(hosts)).values()) {
     counted += Object.values(statuses).reduce((sum, number) => sum + number, 0);
   }
   if (counted === 0) return showCount(terminal, 'twins');

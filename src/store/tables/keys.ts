@@ -22,12 +22,25 @@ const MAX_ROW_KEY = 440;
 
 export type PartitionKey = string & { readonly brand: 'PartitionKey' };
 
+/** A partition of the table as it is stored, which has twins of all hubs: `00` to `15`. */
+export type Bucket = string & { readonly brand: 'Bucket' };
+
+/** All buckets, in their order. */
+export const BUCKET_NAMES: readonly Bucket[] = Array.from({ length: BUCKETS }, (_, bucket) =>
+  bucketText(bucket),
+);
+
 export function partitionKey(host: HostName, bucket: number): PartitionKey {
   return `${host}|${bucketText(bucket)}` as PartitionKey;
 }
 
-function bucketText(bucket: number): string {
-  return String(bucket).padStart(2, '0');
+function bucketText(bucket: number): Bucket {
+  return String(bucket).padStart(2, '0') as Bucket;
+}
+
+/** The hub of a partition. */
+export function hostOf(partition: string): HostName {
+  return partition.slice(0, partition.lastIndexOf('|')) as HostName;
 }
 
 export function partitionOf({ host, deviceId }: Pick<TwinId, 'host' | 'deviceId'>): PartitionKey {
@@ -35,7 +48,7 @@ export function partitionOf({ host, deviceId }: Pick<TwinId, 'host' | 'deviceId'
 }
 
 /** The bucket of a device: the partition key of its rows in the table, on every hub. */
-export function bucketOf(deviceId: string): string {
+export function bucketOf(deviceId: string): Bucket {
   return bucketText(hash(deviceId) % BUCKETS);
 }
 
@@ -88,7 +101,7 @@ export const TWIN_KEYS: StoredKeys = {
 
 /** The twin of a snapshot row, by its key. Undefined: the key contains a hash instead of the ids. */
 export function idOfSnapshotKey(partition: string, key: string): TwinId | undefined {
-  const host = partition.slice(0, partition.lastIndexOf('|')) as HostName;
+  const host = hostOf(partition);
   const [, deviceId = '', moduleId] = key.split('|').map(unescapeId);
   const id = { host, deviceId, moduleId };
   return snapshotKey(id) === key ? id : undefined;
@@ -135,6 +148,11 @@ export function tombstoneKey(id: TwinId): string {
 export function prefixRange(prefix: string): readonly [from: string, to: string] {
   const last = prefix.charCodeAt(prefix.length - 1);
   return [prefix, prefix.slice(0, -1) + String.fromCharCode(last + 1)];
+}
+
+/** The range of the stored keys of one hub that begin with a prefix, such as `s|`. */
+export function storedRange(prefix: string, host: HostName): readonly [from: string, to: string] {
+  return prefixRange(`${prefix}${host}|`);
 }
 
 function rowKey(prefix: string, { deviceId, moduleId }: TwinId): string {

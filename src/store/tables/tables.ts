@@ -6,9 +6,9 @@ import { asRestError, hasNoCredential } from './rest-error.ts';
 
 /** The tables that Berth keeps its state in. */
 export const TABLES = {
-  /** Snapshots, work items, attention, tombstones and counts. */
+  /** Snapshots, work items, attention and tombstones. */
   twins: 'berthtwins',
-  /** Control row, conditions, fleet revisions, leases, counts of events that are not stored. */
+  /** Control row, conditions, counts of twins, fleet revisions, leases, counts of events that are not stored. */
   state: 'berthstate',
   receipts: 'berthreceipts',
   deadLetters: 'berthdeadletters',
@@ -63,6 +63,8 @@ export interface TableQuery {
 }
 
 export interface Scan extends Pick<TableQuery, 'select' | 'where'> {
+  /** One partition, by its key as it is stored. */
+  readonly partition?: string;
   /** A range of partition keys as they are stored. `from` is inclusive, `to` is exclusive. */
   readonly partitions?: readonly [from: string, to: string];
   /** A range of row keys as they are stored. `from` is inclusive, `to` is exclusive. */
@@ -135,12 +137,13 @@ export class Table {
   }
 
   /**
-   * All rows of all partitions, page by page, in the order of the keys. Each page has its own deadline. A full scan is only
+   * All rows of one, some or all partitions, page by page, in the order of the keys. Each page has its own deadline. A full scan is only
    * for commands; functions stop after a few pages.
    */
-  async *scan({ partitions, range, select, where }: Scan): AsyncGenerator<readonly Row[]> {
+  async *scan({ partition, partitions, range, select, where }: Scan): AsyncGenerator<readonly Row[]> {
     const { odata } = await import('@azure/data-tables');
     const bounds = [
+      ...(partition === undefined ? [] : [odata`PartitionKey eq ${partition}`]),
       ...(partitions === undefined
         ? []
         : [odata`PartitionKey ge ${partitions[0]} and PartitionKey lt ${partitions[1]}`]),

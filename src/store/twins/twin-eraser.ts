@@ -5,8 +5,8 @@ import type { TwinId } from '../../twin/snapshot/twin.ts';
 import { bucketOf, type PartitionKey, partitionOf } from '../tables/keys.ts';
 import { NewerFormatError } from '../tables/newer-format.ts';
 import type { Row, Table } from '../tables/tables.ts';
+import type { TwinCountStore } from './twin-count-store.ts';
 import { DELETED, ID_COLUMNS, newerSnapshot, twinIdOf } from './twin-rows.ts';
-import type { TwinStore } from './twin-store.ts';
 
 /** What the rows of a device hold. */
 export const ROW_KINDS = ['deviceTwin', 'moduleTwin', 'workItem', 'attention', 'stub'] as const;
@@ -26,11 +26,11 @@ const MOST_ROUNDS = 5;
 /** Finds and deletes all rows of a device in the table of twins, with those of its modules. */
 export class TwinEraser {
   readonly #table: Table;
-  readonly #twins: Pick<TwinStore, 'count'>;
+  readonly #counts: Pick<TwinCountStore, 'count'>;
 
-  constructor(table: Table, twins: Pick<TwinStore, 'count'>) {
+  constructor(table: Table, counts: Pick<TwinCountStore, 'count'>) {
     this.#table = table;
-    this.#twins = twins;
+    this.#counts = counts;
   }
 
   /**
@@ -42,7 +42,7 @@ export class TwinEraser {
     const found: DeviceRow[] = [];
     const bucket = bucketOf(deviceId);
     const pages = this.#table.scan({
-      partitions: [bucket, `${bucket}|`],
+      partition: bucket,
       where: ['deviceId', deviceId],
       select: [...ID_COLUMNS, 'format', 'status'],
     });
@@ -70,8 +70,8 @@ export class TwinEraser {
       for (const { partition, rowKey } of rows) await this.#table.delete(partition, rowKey);
       erased.push(...rows);
     }
-    for (const partition of new Set(erased.map((row) => row.partition))) {
-      await this.#twins.count(partition, now, NEVER);
+    for (const host of new Set(erased.map((row) => row.host))) {
+      await this.#counts.count(bucketOf(deviceId), now, new Map([[host, NEVER]]));
     }
     return erased;
   }

@@ -1,27 +1,19 @@
 import pLimit from 'p-limit';
 import type { HostName } from '../../iot-hub/host-name.ts';
-import { EPOCH, type EpochMs, earlierOf, epochMs, epochMsOf } from '../../time/epoch-ms.ts';
-import type { Instant } from '../../time/instant.ts';
+import { EPOCH, type EpochMs, epochMsOf } from '../../time/epoch-ms.ts';
 import type { Known } from '../../twin/events/apply-event.ts';
-import {
-  EDGE_DEVICE_STATUSES,
-  type EdgeCount,
-  type EdgeStatusCounts,
-} from '../../twin/snapshot/edge-device-status.ts';
-import {
-  type PolicyStatus,
-  TWIN_STATUSES,
-  type TwinStatus,
-  type WorkPriority,
-} from '../../twin/snapshot/snapshot.ts';
+import type { TwinStatus, WorkPriority } from '../../twin/snapshot/snapshot.ts';
 import { type TwinId, twinKey } from '../../twin/snapshot/twin.ts';
 import {
+  BUCKET_NAMES,
+  type Bucket,
   bucketOf,
+  hostOf,
   moduleSnapshotPrefix,
   type PartitionKey,
   partitionOf,
-  partitionsOf,
   prefixRange,
+  readWorkItemKey,
   snapshotKey,
   workItemRange,
 } from '../tables/keys.ts';
@@ -40,7 +32,6 @@ import {
   knownIn,
   moveRow,
   newerSnapshot,
-  readPolicyStatuses,
   snapshotAction,
   tombstoneRow,
   twinIdOf,
@@ -63,21 +54,6 @@ export interface Attention {
   readonly status: TwinStatus;
   readonly since: EpochMs;
   readonly why: string;
-}
-
-export type TwinStatusCounts = Readonly<Record<TwinStatus, number>>;
-
-/** The number of twins in which a policy owns a property, by policy status. */
-export type PolicyStatusCounts = Readonly<Partial<Record<PolicyStatus, number>>>;
-
-export interface CountedTwins {
-  readonly statuses: TwinStatusCounts;
-  /** By the id of the policy; in a rollout in stages also by `stageKey`. */
-  readonly policies: Readonly<Record<string, PolicyStatusCounts>>;
-  /** IoT Edge devices by status: of each deployment by its id, and of all devices as `ALL_DEVICES`. Undefined: none. */
-  readonly edge?: Readonly<Record<string, EdgeStatusCounts>>;
-  /** When the oldest of the buckets was counted. Undefined: not all have been counted yet. */
-  readonly countedAt: EpochMs | undefined;
 }
 
 /**
@@ -271,6 +247,48 @@ export class TwinStore {
     }
   }
 
+  /**
+   * Which hubs have due work items. A fleet without work costs sixteen requests, however many hubs it has. Of a hub whose rows are
+   * too far behind those of others, it says yes.
+   */
+  async hubsWithDueWork(now: EpochMs): Promise<(host: HostName) => boolean> {
+    const seen = await Promise.all(BUCKET_NAMES.map((bucket) => this.#firstRows(bucket, 'work|')));
+    const due = new Set(
+      seen.flatMap(({ rows }) =>
+        rows.flatMap(({ rowKey, partitionKey }) => {
+          const item = readWorkItemKey(rowKey);
+          return item === undefined || item.at > now ? [] : hostOf(partitionKey);
+        }),
+      ),
+    );
+    return (host) => due.has(host) || seen.some(({ allBefore }) => !isBefore(host, allBefore));
+  }
+
+  /** Which partitions have twins that need attention. Costs sixteen requests, and says yes where it does not know. */
+  async partitionsWithAttention(): Promise<(partition: PartitionKey) => boolean> {
+    const seen = await Promise.all(BUCKET_NAMES.map((bucket) => this.#firstRows(bucket, 'att|')));
+    const found = new Set(seen.flatMap(({ rows }) => rows.map(({ partitionKey }) => partitionKey)));
+    return (partition) =>
+      found.has(partition) || seen.some(({ allBefore }) => !isBefore(hostOf(partition), allBefore));
+  }
+
+  /** The first rows of a bucket whose keys begin with a prefix, of all hubs in their order. */
+  async #firstRows(bucket: Bucket, prefix: string): Promise<FirstRows> {
+    const rows: Row[] = [];
+    let pages = 0;
+    for await (const page of this.#table.scan({
+      partition: bucket,
+      range: prefixRange(prefix),
+      select: [],
+    })) {
+      const last = rows.at(-1);
+      if (pages === MOST_PAGES && last !== undefined) return { rows, allBefore: hostOf(last.partitionKey) };
+      pages += 1;
+      rows.push(...page);
+    }
+    return { rows, allBefore: undefined };
+  }
+
   /** The due work items of a priority in one partition, the oldest first. */
   async dueItems(
     partition: PartitionKey,
@@ -312,128 +330,22 @@ export class TwinStore {
       rowKey: row.rowKey,
     }));
   }
-
-  /**
-   * Counts the twins of a partition by status, and stores the counts with their time. Removes tombstones from before
-   * `tombstonesBefore`.
-   */
-  async count(partition: PartitionKey, now: EpochMs, tombstonesBefore: Instant): Promise<void> {
-    const rows = await this.#table.list({
-      partitionKey: partition,
-      range: prefixRange('s|'),
-      select: ['format', 'status', 'policies', 'edge'],
-    });
-    const counts: Record<TwinStatus, number> = noTwins();
-    const policies: Record<string, PolicyStatusCounts> = {};
-    const edge: Record<string, EdgeStatusCounts> = {};
-    for (const row of rows) {
-      // In a newer format, the columns may have another meaning.
-      if (newerSnapshot(row) !== undefined) continue;
-      const { properties } = row;
-      const status = TWIN_STATUSES.find((name) => name === properties.status);
-      if (status === undefined) continue;
-      counts[status] += 1;
-      const device = EDGE_DEVICE_STATUSES.find((name) => name === properties.edge);
-      if (device !== undefined) edge[ALL_DEVICES] = addCount(edge[ALL_DEVICES] ?? {}, device);
-      for (const [policy, policyStatus, stage] of readPolicyStatuses(properties.policies)) {
-        if (device !== undefined) {
-          const counted = policyStatus === 'unreached' ? policyStatus : device;
-          edge[policy] = addCount(edge[policy] ?? {}, counted);
-        }
-        policies[policy] = addStatusCounts(policies[policy] ?? {}, { [policyStatus]: 1 });
-        if (stage === undefined) continue;
-        const key = stageKey(policy, stage);
-        // A disabled device, or one whose hub has no quota, does not take part.
-        const inStage = status === 'suspended' ? 'silent' : policyStatus;
-        policies[key] = addStatusCounts(policies[key] ?? {}, { [inStage]: 1 });
-      }
-    }
-    await this.#table.put(partition, COUNT_KEY, {
-      ...counts,
-      policies: JSON.stringify(policies),
-      edge: JSON.stringify(edge),
-      countedAt: new Date(now),
-    });
-    await this.#removeTombstones(partition, tombstonesBefore);
-  }
-
-  /** The last counts of a hub. */
-  async counts(host: HostName): Promise<CountedTwins> {
-    const rows = await Promise.all(
-      partitionsOf(host).map((partition) => this.#table.get(partition, COUNT_KEY)),
-    );
-    const statuses = noTwins();
-    const policies: Record<string, PolicyStatusCounts> = {};
-    const edge: Record<string, EdgeStatusCounts> = {};
-    let countedAt: EpochMs | undefined = epochMs(Number.POSITIVE_INFINITY);
-    for (const row of rows) {
-      const devices = JSON.parse(String(row?.properties.edge ?? '{}')) as Record<string, EdgeStatusCounts>;
-      for (const [deployment, statusCounts] of Object.entries(devices)) {
-        for (const [status, number] of Object.entries(statusCounts) as [EdgeCount, number][]) {
-          edge[deployment] = addCount(edge[deployment] ?? {}, status, number);
-        }
-      }
-      const counted = JSON.parse(String(row?.properties.policies ?? '{}')) as Record<
-        string,
-        PolicyStatusCounts
-      >;
-      for (const [policy, statusCounts] of Object.entries(counted)) {
-        policies[policy] = addStatusCounts(policies[policy] ?? {}, statusCounts);
-      }
-      for (const status of TWIN_STATUSES) statuses[status] += Number(row?.properties[status] ?? 0);
-      const at = row?.properties.countedAt;
-      countedAt =
-        at instanceof Date && countedAt !== undefined ? earlierOf(countedAt, epochMsOf(at)) : undefined;
-    }
-    return { statuses, policies, edge, countedAt };
-  }
-
-  async #removeTombstones(partition: PartitionKey, before: Instant): Promise<void> {
-    const rows = await this.#table.list({ partitionKey: partition, range: prefixRange('tomb|') });
-    const old = rows.filter(({ properties }) => String(properties.at) < before);
-    // After a mass deletion, later runs remove the rest.
-    for (const row of old.slice(0, TOMBSTONES_A_RUN)) {
-      const snapshot = await this.#table.get(partition, snapshotKey(twinIdOf(row)));
-      if (snapshot !== undefined && newerSnapshot(snapshot) !== undefined) continue;
-      const isStub = snapshot?.properties.status === DELETED;
-      // A twin that was created again in between keeps its row.
-      if (
-        isStub &&
-        (await this.#table.deleteIfUnchanged(partition, snapshot.rowKey, snapshot.etag)) === 'conflict'
-      )
-        continue;
-      await this.#table.delete(partition, row.rowKey);
-    }
-  }
 }
 
-const COUNT_KEY = 'count';
 /** The other rows of a twin, in the order of their keys. */
 const SIDE_ROWS = ['att|', 'tomb|', 'work|'];
-const TOMBSTONES_A_RUN = 50;
+/** Pages of a bucket that are read to find out which hubs have rows there. */
+const MOST_PAGES = 1;
 
-function noTwins(): Record<TwinStatus, number> {
-  return Object.fromEntries(TWIN_STATUSES.map((status) => [status, 0])) as Record<TwinStatus, number>;
+interface FirstRows {
+  readonly rows: readonly Row[];
+  /** The rows of hubs before this one are complete. Undefined: those of all hubs are. */
+  readonly allBefore: HostName | undefined;
 }
 
-/** The counts of all IoT Edge devices among those of deployments. The id of a deployment is not empty. */
-export const ALL_DEVICES = '';
-
-function addCount(counts: EdgeStatusCounts, status: EdgeCount, number = 1): EdgeStatusCounts {
-  return { ...counts, [status]: (counts[status] ?? 0) + number };
-}
-
-/** The key of the counts of one stage of a policy. */
-export function stageKey(policyId: string, stage: string): string {
-  return `${policyId}@${stage}`;
-}
-
-export function addStatusCounts(one: PolicyStatusCounts, other: PolicyStatusCounts): PolicyStatusCounts {
-  const sum: Partial<Record<PolicyStatus, number>> = { ...one };
-  for (const [policyStatus, count] of Object.entries(other) as [PolicyStatus, number][]) {
-    sum[policyStatus] = (sum[policyStatus] ?? 0) + count;
-  }
-  return sum;
+/** The order of hubs in a bucket is that of the stored keys, in which `|` ends the host name. */
+function isBefore(host: HostName, border: HostName | undefined): boolean {
+  return border === undefined || `${host}|` < `${border}|`;
 }
 
 function metIn({ id, newer }: NewerTwin): MetNewerFormat {

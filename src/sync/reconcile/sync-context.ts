@@ -27,16 +27,7 @@ export interface SyncContext {
   readonly hubs: BudgetedHubPort;
   readonly twins: Pick<
     TwinStore,
-    | 'load'
-    | 'loadAll'
-    | 'save'
-    | 'modulesOf'
-    | 'page'
-    | 'sweep'
-    | 'dueItems'
-    | 'dropItem'
-    | 'count'
-    | 'counts'
+    'load' | 'loadAll' | 'save' | 'modulesOf' | 'page' | 'sweep' | 'dueItems' | 'hubsWithDueWork' | 'dropItem'
   >;
   /** The receipts, which name the parents of devices. Default: Berth enters no parents. */
   readonly receipts?: Pick<ReceiptStore, 'list'>;

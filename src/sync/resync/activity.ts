@@ -12,8 +12,12 @@ import { dropStale, dueItems } from './work-queue.ts';
  *
  * @returns how many devices were in the queries.
  */
-export async function askActivity(context: ResyncContext, mayGoOn: MayGoOn): Promise<number> {
-  const asked = await Promise.all(context.hosts.map((host) => askHub(host, context, mayGoOn)));
+export async function askActivity(
+  hosts: readonly HostName[],
+  context: ResyncContext,
+  mayGoOn: MayGoOn,
+): Promise<number> {
+  const asked = await Promise.all(hosts.map((host) => askHub(host, context, mayGoOn)));
   return asked.reduce((sum, count) => sum + count, 0);
 }
 

@@ -4,7 +4,7 @@ import { presentStage } from '../../control/present-stage.ts';
 import { rolloutShare } from '../../control/rollout-share.ts';
 import type { Fleet } from '../../fleet/fleet.ts';
 import type { HostName } from '../../iot-hub/host-name.ts';
-import { ALL_DEVICES, type CountedTwins } from '../../store/twins/twin-store.ts';
+import { ALL_DEVICES, type CountedTwins } from '../../store/twins/twin-count-store.ts';
 import type { EpochMs } from '../../time/epoch-ms.ts';
 import {
   EDGE_COUNTS,

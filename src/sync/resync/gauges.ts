@@ -7,8 +7,9 @@ import type { GaugeValue } from '../../metrics/metrics.ts';
 import type { BudgetStore } from '../../store/state/budget-store.ts';
 import type { LivenessStore } from '../../store/state/liveness-store.ts';
 import { partitionsOf } from '../../store/tables/keys.ts';
+import { ALL_DEVICES, type CountedTwins, type TwinCountStore } from '../../store/twins/twin-count-store.ts';
 import type { TwinLists } from '../../store/twins/twin-lists.ts';
-import { ALL_DEVICES, type CountedTwins, type TwinStore } from '../../store/twins/twin-store.ts';
+import type { TwinStore } from '../../store/twins/twin-store.ts';
 import { dayOf } from '../../time/day.ts';
 import type { EpochMs } from '../../time/epoch-ms.ts';
 import { EDGE_DEVICE_STATUSES } from '../../twin/snapshot/edge-device-status.ts';
@@ -17,7 +18,8 @@ import { TWIN_STATUSES } from '../../twin/snapshot/snapshot.ts';
 export interface GaugeSources {
   readonly fleet: Fleet;
   readonly hosts: readonly HostName[];
-  readonly twins: Pick<TwinStore, 'counts'>;
+  readonly twins: Pick<TwinStore, 'hubsWithDueWork'>;
+  readonly twinCounts: Pick<TwinCountStore, 'read'>;
   readonly lists: Pick<TwinLists, 'workItems'>;
   readonly budgets: Pick<BudgetStore, 'used'>;
   readonly liveness: Pick<LivenessStore, 'read'>;
@@ -29,23 +31,29 @@ const CONCURRENCY = 16;
 
 /**
  * The state of sync as gauges: twins and IoT Edge devices by status, the oldest due work item, what is left of the budgets, and
- * whether events arrive. It reads 32 rows for each hub.
+ * whether events arrive. It reads sixteen rows for each hub that has due work items.
  *
  * @throws BerthError `BERTH_STORE_UNAVAILABLE`
  */
 export async function readGauges(
-  { fleet, hosts, twins, lists, budgets, liveness, share }: GaugeSources,
+  { fleet, hosts, twins, twinCounts, lists, budgets, liveness, share }: GaugeSources,
   now: EpochMs,
 ): Promise<readonly GaugeValue[]> {
-  const [used, { hubs: assessed }] = await Promise.all([budgets.used(dayOf(now)), liveness.read()]);
+  const [used, { hubs: assessed }, counts, hasWork] = await Promise.all([
+    budgets.used(dayOf(now)),
+    liveness.read(),
+    twinCounts.read(hosts),
+    twins.hubsWithDueWork(now),
+  ]);
   const limited = pLimit(CONCURRENCY);
   const ofHub = async (host: HostName): Promise<readonly GaugeValue[]> => {
-    const [counted, ...first] = await Promise.all([
-      twins.counts(host),
-      ...partitionsOf(host).map((partition) =>
+    const counted = counts.get(host);
+    if (counted === undefined) return [];
+    const first = await Promise.all(
+      (hasWork(host) ? partitionsOf(host) : []).map((partition) =>
         limited(() => lists.workItems({ partition, after: undefined, limit: 1 })),
       ),
-    ]);
+    );
     const waits = first.flat().map(({ item }) => (item === undefined ? 0 : Math.max(0, now - item.at)));
     const hub = fleet.hubByHost.get(host);
     const limit = hub === undefined ? 0 : dailyLimit(hub, 1);

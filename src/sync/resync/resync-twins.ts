@@ -63,8 +63,10 @@ export async function resyncTwins(context: ResyncContext, mayGoOn: MayGoOn): Pro
       page.length === PAGE && last !== undefined
         ? { ...at, after: last.rowKey }
         : { about, partition: at.partition + 1, after: '' };
-    if (at.partition >= partitions.length) at = { ...at, doneAt: now() };
-    await progress.write('resync', { ...at });
+    const isDone = at.partition >= partitions.length;
+    if (isDone) at = { ...at, doneAt: now() };
+    // Of a partition without twins, there is no progress to lose.
+    if (isDone || page.length > 0) await progress.write('resync', { ...at });
   }
   // An older package did not store when it was done.
   const isDone = at.partition >= partitions.length;

@@ -29,7 +29,7 @@ export interface ResyncSummary {
   readonly ran: boolean;
   /** Twins whose work items were done. */
   readonly workItems: number;
-  /** Partitions that were counted. */
+  /** Buckets whose twins were counted. */
   readonly counted: number;
   /** Twins that were reconciled again because policies changed. */
   readonly resynced: number;
@@ -80,10 +80,12 @@ export async function resync(
     const liveness: FleetLiveness = isOutdated
       ? new Map()
       : await watchLiveness(context, watch, { stored, looked });
+    const hasWork = isOutdated ? () => false : await context.twins.hubsWithDueWork(context.hubNow());
+    const withWork = context.hosts.filter(hasWork);
     // Work items often wait for permits. Tasks that only need the tables run at the same time.
     const [workItems, rest] = await Promise.allSettled([
-      isOutdated ? 0 : processQueue(context, () => mayGoOn() && now() < hubsUntil),
-      withoutHubs(context, mayGoOn, { isOutdated, withoutDevices, liveness, conditions }),
+      processQueue(withWork, context, () => mayGoOn() && now() < hubsUntil),
+      withoutHubs(context, mayGoOn, { isOutdated, withWork, withoutDevices, liveness, conditions }),
     ]);
     if (workItems.status === 'rejected') throw workItems.reason;
     if (rest.status === 'rejected') throw rest.reason;
@@ -97,6 +99,8 @@ export async function resync(
 /** What this run knows of the deployment and of the hubs. */
 interface Known {
   readonly isOutdated: boolean;
+  /** The hubs that have due work items. */
+  readonly withWork: readonly HostName[];
   readonly withoutDevices: ReadonlySet<HostName>;
   readonly liveness: FleetLiveness;
   readonly conditions: RefreshedConditions;
@@ -105,14 +109,14 @@ interface Known {
 async function withoutHubs(
   context: ResyncContext,
   mayGoOn: MayGoOn,
-  { isOutdated, withoutDevices, liveness, conditions }: Known,
+  { isOutdated, withWork, withoutDevices, liveness, conditions }: Known,
 ): Promise<Pick<ResyncSummary, 'counted' | 'resynced' | 'audited'>> {
   const counted = await unlessNewer(0, () => countTwins(context, mayGoOn));
   if (isOutdated) return { counted, resynced: 0, audited: 0 };
   await unlessNewer(undefined, () => recordDrains(context, conditions));
   await unlessNewer(undefined, () => pauseRejected(context));
   await unlessNewer(undefined, () => advanceGates(context));
-  await askActivity(context, mayGoOn);
+  await askActivity(withWork, context, mayGoOn);
   const resynced = await unlessNewer(0, () => resyncTwins(context, mayGoOn));
   const audited = await auditHubs(context, mayGoOn, { withoutDevices, liveness });
   return { counted, resynced, audited };

@@ -7,7 +7,7 @@ import {
   type CountedTwins,
   type PolicyStatusCounts,
   stageKey,
-} from '../../store/twins/twin-store.ts';
+} from '../../store/twins/twin-count-store.ts';
 import { type EpochMs, earlierOf, epochMs } from '../../time/epoch-ms.ts';
 import type { ResyncContext } from './resync-context.ts';
 import { resyncedAt } from './resync-twins.ts';
@@ -17,12 +17,12 @@ import { resyncedAt } from './resync-twins.ts';
  * All other instances read the control row.
  */
 export async function advanceGates(context: ResyncContext): Promise<void> {
-  const { fleet, hosts, twins, control, now, warn } = context;
+  const { fleet, hosts, twinCounts, control, now, warn } = context;
   const inFile = rolloutContents(fleet).filter(
     ({ rollout, mode }) => rollout !== undefined && mode !== 'observe',
   );
   if (inFile.length === 0) return;
-  const counted = await Promise.all(hosts.map((host) => twins.counts(host)));
+  const counted = [...(await twinCounts.read(hosts)).values()];
   const row = await control.read();
   const policies = [...inFile, ...settingsInForce(fleet, row)];
   const planned = await resyncedAt(context, row.generation);

@@ -15,7 +15,7 @@ import {
   type CountedTwins,
   type PolicyStatusCounts,
   stageKey,
-} from '../../store/twins/twin-store.ts';
+} from '../../store/twins/twin-count-store.ts';
 import { type EpochMs, plus } from '../../time/epoch-ms.ts';
 
 /** How a rollout stands, for operators. */

@@ -1,7 +1,7 @@
 import { type Control, SELF } from '../../control/control.ts';
 import { isTrusted, pauseFor, withPause } from '../../control/pauses.ts';
 import type { Policy } from '../../fleet/fleet.ts';
-import { addStatusCounts, type PolicyStatusCounts } from '../../store/twins/twin-store.ts';
+import { addStatusCounts, type PolicyStatusCounts } from '../../store/twins/twin-count-store.ts';
 import type { ResyncContext } from './resync-context.ts';
 
 /** With fewer devices, one or two rejections prove nothing. */
@@ -39,14 +39,14 @@ export function whyPause(
 export async function pauseRejected({
   fleet,
   hosts,
-  twins,
+  twinCounts,
   control,
   now,
   warn,
 }: ResyncContext): Promise<void> {
   const policies = fleet.twins.policies.filter(({ rollout }) => rollout?.isShort === true);
   if (policies.length === 0) return;
-  const counted = await Promise.all(hosts.map((host) => twins.counts(host)));
+  const counted = [...(await twinCounts.read(hosts)).values()];
   const row = await control.read();
   for (const policy of policies) {
     const statusCounts = counted.reduce<PolicyStatusCounts>(

@@ -6,7 +6,11 @@ import type { Fleet, Hub, PolicyMode } from '../../fleet/fleet.ts';
 import { dailyLimit } from '../../hub/budget.ts';
 import type { HostName } from '../../iot-hub/host-name.ts';
 import { type HubCounts, noCounts } from '../../metrics/sync-counters.ts';
-import { addStatusCounts, type CountedTwins, type PolicyStatusCounts } from '../../store/twins/twin-store.ts';
+import {
+  addStatusCounts,
+  type CountedTwins,
+  type PolicyStatusCounts,
+} from '../../store/twins/twin-count-store.ts';
 import type { EpochMs } from '../../time/epoch-ms.ts';
 import { type PolicyProgress, policyProgressOf } from './self-pause.ts';
 

@@ -1,10 +1,10 @@
 import pLimit from 'p-limit';
 import { ownEntry } from '../../json/json.ts';
-import { type PartitionKey, partitionsOf } from '../../store/tables/keys.ts';
+import { BUCKET_NAMES, BUCKETS, type Bucket } from '../../store/tables/keys.ts';
 import { DAY_MS } from '../../time/day.ts';
 import { earlierOf, plus } from '../../time/epoch-ms.ts';
 import { instantOf } from '../../time/instant.ts';
-import { type MayGoOn, partitionsFor, type ResyncContext } from './resync-context.ts';
+import type { MayGoOn, ResyncContext } from './resync-context.ts';
 
 const CONCURRENCY = 8;
 /**
@@ -13,28 +13,24 @@ const CONCURRENCY = 8;
  */
 const TOMBSTONE_MS = 8 * DAY_MS;
 
-/** Counts partitions until the time is over. Continues where the last run stopped. */
+/** Counts the twins of all hubs, bucket by bucket, until the time is over. Continues where the last run stopped. */
 export async function countTwins(context: ResyncContext, mayGoOn: MayGoOn): Promise<number> {
-  const { twins, now, progress, control } = context;
+  const { hosts, twinCounts, now, progress, control } = context;
   const { drains } = await control.read();
   const old = plus(now(), -TOMBSTONE_MS);
   const tombstonesBefore = new Map(
-    context.hosts.flatMap((host) => {
-      const before = instantOf(earlierOf(old, ownEntry(drains, host)?.since ?? old));
-      return partitionsOf(host).map((partition) => [partition, before] as const);
-    }),
+    hosts.map((host) => [host, instantOf(earlierOf(old, ownEntry(drains, host)?.since ?? old))]),
   );
-  const partitions = partitionsFor(context);
-  const start = Number((await progress.read('counts')) ?? 0) % Math.max(1, partitions.length);
+  const start = Number((await progress.read('counts')) ?? 0) % BUCKETS;
   let counted = 0;
-  const count = async (partition: PartitionKey): Promise<void> => {
+  const count = async (bucket: Bucket): Promise<void> => {
     if (!mayGoOn()) return;
-    await twins.count(partition, now(), tombstonesBefore.get(partition) ?? instantOf(old));
+    await twinCounts.count(bucket, now(), tombstonesBefore);
     counted += 1;
   };
   const limit = pLimit(CONCURRENCY);
-  const inOrder = [...partitions.slice(start), ...partitions.slice(0, start)];
-  await Promise.all(inOrder.map((partition) => limit(() => count(partition))));
-  if (counted < partitions.length) await progress.write('counts', start + counted);
+  const inOrder = [...BUCKET_NAMES.slice(start), ...BUCKET_NAMES.slice(0, start)];
+  await Promise.all(inOrder.map((bucket) => limit(() => count(bucket))));
+  if (counted < BUCKETS) await progress.write('counts', start + counted);
   return counted;
 }

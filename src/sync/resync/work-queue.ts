@@ -16,13 +16,17 @@ const PAGE = 50;
 const PRIORITIES: readonly WorkPriority[] = ['edit', 'drift', 'resync'];
 
 /**
- * Does the due work items of all hubs at the same time. In each hub, edits come first, then drifts, then resyncs; the oldest
+ * Does the due work items of hubs at the same time. In each hub, edits come first, then drifts, then resyncs; the oldest
  * first.
  *
  * @returns how many twins were handled.
  */
-export async function processQueue(context: ResyncContext, mayGoOn: MayGoOn): Promise<number> {
-  const done = await Promise.all(context.hosts.map((host) => processHub(host, context, mayGoOn)));
+export async function processQueue(
+  hosts: readonly HostName[],
+  context: ResyncContext,
+  mayGoOn: MayGoOn,
+): Promise<number> {
+  const done = await Promise.all(hosts.map((host) => processHub(host, context, mayGoOn)));
   return done.reduce((sum, count) => sum + count, 0);
 }
 

@@ -239,13 +239,15 @@ export class Berth {
       if ((await instance.gate.current()).isOutdated) return true;
       const context = {
         ...shared,
+        twinCounts: store.countsOfTwins(task),
         control: store.controlSeenBy(task),
         progress: store.progressSeenBy(task),
         reconciler: new Reconciler(shared),
       };
       const liveness = this.watches ? await this.#watch(context) : new Map();
-      await processQueue(context, mayGoOn);
-      await askActivity(context, mayGoOn);
+      const withWork = context.hosts.filter(await context.twins.hubsWithDueWork(context.hubNow()));
+      await processQueue(withWork, context, mayGoOn);
+      await askActivity(withWork, context, mayGoOn);
       if (this.#simulation.hasStages) {
         await countTwins(context, mayGoOn);
         await advanceGates(context);

@@ -4,7 +4,9 @@ import type { DailyCounts } from '../../../src/hub/daily-budget.ts';
 import type { HostName } from '../../../src/iot-hub/host-name.ts';
 import { isObject, type JsonObject, type JsonValue } from '../../../src/json/json.ts';
 import {
+  BUCKET_NAMES,
   type PartitionKey,
+  partitionKey,
   partitionOf,
   partitionsOf,
   snapshotKey,
@@ -15,9 +17,9 @@ import {
   addStatusCounts,
   type PolicyStatusCounts,
   stageKey,
-  type TwinRecord,
-  type WorkItemRow,
-} from '../../../src/store/twins/twin-store.ts';
+  type TwinCountStore,
+} from '../../../src/store/twins/twin-count-store.ts';
+import type { TwinRecord, WorkItemRow } from '../../../src/store/twins/twin-store.ts';
 import { type EpochMs, earlierOf, epochMs } from '../../../src/time/epoch-ms.ts';
 import { NEVER, parseInstant } from '../../../src/time/instant.ts';
 import type { Known } from '../../../src/twin/events/apply-event.ts';
@@ -165,8 +167,29 @@ export class ModelStore {
       },
       dropItem: async () => {},
       sweep: async () => [],
-      count: (partition: PartitionKey) => call(() => this.#count(partition)),
-      counts: (host: HostName) => call(() => this.#counts(host)),
+      hubsWithDueWork: async (now: EpochMs) => {
+        const isDue = (host: HostName) =>
+          [...this.rows.values()].some(
+            ({ id, workItem }) => id.host === host && workItem !== undefined && workItem.at <= now,
+          );
+        return [...this.rows.values()].some(({ id }) => isDue(id.host)) ? call(() => isDue) : isDue;
+      },
+    };
+  }
+
+  /** The counts of twins as one task sees them. */
+  countsOfTwins(task: Task): Pick<TwinCountStore, 'count' | 'read'> {
+    const call = async <Result>(act: () => Result): Promise<Result> => {
+      await this.#scheduler.pause(this.#random.between(1, 20), task);
+      if (this.#scheduler.now < this.awayUntil) throw away();
+      return act();
+    };
+    return {
+      count: (bucket, _, hubs) =>
+        call(() => {
+          for (const host of hubs.keys()) this.#count(partitionKey(host, BUCKET_NAMES.indexOf(bucket)));
+        }),
+      read: (hosts) => call(() => new Map(hosts.map((host) => [host, this.#counts(host)]))),
     };
   }
 

@@ -166,17 +166,23 @@ function contentAt(simulation: Simulation, policy: Policy, { id }: Device, contr
   return contentOf(control, policy, device, contents, now);
 }
 
-/** No content was written to a device for the first time before its stage had reached the device. */
+/**
+ * No content was written to a device before its stage had reached the device. A device that has a part of a content may get the
+ * rest at any time, as after an edit of another writer.
+ */
 function checkFirstWrites(simulation: Simulation, device: Device): readonly string[] {
   const { store } = simulation;
   const known = store.known(device.id);
   if (known.kind !== 'snapshot') return [];
-  return Object.entries(known.snapshot.paths).flatMap(([path, { replaced }]) => {
-    const policy = replaced && simulation.content(replaced.policy);
-    if (replaced === undefined || policy === undefined) return [];
+  const firstWrites = Object.entries(known.snapshot.paths)
+    .flatMap(([path, { replaced }]) => (replaced === undefined ? [] : [{ path, ...replaced }]))
+    .sort((one, other) => (one.at < other.at ? -1 : 1));
+  const reached = new Set<string>();
+  return firstWrites.flatMap(({ path, policy: content, at: writtenAt }) => {
+    const policy = simulation.content(content);
+    if (policy === undefined || reached.has(content)) return [];
     // The instance that began the stage may be behind, and the one that wrote ahead; windows open and close meanwhile.
-    const times = [-2 * MOST_SKEW_MS, 0, 2 * MOST_SKEW_MS].map((ms) => plus(millisecondsOf(replaced.at), ms));
-    // A device that was reached once keeps the content, also after a pause or an abort.
+    const times = [-2 * MOST_SKEW_MS, 0, 2 * MOST_SKEW_MS].map((ms) => plus(millisecondsOf(writtenAt), ms));
     const isReached = store.controls.some(({ at: from, control }, index) => {
       const next = store.controls[index + 1]?.at;
       return times.some((at) => {
@@ -184,6 +190,8 @@ function checkFirstWrites(simulation: Simulation, device: Device): readonly stri
         return from <= at && contentAt(simulation, policy, device, control, until).kind === 'new';
       });
     });
+    // A device that was reached once keeps the content, also after a pause or an abort.
+    if (isReached) reached.add(content);
     return isReached
       ? []
       : [`${twinKey(device.id)}: ${policy.name} wrote ${path} before its stage had begun`];

@@ -1,0 +1,216 @@
+import type { HostName } from '../../iot-hub/host-name.ts';
+import { type EpochMs, earlierOf, epochMs, epochMsOf } from '../../time/epoch-ms.ts';
+import { type Instant, NEVER } from '../../time/instant.ts';
+import {
+  EDGE_DEVICE_STATUSES,
+  type EdgeCount,
+  type EdgeStatusCounts,
+} from '../../twin/snapshot/edge-device-status.ts';
+import { type PolicyStatus, TWIN_STATUSES, type TwinStatus } from '../../twin/snapshot/snapshot.ts';
+import { BUCKET_NAMES, type Bucket, hostOf, prefixRange, snapshotKey, storedRange } from '../tables/keys.ts';
+import type { Row, Table } from '../tables/tables.ts';
+import { DELETED, newerSnapshot, readPolicyStatuses, twinIdOf } from './twin-rows.ts';
+
+export type TwinStatusCounts = Readonly<Record<TwinStatus, number>>;
+
+/** The number of twins in which a policy owns a property, by policy status. */
+export type PolicyStatusCounts = Readonly<Partial<Record<PolicyStatus, number>>>;
+
+/** How many twins of a hub have each status. */
+export interface CountedTwins {
+  readonly statuses: TwinStatusCounts;
+  /** By the id of the policy; in a rollout in stages also by `stageKey`. */
+  readonly policies: Readonly<Record<string, PolicyStatusCounts>>;
+  /** IoT Edge devices by status: of each deployment by its id, and of all devices as `ALL_DEVICES`. Undefined: none. */
+  readonly edge?: Readonly<Record<string, EdgeStatusCounts>>;
+  /** When the oldest of the buckets was counted. Undefined: not all have been counted yet. */
+  readonly countedAt: EpochMs | undefined;
+}
+
+/** The partition of the counts in the state table. Its row keys are `<hub>|<bucket>`. */
+const PARTITION = 'twin-counts';
+/** A transaction may have 100 rows (Azure Table storage entity group transactions). */
+const MAX_ACTIONS = 100;
+/** Tombstones of a hub that one count removes. */
+const TOMBSTONES_A_RUN = 50;
+
+/**
+ * Counts stored twins by status, and keeps the counts. One list of a bucket counts the twins of all hubs, so that many hubs cost
+ * no more than their twins.
+ */
+export class TwinCountStore {
+  readonly #twins: Table;
+  readonly #state: Table;
+
+  constructor(twins: Table, state: Table) {
+    this.#twins = twins;
+    this.#state = state;
+  }
+
+  /**
+   * Counts the twins of one bucket by status, and stores the counts of each hub with their time. Then it removes old tombstones.
+   *
+   * @param hubs the hubs that are counted, and for each of them the time before which its tombstones are removed
+   * @throws BerthError `BERTH_STORE_UNAVAILABLE`
+   */
+  async count(bucket: Bucket, now: EpochMs, hubs: ReadonlyMap<HostName, Instant>): Promise<void> {
+    const counted = new Map([...hubs.keys()].map((host) => [host, new Tally()]));
+    const [only] = hubs.size === 1 ? hubs.keys() : [];
+    const pages = this.#twins.scan({
+      partition: bucket,
+      range: only === undefined ? prefixRange('s|') : storedRange('s|', only),
+      select: ['format', 'status', 'policies', 'edge'],
+    });
+    for await (const page of pages) {
+      for (const row of page) counted.get(hostOf(row.partitionKey))?.add(row);
+    }
+    const rows = [...counted].map(([host, tally]) => ({
+      partitionKey: PARTITION,
+      rowKey: `${host}|${bucket}`,
+      ...tally.columns,
+      countedAt: new Date(now),
+    }));
+    for (let from = 0; from < rows.length; from += MAX_ACTIONS) {
+      const part = rows.slice(from, from + MAX_ACTIONS);
+      await this.#state.transact(part.map((row) => ['upsert', row, 'Replace']));
+    }
+    await this.#removeTombstones(bucket, hubs);
+  }
+
+  /** The last counts of hubs, in one list. A hub whose twins were never counted has no twins and no time. */
+  async read(hosts: readonly HostName[]): Promise<ReadonlyMap<HostName, CountedTwins>> {
+    const [only] = hosts.length === 1 ? hosts : [];
+    const rows = await this.#state.list({
+      partitionKey: PARTITION,
+      ...(only === undefined ? {} : { range: prefixRange(`${only}|`) }),
+    });
+    const byKey = new Map(rows.map((row) => [row.rowKey, row.properties]));
+    return new Map(
+      hosts.map((host) => [host, sumOf(BUCKET_NAMES.map((bucket) => byKey.get(`${host}|${bucket}`)))]),
+    );
+  }
+
+  /** The last counts of one hub. */
+  async of(host: HostName): Promise<CountedTwins> {
+    return (await this.read([host])).get(host) ?? sumOf([undefined]);
+  }
+
+  async #removeTombstones(bucket: Bucket, hubs: ReadonlyMap<HostName, Instant>): Promise<void> {
+    const removed = new Map<HostName, number>();
+    for await (const page of this.#twins.scan({ partition: bucket, range: prefixRange('tomb|') })) {
+      for (const row of page) {
+        const host = hostOf(row.partitionKey);
+        const number = removed.get(host) ?? 0;
+        // After a mass deletion, later runs remove the rest.
+        if (number >= TOMBSTONES_A_RUN || String(row.properties.at) >= (hubs.get(host) ?? NEVER)) continue;
+        removed.set(host, number + 1);
+        await this.#removeTombstone(row);
+      }
+    }
+  }
+
+  async #removeTombstone({ partitionKey, rowKey, ...row }: Row): Promise<void> {
+    const snapshot = await this.#twins.get(
+      partitionKey,
+      snapshotKey(twinIdOf({ partitionKey, rowKey, ...row })),
+    );
+    if (snapshot !== undefined && newerSnapshot(snapshot) !== undefined) return;
+    const isStub = snapshot?.properties.status === DELETED;
+    // A twin that was created again in between keeps its row.
+    if (
+      isStub &&
+      (await this.#twins.deleteIfUnchanged(partitionKey, snapshot.rowKey, snapshot.etag)) === 'conflict'
+    )
+      return;
+    await this.#twins.delete(partitionKey, rowKey);
+  }
+}
+
+/** Adds up the snapshot rows of one hub. */
+class Tally {
+  readonly #statuses = noTwins();
+  readonly #policies: Record<string, PolicyStatusCounts> = {};
+  readonly #edge: Record<string, EdgeStatusCounts> = {};
+
+  add(row: Row): void {
+    // In a newer format, the columns may have another meaning.
+    if (newerSnapshot(row) !== undefined) return;
+    const { properties } = row;
+    const status = TWIN_STATUSES.find((name) => name === properties.status);
+    if (status === undefined) return;
+    this.#statuses[status] += 1;
+    const edge = this.#edge;
+    const policies = this.#policies;
+    const device = EDGE_DEVICE_STATUSES.find((name) => name === properties.edge);
+    if (device !== undefined) edge[ALL_DEVICES] = addCount(edge[ALL_DEVICES] ?? {}, device);
+    for (const [policy, policyStatus, stage] of readPolicyStatuses(properties.policies)) {
+      if (device !== undefined) {
+        const counted = policyStatus === 'unreached' ? policyStatus : device;
+        edge[policy] = addCount(edge[policy] ?? {}, counted);
+      }
+      policies[policy] = addStatusCounts(policies[policy] ?? {}, { [policyStatus]: 1 });
+      if (stage === undefined) continue;
+      const key = stageKey(policy, stage);
+      // A disabled device, or one whose hub has no quota, does not take part.
+      const inStage = status === 'suspended' ? 'silent' : policyStatus;
+      policies[key] = addStatusCounts(policies[key] ?? {}, { [inStage]: 1 });
+    }
+  }
+
+  get columns(): Readonly<Record<string, unknown>> {
+    return {
+      ...this.#statuses,
+      policies: JSON.stringify(this.#policies),
+      edge: JSON.stringify(this.#edge),
+    };
+  }
+}
+
+/** The counts of a hub from the rows of its buckets. Undefined: the bucket was never counted. */
+function sumOf(buckets: readonly (Row['properties'] | undefined)[]): CountedTwins {
+  const statuses = noTwins();
+  const policies: Record<string, PolicyStatusCounts> = {};
+  const edge: Record<string, EdgeStatusCounts> = {};
+  let countedAt: EpochMs | undefined = epochMs(Number.POSITIVE_INFINITY);
+  for (const columns of buckets) {
+    const devices = JSON.parse(String(columns?.edge ?? '{}')) as Record<string, EdgeStatusCounts>;
+    for (const [deployment, statusCounts] of Object.entries(devices)) {
+      for (const [status, number] of Object.entries(statusCounts) as [EdgeCount, number][]) {
+        edge[deployment] = addCount(edge[deployment] ?? {}, status, number);
+      }
+    }
+    const counted = JSON.parse(String(columns?.policies ?? '{}')) as Record<string, PolicyStatusCounts>;
+    for (const [policy, statusCounts] of Object.entries(counted)) {
+      policies[policy] = addStatusCounts(policies[policy] ?? {}, statusCounts);
+    }
+    for (const status of TWIN_STATUSES) statuses[status] += Number(columns?.[status] ?? 0);
+    const at = columns?.countedAt;
+    countedAt =
+      at instanceof Date && countedAt !== undefined ? earlierOf(countedAt, epochMsOf(at)) : undefined;
+  }
+  return { statuses, policies, edge, countedAt };
+}
+
+function noTwins(): Record<TwinStatus, number> {
+  return Object.fromEntries(TWIN_STATUSES.map((status) => [status, 0])) as Record<TwinStatus, number>;
+}
+
+/** The counts of all IoT Edge devices among those of deployments. The id of a deployment is not empty. */
+export const ALL_DEVICES = '';
+
+function addCount(counts: EdgeStatusCounts, status: EdgeCount, number = 1): EdgeStatusCounts {
+  return { ...counts, [status]: (counts[status] ?? 0) + number };
+}
+
+/** The key of the counts of one stage of a policy. */
+export function stageKey(policyId: string, stage: string): string {
+  return `${policyId}@${stage}`;
+}
+
+export function addStatusCounts(one: PolicyStatusCounts, other: PolicyStatusCounts): PolicyStatusCounts {
+  const sum: Partial<Record<PolicyStatus, number>> = { ...one };
+  for (const [policyStatus, count] of Object.entries(other) as [PolicyStatus, number][]) {
+    sum[policyStatus] = (sum[policyStatus] ?? 0) + count;
+  }
+  return sum;
+}
