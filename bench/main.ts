@@ -1,6 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { coldStart } from './cases/cold-start.ts';
+import { type AnswerTimes, FULL_LOAD, hostLoad } from './cases/host-load.ts';
 import { placementFigures, placementQuality } from './cases/placement-quality.ts';
 import { registrationCases } from './cases/registration.ts';
 import { twinStorage } from './cases/twin-storage.ts';
@@ -45,6 +46,12 @@ if (PLACEMENT.some(isWanted)) {
 if (['twin-storage-1', 'twin-storage-4', 'twin-azurite-1', 'twin-azurite-4'].some(isWanted))
   figures.push(...(await twinStorage(STORAGE_BATCHES, progress)).filter(({ name }) => isWanted(name)));
 if (isWanted('cold-start')) figures.push(await coldStart(COLD_STARTS, progress));
+const answerTimes: AnswerTimes[] = [];
+if (isWanted('host-load')) {
+  const { figure, times } = await hostLoad(FULL_LOAD, progress);
+  figures.push(figure);
+  answerTimes.push(...times);
+}
 if (isWanted('fleet-load')) {
   progress('fleet-load');
   for (const { file, ms, msOfTwice } of loadTimes()) {
@@ -75,6 +82,17 @@ if (figures.length > 0) {
     })),
   );
 }
+if (answerTimes.length > 0) {
+  console.table(
+    answerTimes.map(({ app, requestsASecond, p50, p99, longest }) => ({
+      'answers of the function host': app,
+      'a second': Math.round(requestsASecond),
+      'p50 (ms)': Number(p50.toFixed(1)),
+      'p99 (ms)': Number(p99.toFixed(1)),
+      'longest (ms)': Number(longest.toFixed(1)),
+    })),
+  );
+}
 if (worst.length > 0) {
   console.table(
     worst.map(({ name, steps, ms }) => ({
@@ -92,6 +110,6 @@ if (load.perCore > 1) console.log('The machine is busy: ratios hold, rates are t
 if (values.json !== undefined) {
   writeFileSync(
     values.json,
-    `${JSON.stringify({ load, node: process.versions.node, figures, worst }, null, 2)}\n`,
+    `${JSON.stringify({ load, node: process.versions.node, figures, answerTimes, worst }, null, 2)}\n`,
   );
 }

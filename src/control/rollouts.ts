@@ -1,7 +1,13 @@
 import type { Policy } from '../fleet/fleet.ts';
 import type { Rollout, RolloutContent } from '../fleet/rollout.ts';
 import { ownEntry } from '../json/json.ts';
-import { type ContentChoice, type Hold, REACHED, type RolloutDevice } from '../rollout/content-choice.ts';
+import {
+  type ContentChoice,
+  type Hold,
+  REACHED,
+  type Reach,
+  type RolloutDevice,
+} from '../rollout/content-choice.ts';
 import { reachedAfterMs, rolloutPlace, stageIndexOf } from '../rollout/stages.ts';
 import { nextClosing, nextOpening } from '../rollout/window.ts';
 import { type EpochMs, laterOf, plus } from '../time/epoch-ms.ts';
@@ -75,17 +81,42 @@ function contentIn<Content extends RolloutContent>(
   const hold = holdInStage(asked, { policy, rollout, present, place, index });
   const { window } = rollout;
   const isThere = (hold !== undefined || window !== undefined) && device.hasContent(policy, seen.since);
-  if (hold !== undefined && !isThere) return unreached(asked, { policy, stage, hold, contentsLeft });
-  const staysOpen = isThere || window === undefined;
+  const isKept = hold !== undefined && !isThere && device.wasReached(policy);
+  if (hold !== undefined && !isThere && !isKept)
+    return unreached(asked, { policy, stage, hold, contentsLeft });
+  const staysOpen = isThere || isKept || window === undefined;
   return {
     kind: 'new',
     stage,
-    ...closing(staysOpen ? undefined : nextClosing(window, device.timeZone(window), now)),
+    ...reach({
+      closesAt: staysOpen ? undefined : nextClosing(window, device.timeZone(window), now),
+      mayFallBack: mayFallBack(asked, policy, present, contentsLeft) || undefined,
+      isKept: isKept || undefined,
+    }),
   };
 }
 
-function closing(closesAt: EpochMs | undefined): { readonly closesAt?: EpochMs } {
-  return closesAt === undefined ? {} : { closesAt };
+/** Whether a device that has nothing of the content gets another one while the content is held. */
+function mayFallBack<Content extends RolloutContent>(
+  asked: Asked<Content>,
+  policy: Content,
+  present: PresentStage,
+  contentsLeft: number,
+): boolean {
+  // The content of the fleet file would hold the properties.
+  if (contentsLeft < MOST_CONTENTS) return true;
+  const { before, isMissing } = contentBefore(asked, policy, contentsLeft);
+  return present.kind !== 'complete' && (before !== undefined || isMissing);
+}
+
+/** Without undefined members. */
+function reach(parts: { readonly [Member in keyof Reach]: Reach[Member] | undefined }): Reach {
+  const { closesAt, isKept } = parts;
+  return {
+    ...(closesAt === undefined ? {} : { closesAt }),
+    ...(parts.mayFallBack === undefined ? {} : { mayFallBack: true }),
+    ...(isKept === undefined ? {} : { isKept }),
+  };
 }
 
 interface Placed {
@@ -124,12 +155,21 @@ function holdInStage<Content extends RolloutContent>(
     const elapsed = isDone ? undefined : elapsedSince(control, policy, present.since, device.host, now);
     if (elapsed !== undefined && own.overMs > elapsed && after >= elapsed) {
       // The first whole millisecond in which `after < elapsed`.
-      const until = plus(now, Math.floor(after) + 1 - elapsed);
+      const until = standsStill(control, policy) ? undefined : plus(now, Math.floor(after) + 1 - elapsed);
       return { why: `${stageText} has not reached this twin`, until };
     }
   }
   const opens = rollout.window && nextOpening(rollout.window, device.timeZone(rollout.window), now);
   return opens && { why: 'the maintenance window of the device is closed', until: opens };
+}
+
+/**
+ * Whether a rollout does not go on before every twin is planned again: its policy is paused, or its content is no longer in the
+ * fleet file. A pause of a hub ends without that, and stops the work queue of the hub.
+ */
+function standsStill(control: Control, { name, hash: content }: RolloutContent): boolean {
+  const isPaused = pauseFor(control, { kind: 'policy', name }) !== undefined;
+  return isPaused || ownEntry(control.seen, content)?.leftAt !== undefined;
 }
 
 /** Whether a rollout reaches every device at once. Stages also have a gate. */
@@ -157,12 +197,12 @@ function unreached<Content extends RolloutContent>(
   const choice = contentIn(asked, before, contentsLeft - 1);
   switch (choice.kind) {
     case 'new':
-      return { kind: 'previous', policy: before, stage, hold, ...closing(choice.closesAt) };
+      return { ...choice, kind: 'previous', policy: before, stage, hold };
     case 'previous':
     case 'nothing':
       return { ...choice, stage, hold: earlierHold(hold, choice.hold) };
     case 'back':
-      return { ...choice, stage };
+      return { ...choice, stage, hold: choice.hold === undefined ? hold : earlierHold(hold, choice.hold) };
   }
 }
 
@@ -196,15 +236,26 @@ function contentBack<Content extends RolloutContent>(
     }
   }
   const { before } = contentBefore(asked, policy, contentsLeft);
-  const choice = before === undefined ? undefined : contentIn(asked, before, contentsLeft - 1);
-  switch (choice?.kind) {
+  const back = { kind: 'back', rolledBack: policy, stage } as const;
+  if (before === undefined) return { ...back, policy: undefined };
+  const choice = contentIn(asked, before, contentsLeft - 1);
+  const until = 'hold' in choice ? choice.hold?.until : undefined;
+  const awaits = until === undefined ? {} : { awaits: { policy: before, until } };
+  switch (choice.kind) {
     case 'new':
-      return { kind: 'back', content, policy: before, stage, ...closing(choice.closesAt) };
+      return { ...back, policy: before, ...reach(choice) };
     case 'previous':
+      return { ...back, policy: choice.policy, ...awaits, ...reach(choice) };
     case 'back':
-      return { kind: 'back', content, policy: choice.policy, stage, ...closing(choice.closesAt) };
-    default:
-      return { kind: 'back', content, policy: undefined, stage };
+      return {
+        ...back,
+        policy: choice.policy,
+        ...(choice.awaits === undefined ? {} : { awaits: choice.awaits }),
+        ...awaits,
+        ...reach(choice),
+      };
+    case 'nothing':
+      return { ...back, policy: undefined, ...awaits };
   }
 }
 

@@ -133,7 +133,10 @@ export interface Twins {
   readonly components: ReadonlyMap<string, ReadonlySet<string>>;
   /** Every path that a policy may own. Snapshots contain the history of these paths. */
   readonly trackedPaths: readonly (readonly string[])[];
-  /** What the scope and the policies read of reported properties, by the targeted module; `undefined`: of devices. */
+  /**
+   * What the scope, the policies and their rollouts read of reported properties, by the targeted module; `undefined`: of
+   * devices. With earlier contents, what they read too.
+   */
   readonly reportedReads: ReadonlyMap<string | undefined, ReportedReads>;
   /**
    * Contents of earlier fleet files that devices keep until a rollout reaches them, by hash. `previousContents` fills it

@@ -13,34 +13,44 @@ export interface Hold {
 /** What a device gets of a policy or of a deployment. */
 export type ContentChoice<Content extends RolloutContent = Policy> =
   /** The content of the fleet file. */
-  | { readonly kind: 'new'; readonly stage: string | undefined; readonly closesAt?: EpochMs }
+  | ({ readonly kind: 'new'; readonly stage: string | undefined } & Reach)
   /** The content from before the rollout, because the rollout has not reached the device. */
-  | {
+  | ({
       readonly kind: 'previous';
       readonly policy: Content;
       readonly stage: string | undefined;
       readonly hold: Hold;
-      readonly closesAt?: EpochMs;
-    }
+    } & Reach)
   /** Nothing: the rollout has not reached the device, and there is no previous content. */
   | { readonly kind: 'nothing'; readonly stage: string | undefined; readonly hold: Hold }
   /**
-   * The values from before the rollout, because it was rolled back.
+   * The values from before a rollout, because it was rolled back.
    *
-   * `policy`: the previous content. Undefined: there is none.
+   * `rolledBack`: its content. `policy`: the content before it. Undefined: there is none.
+   * `awaits`: another content before it, which reaches the device at this time.
+   * `hold`: an earlier content was rolled back, and the content of the fleet file has not reached the device.
    */
-  | {
+  | ({
       readonly kind: 'back';
-      readonly content: string;
+      readonly rolledBack: Content;
       readonly policy: Content | undefined;
       readonly stage: string | undefined;
-      readonly closesAt?: EpochMs;
-    };
+      readonly awaits?: { readonly policy: Content; readonly until: EpochMs };
+      readonly hold?: Hold;
+    } & Reach);
 
-/*
- * `closesAt`: the device does not have the content yet, and may get it only because its maintenance window is open. The
- * window closes then, and the choice may change.
- */
+/** How a rollout has brought a content to a device. */
+export interface Reach {
+  /**
+   * The device does not have the content yet, and may get it only because its maintenance window is open. The window closes
+   * then, and the choice may change.
+   */
+  readonly closesAt?: EpochMs;
+  /** In a pause or after the window, a device that has nothing of the content could get another one in its place. */
+  readonly mayFallBack?: true;
+  /** The device could not get the content now. It keeps it, because the content had reached it and set nothing there. */
+  readonly isKept?: true;
+}
 
 /** The choice of a device that the content has reached, outside of stages. */
 export const REACHED: Extract<ContentChoice, { kind: 'new' }> = { kind: 'new', stage: undefined };
@@ -55,4 +65,6 @@ export interface RolloutDevice<Content extends RolloutContent = Policy> {
   timeZone(window: Window): unknown;
   /** Whether it has the content already: by a write after this time, or because it is in sync with it. */
   hasContent(policy: Content, since: EpochMs): boolean;
+  /** Whether the content has reached the device before, and sets nothing there. So the device has nothing of it. */
+  wasReached(policy: Content): boolean;
 }

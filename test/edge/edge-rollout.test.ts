@@ -2,7 +2,12 @@ import { beforeEach, describe, expect, test } from '@jest/globals';
 import { patchTwinOf } from '../../local/iot-hub/operations/twin-operations.ts';
 import { type Control, controlSchema } from '../../src/control/control.ts';
 import { withPackage } from '../../src/control/packages.ts';
-import { rollBack } from '../../src/control/rollout-actions.ts';
+import {
+  type ActionResult,
+  abortRollout,
+  pauseRollout,
+  rollBack,
+} from '../../src/control/rollout-actions.ts';
 import { withRollout } from '../../src/control/rollout-state.ts';
 import { withPrevious } from '../../src/fleet/file/previous.ts';
 import { type Fleet, rolloutContents } from '../../src/fleet/fleet.ts';
@@ -113,6 +118,26 @@ describe('a rollout of a deployment', () => {
     expect(world.snapshot('lab-1').edge?.applied[0]?.why).toBe('the rollout of sensor was rolled back');
   });
 
+  test('after one that was rolled back counts the devices that it has not reached', async () => {
+    const second = fleetWith(2);
+    await deploy(second, FIRST);
+    const act = { author: 'ann', reason: 'broken', at: world.now };
+    const result = rollBack(control, contentIn(second), act, false);
+    if (result.kind !== 'changed') throw new Error(result.why);
+    setControl(result.control);
+    const third = fleetWith(3);
+    setControl(withPackage(control, '2026', rolloutContents(third), world.now, third.revision));
+    const earlier = [...(second.edge?.deployments ?? []), ...(FIRST.edge?.deployments ?? [])];
+    await world.deploy(withPrevious(third, [], earlier));
+
+    expect([imagesOf('lab-1').at(-1), imagesOf('shop-1')]).toEqual(['3', ['1']]);
+    const { id } = contentIn(third);
+    expect(world.snapshot('shop-1').lastReconcile).toMatchObject({
+      policies: { [id]: 'unreached' },
+      stages: { [id]: 'all' },
+    });
+  });
+
   test('counts a device that shows no life after its apply as lost', async () => {
     await deploy(fleetWith(2, { stages: STAGES, gate: { deadline: '2h' } }), FIRST);
     const [id = ''] = Object.keys(world.snapshot('lab-1').lastReconcile.policies);
@@ -181,6 +206,95 @@ describe('a rollout of a deployment', () => {
 
     expect(imagesOf('lab-1')).toEqual(['1']);
     expect(world.statusOf('lab-1')).toBe('drifted: the policy is paused by ann: freeze');
+  });
+});
+
+describe('a device that no longer matches the new content of a deployment', () => {
+  const OTHER = { name: 'other', modules: { other: { image: 'a.io/other:1' } } };
+  const sensor = (rollout: object, more: object = {}) => ({
+    name: 'sensor',
+    modules: { sensor: { image: 'a.io/sensor:1' } },
+    rollout,
+    ...more,
+  });
+  const LAB_ONLY = { when: "tags.ring == 'lab'" };
+  /** T0 is noon. */
+  const inWindow = (from: string, to: string) => ({
+    stages: [{ name: 'all', share: 1 }],
+    window: { from, to },
+  });
+  const WIDE = edgeFleet([OTHER, sensor({ over: '0s' })]);
+  const lastImages = () => {
+    const last = world.applied.findLast(({ deviceId }) => deviceId === 'shop-1');
+    return JSON.stringify(last?.content).match(/a\.io\/\w+:\d/g);
+  };
+  const change = (result: ActionResult) => {
+    if (result.kind !== 'changed') throw new Error(result.why);
+    setControl(result.control);
+  };
+  const by = () => ({ author: 'ann', reason: 'test', at: world.now });
+
+  beforeEach(async () => {
+    await deploy(WIDE, FIRST);
+    expect(lastImages()).toEqual(['a.io/other:1', 'a.io/sensor:1']);
+  });
+  const reach = async (rollout: object) => {
+    const fleet = edgeFleet([OTHER, sensor(rollout, LAB_ONLY)]);
+    await deploy(fleet, WIDE);
+    expect(lastImages()).toEqual(['a.io/other:1']);
+    world.runManifest('shop-1');
+    await world.takeEvents();
+    return fleet;
+  };
+
+  test('does not get the modules back when its maintenance window closes', async () => {
+    await reach(inWindow('12:00', '13:00'));
+    await world.after(2 * 3_600);
+    await world.deploy(world.fleet);
+
+    expect(lastImages()).toEqual(['a.io/other:1']);
+  });
+
+  test.each([
+    ['paused', pauseRollout],
+    ['aborted', abortRollout],
+  ] as const)('does not get the modules back when the rollout is %s', async (_, act) => {
+    const fleet = await reach({ stages: [{ name: 'all', share: 1 }] });
+    change(act(control, contentIn(fleet), by()));
+    await world.deploy(world.fleet);
+
+    expect(lastImages()).toEqual(['a.io/other:1']);
+  });
+
+  test('loses the modules only in its maintenance window, if the apply failed in the window before', async () => {
+    world.fault = { code: 'BERTH_HUB_UNAVAILABLE' };
+    await deploy(edgeFleet([OTHER, sensor(inWindow('12:00', '13:00'), LAB_ONLY)]), WIDE);
+    world.fault = undefined;
+    await world.after(3_600);
+    expect(lastImages()).toEqual(['a.io/other:1', 'a.io/sensor:1']);
+    await world.after(23 * 3_600);
+
+    expect(lastImages()).toEqual(['a.io/other:1']);
+  });
+
+  test('loses the modules when the window of an earlier content opens, after a later one was rolled back', async () => {
+    const narrow = edgeFleet([OTHER, sensor(inWindow('13:00', '14:00'), LAB_ONLY)]);
+    await deploy(narrow, WIDE);
+    const next = edgeFleet([
+      OTHER,
+      sensor({ stages: [{ name: 'all', share: 1 }] }, { when: "tags.ring != 'x'" }),
+    ]);
+    setControl(withPackage(control, '2026', rolloutContents(next), world.now, next.revision));
+    const earlier = [...(narrow.edge?.deployments ?? []), ...(WIDE.edge?.deployments ?? [])];
+    await world.deploy(withPrevious(next, [], earlier));
+    change(rollBack(control, contentIn(next), by(), false));
+    await world.deploy(world.fleet);
+    expect(lastImages()).toEqual(['a.io/other:1', 'a.io/sensor:1']);
+    world.runManifest('shop-1');
+    await world.takeEvents();
+    await world.after(3_600);
+
+    expect(lastImages()).toEqual(['a.io/other:1']);
   });
 });
 

@@ -85,6 +85,7 @@ export class Deployment {
       matches: () => false,
       timeZone: () => undefined,
       hasContent: () => false,
+      wasReached: () => false,
       ...device,
     };
     return contentOf(this.control, this.policy, facts, this.#contents, this.now);

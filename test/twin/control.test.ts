@@ -40,7 +40,13 @@ const unreached = (
   rollout: Rollout | undefined,
   now: EpochMs,
 ) => {
-  const device = { ...place, matches: () => false, timeZone: () => undefined, hasContent: () => false };
+  const device = {
+    ...place,
+    matches: () => false,
+    timeZone: () => undefined,
+    hasContent: () => false,
+    wasReached: () => false,
+  };
   const choice = contentOf(
     control,
     { ...policy, mode: 'enforce', rollout } as unknown as Policy,

@@ -1,4 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
+import { withPrevious } from '../../src/fleet/file/previous.ts';
 import type { JsonObject, JsonValue } from '../../src/json/json.ts';
 import { adoptOwnWrite, adoptTwin, applyEvent } from '../../src/twin/events/apply-event.ts';
 import type { TwinEvent } from '../../src/twin/events/event.ts';
@@ -153,6 +154,54 @@ describe('a twin in sync', () => {
 
     expect(stays(strict, before, reports(before, 100, { motor: { x: 1 } }))).toBe(false);
     expect(stays(strict, before, reports(before, 100, { other: { x: 1 } }))).toBe(true);
+  });
+
+  test.each<[string, JsonObject, JsonObject]>([
+    [
+      'the condition of an earlier content',
+      { when: 'reported.power.battery > 20' },
+      { power: { battery: 19 } },
+    ],
+    ['a value of an earlier content', { desired: { size: '=reported.firmware' } }, { firmware: '4.3' }],
+    ['a property of an earlier content', { desired: { lamp: 'on' } }, { lamp: 'off' }],
+  ])('needs a plan after a report about %s that it has', (_, policy, values) => {
+    const earlier = fleetOf({ policies: [{ name: 'night', desired: { light: 1 }, ...policy }] });
+    const next = fleetOf({
+      policies: [{ name: 'night', when: "tags.ring == 'lab'", desired: { light: 2 } }],
+    });
+    const before = twinInSync(earlier, { tags: TAGS, reported: REPORTED });
+    if (before === undefined) throw new Error('not in sync');
+    const lastReconcile = { ...before.lastReconcile, revision: next.revision };
+    const fleetNow = withPrevious(next, earlier.twins.policies);
+
+    const staysAfterReport = (report: JsonObject) =>
+      stays(fleetNow, { ...before, lastReconcile }, reports(before, 100, report));
+    expect([staysAfterReport(values), staysAfterReport({ temperature: 41 })]).toEqual([false, true]);
+  });
+
+  test.each<[string, object, JsonObject]>([
+    [
+      'the condition of a stage',
+      {
+        stages: [
+          { name: 'new', where: "reported.firmware == '4.3'" },
+          { name: 'all', share: 1 },
+        ],
+      },
+      { firmware: '4.3' },
+    ],
+    [
+      'the time zone of a maintenance window',
+      { over: '1h', window: { from: '01:00', to: '05:00', timeZone: '=reported.zone' } },
+      { zone: 'Asia/Tokyo' },
+    ],
+  ])('needs a plan after a report about %s', (_, rollout, values) => {
+    const staged = fleetOf({ policies: [{ name: 'interval', desired: { interval: 5 }, rollout }] });
+    const before = twinInSync(staged, { tags: TAGS, reported: REPORTED });
+    if (before === undefined) throw new Error('not in sync');
+
+    expect(stays(staged, before, reports(before, 100, values))).toBe(false);
+    expect(stays(staged, before, reports(before, 100, { temperature: 41 }))).toBe(true);
   });
 
   test('needs a plan after events that are missing, repeated, or not reports', () => {

@@ -43,6 +43,7 @@ function device(half: 'first' | 'second', isLab = false, policy: Policy = STAGED
     matches: () => isLab,
     timeZone: () => 'UTC',
     hasContent: () => false,
+    wasReached: () => false,
   };
 }
 

@@ -1,10 +1,11 @@
 import type { EdgeDeployment } from '../edge/edge.ts';
 import type { Fleet, Policy, PolicyLeaf } from '../fleet.ts';
 import { PathTree } from './path-tree.ts';
+import { reportedReads } from './reported-reads.ts';
 
 /**
  * A fleet with earlier contents of its policies, which devices keep until a rollout reaches them. The histories of their
- * properties are kept too.
+ * properties are kept too, and a report of a property that they read or own is not skipped.
  *
  * A property of an earlier content is left out if it lies above or below a property of another policy of this file, if it
  * meets the property of the move request, or if the file redacts it: two policies cannot write such properties to one twin.
@@ -42,7 +43,8 @@ export function withPrevious(
     ...[...previous.values()].flatMap(({ leaves }) => leaves.map(({ path }) => path)),
   ];
   const trackedPaths = [...new Map(tracked.map((path) => [path.join('\n'), path])).values()];
-  return { ...fleet, edge, twins: { ...twins, previous, trackedPaths } };
+  const reads = reportedReads({ scope: twins.scope, policies: [...twins.policies, ...previous.values()] });
+  return { ...fleet, edge, twins: { ...twins, previous, trackedPaths, reportedReads: reads } };
 }
 
 /** The paths of the policies with the same target and another name. */

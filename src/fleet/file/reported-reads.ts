@@ -1,7 +1,10 @@
 import { templateReads } from '../expressions/template.ts';
 import type { Policy, ReadsOfKey, ReportedReads, Twins } from '../fleet.ts';
 
-/** What the scope and the policies read of reported properties, for devices (`undefined`) and for each targeted module. */
+/**
+ * What the scope, the policies and their rollouts read of reported properties, for devices (`undefined`) and for each targeted
+ * module.
+ */
 export function reportedReads({
   scope,
   policies,
@@ -25,11 +28,15 @@ function readsOf(policies: readonly Policy[], scope: Twins['scope']): ReportedRe
     byKey.set(key, known);
     return known;
   };
-  for (const when of [scope, ...policies.map((policy) => policy.when)]) {
+  const stages = policies.flatMap(({ rollout }) => rollout?.stages ?? []);
+  const conditions = [...policies.map((policy) => policy.when), ...stages.map(({ where }) => where)];
+  for (const when of [scope, ...conditions]) {
     for (const path of reportedIn(when?.reads))
       if (when !== undefined) at(path).conditions.push({ when, path });
   }
-  for (const { leaves, acknowledgement, answerNames } of policies) {
+  for (const { leaves, acknowledgement, answerNames, rollout } of policies) {
+    const timeZone = rollout?.window?.timeZone;
+    for (const read of reportedIn(timeZone && templateReads(timeZone))) at(read).values.push(read);
     for (const { path, value } of leaves) {
       // In the older convention, and next to values with the names of its fields, other keys of an object count too.
       const isStrict = acknowledgement === 'central' || answerNames.length > 0;

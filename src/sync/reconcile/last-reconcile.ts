@@ -26,12 +26,13 @@ export function withStatus(
   planned: Plan,
   at: StatusSurroundings,
 ): Pick<Snapshot, 'paths' | 'lastReconcile'> {
-  const { policies, stages, paths } = planned;
+  const { policies, stages, reached, paths } = planned;
   const before = snapshot.lastReconcile;
   const { status, why, isHeld } = withParent(planned, snapshot, at);
-  const { stages: _, ...found } = lastReconcileOf(snapshot, status, why, at);
+  const { stages: _, reached: __, ...found } = lastReconcileOf(snapshot, status, why, at);
   const inStages = Object.keys(stages).length === 0 ? {} : { stages };
-  const lastReconcile = { ...found, policies, ...inStages, isHeld };
+  const byRollouts = reached.length === 0 ? {} : { reached };
+  const lastReconcile = { ...found, policies, ...inStages, ...byRollouts, isHeld };
   const revision = at.keepsRevision === true ? before.revision : lastReconcile.revision;
   const isSame = before.revision !== '' && isSameStatus({ ...lastReconcile, revision }, before);
   return { paths, lastReconcile: isSame ? before : lastReconcile };
@@ -49,11 +50,12 @@ function withParent(
 }
 
 function isSameStatus(one: LastReconcile, other: LastReconcile): boolean {
-  const { policies, stages, ...others } = one;
+  const { policies, stages, reached, ...others } = one;
   return (
     Object.entries(others).every(([name, value]) => value === other[name as keyof LastReconcile]) &&
     sameJson(policies, other.policies) &&
-    sameJson(stages, other.stages)
+    sameJson(stages, other.stages) &&
+    sameJson(reached, other.reached)
   );
 }
 

@@ -10,7 +10,6 @@ import { historyAt, type PathHistory, type PolicyStatus, type Snapshot } from '.
 
 /** A content that was rolled back, and what applies in its place. */
 export interface RolledBack {
-  /** The policy of the fleet file. Its content was rolled back. */
   readonly policy: Policy;
   /** The previous content. Undefined: there is none. */
   readonly before: Policy | undefined;
@@ -39,24 +38,20 @@ export function contentsFor(
     return { policies: own, choices, rolledBack: [], holds: NO_HOLDS };
   }
   return {
-    policies: choices.flatMap(([policy, choice]) => {
-      switch (choice.kind) {
-        case 'previous':
-          return [choice.policy];
-        case 'back':
-          return choice.policy === undefined ? [] : [choice.policy];
-        default:
-          return [policy];
-      }
-    }),
+    policies: choices.flatMap(([policy, choice]) => givenContent(policy, choice) ?? []),
     choices,
-    rolledBack: choices.flatMap(([policy, choice]) =>
-      choice.kind === 'back' ? [{ policy, before: choice.policy }] : [],
+    rolledBack: choices.flatMap(([, choice]) =>
+      choice.kind === 'back' ? [{ policy: choice.rolledBack, before: choice.policy }] : [],
     ),
     holds: new Map(
       choices.flatMap(([policy, choice]) => (choice.kind === 'nothing' ? [[policy, choice.hold]] : [])),
     ),
   };
+}
+
+/** The content that a twin gets of a policy of the fleet file. Undefined: none. */
+export function givenContent(policy: Policy, choice: ContentChoice): Policy | undefined {
+  return choice.kind === 'previous' || choice.kind === 'back' ? choice.policy : policy;
 }
 
 const NO_HOLDS: ReadonlyMap<Policy, Hold> = new Map();
@@ -72,11 +67,16 @@ export const ARRIVED: ReadonlySet<PolicyStatus | undefined> = new Set<PolicyStat
   'silent',
 ]);
 
-/** The twin, as far as rollouts look at it. */
+/**
+ * The twin, as far as rollouts look at it.
+ *
+ * @param notKept the ids of contents that are not kept only because they have reached the twin
+ */
 export function rolloutDeviceOf(
   { id, paths, lastReconcile }: Snapshot,
   variables: Variables,
   work: ExpressionWork,
+  notKept: ReadonlySet<string>,
 ): RolloutDevice {
   return {
     host: id.host,
@@ -88,6 +88,8 @@ export function rolloutDeviceOf(
       const first = instantOf(plus(since, -SKEW_MS));
       return leaves.some(({ key }) => hasWritten(historyAt(paths, key), hash, first));
     },
+    wasReached: ({ id: content }) =>
+      lastReconcile.reached?.includes(content) === true && !notKept.has(content),
   };
 }
 

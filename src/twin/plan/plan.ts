@@ -1,7 +1,7 @@
 import { ExpressionWork } from '../../fleet/expressions/expression-work.ts';
 import type { Hub, Policy, PolicyMode, Twins } from '../../fleet/fleet.ts';
 import type { JsonObject, JsonValue } from '../../json/json.ts';
-import { type ContentChoice, type Hold, REACHED, type RolloutDevice } from '../../rollout/content-choice.ts';
+import type { ContentChoice, Hold, RolloutDevice } from '../../rollout/content-choice.ts';
 import type { EpochMs } from '../../time/epoch-ms.ts';
 import { sameValue } from '../answers/compare.ts';
 import { valueAt } from '../snapshot/merge.ts';
@@ -15,9 +15,10 @@ import {
   type TwinStatus,
 } from '../snapshot/snapshot.ts';
 import { COMPONENT_MARKER, componentsOf, rewrittenWithMarker } from './components.ts';
-import { type Contents, contentsFor, isChangedSince, rolloutDeviceOf } from './contents.ts';
+import { type Contents, isChangedSince } from './contents.ts';
 import { type DrainOfDevice, planMoveRequest } from './move-request.ts';
-import { matchOf, type OwnedLeaf, ownedLeaves } from './ownership.ts';
+import { ownedContents } from './owned-contents.ts';
+import { matchOf, type OwnedLeaf } from './ownership.ts';
 import { patchOf, type Write } from './patch.ts';
 import { type LeafStatus, leafStatus, type PropertyStatus } from './property-status.ts';
 import { type PlannedRollout, rolloutStatuses } from './rollout-statuses.ts';
@@ -59,6 +60,8 @@ export interface Plan {
   readonly policies: Readonly<Record<string, PolicyStatus>>;
   /** The stage of the twin in each rollout in stages that is not complete. */
   readonly stages: Readonly<Record<string, string>>;
+  /** The contents of rollouts that have reached the twin and own no property there, by the beginning of the hash. */
+  readonly reached: readonly string[];
   /** What the twin gets of each policy whose rollout is not complete. */
   readonly rollouts: readonly PlannedRollout[];
   /** Every drifted property is held. */
@@ -92,16 +95,10 @@ export function plan(input: TwinPlanInput, work: ExpressionWork = new Expression
   const variables = twinVariables(snapshot, hub);
   if (!isInScope(twins, variables, work)) return nothing(snapshot, 'outside of twins.scope');
 
-  const device = rolloutDeviceOf(snapshot, variables, work);
-  const contents = contentsFor(twins.policies, snapshot.id.moduleId, (policy) =>
-    input.contentOf === undefined ? REACHED : input.contentOf(policy, device),
-  );
+  const { contents, owned: ofPolicies } = ownedContents(input, variables, work);
   const holdOf = remembered((policy) => input.holdOf(policy) ?? contents.holds.get(policy));
   const request = planMoveRequest(snapshot, hub, twins, input.drain, input.now);
-  const owned = [
-    ...ownedLeaves(snapshot, contents.policies, variables, work, contents.rolledBack),
-    ...(request.leaf === undefined ? [] : [request.leaf]),
-  ];
+  const owned = [...ofPolicies, ...(request.leaf === undefined ? [] : [request.leaf])];
   const isComponent = componentsOf(snapshot, owned, twins.components);
   const withStatus = owned.map((leaf) => {
     const before = historyOrFirst(snapshot, leaf);
@@ -163,6 +160,7 @@ export function plan(input: TwinPlanInput, work: ExpressionWork = new Expression
     paths,
     policies: { ...policies, ...rollouts.policies },
     stages: rollouts.stages,
+    reached: rollouts.reached,
     rollouts: rollouts.rollouts,
     isHeld: leaves.every(({ status, held }) => status !== 'drifted' || held !== undefined),
   };
@@ -309,6 +307,7 @@ function nothing(snapshot: Snapshot, why: string): Plan {
     paths: snapshot.paths,
     policies: {},
     stages: {},
+    reached: [],
     rollouts: [],
     isHeld: true,
   };

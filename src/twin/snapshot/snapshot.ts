@@ -132,6 +132,11 @@ export interface LastReconcile {
   readonly policies: Readonly<Record<string, PolicyStatus>>;
   /** The stage of the twin in each rollout in stages that is not complete, by the beginning of the policy's hash. */
   readonly stages?: Readonly<Record<string, string>>;
+  /**
+   * The contents of rollouts that have reached this twin and own no property there, by the beginning of the hash. A pause, or
+   * the end of a window, does not bring back what they have ended.
+   */
+  readonly reached?: readonly string[];
   /** All drifted properties are held (a rollout, a pause, `observe`), so the twin needs no attention. */
   readonly isHeld: boolean;
   /** Only for `$edgeAgent`: how the IoT Edge device stands. */

@@ -129,6 +129,7 @@ const stored = z.object({
     revision: z.string(),
     policies: z.record(z.string(), policyStatus),
     stages: z.record(z.string(), z.string()).optional(),
+    reached: z.array(z.string()).optional(),
     isHeld: z.boolean(),
     edge: z.enum(EDGE_DEVICE_STATUSES).optional(),
   }),
@@ -148,6 +149,8 @@ export const SNAPSHOT_FORMAT: DocumentFormat<Partial<Snapshot>> = {
     // Format 4 adds the parent of a device, and how an IoT Edge device stands. Without them, Berth looks again.
     (document) => document,
     // Format 5 adds what rollouts have replaced in the modules of IoT Edge devices. Without it, a rollback leaves it.
+    (document) => document,
+    // Format 6 adds the contents that have reached a twin and own nothing there. Without it, an earlier content comes back.
     (document) => document,
   ],
   read: (document) => stored.safeParse(document).data as Partial<Snapshot> | undefined,

@@ -93,7 +93,14 @@ function isReached(simulation: EdgeSimulation, device: EdgeDevice, id: string, a
 
     function contentAt(deployment: EdgeDeployment, isLab: boolean, now: EpochMs): EdgeDeployment | undefined {
       const { host, deviceId } = device.id;
-      const asked = { host, deviceId, matches: () => isLab, timeZone: () => 'UTC', hasContent: () => false };
+      const asked = {
+        host,
+        deviceId,
+        matches: () => isLab,
+        timeZone: () => 'UTC',
+        hasContent: () => false,
+        wasReached: () => false,
+      };
       const known = new Map(deployments.map((each) => [each.hash, each]));
       const choice = contentOf(control, deployment, asked, known, now);
       if (choice.kind === 'new') return deployment;

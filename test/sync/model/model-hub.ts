@@ -1,4 +1,5 @@
 import { failOver } from '../../../local/iot-hub/faults/failover.ts';
+import type { HubEvent } from '../../../local/iot-hub/hub/event-sink.ts';
 import { createHub, type LocalHub } from '../../../local/iot-hub/hub/hub.ts';
 import { DEFAULT_SHAPING } from '../../../local/iot-hub/hub/throttle.ts';
 import { errorBody, HubRefusal as LocalError } from '../../../local/iot-hub/model/hub-error.ts';
@@ -14,7 +15,7 @@ import { type JsonObject, sameJson } from '../../../src/json/json.ts';
 import { refusal } from '../../../src/rest/failure.ts';
 import type { EpochMs } from '../../../src/time/epoch-ms.ts';
 import { instantOf, NEVER, parseInstant } from '../../../src/time/instant.ts';
-import { readTwin as parseTwin, type Twin, type TwinId } from '../../../src/twin/snapshot/twin.ts';
+import { readTwin as parseTwin, type Twin, type TwinId, twinKey } from '../../../src/twin/snapshot/twin.ts';
 import type { EventLog } from './event-log.ts';
 import type { Random } from './random.ts';
 import type { Scheduler, Task } from './scheduler.ts';
@@ -57,6 +58,8 @@ export class ModelHub {
   readonly hub: Hub;
   readonly writes: Written[] = [];
   readonly applies: AppliedByBerth[] = [];
+  /** The desired properties that each twin has had, and since when, by `twinKey`. */
+  readonly desired = new Map<string, { readonly at: EpochMs; readonly values: JsonObject }[]>();
   /** Calls that were asked for and cost messages, whether they were taken or not. */
   readonly calls: { readonly at: EpochMs; readonly kind: 'read' | 'write' | 'query' }[] = [];
   faults: CallFaults = NO_CALL_FAULTS;
@@ -72,7 +75,10 @@ export class ModelHub {
       { host: hub.host, tier: 'S3', units: 10 },
       {
         file: undefined,
-        sink: (event) => log.append(event),
+        sink: (event) => {
+          log.append(event);
+          this.#keepDesired(event);
+        },
         log: silent,
         now: () => scheduler.now,
         shaping: DEFAULT_SHAPING,
@@ -89,6 +95,18 @@ export class ModelHub {
     return this.local.store.get(addressOf(id)) === undefined
       ? undefined
       : parseTwin(serviceTwin(this.local, addressOf(id)));
+  }
+
+  #keepDesired({ partitionKey: deviceId, properties: { moduleId } }: HubEvent): void {
+    const id = {
+      host: this.hub.host,
+      deviceId,
+      moduleId: typeof moduleId === 'string' ? moduleId : undefined,
+    };
+    const values = this.local.store.get(addressOf(id))?.twin.desired.values ?? {};
+    const states = this.desired.get(twinKey(id)) ?? [];
+    if (states.at(-1)?.values === values) return;
+    this.desired.set(twinKey(id), [...states, { at: this.#scheduler.now, values }]);
   }
 
   /** The service API as one task sees it. */

@@ -12,13 +12,13 @@ import {
 import { contentOf } from '../../../src/control/rollouts.ts';
 import type { Policy } from '../../../src/fleet/fleet.ts';
 import { sameJson } from '../../../src/json/json.ts';
-import { type EpochMs, earlierOf, plus } from '../../../src/time/epoch-ms.ts';
-import { millisecondsOf } from '../../../src/time/instant.ts';
+import { type EpochMs, plus } from '../../../src/time/epoch-ms.ts';
 import { modulesFollowed } from '../../../src/twin/events/event.ts';
 import { plan } from '../../../src/twin/plan/plan.ts';
 import { valueAt } from '../../../src/twin/snapshot/merge.ts';
 import { twinKey } from '../../../src/twin/snapshot/twin.ts';
 import { Berth } from './berth.ts';
+import { checkFirstWrites } from './first-writes.ts';
 import { Random } from './random.ts';
 import { type Device, Simulation } from './simulation.ts';
 import { beginTrouble, endTrouble } from './trouble.ts';
@@ -44,7 +44,7 @@ export async function runRollouts(seed: number): Promise<readonly string[]> {
     ...berth.defects,
     ...(isOver ? [] : unfinished(simulation)),
     ...simulation.devices.flatMap((device) => [
-      ...checkFirstWrites(simulation, device),
+      ...checkFirstWrites(simulation, device, MOST_SKEW_MS),
       ...(isOver ? checkContent(simulation, device) : []),
     ]),
   ];
@@ -147,54 +147,6 @@ function unfinished(simulation: Simulation): readonly string[] {
     return present.kind === 'complete'
       ? []
       : [`the rollout of ${policy.name} hangs: ${JSON.stringify(present)}`];
-  });
-}
-
-/** What a device gets, by a control row and a time. */
-function contentAt(simulation: Simulation, policy: Policy, { id }: Device, control: Control, now: EpochMs) {
-  const { host, deviceId } = id;
-  const contents = new Map(
-    simulation.fleets.flatMap(({ twins }) => twins.policies).map((each) => [each.hash, each] as const),
-  );
-  const device = {
-    host,
-    deviceId,
-    matches: () => deviceId === 'dev-0',
-    timeZone: () => 'UTC',
-    hasContent: () => false,
-  };
-  return contentOf(control, policy, device, contents, now);
-}
-
-/**
- * No content was written to a device before its stage had reached the device. A device that has a part of a content may get the
- * rest at any time, as after an edit of another writer.
- */
-function checkFirstWrites(simulation: Simulation, device: Device): readonly string[] {
-  const { store } = simulation;
-  const known = store.known(device.id);
-  if (known.kind !== 'snapshot') return [];
-  const firstWrites = Object.entries(known.snapshot.paths)
-    .flatMap(([path, { replaced }]) => (replaced === undefined ? [] : [{ path, ...replaced }]))
-    .sort((one, other) => (one.at < other.at ? -1 : 1));
-  const reached = new Set<string>();
-  return firstWrites.flatMap(({ path, policy: content, at: writtenAt }) => {
-    const policy = simulation.content(content);
-    if (policy === undefined || reached.has(content)) return [];
-    // The instance that began the stage may be behind, and the one that wrote ahead; windows open and close meanwhile.
-    const times = [-2 * MOST_SKEW_MS, 0, 2 * MOST_SKEW_MS].map((ms) => plus(millisecondsOf(writtenAt), ms));
-    const isReached = store.controls.some(({ at: from, control }, index) => {
-      const next = store.controls[index + 1]?.at;
-      return times.some((at) => {
-        const until = next === undefined ? at : earlierOf(at, next);
-        return from <= at && contentAt(simulation, policy, device, control, until).kind === 'new';
-      });
-    });
-    // A device that was reached once keeps the content, also after a pause or an abort.
-    if (isReached) reached.add(content);
-    return isReached
-      ? []
-      : [`${twinKey(device.id)}: ${policy.name} wrote ${path} before its stage had begun`];
   });
 }
 

@@ -1,7 +1,7 @@
 import type { DeviceManifest } from '../../../edge/manifest-for.ts';
 import type { EdgeDeployment } from '../../../fleet/edge/edge.ts';
 import type { SettingContent } from '../../../fleet/edge/setting-values.ts';
-import { evaluateCondition } from '../../../fleet/expressions/expression.ts';
+import { type Expression, evaluateCondition } from '../../../fleet/expressions/expression.ts';
 import { ExpressionWork } from '../../../fleet/expressions/expression-work.ts';
 import { fillTemplate } from '../../../fleet/expressions/template.ts';
 import type { Fleet, Hub } from '../../../fleet/fleet.ts';
@@ -38,6 +38,8 @@ interface EdgeChoice {
   readonly choice: ContentChoice<EdgeDeployment>;
   /** Whether the device matches the content of the fleet file. */
   readonly matches: boolean;
+  /** The content that the device gets, if the device does not match it. Then it gets no module of it. */
+  readonly unmatched: EdgeDeployment | undefined;
 }
 
 interface ValuesChoice {
@@ -47,6 +49,11 @@ interface ValuesChoice {
 
 /** Statuses of a deployment whose content the device has. */
 const ARRIVED: ReadonlySet<PolicyStatus | undefined> = new Set(['inSync', 'pending', 'lost', 'silent']);
+
+/** Values of app settings have no condition. */
+interface Conditional {
+  readonly when?: Expression | undefined;
+}
 
 /** What decides about the contents of one device. */
 interface ContentsInput {
@@ -68,7 +75,9 @@ export function edgeContents(
   const { applied = [], intent } = agent?.edge ?? {};
   // An apply without a result was made after its stage had reached the device.
   const applies = intent === undefined ? applied : [intent, ...applied];
-  const asked: RolloutDevice<RolloutContent> = {
+  const isMatched = ({ when }: Conditional) =>
+    when === undefined || evaluateCondition(when, variables, work) === true;
+  const asked: RolloutDevice<RolloutContent & Conditional> = {
     host: device.id.host,
     deviceId: device.id.deviceId,
     matches: (where) => evaluateCondition(where, variables, work) === true,
@@ -76,32 +85,23 @@ export function edgeContents(
     hasContent: ({ id }, since) =>
       ARRIVED.has(agent?.lastReconcile.policies[id]) ||
       applies.some(({ contents, at }) => contents?.includes(id) === true && at >= plus(since, -SKEW_MS)),
+    // A device that matches the content now gets its first modules only as any other device that has nothing of it.
+    wasReached: (content) =>
+      agent?.lastReconcile.reached?.includes(content.id) === true && !isMatched(content),
   };
   const choices = (edge?.deployments ?? []).map((deployment): EdgeChoice => {
-    const { when } = deployment;
-    return {
-      deployment,
-      choice: gate.contentOf(deployment, asked, edge?.previous ?? new Map(), now),
-      matches: when === undefined || evaluateCondition(when, variables, work) === true,
-    };
+    const choice = gate.contentOf(deployment, asked, edge?.previous ?? new Map(), now);
+    const given = givenDeployment(deployment, choice);
+    const unmatched = given !== undefined && !isMatched(given) ? given : undefined;
+    return { deployment, choice, matches: isMatched(deployment), unmatched };
   });
   const contentOf = (deployment: EdgeDeployment): EdgeDeployment | undefined => {
-    const found = choices.find((each) => each.deployment === deployment)?.choice;
-    switch (found?.kind) {
-      case 'previous':
-      case 'back':
-        return found.policy;
-      case 'nothing':
-        return undefined;
-      default:
-        return deployment;
-    }
+    const found = choices.find((each) => each.deployment === deployment);
+    return found === undefined ? deployment : givenDeployment(deployment, found.choice);
   };
   const present = choices.flatMap(({ deployment }) => {
     const content = contentOf(deployment);
-    if (content === undefined) return [];
-    const { when, name } = content;
-    return when === undefined || evaluateCondition(when, variables, work) === true ? [name] : [];
+    return content !== undefined && isMatched(content) ? [content.name] : [];
   });
   const values = settings.flatMap((content): ValuesChoice[] =>
     present.includes(content.deployment)
@@ -117,12 +117,29 @@ export function edgeContents(
     nextAt: [
       ...choices.flatMap(({ choice }) => [
         holdIn(choice)?.until,
+        'awaits' in choice ? choice.awaits?.until : undefined,
         'closesAt' in choice ? choice.closesAt : undefined,
       ]),
       // This instance has other values than the newest one, and cannot know whether the device has those.
       ...values.map(({ choice }) => (choice.stage === undefined ? holdIn(choice)?.until : undefined)),
     ].reduce<EpochMs | undefined>((first, at) => sooner(first, at), undefined),
   };
+}
+
+/** Undefined: nothing of the deployment. */
+function givenDeployment(
+  deployment: EdgeDeployment,
+  choice: ContentChoice<EdgeDeployment>,
+): EdgeDeployment | undefined {
+  switch (choice.kind) {
+    case 'new':
+      return deployment;
+    case 'previous':
+    case 'back':
+      return choice.policy;
+    case 'nothing':
+      return undefined;
+  }
 }
 
 function holdIn<Content extends RolloutContent>(choice: ContentChoice<Content>): Hold | undefined {
@@ -158,6 +175,8 @@ export function edgeRollouts({ choices, values }: EdgeContents): readonly Planne
 export interface DeploymentStatuses {
   readonly policies: Readonly<Record<string, PolicyStatus>>;
   readonly stages: Readonly<Record<string, string>>;
+  /** The contents of rollouts that have reached the device, and that it does not match. */
+  readonly reached: readonly string[];
   readonly nextAt: EpochMs | undefined;
 }
 
@@ -187,7 +206,7 @@ export function deploymentStatuses(
     }
   }
   for (const { deployment, choice, matches } of choices) {
-    if (!matches || choice.kind === 'back') continue;
+    if (!matches || (choice.kind === 'back' && choice.hold === undefined)) continue;
     if (choice.kind !== 'new') policies[deployment.id] = 'unreached';
     else if (own !== undefined) {
       const life = statusWithLife(own, deployment, twins, applied, now);
@@ -198,7 +217,14 @@ export function deploymentStatuses(
       stages[deployment.id] = choice.stage;
     }
   }
-  return { policies, stages, nextAt };
+  // A device that waits for an apply still runs what the content ends.
+  const isInPlace = ARRIVED.has(own);
+  const reached = choices.flatMap(({ choice, unmatched }) =>
+    unmatched !== undefined && 'mayFallBack' in choice && (isInPlace || choice.isKept === true)
+      ? [unmatched.id]
+      : [],
+  );
+  return { policies, stages, reached, nextAt };
 }
 
 /** A device that shows no life after the first apply of a content is lost, or was silent before. */

@@ -153,7 +153,7 @@ const DEVICE_STATUS: Readonly<Record<TwinStatus, EdgeDeviceStatus>> = {
 export function edgeReconcile(
   before: LastReconcile,
   { status, why, isHeld, device = DEVICE_STATUS[status] }: EdgeTwinStatus,
-  { policies, stages }: Pick<LastReconcile, 'policies' | 'stages'>,
+  { policies, stages, reached }: Pick<LastReconcile, 'policies' | 'stages' | 'reached'>,
   revision: string,
   now: EpochMs,
 ): LastReconcile {
@@ -164,6 +164,7 @@ export function edgeReconcile(
     revision,
     policies,
     ...(stages === undefined || Object.keys(stages).length === 0 ? {} : { stages }),
+    ...(reached === undefined || reached.length === 0 ? {} : { reached }),
     isHeld,
     edge: device,
   };

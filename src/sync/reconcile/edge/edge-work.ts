@@ -418,7 +418,7 @@ export class EdgeWork {
     const twins = [device, snapshot, knownSnapshot(hub.known)];
     const statuses =
       contents === undefined
-        ? { policies: {}, stages: {}, nextAt: undefined }
+        ? { policies: {}, stages: {}, reached: [], nextAt: undefined }
         : deploymentStatuses(
             contents,
             own,
