@@ -3,6 +3,7 @@ import type { FilledManifest } from '../fleet/edge/manifest.ts';
 import type { Fleet } from '../fleet/fleet.ts';
 import type { Hold } from '../rollout/content-choice.ts';
 import { type EpochMs, plus } from '../time/epoch-ms.ts';
+import type { Instant } from '../time/instant.ts';
 import type { Redaction } from '../twin/redaction/redact-values.ts';
 import { type AppliedManifest, type EdgeRecord, NO_EDGE_RECORD } from '../twin/snapshot/runtime-twin.ts';
 import type { Snapshot } from '../twin/snapshot/snapshot.ts';
@@ -14,6 +15,7 @@ import {
   missingSettings,
   type SettingValues,
 } from './fingerprint.ts';
+import { hubBehindSince } from './hub-behind.ts';
 import { diffManifest, isSameManifest, type ManifestDiff, type PresentManifest } from './manifest-diff.ts';
 import { type DeviceManifest, type ManifestProblem, manifestFor } from './manifest-for.ts';
 import { modulesChanged } from './module-drift.ts';
@@ -48,8 +50,11 @@ export type ApplyCause = 'first' | 'content' | 'secrets' | 'drift';
 export type EdgeDecision =
   /** Berth leaves it alone: no IoT Edge device, or no deployment matches it. */
   | { readonly kind: 'none'; readonly why: string; readonly manifest: DeviceManifest | undefined }
-  /** `$edgeAgent` must be read first. */
-  | { readonly kind: 'read'; readonly why: string }
+  /**
+   * Twins must be read first: those that are unread. `hubSince`: `$edgeHub` is not marked yet, and must be read as it is at this time
+   * or later.
+   */
+  | { readonly kind: 'read'; readonly why: string; readonly hubSince?: Instant }
   /** A problem stops the manifest. */
   | {
       readonly kind: 'stopped';
@@ -106,6 +111,9 @@ export function decideEdge(input: EdgeInput): EdgeDecision {
   if (agent === undefined) return { kind: 'read', why: 'its $edgeAgent is not stored yet' };
   if (agent.unread !== undefined) return { kind: 'read', why: agent.unread.why };
   if (hub?.unread !== undefined) return { kind: 'read', why: `its $edgeHub must be read: ${hub.unread.why}` };
+  const hubSince = hubBehindSince(agent, hub, input.now);
+  if (hubSince !== undefined)
+    return { kind: 'read', why: 'its $edgeHub may be older than its manifest', hubSince };
   const missing = settings === undefined ? [] : missingSettings(filled, settings);
   if (missing.length > 0) return { kind: 'stopped', problems: missing.map(settingMissing), manifest };
   const present: PresentManifest = { agent: agent.desired, hub: hub?.desired };
