@@ -16,6 +16,7 @@ import {
   type SettingValues,
 } from './fingerprint.ts';
 import { hubBehindSince } from './hub-behind.ts';
+import { mayComeFrom } from './interrupted-apply.ts';
 import { diffManifest, isSameManifest, type ManifestDiff, type PresentManifest } from './manifest-diff.ts';
 import { type DeviceManifest, type ManifestProblem, manifestFor } from './manifest-for.ts';
 import { modulesChanged } from './module-drift.ts';
@@ -180,6 +181,11 @@ function decideByPresent(
   }
   const [last] = record.applied;
   const isInPlace = isSameManifest(diff);
+  // The hub may have the content of an apply without a result. It cannot be compared any more.
+  const isInterrupted =
+    record.intent !== undefined &&
+    record.intent.content !== fingerprint.content &&
+    mayComeFrom(record.intent, agent);
   if (isInPlace && hasValues !== false && record.intent?.content === fingerprint.content) {
     // The apply arrived, and its result was lost.
     return { kind: 'inPlace', filled, fingerprint, manifest, isUnrecorded: true };
@@ -198,10 +204,7 @@ function decideByPresent(
       const found = hasValues === false ? { ...fingerprint, secrets: undefined } : fingerprint;
       return { kind: 'inPlace', filled, fingerprint: found, manifest, isUnrecorded: true, waits: held };
     }
-    if (record.intent !== undefined && record.intent.content !== fingerprint.content) {
-      // The hub may have its content, which cannot be compared any more.
-      return apply('content', 'an apply was interrupted');
-    }
+    if (isInterrupted) return apply('content', 'an apply was interrupted');
     if (record.adoption !== undefined)
       return apply('first', `adopted by ${record.adoption.author}: ${record.adoption.reason}`);
     const gone = diff.modules.filter(({ kind }) => kind === 'removed').map(({ name }) => name);
@@ -211,10 +214,8 @@ function decideByPresent(
   }
   const change = changeBetween(fingerprintIn(last), fingerprint);
   if (change === 'content') return apply('content', contentWhy(last, manifest, rolledBack, fleet));
-  if (!isInPlace && record.intent !== undefined && record.intent.content !== fingerprint.content) {
-    // The hub may have its content. That is no change by another writer.
-    return apply('content', 'an apply was interrupted');
-  }
+  // That is no change by another writer.
+  if (!isInPlace && isInterrupted) return apply('content', 'an apply was interrupted');
   if (!isInPlace || (change === 'none' && hasValues === false))
     return putBack(record, fleet, now, 'its manifest', { contested, apply });
   if (changed.length > 0)
