@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { type Figure, figureOf } from '../measure.ts';
 import { berthApp, emptyApp, hostApp } from './hosted-app.ts';
 
+const DIST = 'dist';
 /** Nothing listens there, so that the state tables take no time of other processes. */
 const NO_STATE =
   'DefaultEndpointsProtocol=http;AccountName=devstoreaccount1;AccountKey=a2V5;TableEndpoint=http://127.0.0.1:1/devstoreaccount1;';
@@ -17,7 +18,7 @@ const NO_STATE =
 export async function coldStart(rounds: number, progress: (text: string) => void): Promise<Figure> {
   const folder = mkdtempSync(join(tmpdir(), 'berth-bench-'));
   try {
-    const [berth, empty] = [berthApp(join(folder, 'berth')), await emptyApp(join(folder, 'empty'))];
+    const [berth, empty] = [berthApp(join(folder, 'berth'), DIST), await emptyApp(join(folder, 'empty'))];
     const ratios: number[] = [];
     for (let round = 0; round < rounds; round += 1) {
       progress(`cold start, round ${round + 1} of ${rounds}`);
@@ -32,7 +33,7 @@ export async function coldStart(rounds: number, progress: (text: string) => void
 }
 
 async function firstAnswerMs(app: string): Promise<number> {
-  const host = await hostApp(app, NO_STATE);
+  const host = await hostApp({ app, storage: NO_STATE, dist: DIST });
   try {
     await host.allocate('sim-0001');
     return host.cpuMs();

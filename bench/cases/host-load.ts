@@ -12,9 +12,11 @@ export interface HostLoad {
   readonly requests: number;
   /** Requests that wait for their answer at the same time. */
   readonly atOnce: number;
+  /** What `npm run build` has made. */
+  readonly dist: string;
 }
 
-export const FULL_LOAD: HostLoad = { rounds: 15, requests: 1_500, atOnce: 16 };
+export const FULL_LOAD: HostLoad = { rounds: 15, requests: 1_500, atOnce: 16, dist: 'dist' };
 
 /** How long answers took, from sending to the whole answer, in milliseconds of wall time. */
 export interface AnswerTimes {
@@ -32,15 +34,15 @@ export interface AnswerTimes {
  * @param progress called before each round
  */
 export async function hostLoad(
-  { rounds, requests, atOnce }: HostLoad,
+  { rounds, requests, atOnce, dist }: HostLoad,
   progress: (text: string) => void,
 ): Promise<{ readonly figure: Figure; readonly times: readonly AnswerTimes[] }> {
   const folder = mkdtempSync(join(tmpdir(), 'berth-bench-'));
   const azurite = await startAzurite();
   const hosts: HostedApp[] = [];
   try {
-    for (const app of [berthApp(join(folder, 'berth')), await emptyApp(join(folder, 'empty'))])
-      hosts.push(await hostApp(app, azurite.connectionString));
+    for (const app of [berthApp(join(folder, 'berth'), dist), await emptyApp(join(folder, 'empty'))])
+      hosts.push(await hostApp({ app, storage: azurite.connectionString, dist }));
     const [berth, empty] = hosts as [HostedApp, HostedApp];
     const taken: { readonly berth: number[]; readonly empty: number[] } = { berth: [], empty: [] };
     const seconds = { berth: 0, empty: 0 };

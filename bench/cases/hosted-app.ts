@@ -14,13 +14,14 @@ const EMPTY_APP = `
     handler: async (request) => ({ status: 200, body: JSON.stringify(await request.json()).slice(0, 2) }),
   });`;
 
-/** Writes the app of Berth, as `npm run package` makes it, into a new folder. Needs `npm run build`. */
-export function berthApp(folder: string): string {
+/** Writes the app of Berth, as `npm run package` makes it, into a new folder. @param dist what `npm run build` has made */
+export function berthApp(folder: string, dist: string): string {
   mkdirSync(folder);
   for (const file of ['fleet.json', 'host.json']) copyFileSync(file, join(folder, file));
   for (const file of ['functions.cjs', 'functions'])
-    cpSync(join('dist', file), join(folder, file), { recursive: true });
-  const [, built = ''] = /__BERTH_BUILD__="([^"]+)"/.exec(readFileSync('dist/functions.cjs', 'utf8')) ?? [];
+    cpSync(join(dist, file), join(folder, file), { recursive: true });
+  const [, built = ''] =
+    /__BERTH_BUILD__="([^"]+)"/.exec(readFileSync(join(dist, 'functions.cjs'), 'utf8')) ?? [];
   writeFileSync(join(folder, CHECKED_FLEET), checkFleet(readFileSync('fleet.json', 'utf8'), [], built) ?? '');
   return withManifest(folder);
 }
@@ -45,6 +46,15 @@ function withManifest(folder: string): string {
   return folder;
 }
 
+export interface HostOptions {
+  /** The folder of the app. */
+  readonly app: string;
+  /** Connection string of the account with the state tables. */
+  readonly storage: string;
+  /** What `npm run build` has made. */
+  readonly dist: string;
+}
+
 /** An app in Berth's own function host, in a process of its own. */
 export interface HostedApp {
   /** Asks for an allocation. @throws Error if the answer is not 200 */
@@ -54,9 +64,9 @@ export interface HostedApp {
   stop(): Promise<void>;
 }
 
-/** @param storage connection string of the account with the state tables. */
-export async function hostApp(app: string, storage: string): Promise<HostedApp> {
-  const host = fork('dist/function-host.cjs', ['--app', app, '--port', '0'], {
+/** Starts the function host. */
+export async function hostApp({ app, storage, dist }: HostOptions): Promise<HostedApp> {
+  const host = fork(join(dist, 'function-host.cjs'), ['--app', app, '--port', '0'], {
     env: { PATH: process.env.PATH, AzureWebJobsStorage: storage, ...KEYS },
     silent: true,
   });

@@ -61,10 +61,11 @@ export async function checkLoop(options: LoopOptions): Promise<LoopCheck> {
   if (behind.length > 0) return { closed: false, reasons: behind, ranResync: false };
 
   const fleet = await runResync(options, COUNTED_WITHIN_MS);
-  const { reasons, hubs } = await compareWithHubs(options, fleet);
+  const { reasons, hubs: before } = await compareWithHubs(options, fleet);
   if (reasons.length > 0) return { closed: false, reasons, ranResync: true };
-  // An event that came during the comparison makes it outdated.
-  const late = await eventsBehind(options);
+  // An event or a correction that came during the comparison makes it outdated.
+  const hubs = await hubCounters(options);
+  const late = [...correctedSince(before, hubs), ...(await eventsBehind(options))];
   if (late.length > 0) return { closed: false, reasons: late, ranResync: true };
 
   const { events } = await getJson(`${options.controlUrl}/events`, EVENT_COUNTERS);
@@ -112,13 +113,23 @@ async function eventsBehind({ controlUrl }: LoopOptions): Promise<readonly strin
   return unread === 0 ? [] : [`${unread} events are unread`];
 }
 
+function hubCounters({ controlUrl }: LoopOptions): Promise<readonly HubCounters[]> {
+  return getJson(`${controlUrl}/hubs`, z.array(HUB_COUNTERS));
+}
+
+function correctedSince(before: readonly HubCounters[], now: readonly HubCounters[]): readonly string[] {
+  return now
+    .filter(({ host, twinWrites }) => before.find((hub) => hub.host === host)?.twinWrites !== twinWrites)
+    .map(({ host }) => `twins of ${host} were corrected during the check`);
+}
+
 /** Compares every twin of every hub with Berth's answer about it. */
 async function compareWithHubs(
   options: LoopOptions,
   fleet: LocalFleetStatus,
 ): Promise<{ readonly reasons: readonly string[]; readonly hubs: readonly HubCounters[] }> {
   const { controlUrl } = options;
-  const hubs = await getJson(`${controlUrl}/hubs`, z.array(HUB_COUNTERS));
+  const hubs = await hubCounters(options);
   const reasons: string[] = [];
   for (const hub of hubs) {
     const deviceIds = await getJson(`${controlUrl}/hubs/${hub.host}/devices`, z.array(z.string()));

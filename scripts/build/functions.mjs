@@ -64,28 +64,34 @@ const PARTS = {
   jsonwebtoken: 'jsonwebtoken.mjs',
   lodash: 'lodash.cjs',
   open: 'open.mjs',
-  semver: 'semver.cjs',
   undici: 'undici.mjs',
   'azure-iothub/dist/registry.js': 'iothub-registry.mjs',
-  // The parser of undici for processors without SIMD. Azure Functions has none of them.
-  '../llhttp/llhttp-wasm.js': 'llhttp.cjs',
-  './client-h2.js': 'undici-h2.cjs',
-  '../web/fetch/body.js': 'undici-body.cjs',
 };
 
-const NAMES_OF_PARTS = new RegExp(
-  `^(${Object.keys(PARTS)
-    .map((name) => name.replaceAll(/[.\\/]/g, '\\$&'))
-    .join('|')})$`,
-);
+/** The same for what one package imports: other packages get the whole. */
+const PARTS_WITHIN = {
+  jsonwebtoken: { semver: 'semver.cjs' },
+  undici: {
+    // The parser for processors without SIMD. Azure Functions has none of them.
+    '../llhttp/llhttp-wasm.js': 'llhttp.cjs',
+    './client-h2.js': 'undici-h2.cjs',
+    '../web/fetch/body.js': 'undici-body.cjs',
+  },
+};
 
 const partsOfPackages = {
   name: 'parts-of-packages',
   setup({ onResolve }) {
     const folder = join(import.meta.dirname, 'parts');
-    onResolve({ filter: NAMES_OF_PARTS }, ({ path, importer }) =>
-      dirname(importer) === folder ? undefined : { path: join(folder, PARTS[path]) },
-    );
+    const use = (names, isImporter, parts) =>
+      onResolve({ filter: names }, ({ path, importer }) =>
+        isImporter(importer) && Object.hasOwn(parts, path) ? { path: join(folder, parts[path]) } : undefined,
+      );
+    use(/^[@\w]/, (importer) => dirname(importer) !== folder, PARTS);
+    for (const [name, parts] of Object.entries(PARTS_WITHIN)) {
+      const isWithin = new RegExp(`[\\\\/]node_modules[\\\\/]${name}[\\\\/]`);
+      use(/^[.\w]/, (importer) => isWithin.test(importer), parts);
+    }
   },
 };
 

@@ -5,9 +5,8 @@ const DIGITS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/
 const VALUES = new Map([...DIGITS].map((digit, value) => [digit, value]));
 
 /**
- * A source map without the sources that are not wanted, and with one segment for each line of the others,
- * without columns. The code of unwanted
- * sources gets segments without a source, so that it is not taken for the code before it.
+ * A source map without the sources that are not wanted, and with one segment for each line of the others, without columns. The
+ * code of unwanted sources gets segments without a source, so that it is not taken for the code before it.
  *
  * @param {string} text a source map, version 3, as esbuild writes it.
  * @param {(source: string) => boolean} isWanted
