@@ -3,6 +3,7 @@ import type { FilledManifest } from '../fleet/edge/manifest.ts';
 import type { Fleet } from '../fleet/fleet.ts';
 import type { Hold } from '../rollout/content-choice.ts';
 import { type EpochMs, plus } from '../time/epoch-ms.ts';
+import type { Instant } from '../time/instant.ts';
 import type { Redaction } from '../twin/redaction/redact-values.ts';
 import { type AppliedManifest, type EdgeRecord, NO_EDGE_RECORD } from '../twin/snapshot/runtime-twin.ts';
 import type { Snapshot } from '../twin/snapshot/snapshot.ts';
@@ -14,6 +15,8 @@ import {
   missingSettings,
   type SettingValues,
 } from './fingerprint.ts';
+import { hubBehindSince } from './hub-behind.ts';
+import { mayComeFrom } from './interrupted-apply.ts';
 import { diffManifest, isSameManifest, type ManifestDiff, type PresentManifest } from './manifest-diff.ts';
 import { type DeviceManifest, type ManifestProblem, manifestFor } from './manifest-for.ts';
 import { modulesChanged } from './module-drift.ts';
@@ -48,8 +51,11 @@ export type ApplyCause = 'first' | 'content' | 'secrets' | 'drift';
 export type EdgeDecision =
   /** Berth leaves it alone: no IoT Edge device, or no deployment matches it. */
   | { readonly kind: 'none'; readonly why: string; readonly manifest: DeviceManifest | undefined }
-  /** `$edgeAgent` must be read first. */
-  | { readonly kind: 'read'; readonly why: string }
+  /**
+   * Twins must be read first: those that are unread. `hubSince`: `$edgeHub` is not marked yet, and must be read as it is at this time
+   * or later.
+   */
+  | { readonly kind: 'read'; readonly why: string; readonly hubSince?: Instant }
   /** A problem stops the manifest. */
   | {
       readonly kind: 'stopped';
@@ -106,6 +112,9 @@ export function decideEdge(input: EdgeInput): EdgeDecision {
   if (agent === undefined) return { kind: 'read', why: 'its $edgeAgent is not stored yet' };
   if (agent.unread !== undefined) return { kind: 'read', why: agent.unread.why };
   if (hub?.unread !== undefined) return { kind: 'read', why: `its $edgeHub must be read: ${hub.unread.why}` };
+  const hubSince = hubBehindSince(agent, hub, input.now);
+  if (hubSince !== undefined)
+    return { kind: 'read', why: 'its $edgeHub may be older than its manifest', hubSince };
   const missing = settings === undefined ? [] : missingSettings(filled, settings);
   if (missing.length > 0) return { kind: 'stopped', problems: missing.map(settingMissing), manifest };
   const present: PresentManifest = { agent: agent.desired, hub: hub?.desired };
@@ -172,6 +181,11 @@ function decideByPresent(
   }
   const [last] = record.applied;
   const isInPlace = isSameManifest(diff);
+  // The hub may have the content of an apply without a result. It cannot be compared any more.
+  const isInterrupted =
+    record.intent !== undefined &&
+    record.intent.content !== fingerprint.content &&
+    mayComeFrom(record.intent, agent);
   if (isInPlace && hasValues !== false && record.intent?.content === fingerprint.content) {
     // The apply arrived, and its result was lost.
     return { kind: 'inPlace', filled, fingerprint, manifest, isUnrecorded: true };
@@ -190,10 +204,7 @@ function decideByPresent(
       const found = hasValues === false ? { ...fingerprint, secrets: undefined } : fingerprint;
       return { kind: 'inPlace', filled, fingerprint: found, manifest, isUnrecorded: true, waits: held };
     }
-    if (record.intent !== undefined && record.intent.content !== fingerprint.content) {
-      // The hub may have its content, which cannot be compared any more.
-      return apply('content', 'an apply was interrupted');
-    }
+    if (isInterrupted) return apply('content', 'an apply was interrupted');
     if (record.adoption !== undefined)
       return apply('first', `adopted by ${record.adoption.author}: ${record.adoption.reason}`);
     const gone = diff.modules.filter(({ kind }) => kind === 'removed').map(({ name }) => name);
@@ -203,10 +214,8 @@ function decideByPresent(
   }
   const change = changeBetween(fingerprintIn(last), fingerprint);
   if (change === 'content') return apply('content', contentWhy(last, manifest, rolledBack, fleet));
-  if (!isInPlace && record.intent !== undefined && record.intent.content !== fingerprint.content) {
-    // The hub may have its content. That is no change by another writer.
-    return apply('content', 'an apply was interrupted');
-  }
+  // That is no change by another writer.
+  if (!isInPlace && isInterrupted) return apply('content', 'an apply was interrupted');
   if (!isInPlace || (change === 'none' && hasValues === false))
     return putBack(record, fleet, now, 'its manifest', { contested, apply });
   if (changed.length > 0)

@@ -68,6 +68,8 @@ export class EdgeWorld {
   key: Uint8Array = Buffer.alloc(32, 1);
   /** The events of this module arrive only after it is undefined again. */
   late: string | undefined;
+  /** Reads of these modules fail. */
+  failsReadOf: readonly string[] = [];
   readonly #events: HubEvent[] = [];
 
   constructor(fleet: Fleet) {
@@ -252,6 +254,11 @@ export class EdgeWorld {
     return {
       readTwin: async (id) => {
         this.calls.push(`read ${id.moduleId ?? 'device'}`);
+        if (this.failsReadOf.includes(id.moduleId ?? ''))
+          throw new HubError('BERTH_HUB_UNAVAILABLE', `${HOST} failed`, {
+            host: HOST,
+            mayHaveApplied: false,
+          });
         return this.#call('GET', () => this.twin(id.deviceId, id.moduleId));
       },
       patchDesired: (id, desired, etag) =>

@@ -15,6 +15,12 @@ export function knownSnapshot(known: Known | undefined): Snapshot | undefined {
   return known?.kind === 'snapshot' ? known.snapshot : undefined;
 }
 
+/** Whether the device twin is not stored although its `$edgeAgent` is: its event is not applied yet, or was lost. */
+export function mayAppear(device: Known, agent: Snapshot | undefined): boolean {
+  if (device.kind !== 'deleted') return device.kind === 'nothing';
+  return agent !== undefined && agent.asOf > device.at;
+}
+
 /** How long an apply may take after its intent was stored. A call to a hub ends after a third of it. */
 export const APPLY_MS = 3 * HUB_DEADLINE_MS;
 

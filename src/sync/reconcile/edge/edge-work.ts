@@ -36,6 +36,7 @@ import {
   drifted,
   isWaiting,
   knownSnapshot,
+  mayAppear,
   pausedBy,
   withTime,
 } from './edge-work-state.ts';
@@ -65,13 +66,6 @@ interface Records {
 
 type Applying = Extract<EdgeDecision, { kind: 'apply' }>;
 
-/** Whether the device twin is not stored although its `$edgeAgent` is: its event is not applied yet, or was lost. */
-function mayAppear({ deviceRecord: { known }, agent }: Records): boolean {
-  if (known.kind !== 'deleted') return known.kind === 'nothing';
-  const snapshot = knownSnapshot(agent.known);
-  return snapshot !== undefined && snapshot.asOf > known.at;
-}
-
 /**
  * Gives one IoT Edge device the manifest that the fleet file wants. The manifest depends on the device twin; all that is
  * stored is in the record of `$edgeAgent`. The intent is stored before the call, so that one instance at a time applies.
@@ -96,6 +90,7 @@ export class EdgeWork {
   async reconcile(device: DeviceId, mayCall: boolean): Promise<EdgeResult> {
     let isRead = false;
     let isAgentRead = false;
+    let isHubRead = false;
     let isApplied = false;
     // The call of this instance has ended. Another instance has changed the record in between.
     let isOvertaken = false;
@@ -109,8 +104,16 @@ export class EdgeWork {
         if (hub === undefined || gate.isOutdated) return { isApplied, known: records.agent.known };
         const until = isOvertaken ? undefined : appliesUntil(agent, this.#context.hubNow());
         if (until !== undefined) return this.#leaveToOther(records, until);
-        if (mayAppear(records)) return this.#awaitDevice(records);
+        if (mayAppear(records.deviceRecord.known, agent)) return this.#awaitDevice(records);
         const decision = this.#decide(records, isRead);
+        if (decision.kind === 'read' && decision.hubSince !== undefined) {
+          await storeUnread(this.#context, records.hub, decision.why, decision.hubSince);
+          // The work item of `$edgeHub` reads it, and comes here again.
+          if (isHubRead || !mayCall) return { isApplied, known: records.agent.known };
+          isHubRead = true;
+          await this.#read(records.hub.id);
+          continue;
+        }
         if (decision.kind === 'read') {
           // An unread twin has a work item of its own. An apply without a result has none if another event has ended it.
           if (!mayCall && agent?.edge?.intent !== undefined && agent.unread === undefined)
@@ -326,11 +329,12 @@ export class EdgeWork {
     const why = 'a manifest was applied';
     // Also if it is not stored: the event of its creation comes later, and has no manifest.
     const hubSnapshot = knownSnapshot(hub.known) ?? unreadSnapshot(hub.id, NEVER, why);
-    const hubRead = await readNow(this.#context, hubSnapshot, why);
-    if ((await twins.save(hub, { kind: 'snapshot', snapshot: hubRead })) === 'conflict')
-      await storeUnread(this.#context, hub, why);
     const snapshot = knownSnapshot(agent.known) as Snapshot;
     const read = await readNow(this.#context, snapshot, why);
+    const appliedAt = read.unread === undefined ? read.runtime?.desiredAt : undefined;
+    const hubRead = await readNow(this.#context, hubSnapshot, why, appliedAt);
+    if ((await twins.save(hub, { kind: 'snapshot', snapshot: hubRead })) === 'conflict')
+      await storeUnread(this.#context, hub, why, appliedAt);
     const version = read.unread === undefined ? { version: read.desiredVersion } : {};
     const edge = withApplied(snapshot.edge, { ...applied, ...version }, cause, hubNow());
     const workItem = read.unread === undefined ? undefined : read.workItem;

@@ -1,6 +1,6 @@
 import { HubError } from '../../../hub/port.ts';
 import type { TwinRecord } from '../../../store/twins/twin-store.ts';
-import { type Instant, NEVER } from '../../../time/instant.ts';
+import { type Instant, latest, NEVER } from '../../../time/instant.ts';
 import { adoptTwin } from '../../../twin/events/apply-event.ts';
 import type { Snapshot } from '../../../twin/snapshot/snapshot.ts';
 import type { TwinId } from '../../../twin/snapshot/twin.ts';
@@ -59,33 +59,38 @@ export async function readAgent(
   return undefined;
 }
 
-/** Stores that a twin must be read. `asOf`: when it existed, if it is not stored. */
+/** Stores that a twin must be read. `atLeast`: the hub's time of the newest change that it is known to have. */
 export async function storeUnread(
   { twins, hubNow, wait }: SyncContext,
   { id, known }: TwinRecord,
   why: string,
-  asOf: Instant = NEVER,
+  atLeast: Instant = NEVER,
 ): Promise<void> {
-  const since = knownSnapshot(known)?.asOf ?? asOf;
+  const since = latest(knownSnapshot(known)?.asOf ?? NEVER, atLeast);
   await markForRead(twins, id, { since, why, priority: 'drift', now: hubNow(), wait });
 }
 
-/** The snapshot after one GET. Without a permit, or if the call fails, it stays unread. */
+/**
+ * The snapshot after one GET. Without a permit, or if the call fails, it stays unread. `atLeast`: the hub's time of the newest change that
+ * the twin is known to have. An older document does not replace the GET.
+ */
 export async function readNow(
   { hubs, fleet, hubNow }: SyncContext,
   snapshot: Snapshot,
   why: string,
+  atLeast: Instant = NEVER,
 ): Promise<Snapshot> {
+  const since = latest(snapshot.asOf, atLeast);
   const unread: Snapshot = {
     ...snapshot,
-    unread: { since: snapshot.asOf, why },
+    unread: { since, why },
     workItem: { priority: 'drift', at: hubNow(), why, tries: 0 },
   };
   try {
     const read = await hubs.readTwin(snapshot.id);
     return read.kind === 'noPermit'
       ? unread
-      : adoptTwin(snapshot, read.answer, snapshot.asOf, fleet.twins.trackedPaths);
+      : adoptTwin(snapshot, read.answer, since, fleet.twins.trackedPaths);
   } catch (error) {
     if (!(error instanceof HubError)) throw error;
     return unread;
