@@ -170,7 +170,7 @@ function answerWrites(session: MqttSession): void {
 
 interface Clock {
   readonly now: () => EpochMs;
-  /** Waits so many milliseconds of this clock. A wait that is ended early is no error. */
+  /** Waits for a number of milliseconds of this clock. A wait that is ended early is no error. */
   readonly wait: (ms: number, signal?: AbortSignal) => Promise<void>;
 }
 

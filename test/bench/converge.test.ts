@@ -10,7 +10,7 @@ test('the bound is the number of twins of the fullest hub, divided by the twin u
   expect(permittedPerSecond({ tier: 'S3', units: 2, rate: 0.5 })).toBe(250);
 });
 
-// 150 twins of a hub are so many that resyncFleet claims its writes.
+// From 150 twins of an S1 hub on, resyncFleet claims its writes.
 test('every twin gets the changed value with one write, and no call is refused', async () => {
   const found = await converge({
     change: { ...S1, devices: 300, hubs: 2 },

@@ -137,7 +137,7 @@ describe('after a new fleet file', () => {
     const none = Object.fromEntries(TWIN_STATUSES.map((status) => [status, 0])) as TwinStatusCounts;
     return { statuses: { ...none, inSync }, policies: {}, countedAt: T0 };
   };
-  /** One twin is stored, and the counts say that there are so many. */
+  /** One twin is stored. This is the number that the counts say. */
   const runWith = async (twins: number, gate: Partial<typeof OPEN_GATE> = {}) => {
     await store.save(await store.load(ID), { kind: 'snapshot', snapshot: snapshotOf() });
     const known = async () => (await store.load(ID)).known;

@@ -33,12 +33,12 @@ export function rowsAtOnce(hub: Size): number {
   return Math.max(LEAST_ROWS, Math.ceil(ratePerSecond(hub, 'write', 1) * LOOK_AGAIN_SECONDS));
 }
 
-/** From so many twins that wait for a write, `resyncFleet` claims the writes of a hub. */
+/** If this number of twins or more wait for a write, `resyncFleet` claims the writes of a hub. */
 export function manyTwins(hub: Size): number {
   return clamp(ratePerSecond(hub, 'write', RESYNC_PART) * SOON_SECONDS, LEAST_MANY, MOST_MANY);
 }
 
-/** With so few twins that wait, it gives them back. */
+/** If fewer twins wait, it gives the writes back. */
 export function fewTwins(hub: Size): number {
   return Math.min(manyTwins(hub) / 2, ratePerSecond(hub, 'write', RESYNC_PART) * NEARLY_DONE_SECONDS);
 }
