@@ -3,7 +3,7 @@ const { TestEnvironment } = require('jest-environment-node');
 
 /**
  * Jest compiles each module anew for each suite, because each suite has a sandbox of its own. Here a worker compiles each
- * module once, and runs it in every sandbox: a quarter of the CPU time of small suites.
+ * module once, and runs it in every sandbox. That saves a sixth of the CPU time of small suites.
  */
 const compileFunction = vm.compileFunction;
 /** By the name of the file. */
