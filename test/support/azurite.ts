@@ -52,7 +52,11 @@ export async function startAzurite(accounts: readonly string[] = []): Promise<Az
         ...process.env,
         AZURITE_ACCOUNTS: [...keys].map((accountAndKey) => accountAndKey.join(':')).join(';'),
       },
-      execArgv: ['--import', 'data:text/javascript,process.on("disconnect",()=>process.exit())'],
+      execArgv: [
+        // Fewer collections of garbage. They were an eighth of its CPU time.
+        '--max-semi-space-size=64',
+        ...['--import', 'data:text/javascript,process.on("disconnect",()=>process.exit())'],
+      ],
     },
   );
   const ended = once(child, 'exit');
