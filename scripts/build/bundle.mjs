@@ -12,6 +12,8 @@ export function bundleOptions(build, author = '') {
     format: 'cjs',
     outExtension: { '.js': '.cjs' },
     sourcemap: 'linked',
+    // `import()` becomes `require()`: Node.js loads CommonJS through its ES module loader only after it has parsed the file for its names.
+    supported: { 'dynamic-import': false },
     logLevel: 'warning',
     define: { __BERTH_BUILD__: JSON.stringify(build), __BERTH_AUTHOR__: JSON.stringify(author) },
   };

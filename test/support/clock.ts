@@ -13,6 +13,9 @@ const REAL_MS = 2;
  * A clock that stands still until a test moves it, so that no result depends on the speed of the machine. Waits by this
  * clock take almost no real time: it advances to the time of the next waiter. So hours of throttling take milliseconds, in
  * the same order.
+ *
+ * It shows whole milliseconds, as the clock of a machine does. Stored times are rounded up to them: if this clock stood still between
+ * two of them, work of "now" would never be due.
  */
 export class TestClock {
   #now = systemTime();
@@ -24,7 +27,7 @@ export class TestClock {
   /** Resolves when the clock has advanced by `ms`. */
   readonly wait = (ms: number): Promise<void> =>
     new Promise((wake) => {
-      this.#sleep({ at: plus(this.#now, ms), wake });
+      this.#sleep({ at: plus(this.#now, Math.ceil(ms)), wake });
       void this.#goOn();
     });
 

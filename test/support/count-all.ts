@@ -12,5 +12,10 @@ export async function countAll(
   tombstonesBefore: Instant = NEVER,
 ): Promise<void> {
   const hubs = new Map(hosts.map((host) => [host, tombstonesBefore]));
-  await Promise.all(BUCKET_NAMES.map((bucket) => twinCounts.count(bucket, at, hubs)));
+  await twinCounts.count(
+    BUCKET_NAMES,
+    () => at,
+    hubs,
+    () => true,
+  );
 }

@@ -30,7 +30,7 @@ const contextOf = (twins: number, gate: Partial<typeof OPEN_GATE> = {}) => ({
   },
   progress: memoryProgress(stored),
   twinCounts: {
-    count: async () => {},
+    count: async () => 16,
     read: async () =>
       new Map([[ID.host, { statuses: { ...NO_TWINS, inSync: twins }, policies: {}, countedAt: T0 }]]),
   } satisfies ResyncContext['twinCounts'],

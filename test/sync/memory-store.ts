@@ -56,23 +56,31 @@ export class MemoryTwinStore {
       .map((key) => ({ host, deviceId, moduleId: key.slice(prefix.length) }));
   }
 
-  /** The work items of a partition, the oldest first. */
+  /** The due work items of a priority in a partition, the oldest first. */
   async dueItems(
     partition: PartitionKey,
     priority: WorkPriority,
     now: EpochMs,
+    limit: number,
   ): Promise<readonly WorkItemRow[]> {
+    const rows = await this.firstItems(partition, Number.POSITIVE_INFINITY);
+    return rows.filter((row) => row.priority === priority && row.at <= now).slice(0, limit);
+  }
+
+  async firstItems(partition: PartitionKey, limit: number): Promise<readonly WorkItemRow[]> {
     this.#reach();
     const known = [...this.records.values()].flatMap(({ known }): readonly WorkItemRow[] => {
       const workItem = known.kind === 'snapshot' ? known.snapshot.workItem : undefined;
-      if (known.kind !== 'snapshot' || workItem === undefined || workItem.at > now) return [];
+      if (known.kind !== 'snapshot' || workItem === undefined) return [];
       const { id } = known.snapshot;
       const rowKey = workItemKey(id, workItem.priority, workItem.at);
-      return [{ id, priority: workItem.priority, partitionKey: partitionOf(id), rowKey }];
+      const { priority, at } = workItem;
+      return [{ id, priority, at, partitionKey: partitionOf(id), rowKey }];
     });
     return [...known, ...this.strayItems]
-      .filter((row) => row.partitionKey === partition && row.priority === priority)
-      .sort((one, other) => (one.rowKey < other.rowKey ? -1 : 1));
+      .filter((row) => row.partitionKey === partition)
+      .sort((one, other) => (one.rowKey < other.rowKey ? -1 : 1))
+      .slice(0, limit);
   }
 
   async dropItem({ rowKey }: WorkItemRow): Promise<void> {

@@ -65,7 +65,7 @@ const run = (more: Partial<ResyncRun> = {}, parts: Partial<ResyncParts> = {}) =>
 const isQueued = (): void => {
   const priority = 'edit';
   store.strayItems = [
-    { id: ID, priority, partitionKey: partitionOf(ID), rowKey: workItemKey(ID, priority, T0) },
+    { id: ID, priority, at: T0, partitionKey: partitionOf(ID), rowKey: workItemKey(ID, priority, T0) },
   ];
 };
 
@@ -90,10 +90,11 @@ test('a run starts no work items after the hubs must be left alone and continues
 test('a run keeps the lease until all its parts have ended, even if one part fails', async () => {
   const defect = new TypeError('a defect');
   isQueued();
-  store.dueItems = () => Promise.reject(defect);
+  store.firstItems = () => Promise.reject(defect);
   const count = async () => {
     await new Promise((resolve) => setTimeout(resolve, 20));
     happened.push('counted');
+    return 16;
   };
 
   await expect(run({}, { twinCounts: { count, read: async () => new Map() } })).rejects.toBe(defect);
@@ -146,7 +147,7 @@ describe('after a new fleet file', () => {
       {
         now: () => now,
         gate: { current: async () => ({ ...OPEN_GATE, generation: { number: 1, since: T0 }, ...gate }) },
-        twinCounts: { count: async () => {}, read: async () => new Map([[ID.host, countsOf(twins)]]) },
+        twinCounts: { count: async () => 16, read: async () => new Map([[ID.host, countsOf(twins)]]) },
         reconciler: {
           reconcile: async () => {
             happened.push('reconciled');

@@ -62,7 +62,7 @@ async function advance(): Promise<void> {
     fleet: FLEET,
     hubs: new MemoryHub(() => now),
     twins: new MemoryTwinStore(),
-    twinCounts: { count: async () => {}, read: async () => new Map([[ID.host, counted()]]) },
+    twinCounts: { count: async () => 16, read: async () => new Map([[ID.host, counted()]]) },
     now: () => now,
     progress: memoryProgress(progress),
     control: {

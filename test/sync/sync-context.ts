@@ -68,7 +68,7 @@ export function resyncContextOf({
   return {
     ...context,
     reconciler: reconciler ?? new Reconciler(context),
-    twinCounts: twinCounts ?? { count: async () => {}, read: async () => new Map() },
+    twinCounts: twinCounts ?? { count: async () => 16, read: async () => new Map() },
     progress: progress ?? memoryProgress(new Map()),
     control: control ?? {
       read: async () => controlSchema.parse({}),

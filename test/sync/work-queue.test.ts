@@ -33,7 +33,7 @@ beforeEach(() => {
 /** A work item whose twin does not know of it: looking at the twin takes it away. */
 const isQueued = (deviceId: string, priority: WorkPriority = 'drift', at = T0, host = ID.host): void => {
   const id = { ...ID, host, deviceId };
-  const row = { id, priority, partitionKey: partitionOf(id), rowKey: workItemKey(id, priority, at) };
+  const row = { id, priority, at, partitionKey: partitionOf(id), rowKey: workItemKey(id, priority, at) };
   store.strayItems = [...store.strayItems, row];
 };
 const left = () => store.strayItems.map(({ id }) => id.deviceId);
@@ -84,6 +84,27 @@ describe('the work items of a hub', () => {
       partitionsOf(ID.host).length,
     );
     expect(await drain()).toBe(200);
+  });
+
+  test.each<[string, string, number]>([
+    ['are not due yet', 'later', 60_000],
+    ['stay due because their work fails', 'bad', -60_000],
+  ])('are found behind many more urgent ones that %s', async (_, name, ms) => {
+    const partition = partitionOf({ ...ID, deviceId: 'drifted' });
+    const inPartition = Array.from({ length: 4_000 }, (_, index) => `${name}-${index}`).filter(
+      (deviceId) => partitionOf({ ...ID, deviceId }) === partition,
+    );
+    for (const deviceId of inPartition) isQueued(deviceId, 'edit', plus(T0, ms));
+    isQueued('drifted', 'drift', plus(T0, -1_000));
+    const reconcile = async ({ deviceId }: typeof ID) => {
+      if (deviceId.startsWith('bad')) throw new TypeError('a stored snapshot is no object');
+      done.push(deviceId);
+      return { result: 'corrected' } as const;
+    };
+    await drain({ reconciler: reconcilerOf(reconcile) });
+
+    expect(inPartition.length).toBeGreaterThan(200);
+    expect(done).toEqual(['drifted']);
   });
 
   test('are done for other twins when one twin has a defect', async () => {

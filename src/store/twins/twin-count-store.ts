@@ -1,3 +1,4 @@
+import pLimit from 'p-limit';
 import type { HostName } from '../../iot-hub/host-name.ts';
 import { type EpochMs, earlierOf, epochMs, epochMsOf } from '../../time/epoch-ms.ts';
 import { type Instant, NEVER } from '../../time/instant.ts';
@@ -7,9 +8,18 @@ import {
   type EdgeStatusCounts,
 } from '../../twin/snapshot/edge-device-status.ts';
 import { type PolicyStatus, TWIN_STATUSES, type TwinStatus } from '../../twin/snapshot/snapshot.ts';
-import { BUCKET_NAMES, type Bucket, hostOf, prefixRange, snapshotKey, storedRange } from '../tables/keys.ts';
+import {
+  BUCKET_NAMES,
+  type Bucket,
+  hostOf,
+  isTombstoneKey,
+  prefixRange,
+  SNAPSHOTS_AND_TOMBSTONES,
+  snapshotKeyOfTombstone,
+  storedRange,
+} from '../tables/keys.ts';
 import type { Row, Table } from '../tables/tables.ts';
-import { DELETED, newerSnapshot, readPolicyStatuses, twinIdOf } from './twin-rows.ts';
+import { DELETED, newerSnapshot, readPolicyStatuses } from './twin-rows.ts';
 
 export type TwinStatusCounts = Readonly<Record<TwinStatus, number>>;
 
@@ -31,8 +41,11 @@ export interface CountedTwins {
 const PARTITION = 'twin-counts';
 /** A transaction may have 100 rows (Azure Table storage entity group transactions). */
 const MAX_ACTIONS = 100;
-/** Tombstones of a hub that one count removes. */
+/** Buckets that are read at the same time. */
+const CONCURRENCY = 8;
+/** Tombstones of a hub that one count of a bucket removes. */
 const TOMBSTONES_A_RUN = 50;
+const COUNTED_COLUMNS = ['format', 'status', 'policies', 'edge'] as const;
 
 /**
  * Counts stored twins by status, and keeps the counts. One list of a bucket counts the twins of all hubs, so that many hubs cost
@@ -48,33 +61,39 @@ export class TwinCountStore {
   }
 
   /**
-   * Counts the twins of one bucket by status, and stores the counts of each hub with their time. Then it removes old tombstones.
+   * Counts the twins of buckets by status, removes old tombstones, and then stores the counts of all these buckets together. One
+   * list of a bucket is enough for the twins and tombstones of all hubs.
    *
    * @param hubs the hubs that are counted, and for each of them the time before which its tombstones are removed
+   * @param mayGoOn whether another bucket may be counted
+   * @returns how many buckets were counted, the first ones
    * @throws BerthError `BERTH_STORE_UNAVAILABLE`
    */
-  async count(bucket: Bucket, now: EpochMs, hubs: ReadonlyMap<HostName, Instant>): Promise<void> {
-    const counted = new Map([...hubs.keys()].map((host) => [host, new Tally()]));
-    const [only] = hubs.size === 1 ? hubs.keys() : [];
-    const pages = this.#twins.scan({
-      partition: bucket,
-      range: only === undefined ? prefixRange('s|') : storedRange('s|', only),
-      select: ['format', 'status', 'policies', 'edge'],
-    });
-    for await (const page of pages) {
-      for (const row of page) counted.get(hostOf(row.partitionKey))?.add(row);
+  async count(
+    buckets: readonly Bucket[],
+    now: () => EpochMs,
+    hubs: ReadonlyMap<HostName, Instant>,
+    mayGoOn: () => boolean,
+  ): Promise<number> {
+    const limit = pLimit(CONCURRENCY);
+    const counts = await Promise.all(
+      buckets.map((bucket) =>
+        limit(async () => (mayGoOn() ? [await this.#countBucket(bucket, now(), hubs)] : [])),
+      ),
+    );
+    const counted = counts.flat();
+    await this.#store(counted.flat());
+    return counted.length;
+  }
+
+  /** Counts the twins of one hub in one bucket, and stores the counts. */
+  async countHub(host: HostName, bucket: Bucket, now: EpochMs): Promise<void> {
+    const tally = new Tally();
+    const range = storedRange('s|', host);
+    for await (const page of this.#twins.scan({ partition: bucket, range, select: COUNTED_COLUMNS })) {
+      for (const row of page) tally.add(row);
     }
-    const rows = [...counted].map(([host, tally]) => ({
-      partitionKey: PARTITION,
-      rowKey: `${host}|${bucket}`,
-      ...tally.columns,
-      countedAt: new Date(now),
-    }));
-    for (let from = 0; from < rows.length; from += MAX_ACTIONS) {
-      const part = rows.slice(from, from + MAX_ACTIONS);
-      await this.#state.transact(part.map((row) => ['upsert', row, 'Replace']));
-    }
-    await this.#removeTombstones(bucket, hubs);
+    await this.#store([countsRow(host, bucket, tally, now)]);
   }
 
   /** The last counts of hubs, in one list. A hub whose twins were never counted has no twins and no time. */
@@ -95,25 +114,43 @@ export class TwinCountStore {
     return (await this.read([host])).get(host) ?? sumOf([undefined]);
   }
 
-  async #removeTombstones(bucket: Bucket, hubs: ReadonlyMap<HostName, Instant>): Promise<void> {
-    const removed = new Map<HostName, number>();
-    for await (const page of this.#twins.scan({ partition: bucket, range: prefixRange('tomb|') })) {
+  /** The counts of each hub in one bucket. */
+  async #countBucket(
+    bucket: Bucket,
+    now: EpochMs,
+    hubs: ReadonlyMap<HostName, Instant>,
+  ): Promise<readonly StoredCounts[]> {
+    const tallies = new Map([...hubs.keys()].map((host) => [host, new Tally()]));
+    const oldTombstones = new Map<HostName, Row[]>();
+    const pages = this.#twins.scan({
+      partition: bucket,
+      range: SNAPSHOTS_AND_TOMBSTONES,
+      select: [...COUNTED_COLUMNS, 'at'],
+    });
+    for await (const page of pages) {
       for (const row of page) {
         const host = hostOf(row.partitionKey);
-        const number = removed.get(host) ?? 0;
-        // After a mass deletion, later runs remove the rest.
-        if (number >= TOMBSTONES_A_RUN || String(row.properties.at) >= (hubs.get(host) ?? NEVER)) continue;
-        removed.set(host, number + 1);
-        await this.#removeTombstone(row);
+        if (!isTombstoneKey(row.rowKey)) tallies.get(host)?.add(row);
+        else if (String(row.properties.at) < (hubs.get(host) ?? NEVER)) {
+          const rows = oldTombstones.get(host) ?? [];
+          // After a mass deletion, later runs remove the rest.
+          if (rows.length < TOMBSTONES_A_RUN) oldTombstones.set(host, [...rows, row]);
+        }
       }
+    }
+    for (const row of [...oldTombstones.values()].flat()) await this.#removeTombstone(row);
+    return [...tallies].map(([host, tally]) => countsRow(host, bucket, tally, now));
+  }
+
+  async #store(rows: readonly StoredCounts[]): Promise<void> {
+    for (let from = 0; from < rows.length; from += MAX_ACTIONS) {
+      const part = rows.slice(from, from + MAX_ACTIONS);
+      await this.#state.transact(part.map((row) => ['upsert', row, 'Replace']));
     }
   }
 
-  async #removeTombstone({ partitionKey, rowKey, ...row }: Row): Promise<void> {
-    const snapshot = await this.#twins.get(
-      partitionKey,
-      snapshotKey(twinIdOf({ partitionKey, rowKey, ...row })),
-    );
+  async #removeTombstone({ partitionKey, rowKey }: Row): Promise<void> {
+    const snapshot = await this.#twins.get(partitionKey, snapshotKeyOfTombstone(rowKey));
     if (snapshot !== undefined && newerSnapshot(snapshot) !== undefined) return;
     const isStub = snapshot?.properties.status === DELETED;
     // A twin that was created again in between keeps its row.
@@ -124,6 +161,13 @@ export class TwinCountStore {
       return;
     await this.#twins.delete(partitionKey, rowKey);
   }
+}
+
+/** The counts of one hub in one bucket as a row. */
+type StoredCounts = ReturnType<typeof countsRow>;
+
+function countsRow(host: HostName, bucket: Bucket, { columns }: Tally, now: EpochMs) {
+  return { partitionKey: PARTITION, rowKey: `${host}|${bucket}`, ...columns, countedAt: new Date(now) };
 }
 
 /** Adds up the snapshot rows of one hub. */

@@ -1,6 +1,5 @@
 import type { HostName } from '../../iot-hub/host-name.ts';
 import type { EpochMs } from '../../time/epoch-ms.ts';
-import { NEVER } from '../../time/instant.ts';
 import type { TwinId } from '../../twin/snapshot/twin.ts';
 import { bucketOf, type PartitionKey, partitionOf } from '../tables/keys.ts';
 import { NewerFormatError } from '../tables/newer-format.ts';
@@ -26,9 +25,9 @@ const MOST_ROUNDS = 5;
 /** Finds and deletes all rows of a device in the table of twins, with those of its modules. */
 export class TwinEraser {
   readonly #table: Table;
-  readonly #counts: Pick<TwinCountStore, 'count'>;
+  readonly #counts: Pick<TwinCountStore, 'countHub'>;
 
-  constructor(table: Table, counts: Pick<TwinCountStore, 'count'>) {
+  constructor(table: Table, counts: Pick<TwinCountStore, 'countHub'>) {
     this.#table = table;
     this.#counts = counts;
   }
@@ -71,7 +70,7 @@ export class TwinEraser {
       erased.push(...rows);
     }
     for (const host of new Set(erased.map((row) => row.host))) {
-      await this.#counts.count(bucketOf(deviceId), now, new Map([[host, NEVER]]));
+      await this.#counts.countHub(host, bucketOf(deviceId), now);
     }
     return erased;
   }

@@ -45,9 +45,14 @@ const READS = 32;
 export interface WorkItemRow {
   readonly id: TwinId;
   readonly priority: WorkPriority;
+  /** When it is due. */
+  readonly at: EpochMs;
   readonly partitionKey: PartitionKey;
   readonly rowKey: string;
 }
+
+/** Whether a hub has due work items; with a priority, whether it has some of this priority. */
+export type HasDueWork = (host: HostName, priority?: WorkPriority) => boolean;
 
 export interface Attention {
   readonly id: TwinId;
@@ -253,17 +258,21 @@ export class TwinStore {
    * Which hubs have due work items. A fleet without work costs sixteen requests, however many hubs it has. Of a hub whose rows are
    * too far behind those of others, it says yes.
    */
-  async hubsWithDueWork(now: EpochMs): Promise<(host: HostName) => boolean> {
+  async hubsWithDueWork(now: EpochMs): Promise<HasDueWork> {
     const seen = await Promise.all(BUCKET_NAMES.map((bucket) => this.#firstRows(bucket, 'work|')));
     const due = new Set(
       seen.flatMap(({ rows }) =>
         rows.flatMap(({ rowKey, partitionKey }) => {
           const item = readWorkItemKey(rowKey);
-          return item === undefined || item.at > now ? [] : hostOf(partitionKey);
+          if (item === undefined || item.at > now) return [];
+          const host = hostOf(partitionKey);
+          return [host, `${host}|${item.priority}`];
         }),
       ),
     );
-    return (host) => due.has(host) || seen.some(({ allBefore }) => !isBefore(host, allBefore));
+    return (host, priority) =>
+      due.has(priority === undefined ? host : `${host}|${priority}`) ||
+      seen.some(({ allBefore }) => !isBefore(host, allBefore));
   }
 
   /** Which partitions have twins that need attention. Costs sixteen requests, and says yes where it does not know. */
@@ -291,6 +300,17 @@ export class TwinStore {
     return { rows, allBefore: undefined };
   }
 
+  /** The first work items of one partition, also those that are not due yet: by priority, then the oldest first. */
+  async firstItems(partition: PartitionKey, limit: number): Promise<readonly WorkItemRow[]> {
+    const rows = await this.#table.list({
+      partitionKey: partition,
+      range: prefixRange('work|'),
+      select: ID_COLUMNS,
+      limit,
+    });
+    return rows.flatMap((row) => workItemsIn(row));
+  }
+
   /** The due work items of a priority in one partition, the oldest first. */
   async dueItems(
     partition: PartitionKey,
@@ -304,7 +324,7 @@ export class TwinStore {
       select: ID_COLUMNS,
       limit,
     });
-    return rows.map((row) => ({ id: twinIdOf(row), priority, partitionKey: partition, rowKey: row.rowKey }));
+    return rows.flatMap((row) => workItemsIn(row));
   }
 
   /** Removes a work item that its twin no longer has. */
@@ -338,6 +358,12 @@ export class TwinStore {
 const SIDE_ROWS = ['att|', 'tomb|', 'work|'];
 /** Pages of a bucket that are read to find out which hubs have rows there. */
 const MOST_PAGES = 1;
+
+function workItemsIn(row: Row): readonly WorkItemRow[] {
+  const item = readWorkItemKey(row.rowKey);
+  if (item === undefined) return [];
+  return [{ ...item, id: twinIdOf(row), partitionKey: row.partitionKey as PartitionKey, rowKey: row.rowKey }];
+}
 
 interface FirstRows {
   readonly rows: readonly Row[];

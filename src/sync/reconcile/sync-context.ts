@@ -27,7 +27,16 @@ export interface SyncContext {
   readonly hubs: BudgetedHubPort;
   readonly twins: Pick<
     TwinStore,
-    'load' | 'loadAll' | 'save' | 'modulesOf' | 'page' | 'sweep' | 'dueItems' | 'hubsWithDueWork' | 'dropItem'
+    | 'load'
+    | 'loadAll'
+    | 'save'
+    | 'modulesOf'
+    | 'page'
+    | 'sweep'
+    | 'dueItems'
+    | 'firstItems'
+    | 'hubsWithDueWork'
+    | 'dropItem'
   >;
   /** The receipts, which name the parents of devices. Default: Berth enters no parents. */
   readonly receipts?: Pick<ReceiptStore, 'list'>;

@@ -1,6 +1,7 @@
 import { setTimeout } from 'node:timers/promises';
 import type { HostName } from '../../iot-hub/host-name.ts';
 import type { Lease } from '../../store/state/lease.ts';
+import type { HasDueWork } from '../../store/twins/twin-store.ts';
 import { type EpochMs, plus } from '../../time/epoch-ms.ts';
 import { askActivity } from './activity.ts';
 import { auditHubs } from './audit.ts';
@@ -114,11 +115,10 @@ export async function resync(
       return isOutdated ? undefined : claims;
     });
     const filling = await FillingHubs.open(context, own);
-    const hostsWithWork = async () => {
-      const hasWork = isOutdated ? () => false : await twins.hubsWithDueWork(hubNow());
-      return hosts.filter((host) => hasWork(host) || own?.isClaimed(host));
-    };
-    const withWork = await hostsWithWork();
+    const dueWork = async (): Promise<HasDueWork> =>
+      isOutdated ? () => false : await twins.hubsWithDueWork(hubNow());
+    const hostsWith = (hasWork: HasDueWork) => hosts.filter((host) => hasWork(host) || own?.isClaimed(host));
+    const hasWork = await dueWork();
     const mayGoOnWithQueue: MayGoOn = () => isHeld && now() < queueUntil;
     const work = (of: readonly HostName[]) =>
       processQueue(of, queue, mayGoOnWithQueue, {
@@ -129,7 +129,7 @@ export async function resync(
     const known = {
       mayGoOnWithQueue,
       isOutdated,
-      withWork,
+      hasWork,
       withoutDevices,
       liveness,
       conditions,
@@ -139,7 +139,7 @@ export async function resync(
     };
     // Work items often wait for permits. Tasks that only need the tables run at the same time.
     const [worked, rest] = await Promise.allSettled([
-      work(withWork),
+      work(hostsWith(hasWork)),
       withoutQueue(context, mayGoOn, known).catch((error) => {
         filling.end();
         throw error;
@@ -147,7 +147,7 @@ export async function resync(
     ]);
     if (worked.status === 'rejected') throw worked.reason;
     if (rest.status === 'rejected') throw rest.reason;
-    const more = rest.value.resynced > 0 ? await work(await hostsWithWork()) : 0;
+    const more = rest.value.resynced > 0 ? await work(hostsWith(await dueWork())) : 0;
     return { ran: true, workItems: worked.value + more, ...rest.value };
   } finally {
     clearInterval(renewing);
@@ -159,8 +159,8 @@ export async function resync(
 interface Known {
   readonly mayGoOnWithQueue: MayGoOn;
   readonly isOutdated: boolean;
-  /** The hubs that have due work items. */
-  readonly withWork: readonly HostName[];
+  /** As it was at the start. */
+  readonly hasWork: HasDueWork;
   readonly withoutDevices: ReadonlySet<HostName>;
   readonly liveness: FleetLiveness;
   readonly conditions: RefreshedConditions;
@@ -176,7 +176,7 @@ async function withoutQueue(
   {
     mayGoOnWithQueue,
     isOutdated,
-    withWork,
+    hasWork,
     withoutDevices,
     liveness,
     conditions,
@@ -195,7 +195,8 @@ async function withoutQueue(
     await unlessNewer(undefined, () => recordDrains(context, conditions));
     await unlessNewer(undefined, () => pauseRejected(context));
     await unlessNewer(undefined, () => advanceGates(context));
-    await askActivity(withWork, context, mayGoOn);
+    const withQuestions = context.hosts.filter((host) => hasWork(host, 'activity'));
+    await askActivity(withQuestions, context, mayGoOn);
     await plan(mayGoOn);
     audited = await auditHubs(context, mayGoOn, { withoutDevices, liveness });
   }

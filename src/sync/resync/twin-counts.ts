@@ -1,12 +1,10 @@
-import pLimit from 'p-limit';
 import { ownEntry } from '../../json/json.ts';
-import { BUCKET_NAMES, BUCKETS, type Bucket } from '../../store/tables/keys.ts';
+import { BUCKET_NAMES, BUCKETS } from '../../store/tables/keys.ts';
 import { DAY_MS } from '../../time/day.ts';
 import { earlierOf, plus } from '../../time/epoch-ms.ts';
 import { instantOf } from '../../time/instant.ts';
 import type { MayGoOn, ResyncContext } from './resync-context.ts';
 
-const CONCURRENCY = 8;
 /**
  * On most tiers, Event Hubs keep events for at most seven days. A tombstone must stay one day longer than the last event.
  * During a drain the tombstones also tell which devices have left the hub, so they stay until it ends.
@@ -22,15 +20,8 @@ export async function countTwins(context: ResyncContext, mayGoOn: MayGoOn): Prom
     hosts.map((host) => [host, instantOf(earlierOf(old, ownEntry(drains, host)?.since ?? old))]),
   );
   const start = Number((await progress.read('counts')) ?? 0) % BUCKETS;
-  let counted = 0;
-  const count = async (bucket: Bucket): Promise<void> => {
-    if (!mayGoOn()) return;
-    await twinCounts.count(bucket, now(), tombstonesBefore);
-    counted += 1;
-  };
-  const limit = pLimit(CONCURRENCY);
   const inOrder = [...BUCKET_NAMES.slice(start), ...BUCKET_NAMES.slice(0, start)];
-  await Promise.all(inOrder.map((bucket) => limit(() => count(bucket))));
+  const counted = await twinCounts.count(inOrder, now, tombstonesBefore, mayGoOn);
   if (counted < BUCKETS) await progress.write('counts', start + counted);
   return counted;
 }

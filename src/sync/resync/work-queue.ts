@@ -107,12 +107,29 @@ async function processHub(
   return done;
 }
 
-/** The due work items of the most urgent priority that has some. */
+/** The due work items of the most urgent priority that has some that are not handled yet. */
 async function mostUrgent(
   host: HostName,
   handled: ReadonlySet<string>,
   context: ResyncContext,
 ): Promise<readonly WorkItemRow[]> {
+  const at = context.hubNow();
+  const pages = await Promise.all(
+    partitionsOf(host).map(async (partition) => {
+      const rows = await context.twins.firstItems(partition, PAGE);
+      const due = rows.filter(
+        (row) => row.at <= at && PRIORITIES.includes(row.priority) && !handled.has(row.rowKey),
+      );
+      return { due, isEnough: due.length > 0 || rows.length < PAGE };
+    }),
+  );
+  if (pages.every(({ isEnough }) => isEnough)) {
+    const [first, ...others] = inOrder(pages.flatMap(({ due }) => due));
+    return first === undefined
+      ? []
+      : [first, ...others.filter(({ priority }) => priority === first.priority)];
+  }
+  // In one partition, many rows that are handled or not due yet are before the others.
   for (const priority of PRIORITIES) {
     const due = await dueItems(host, priority, context);
     const rows = due.filter(({ rowKey }) => !handled.has(rowKey));
@@ -131,7 +148,12 @@ export async function dueItems(
   const pages = await Promise.all(
     partitionsOf(host).map((partition: PartitionKey) => twins.dueItems(partition, priority, at, PAGE)),
   );
-  return pages.flat().sort((one, other) => (one.rowKey < other.rowKey ? -1 : 1));
+  return inOrder(pages.flat());
+}
+
+/** The key of a work item begins with its priority and its time. */
+function inOrder(rows: readonly WorkItemRow[]): readonly WorkItemRow[] {
+  return [...rows].sort((one, other) => (one.rowKey < other.rowKey ? -1 : 1));
 }
 
 async function processItem(row: WorkItemRow, context: ResyncContext): Promise<Reconciled> {

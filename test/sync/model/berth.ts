@@ -40,6 +40,7 @@ import { processQueue } from '../../../src/sync/resync/work-queue.ts';
 import { type EpochMs, plus } from '../../../src/time/epoch-ms.ts';
 import { modulesFollowed } from '../../../src/twin/events/event.ts';
 import { NO_REDACTION, type Redaction } from '../../../src/twin/events/redact.ts';
+import type { WorkPriority } from '../../../src/twin/snapshot/snapshot.ts';
 import type { Task } from './scheduler.ts';
 import { HOST, PARTITIONS, type Simulation } from './simulation.ts';
 
@@ -245,9 +246,10 @@ export class Berth {
         reconciler: new Reconciler(shared),
       };
       const liveness = this.watches ? await this.#watch(context) : new Map();
-      const withWork = context.hosts.filter(await context.twins.hubsWithDueWork(context.hubNow()));
-      await processQueue(withWork, context, mayGoOn);
-      await askActivity(withWork, context, mayGoOn);
+      const hasWork = await context.twins.hubsWithDueWork(context.hubNow());
+      const hostsWith = (priority?: WorkPriority) => context.hosts.filter((host) => hasWork(host, priority));
+      await processQueue(hostsWith(), context, mayGoOn);
+      await askActivity(hostsWith('activity'), context, mayGoOn);
       if (this.#simulation.hasStages) {
         await countTwins(context, mayGoOn);
         await advanceGates(context);

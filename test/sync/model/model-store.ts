@@ -19,7 +19,7 @@ import {
   stageKey,
   type TwinCountStore,
 } from '../../../src/store/twins/twin-count-store.ts';
-import type { TwinRecord, WorkItemRow } from '../../../src/store/twins/twin-store.ts';
+import type { HasDueWork, TwinRecord, WorkItemRow } from '../../../src/store/twins/twin-store.ts';
 import { type EpochMs, earlierOf, epochMs } from '../../../src/time/epoch-ms.ts';
 import { NEVER, parseInstant } from '../../../src/time/instant.ts';
 import type { Known } from '../../../src/twin/events/apply-event.ts';
@@ -162,15 +162,25 @@ export class ModelStore {
         now: EpochMs,
         limit: number,
       ): Promise<readonly WorkItemRow[]> => {
-        const rows = this.#workItem(partition, priority, now).slice(0, limit);
+        const rows = this.#workItems(partition)
+          .filter((row) => row.priority === priority && row.at <= now)
+          .slice(0, limit);
+        return rows.length === 0 ? [] : call(() => rows);
+      },
+      firstItems: async (partition: PartitionKey, limit: number): Promise<readonly WorkItemRow[]> => {
+        const rows = this.#workItems(partition).slice(0, limit);
         return rows.length === 0 ? [] : call(() => rows);
       },
       dropItem: async () => {},
       sweep: async () => [],
       hubsWithDueWork: async (now: EpochMs) => {
-        const isDue = (host: HostName) =>
+        const isDue: HasDueWork = (host, priority) =>
           [...this.rows.values()].some(
-            ({ id, workItem }) => id.host === host && workItem !== undefined && workItem.at <= now,
+            ({ id, workItem }) =>
+              id.host === host &&
+              workItem !== undefined &&
+              workItem.at <= now &&
+              workItem.priority === (priority ?? workItem.priority),
           );
         return [...this.rows.values()].some(({ id }) => isDue(id.host)) ? call(() => isDue) : isDue;
       },
@@ -185,9 +195,12 @@ export class ModelStore {
       return act();
     };
     return {
-      count: (bucket, _, hubs) =>
+      count: (buckets, _, hubs) =>
         call(() => {
-          for (const host of hubs.keys()) this.#count(partitionKey(host, BUCKET_NAMES.indexOf(bucket)));
+          for (const bucket of buckets) {
+            for (const host of hubs.keys()) this.#count(partitionKey(host, BUCKET_NAMES.indexOf(bucket)));
+          }
+          return buckets.length;
         }),
       read: (hosts) => call(() => new Map(hosts.map((host) => [host, this.#counts(host)]))),
     };
@@ -297,17 +310,12 @@ export class ModelStore {
     };
   }
 
-  #workItem(partition: PartitionKey, priority: WorkPriority, now: EpochMs): readonly WorkItemRow[] {
+  #workItems(partition: PartitionKey): readonly WorkItemRow[] {
     return [...this.rows.values()]
       .flatMap(({ id, workItem, partition: own }) => {
-        if (
-          workItem === undefined ||
-          workItem.priority !== priority ||
-          workItem.at > now ||
-          own !== partition
-        )
-          return [];
-        return [{ id, priority, partitionKey: partition, rowKey: workItemKey(id, priority, workItem.at) }];
+        if (workItem === undefined || own !== partition) return [];
+        const { priority, at } = workItem;
+        return [{ id, priority, at, partitionKey: partition, rowKey: workItemKey(id, priority, at) }];
       })
       .sort((one, other) => (one.rowKey < other.rowKey ? -1 : 1));
   }
