@@ -1,4 +1,5 @@
 import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { coldStart } from './cases/cold-start.ts';
 import { type AnswerTimes, FULL_LOAD, hostLoad } from './cases/host-load.ts';
@@ -7,6 +8,7 @@ import { registrationCases } from './cases/registration.ts';
 import { twinStorage } from './cases/twin-storage.ts';
 import { twinCases } from './cases/twins.ts';
 import { whatIfCases } from './cases/what-if.ts';
+import { whatIfThreads } from './cases/what-if-threads.ts';
 import { loadTimes } from './load-time.ts';
 import { type Figure, FULL, figureOf, machineLoad, measure } from './measure.ts';
 import { cpuOf, worstRequests } from './worst-request.ts';
@@ -19,6 +21,9 @@ import { cpuOf, worstRequests } from './worst-request.ts';
 const COLD_STARTS = 15;
 const STORAGE_BATCHES = 25;
 const PLACED = 1_000_000;
+/** The bundle of `what-if-thread.ts`, which the build of the bench puts next to this one. */
+const THREAD = join(import.meta.dirname, 'bench-what-if-thread.mjs');
+const THREAD_TWINS = 10_000;
 /** Most of the CPU time that a registration may take, in milliseconds. */
 const WORST_REQUEST_MS = 20;
 
@@ -37,6 +42,10 @@ const comparisons = [...registrationCases(), ...twinCases(), ...whatIfCases()].f
 for (const [index, comparison] of comparisons.entries()) {
   progress(`${index + 1} of ${comparisons.length}: ${comparison.name}`);
   figures.push(measure(comparison, FULL));
+}
+if (isWanted('what-if-twins-threads')) {
+  progress('what-if-twins-threads');
+  figures.push(await whatIfThreads({ file: THREAD, rounds: FULL.rounds, twins: THREAD_TWINS }));
 }
 const PLACEMENT = ['share', 'add', 'reweigh', 'cap', 'spill'].map((name) => `placement-${name}`);
 if (PLACEMENT.some(isWanted)) {

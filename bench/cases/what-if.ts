@@ -1,17 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { bestOf, scoreHubs } from '../../src/allocation/score/placement.ts';
-import { parseFleet } from '../../src/fleet/file/parse.ts';
 import { hostName } from '../../src/iot-hub/host-name.ts';
-import { knownIn, snapshotAction } from '../../src/store/twins/twin-rows.ts';
 import { epochMs } from '../../src/time/epoch-ms.ts';
 import { openTrial } from '../../src/what-if/job.ts';
 import { writeKnownDevice } from '../../src/what-if/known-device.ts';
 import { tryDevices } from '../../src/what-if/try-devices.ts';
-import { tryTwin } from '../../src/what-if/try-twin.ts';
-import { TwinTally } from '../../src/what-if/twin-tally.ts';
-import { convergedTwin } from '../converged-twin.ts';
 import type { Comparison } from '../measure.ts';
-import { pumpFleet } from '../pump.ts';
+import { storedTwins } from '../stored-twins.ts';
 
 /** Devices in one run of a case. */
 const PART = 1_000;
@@ -19,7 +14,7 @@ const PART = 1_000;
 const GOAL = 3;
 const NOW = epochMs(Date.UTC(2026, 10, 25));
 
-/** What `berth what-if` costs for a device or a twin, in one thread. The command uses one thread for each core. */
+/** What `berth what-if` costs for a device or a twin, in one thread. */
 export function whatIfCases(): readonly Comparison[] {
   const text = readFileSync('fleet.json', 'utf8');
   const before = text.replace('"weight": 2', '"weight": 3');
@@ -39,7 +34,7 @@ export function whatIfCases(): readonly Comparison[] {
       bestOf(scoreHubs(deviceOf(number), salt, hubs));
   };
   const lines = Array.from({ length: PART }, (_, number) => exportedLine(number, hubs));
-  const twins = storedTwins();
+  const twins = storedTwins(NOW);
   return [
     {
       name: 'what-if-devices',
@@ -103,26 +98,4 @@ function exportedLine(
       latency: { region: ['westeurope', 'eastus', 'southeastasia'][number % 3] ?? 'westeurope' },
     },
   });
-}
-
-/** A stored row of a pump, which is read and planned again and again. */
-function storedTwins(): { readonly tryNext: () => void; readonly readNext: () => unknown } {
-  const parsed = parseFleet(JSON.stringify(pumpFleet(6, 'S1')));
-  if (!parsed.ok) throw new Error(JSON.stringify(parsed.problems));
-  const snapshot = convergedTwin(6).take();
-  const { id } = snapshot;
-  const [, { partitionKey, rowKey, ...properties }] = snapshotAction(id, { kind: 'snapshot', snapshot }, '1');
-  const row = { partitionKey, rowKey, etag: '1', properties };
-  const trial = {
-    fleet: parsed.fleet,
-    against: undefined,
-    hosts: new Set([id.host]),
-    untrusted: new Set<string>(),
-    now: NOW,
-  };
-  const tally = new TwinTally(5);
-  return {
-    readNext: () => knownIn(id, row),
-    tryNext: () => tally.add(id, tryTwin(id, knownIn(id, row), trial)),
-  };
 }

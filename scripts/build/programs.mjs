@@ -65,6 +65,7 @@ export async function buildCommand(options, { version = ownVersion(), adapt = (g
       entryPoints: {
         'berth-whole': 'src/cli/whole.ts',
         'what-if-worker': 'src/cli/what-if/what-if-worker.ts',
+        'what-if-twins-worker': 'src/cli/what-if/what-if-twins-worker.ts',
       },
     }),
   );

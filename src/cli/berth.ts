@@ -21,8 +21,8 @@ import { type Catalog, catalogOf } from './shell/catalog.ts';
 import type { Cli } from './shell/cli.ts';
 import { type Program, runProgram } from './shell/command-line.ts';
 import { registerState } from './state/state.ts';
+import type { Threads } from './what-if/threads.ts';
 import { registerWhatIf } from './what-if/what-if.ts';
-import type { Threads } from './what-if/what-if-placement.ts';
 
 /**
  * The `berth` command: works with a fleet file and the state of a deployment. Returns the exit code.
@@ -42,10 +42,13 @@ export function berthCatalog(): Catalog {
 /** For a program of which no command runs. */
 const NO_THREADS: Threads = {
   number: 0,
-  start() {
-    throw new Error('The catalog runs no command.');
-  },
+  start: runsNothing,
+  startTwins: runsNothing,
 };
+
+function runsNothing(): never {
+  throw new Error('The catalog runs no command.');
+}
 
 function berthProgram(threads: Threads): Program {
   return {

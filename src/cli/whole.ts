@@ -5,7 +5,8 @@ import { berth } from './berth.ts';
 import { environmentIn } from './shell/environment.ts';
 import { sayFailure } from './shell/json-mode.ts';
 import type { Terminal } from './shell/terminal.ts';
-import type { Threads } from './what-if/what-if-placement.ts';
+import type { Threads } from './what-if/threads.ts';
+import { startTwinThread } from './what-if/twin-thread.ts';
 import { startWorker } from './what-if/worker-pool.ts';
 
 /**
@@ -22,6 +23,7 @@ export async function runWhole(
   const threads: Threads = {
     number: availableParallelism(),
     start: (data) => startWorker(join(__dirname, 'what-if-worker.cjs'), data),
+    startTwins: (data) => startTwinThread(join(__dirname, 'what-if-twins-worker.cjs'), data),
   };
   try {
     const env = environmentIn(process.cwd(), process.env);

@@ -13,6 +13,9 @@ const FORM = /^(\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2})(?:\.(\d{1,9}))?(Z|[+-]\d{2}
 const PLAIN =
   /^(\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|1\d|2[0-8])T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d)\.(\d{7})(?:Z|\+00:00)$/;
 
+/** The length of an instant in its one form. */
+const LENGTH = '2022-06-01T22:27:50.2612586Z'.length;
+
 /** Reads every form that the hub writes. Undefined for any other text. */
 export function parseInstant(text: unknown): Instant | undefined {
   if (typeof text !== 'string') return undefined;
@@ -25,6 +28,14 @@ export function parseInstant(text: unknown): Instant | undefined {
   if (!/^\d{4}-/.test(seconds.toISOString())) return undefined;
   const fraction = (match[2] ?? '').padEnd(7, '0').slice(0, 7);
   return `${seconds.toISOString().slice(0, -5)}.${fraction}Z` as Instant;
+}
+
+/** Whether a value is an instant in its one form, in which instants are stored. Makes no text. */
+export function isInstant(value: unknown): value is Instant {
+  if (typeof value !== 'string') return false;
+  return (
+    (value.length === LENGTH && value.endsWith('Z') && PLAIN.test(value)) || parseInstant(value) === value
+  );
 }
 
 /** The hub's own "never": the time of a section that has not changed yet. */

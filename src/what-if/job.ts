@@ -2,7 +2,7 @@ import { type Conditions, NO_CONDITIONS } from '../allocation/conditions.ts';
 import { currentCauses } from '../allocation/moves/moves.ts';
 import { BerthError } from '../errors.ts';
 import { parseFleet } from '../fleet/file/parse.ts';
-import type { Fleet, Rule } from '../fleet/fleet.ts';
+import type { Fleet, Models, Rule } from '../fleet/fleet.ts';
 import type { JsonValue } from '../json/json.ts';
 import { EPOCH, type EpochMs } from '../time/epoch-ms.ts';
 import { DeviceTemplates } from './device-templates.ts';
@@ -82,8 +82,9 @@ function finalConditions(fleet: Fleet, now: EpochMs): Conditions {
   return { loadedAt: now, hubs: new Map(), causes: new Map(causes) };
 }
 
-function compile(text: string): Fleet {
-  const parsed = parseFleet(text);
+/** The fleet of a text. @throws BerthError `BERTH_FLEET_INVALID` */
+export function compile(text: string, models?: Models): Fleet {
+  const parsed = parseFleet(text, models);
   if (parsed.ok) return parsed.fleet;
   throw new BerthError('BERTH_FLEET_INVALID', 'The fleet file is not valid.', { details: parsed.problems });
 }

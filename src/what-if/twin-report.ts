@@ -18,7 +18,7 @@ import {
   type HubTally,
   type StageTally,
   statusesOf,
-  type TwinTally,
+  type TwinCounts,
 } from './twin-tally.ts';
 import { durationText, type WriteCost, writeCost } from './write-cost.ts';
 
@@ -86,7 +86,7 @@ export interface PolicyReport {
   readonly problems: readonly Omit<FoundProblem, 'key'>[];
 }
 
-export function twinReportOf(tally: TwinTally, trial: TwinTrial, control: Control): TwinReport {
+export function twinReportOf(tally: TwinCounts, trial: TwinTrial, control: Control): TwinReport {
   const hubs = hubsOf(tally, trial, control);
   const policies = policiesOf(tally, trial, control);
   const writing = hubs.filter(({ writes }) => writes > 0);
@@ -112,7 +112,7 @@ export function twinReportOf(tally: TwinTally, trial: TwinTrial, control: Contro
   return { ...report, warnings: warningsOn(report, trial.fleet) };
 }
 
-function hubsOf({ hubs }: TwinTally, { fleet, hosts }: TwinTrial, control: Control): readonly HubWrites[] {
+function hubsOf({ hubs }: TwinCounts, { fleet, hosts }: TwinTrial, control: Control): readonly HubWrites[] {
   const inFile = fleet.hubs.filter(({ host }) => hosts.has(host));
   const others = [...hubs.keys()].filter((host) => !inFile.some((hub) => hub.host === host)).sort();
   const reportOf = (host: string, hub: Hub | undefined): HubWrites => {
@@ -120,6 +120,7 @@ function hubsOf({ hubs }: TwinTally, { fleet, hosts }: TwinTrial, control: Contr
     return {
       host,
       ...tally,
+      apart: inOrder(tally.apart),
       cost: hub && writeCost(hub, tally.writes, tally.reads),
       paused: hub && pauseFor(control, { kind: 'hub', host: hub.host }),
     };
@@ -130,7 +131,12 @@ function hubsOf({ hubs }: TwinTally, { fleet, hosts }: TwinTrial, control: Contr
   ];
 }
 
-function policiesOf(tally: TwinTally, trial: TwinTrial, control: Control): readonly PolicyReport[] {
+/** Counts in the order of the checks, whichever twin came first. */
+function inOrder(apart: HubTally['apart']): HubTally['apart'] {
+  return Object.fromEntries(APART.flatMap((why) => (apart[why] === undefined ? [] : [[why, apart[why]]])));
+}
+
+function policiesOf(tally: TwinCounts, trial: TwinTrial, control: Control): readonly PolicyReport[] {
   const { policies } = trial.fleet.twins;
   const before = trial.against?.twins.policies ?? policiesInForce(control);
   const reportOf = (name: string, change: PolicyChange, policy: Policy | undefined): PolicyReport => {
@@ -159,13 +165,13 @@ function policiesOf(tally: TwinTally, trial: TwinTrial, control: Control): reado
 }
 
 /** Berth's own policy of move requests, if it owns a property of a twin. */
-function ownPolicies(tally: TwinTally, { twins: { moveRequest } }: Fleet): readonly Policy[] {
+function ownPolicies(tally: TwinCounts, { twins: { moveRequest } }: Fleet): readonly Policy[] {
   return moveRequest !== undefined && tally.policies.has(moveRequest.policy.name) ? [moveRequest.policy] : [];
 }
 
 const NOTHING_OWNED = { owned: 0, written: 0, held: 0, waiting: 0, rejected: 0, contested: 0 };
 
-function statusesIn({ statuses }: TwinTally): TwinReport['statuses'] {
+function statusesIn({ statuses }: TwinCounts): TwinReport['statuses'] {
   const all = [...statuses].map(([key, count]) => ({ ...statusesOf(key), count }));
   const isChange = ({ from, to }: (typeof all)[number]) => from !== to;
   return {

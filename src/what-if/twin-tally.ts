@@ -5,7 +5,7 @@ import { valueAt } from '../twin/snapshot/merge.ts';
 import type { Snapshot, TwinStatus } from '../twin/snapshot/snapshot.ts';
 import { type TwinId, twinKey } from '../twin/snapshot/twin.ts';
 import type { StageForecast } from './stage-forecast.ts';
-import type { Apart, TriedTwin } from './try-twin.ts';
+import { APART, type Apart, type TriedTwin } from './try-twin.ts';
 
 /** The results of the twins of one hub. */
 export interface HubTally {
@@ -75,15 +75,23 @@ export interface FoundProblem extends Found {
   readonly why: string;
 }
 
+/** What was counted, in a form that can be sent from a thread. */
+export interface TwinCounts {
+  readonly hubs: ReadonlyMap<string, Readonly<HubTally>>;
+  /** By name. */
+  readonly policies: ReadonlyMap<string, Readonly<PolicyTally>>;
+  /** Number of twins by status before and after; the key joins both with a line break. */
+  readonly statuses: ReadonlyMap<string, number>;
+  readonly twins: number;
+}
+
 /** The text that replaces a redacted value. */
 const HIDDEN = '(redacted)';
 
 /** Adds up the results of twins, in any order. Its size does not grow with the number of twins. */
-export class TwinTally {
+export class TwinTally implements TwinCounts {
   readonly hubs = new Map<string, HubTally>();
-  /** By name. */
   readonly policies = new Map<string, PolicyTally>();
-  /** Number of twins by status before and after; the key joins both with a line break. */
   readonly statuses = new Map<string, number>();
   twins = 0;
   readonly #first: number;
@@ -113,6 +121,36 @@ export class TwinTally {
       const tally = entryOf(this.policies, name, newPolicy);
       this.#addPolicy(tally, { name, leaves, snapshot, plan, forecast: forecasts.get(name) });
     }
+  }
+
+  /** Adds what was counted for other twins. The result does not depend on the order, or on how the twins are divided. */
+  merge({ hubs, policies, statuses, twins }: TwinCounts): void {
+    this.twins += twins;
+    for (const [host, hub] of hubs) addHub(entryOf(this.hubs, host, newHub), hub);
+    for (const [name, policy] of policies) this.#mergePolicy(entryOf(this.policies, name, newPolicy), policy);
+    for (const [key, count] of statuses) this.statuses.set(key, (this.statuses.get(key) ?? 0) + count);
+  }
+
+  /** The counts alone, which a thread can send. */
+  counts(): TwinCounts {
+    const { hubs, policies, statuses, twins } = this;
+    return { hubs, policies, statuses, twins };
+  }
+
+  #mergePolicy(tally: PolicyTally, other: Readonly<PolicyTally>): void {
+    for (const count of POLICY_COUNTS) tally[count] += other[count];
+    for (const [name, { written, afterMs, needsApproval }] of other.stages) {
+      const stage = entryOf(tally.stages, name, () => ({ written: 0, afterMs, needsApproval }));
+      stage.written += written;
+      stage.afterMs = Math.min(stage.afterMs, afterMs);
+    }
+    this.#mergeFound(tally.patches, other.patches);
+    this.#mergeFound(tally.problems, other.problems);
+  }
+
+  #mergeFound<Each extends Found>(kept: Each[], others: readonly Each[]): void {
+    const all = [...kept, ...others].sort((one, other) => (one.key < other.key ? -1 : 1));
+    kept.splice(0, kept.length, ...all.slice(0, this.#first));
   }
 
   #addPolicy(tally: PolicyTally, { name, leaves, snapshot, plan, forecast }: PlannedPolicy): void {
@@ -209,6 +247,19 @@ function entryOf<Key, Each>(map: Map<Key, Each>, key: Key, make: () => Each): Ea
   const made = make();
   map.set(key, made);
   return made;
+}
+
+const POLICY_COUNTS = ['owned', 'written', 'held', 'waiting', 'rejected', 'contested'] as const;
+
+function addHub(hub: HubTally, { planned, writes, properties, reads, apart }: Readonly<HubTally>): void {
+  hub.planned += planned;
+  hub.writes += writes;
+  hub.properties += properties;
+  hub.reads += reads;
+  for (const why of APART) {
+    const count = apart[why];
+    if (count !== undefined) hub.apart[why] = (hub.apart[why] ?? 0) + count;
+  }
 }
 
 function newHub(): HubTally {

@@ -1,10 +1,14 @@
+import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
+import { build } from 'esbuild';
 import { placementFigures, placementQuality } from '../../bench/cases/placement-quality.ts';
 import { registrationCases } from '../../bench/cases/registration.ts';
 import { sampleWebhook } from '../../bench/cases/sample-webhook.ts';
 import { twinCases } from '../../bench/cases/twins.ts';
 import { whatIfCases } from '../../bench/cases/what-if.ts';
+import { whatIfThreads } from '../../bench/cases/what-if-threads.ts';
 import { type Effort, figureOf, machineLoad, measure } from '../../bench/measure.ts';
+import { temporaryFolder } from '../support/temporary-folder.ts';
 
 const SHORT: Effort = { rounds: 1, roundMs: 1, warmUpMs: 0 };
 const ABOUT = { name: 'a', what: 'b', goal: 2 };
@@ -18,6 +22,21 @@ describe('npm run bench', () => {
     expect(new Set(figures.map(({ name }) => name)).size).toBe(figures.length);
     for (const { name, ratio } of figures)
       expect([name, ratio > 0 && Number.isFinite(ratio)]).toEqual([name, true]);
+  });
+
+  test('measures threads that plan stored twins, and ends them', async () => {
+    const file = join(temporaryFolder('bench-thread'), 'thread.cjs');
+    await build({
+      entryPoints: ['bench/what-if-thread.ts'],
+      bundle: true,
+      platform: 'node',
+      format: 'cjs',
+      outfile: file,
+    });
+
+    const { name, ratio, perSecond } = await whatIfThreads({ file, rounds: 1, twins: 20 });
+
+    expect([name, ratio > 0, Number(perSecond) > 0]).toEqual(['what-if-twins-threads', true, true]);
   });
 
   test('shows how well devices are placed', () => {

@@ -1,11 +1,15 @@
 import { PassThrough } from 'node:stream';
 import { berth as runBerth } from '../../src/cli/berth.ts';
 import type { Cli } from '../../src/cli/shell/cli.ts';
-import type { Threads } from '../../src/cli/what-if/what-if-placement.ts';
+import type { Threads } from '../../src/cli/what-if/threads.ts';
+import { readerHere } from '../../src/cli/what-if/twin-reader.ts';
 import type { Environment } from '../../src/settings/settings.ts';
+import { openStores } from '../../src/store/stores.ts';
+import { openTables } from '../../src/store/tables/tables.ts';
 import { type EpochMs, epochMs } from '../../src/time/epoch-ms.ts';
 import { openTrial } from '../../src/what-if/job.ts';
 import { tryDevices } from '../../src/what-if/try-devices.ts';
+import { openTwinTrial } from '../../src/what-if/twin-job.ts';
 
 export const NOW = epochMs(Date.UTC(2026, 10, 25, 12));
 
@@ -33,6 +37,8 @@ const THREADS: Threads = {
     const trial = openTrial(job, now);
     return { tryPart: async (part) => tryDevices(part, trial), close: async () => {} };
   },
+  startTwins: ({ job, account }) =>
+    readerHere(openStores(openTables(account)).twins, openTwinTrial(job), job.first),
 };
 
 /** Runs `berth` with what an operator writes behind it, and answers its exit code. */

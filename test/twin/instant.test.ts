@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { parseInstant } from '../../src/time/instant.ts';
+import { isInstant, parseInstant } from '../../src/time/instant.ts';
 import { fc } from '../support/properties.ts';
 
 describe('parseInstant', () => {
@@ -51,5 +51,25 @@ describe('parseInstant', () => {
       }),
       { numRuns: 2_000 },
     );
+  });
+});
+
+describe('isInstant', () => {
+  test.each([
+    ['2020-10-21T14:13:39.3649100Z', true],
+    ['2024-02-29T23:59:59.9999999Z', true],
+    ['2023-02-29T23:59:59.9999999Z', false],
+    ['0001-01-01T00:00:00.0000000Z', true],
+    ['2020-10-21T14:13:39.36491Z', false],
+    ['2020-10-21T14:13:39.3649100+00:00', false],
+    ['2020-10-21T14:13:39.3649100+0Z', false],
+    ['2020-13-21T14:13:39.3649100Z', false],
+    ['2020-10-21T14:13:39.3649100Z\n', false],
+    ['', false],
+    [7, false],
+    [undefined, false],
+  ])('accepts a text only in the form that parseInstant returns: %j is %s', (value, expected) => {
+    expect(isInstant(value)).toBe(expected);
+    expect(isInstant(value)).toBe(typeof value === 'string' && parseInstant(value) === value);
   });
 });

@@ -6,7 +6,7 @@ import { hostName } from '../../src/iot-hub/host-name.ts';
 import { type EpochMs, plus } from '../../src/time/epoch-ms.ts';
 import type { Known } from '../../src/twin/events/apply-event.ts';
 import { NO_HISTORY, type Snapshot } from '../../src/twin/snapshot/snapshot.ts';
-import type { TwinId } from '../../src/twin/snapshot/twin.ts';
+import { type TwinId, twinKey } from '../../src/twin/snapshot/twin.ts';
 import { type TwinTrial, tryTwin } from '../../src/what-if/try-twin.ts';
 import { type TwinReport, twinReportOf } from '../../src/what-if/twin-report.ts';
 import { TwinTally } from '../../src/what-if/twin-tally.ts';
@@ -370,6 +370,79 @@ describe('the example patches in an estimate', () => {
       { path: 'over', before: '(redacted)', after: 'x' },
     ]);
     expect(JSON.stringify(report)).not.toMatch(/s3cret|012345/);
+  });
+});
+
+describe('an estimate of several threads', () => {
+  const file = fleetOf({
+    policies: [
+      BASE,
+      SAVER,
+      { name: 'large', when: "'note' in tags", desired: { note: '=tags.note' } },
+      {
+        name: 'staged',
+        desired: { p: 1 },
+        rollout: {
+          stages: [
+            { name: 'low', where: 'reported.battery < 50' },
+            { name: 'all', share: 1, approve: true },
+          ],
+        },
+      },
+    ],
+  });
+  const oneTwin = fc
+    .record({
+      device: fc.integer({ min: 0, max: 60 }),
+      host: fc.constantFrom(ID.host, hostName('eus.azure-devices.net'), hostName('aus.azure-devices.net')),
+      isDeleted: fc.boolean(),
+      status: fc.constantFrom('inSync' as const, 'drifted' as const, 'rejected' as const),
+      parts: fc.constantFrom<Partial<Snapshot>>(
+        {},
+        { desired: { interval: 5 } },
+        { unread: { since: at(0), why: 'a gap' } },
+        { suspended: { why: 'the quota is spent' } },
+        { etag: undefined },
+        { tags: { note: 'x'.repeat(5_000) } },
+      ),
+      battery: fc.integer({ min: 0, max: 100 }),
+    })
+    .map(({ device, host, isDeleted, status, parts, battery }): Stored => {
+      const stored = twin(`d${device}`, { ...resynced(status), ...parts, reported: { battery } }, { host });
+      return isDeleted ? { id: stored.id, known: { kind: 'deleted', at: at(0) } } : stored;
+    });
+
+  test('is the same text as that of one thread, however the twins are divided', () => {
+    const divided = fc.array(fc.tuple(oneTwin, fc.integer({ min: 0, max: 3 })), { maxLength: 60 });
+    fc.assert(
+      fc.property(divided, fc.integer({ min: 0, max: 4 }), fc.boolean(), (all, first, isReversed) => {
+        const stored = [...new Map(all.map((each) => [twinKey(each[0].id), each])).values()];
+        const tallyOf = (twins: readonly Stored[]) => {
+          const tally = new TwinTally(first);
+          for (const { id, known } of twins) tally.add(id, tryTwin(id, known, trial));
+          return tally;
+        };
+        const control = controlSchema.parse({});
+        const trial = {
+          fleet: file,
+          against: undefined,
+          hosts: new Set([ID.host]),
+          untrusted: new Set<string>(),
+          control,
+          now: T0,
+        };
+        const one = twinReportOf(tallyOf(stored.map(([each]) => each)), trial, control);
+
+        const parts = [0, 1, 2, 3].map((part) =>
+          tallyOf(stored.flatMap(([each, of]) => (of === part ? [each] : []))),
+        );
+        const merged = new TwinTally(first);
+        for (const part of isReversed ? parts.reverse() : parts) merged.merge(structuredClone(part.counts()));
+
+        expect(JSON.stringify(twinReportOf(merged, trial, control))).toBe(JSON.stringify(one));
+        expect(merged.twins).toBe(stored.length);
+      }),
+    );
   });
 });
 

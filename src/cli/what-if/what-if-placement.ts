@@ -13,15 +13,10 @@ import type { Cli } from '../shell/cli.ts';
 import { readFleetFile } from '../shell/files.ts';
 import { type ProgressBar, showProgress } from '../shell/progress.ts';
 import { count, sayJson, tell } from '../shell/terminal.ts';
+import type { Threads } from './threads.ts';
 import type { PlacementQuestion } from './what-if-inputs.ts';
 import { sayReport } from './what-if-placement-text.ts';
 import type { TrialWorker, WorkerData } from './worker-pool.ts';
-
-/** The threads that share the work. */
-export interface Threads {
-  readonly number: number;
-  readonly start: (data: WorkerData) => TrialWorker;
-}
 
 /**
  * Devices in one message to a worker: enough to make messages cheap, few enough for a smooth progress bar.

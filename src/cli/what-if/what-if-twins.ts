@@ -1,16 +1,17 @@
 import { BerthError } from '../../errors.ts';
-import { hostsOf } from '../../fleet/fleet.ts';
 import type { HostName } from '../../iot-hub/host-name.ts';
-import { stamp } from '../../settings/settings.ts';
-import { type TwinTrial, tryTwin } from '../../what-if/try-twin.ts';
+import { stamp, stateAccount } from '../../settings/settings.ts';
+import { type FleetSource, type TwinJob, twinTrialOf } from '../../what-if/twin-job.ts';
 import { twinReportOf } from '../../what-if/twin-report.ts';
-import { TwinTally } from '../../what-if/twin-tally.ts';
 import { invalid } from '../shell/arguments.ts';
 import type { Cli } from '../shell/cli.ts';
 import { readFleetFile } from '../shell/files.ts';
 import { type ProgressBar, showCount, showProgress } from '../shell/progress.ts';
 import { openState, type State } from '../shell/state.ts';
 import { count, plural, sayJson, type Terminal, tell } from '../shell/terminal.ts';
+import type { Threads } from './threads.ts';
+import { type TwinReaders, tryBuckets } from './twin-buckets.ts';
+import { readerHere } from './twin-reader.ts';
 import { DEFAULT_FIRST, type TwinsQuestion } from './what-if-inputs.ts';
 import { sayTwinReport } from './what-if-twins-text.ts';
 
@@ -21,24 +22,34 @@ const MOST_FIRST = 1_000;
  * `berth what-if --twins`: estimates what a fleet file would write to the twins in the state tables. Calls no
  * hub and writes nothing. The exit code is 1 if more twins than `--max-writes` would be written.
  */
-export async function whatIfTwins({ terminal, env, now }: Cli, options: TwinsQuestion): Promise<number> {
+export async function whatIfTwins(
+  { terminal, env, now }: Cli,
+  options: TwinsQuestion,
+  threads: Threads,
+): Promise<number> {
   const { maxWrites, first = DEFAULT_FIRST } = options;
   if (first > MOST_FIRST) throw invalid(`--first is ${first}: write at most ${count(MOST_FIRST)}.`);
-  const { fleet } = readFleetFile(options.fleet);
-  const against = options.against === undefined ? undefined : readFleetFile(options.against).fleet;
+  const file = readFleetFile(options.fleet);
+  const against = options.against === undefined ? undefined : readFleetFile(options.against);
   const state = openState(env);
   const control = await state.control.read();
-  const hosts = hostsOf(fleet, stamp(env));
-  const trial: TwinTrial = {
-    fleet,
-    against,
-    hosts: new Set(hosts),
-    untrusted: new Set(Object.keys(control.untrusted)),
+  const job: TwinJob = {
+    fleet: sourceOf(file),
+    against: against && sourceOf(against),
+    stamp: stamp(env),
     control,
     now: now(),
+    first,
   };
+  const trial = twinTrialOf(job, file.fleet, against?.fleet);
 
-  const tally = await tallyOf(trial, state, await expect(terminal, state, hosts), first);
+  const progress = await expect(terminal, state, [...trial.hosts]);
+  const readers: TwinReaders = {
+    here: readerHere(state.twins, trial, first),
+    number: threads.number,
+    start: () => threads.startTwins({ job, account: stateAccount(env) }),
+  };
+  const tally = await tryBuckets(readers, first, progress.show).finally(progress.end);
   const report = twinReportOf(tally, trial, control);
 
   tell(terminal, `State: ${state.place}.`);
@@ -54,29 +65,6 @@ export async function whatIfTwins({ terminal, env, now }: Cli, options: TwinsQue
   return 0;
 }
 
-/**
- * Uses one thread: more would only wait for the tables. Planning a twin takes from 10 microseconds (two
- * policies) to 200 (sixteen properties to write). Reading one from the tables takes 100 or more, and the next
- * page loads meanwhile.
- */
-async function tallyOf(
-  trial: TwinTrial,
-  state: State,
-  progress: ProgressBar,
-  first: number,
-): Promise<TwinTally> {
-  const tally = new TwinTally(first);
-  try {
-    for await (const { id, known } of state.twins.records()) {
-      tally.add(id, tryTwin(id, known, trial));
-      if (tally.twins % 100 === 0) progress.show(tally.twins);
-    }
-  } finally {
-    progress.end();
-  }
-  return tally;
-}
-
 /** A progress bar with the last count of twins as its total. */
 async function expect(terminal: Terminal, state: State, hosts: readonly HostName[]): Promise<ProgressBar> {
   // Only the bar needs the total.
@@ -89,4 +77,8 @@ async function expect(terminal: Terminal, state: State, hosts: readonly HostName
   const progress = showProgress(terminal, 'twins');
   progress.expect(counted);
   return progress;
+}
+
+function sourceOf({ fleet, text }: ReturnType<typeof readFleetFile>): FleetSource {
+  return { text, models: fleet.models };
 }

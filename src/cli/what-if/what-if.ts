@@ -2,8 +2,9 @@ import { givenFlags, invalid } from '../shell/arguments.ts';
 import type { Cli } from '../shell/cli.ts';
 import type { CommandGroup } from '../shell/command-line.ts';
 import { chosenFleetFile } from '../shell/files.ts';
+import type { Threads } from './threads.ts';
 import { INPUTS, type Question } from './what-if-inputs.ts';
-import { type Threads, whatIfPlacement } from './what-if-placement.ts';
+import { whatIfPlacement } from './what-if-placement.ts';
 import { whatIfTwins } from './what-if-twins.ts';
 
 /** `berth what-if`: estimates what a fleet file would do to the placement of devices, or to twins. */
@@ -28,7 +29,7 @@ async function whatIf(cli: Cli, question: Question, threads: Threads): Promise<n
       '--payload': payload[0],
       '--max-moves': maxMoves,
     });
-    return whatIfTwins(cli, { ...question, fleet });
+    return whatIfTwins(cli, { ...question, fleet }, threads);
   }
   refuse('only with --twins', {
     '--max-writes': maxWrites,

@@ -2,7 +2,7 @@ import * as z from 'zod';
 import type { DocumentFormat } from '../../json/document-format.ts';
 import { isObject, type JsonObject, type JsonValue } from '../../json/json.ts';
 import { epochMsSchema } from '../../time/epoch-ms-schema.ts';
-import { type Instant, NEVER, parseInstant } from '../../time/instant.ts';
+import { type Instant, isInstant, NEVER } from '../../time/instant.ts';
 import { EDGE_DEVICE_STATUSES } from './edge-device-status.ts';
 import {
   POLICY_STATUSES,
@@ -14,7 +14,7 @@ import {
 } from './snapshot.ts';
 import type { TwinId } from './twin.ts';
 
-const instant = z.custom<Instant>((value) => typeof value === 'string' && parseInstant(value) === value);
+const instant = z.custom<Instant>((value) => isInstant(value));
 const json = z.custom<JsonObject>(isObject);
 const value = z.custom<JsonValue>((found) => found !== undefined);
 const count = z.int().min(0);
