@@ -20,6 +20,8 @@ function installedBrowsers(env: NodeJS.ProcessEnv): readonly string[] {
         ]);
     default:
       return [
+        // Chromium without the code of windows, as Debian has it: it takes a fifth less CPU time than the whole browser.
+        'chromium-headless-shell',
         'google-chrome-stable',
         'google-chrome',
         'chromium',
