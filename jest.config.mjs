@@ -27,10 +27,10 @@ export default {
   // Says only that a test hangs: a busy machine may take long.
   testTimeout: 120_000,
   testEnvironment: '<rootDir>/test/support/run/compile-once.cjs',
-  // Suites must not depend on each other: four of them run side by side. Suites that start processes mostly wait, so two
-  // cores are busy with four of them.
-  maxWorkers: 4,
-  testSequencer: '<rootDir>/test/support/run/longest-first.cjs',
+  // Suites must not depend on each other: five of them run side by side. Suites that start processes mostly wait, so two
+  // cores are busy with five of them.
+  maxWorkers: 5,
+  testSequencer: '<rootDir>/test/support/run/suite-order.cjs',
   globalSetup: '<rootDir>/test/support/run/begin.ts',
   globalTeardown: '<rootDir>/test/support/run/end.ts',
   // With `--coverage`: Jest then needs no Babel, which is not installed.

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { realpathSync, writeFileSync } from 'node:fs';
+import { existsSync, realpathSync, renameSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, relative, resolve } from 'node:path';
 import { describe } from '@jest/globals';
@@ -64,14 +64,18 @@ export type Parameters = Readonly<Record<string, Json>>;
 export async function snapshotOf(parameters: Parameters): Promise<Snapshot> {
   const values: Parameters = { environmentName: 'berth-test', location: 'westeurope', ...parameters };
   const folder = realpathSync(tmpdir());
+  // The compiler takes a compiled template as well. So it compiles the template only once.
+  const template = await contentsOf('infra/main.bicep');
+  const compiled = `${digest(template)}.json`;
+  writeOnce(join(folder, compiled), template);
   const text = [
-    `using '${relative(folder, resolve('infra/main.bicep'))}'`,
+    `using '${compiled}'`,
     ...Object.entries(values).map(([name, value]) => `param ${name} = ${literal(value)}`),
     '',
   ].join('\n');
   // The same parameters are the same file, which is evaluated once.
-  const path = join(folder, `${createHash('sha256').update(text).digest('hex').slice(0, 16)}.bicepparam`);
-  writeFileSync(path, text);
+  const path = join(folder, `${digest(text)}.bicepparam`);
+  writeOnce(path, text);
   return snapshotOfFile(path);
 }
 
@@ -82,8 +86,24 @@ export async function diagnosticsOf(path: string): Promise<readonly Diagnostic[]
 }
 
 export async function templateOf(path: string): Promise<Template> {
-  const answer = await ask('bicep/compile', { path: resolve(path) });
-  return JSON.parse((answer as { readonly contents: string }).contents) as Template;
+  return JSON.parse(await contentsOf(path)) as Template;
+}
+
+/** A compiled template as the compiler writes it. */
+async function contentsOf(path: string): Promise<string> {
+  return ((await ask('bicep/compile', { path: resolve(path) })) as { readonly contents: string }).contents;
+}
+
+/** Writes a file whose name is that of its contents. The compiler may read it at the same time, for another suite. */
+function writeOnce(path: string, text: string): void {
+  if (existsSync(path)) return;
+  const unfinished = `${path}.${process.pid}`;
+  writeFileSync(unfinished, text);
+  renameSync(unfinished, path);
+}
+
+function digest(text: string): string {
+  return createHash('sha256').update(text).digest('hex').slice(0, 16);
 }
 
 /** The file as `bicep format` writes it. */
