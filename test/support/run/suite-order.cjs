@@ -9,16 +9,24 @@ const LONGEST = [
   'console/console',
 ];
 
-/** Suites that mostly wait for other processes. If they ran at the same time, the machine would be idle. */
-const WAITING = ['end-to-end/', 'infra/', 'function-host/event-hub', 'event-hub/checkpoints'];
+/** Suites that mostly wait, for other processes or for time to pass. If they ran at the same time, the machine would be idle. */
+const WAITING = [
+  'end-to-end/',
+  'infra/compiler',
+  'local/function-host/event-hub',
+  'local/edge/edge-faults',
+  'event-hub/checkpoints',
+  'local/function-host/',
+  'local/edge/simulated-edge',
+  'local/iot-hub/service-client',
+  'local/iot-hub/amqp-links',
+  'infra/',
+];
 
 /** Suites that need the processor for some seconds. */
 const BUSY = ['allocation/always', 'functions/'];
 
-/** How many other suites follow each one that waits. */
-const OTHERS_EACH = 2;
-
-/** First the slowest suites. Then, among those that wait, the busy ones, and the others in Jest's order. */
+/** First the slowest suites. Then one that waits and a busy one in turn, and at last the others in Jest's order. */
 module.exports = class SuiteOrder extends Sequencer {
   sort(tests) {
     let left = super.sort(tests);
@@ -30,10 +38,10 @@ module.exports = class SuiteOrder extends Sequencer {
     const longest = take(LONGEST);
     const waiting = take(WAITING);
     const others = [...take(BUSY), ...left];
-    const mixed = waiting.flatMap((test, place) => [
-      test,
-      ...others.slice(place * OTHERS_EACH, (place + 1) * OTHERS_EACH),
-    ]);
-    return [...longest, ...mixed, ...others.slice(waiting.length * OTHERS_EACH)];
+    return [
+      ...longest,
+      ...waiting.flatMap((test, place) => [test, ...others.slice(place, place + 1)]),
+      ...others.slice(waiting.length),
+    ];
   }
 };
