@@ -148,6 +148,19 @@ describe('a rollout of a deployment', () => {
     expect(world.snapshot('lab-1').lastReconcile.policies[id]).toBe('lost');
   });
 
+  test('does nothing for a device that shows no life until its deadline, which decides', async () => {
+    await deploy(fleetWith(2, { stages: STAGES, gate: { deadline: '2h' } }), FIRST);
+    const [id = ''] = Object.keys(world.snapshot('lab-1').lastReconcile.policies);
+    const deadline = plus(world.snapshot('lab-1').edge?.applied[0]?.at ?? world.now, 2 * 3_600_000);
+
+    await world.after(20 * 60);
+    expect(world.snapshot('lab-1')).toMatchObject({ workItem: { at: deadline } });
+
+    world.now = deadline;
+    await world.after(0);
+    expect(world.snapshot('lab-1').lastReconcile.policies[id]).toBe('lost');
+  });
+
   test('counts a device whose module fails as rejected', async () => {
     await deploy(fleetWith(2), FIRST);
     const { desired } = world.twin('lab-1', '$edgeAgent');

@@ -107,6 +107,19 @@ describe('the work items of a hub', () => {
     expect(done).toEqual(['drifted']);
   });
 
+  test('that are due again at once after they were done are left to the next run after the third time', async () => {
+    isQueued('again');
+    isQueued('other', 'resync');
+    const reconcile = async ({ deviceId }: typeof ID) => {
+      done.push(deviceId);
+      if (deviceId === 'again') isQueued('again', 'drift', plus(T0, -10_000 - done.length));
+      return { result: 'unchanged' } as const;
+    };
+    await drain({ reconciler: reconcilerOf(reconcile) }, times(100));
+
+    expect(done).toEqual(['again', 'again', 'again', 'other']);
+  });
+
   test('are done for other twins when one twin has a defect', async () => {
     for (const deviceId of ['a', 'bad', 'c']) isQueued(deviceId);
     const reconcile = async ({ deviceId }: typeof ID) => {

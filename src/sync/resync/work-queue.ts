@@ -5,6 +5,7 @@ import { type PartitionKey, partitionsOf, workItemKey } from '../../store/tables
 import type { WorkItemRow } from '../../store/twins/twin-store.ts';
 import type { Known } from '../../twin/events/apply-event.ts';
 import type { WorkPriority } from '../../twin/snapshot/snapshot.ts';
+import { twinKey } from '../../twin/snapshot/twin.ts';
 import type { Reconciled } from '../reconcile/reconciler.ts';
 import { fewTwins, manyTwins, rowsAtOnce, twinsAtOnce } from './queue-size.ts';
 import type { MayGoOn, ResyncContext } from './resync-context.ts';
@@ -69,8 +70,7 @@ async function processHub(
   let done = 0;
   // Without a permit for one twin, the work items of the others stay where they are.
   let refused = 0;
-  // Rows that stay due, because their work failed, are left to a later run.
-  const handled = new Set<string>();
+  const handled = new HandledItems();
   while (mayGoOn()) {
     // While a hub is paused, its work items stay in the queue.
     if ((await gate.current()).closedFor(host) !== undefined) break;
@@ -81,7 +81,7 @@ async function processHub(
       rows.slice(0, rowsAtOnce(hub)).map((row) =>
         limit(async () => {
           if (!mayGoOn() || refused > 0) return;
-          handled.add(row.rowKey);
+          handled.add(row);
           await sparing(row.id, context, async () => {
             const { result, lacksPermit = false } = await processItem(row, context);
             if (lacksPermit) refused += 1;
@@ -107,10 +107,33 @@ async function processHub(
   return done;
 }
 
+/** The most times that a run handles one twin. */
+const MOST_TIMES = 3;
+
+/** The work items that a run has handled. */
+class HandledItems {
+  readonly #rows = new Set<string>();
+  readonly #times = new Map<string, number>();
+
+  add({ id, rowKey }: WorkItemRow): void {
+    this.#rows.add(rowKey);
+    const key = twinKey(id);
+    this.#times.set(key, (this.#times.get(key) ?? 0) + 1);
+  }
+
+  /**
+   * Whether an item is still to do. The next run does rows that stay due because their work failed, and twins that have work again
+   * and again.
+   */
+  leaves({ id, rowKey }: WorkItemRow): boolean {
+    return !this.#rows.has(rowKey) && (this.#times.get(twinKey(id)) ?? 0) < MOST_TIMES;
+  }
+}
+
 /** The due work items of the most urgent priority that has some that are not handled yet. */
 async function mostUrgent(
   host: HostName,
-  handled: ReadonlySet<string>,
+  handled: HandledItems,
   context: ResyncContext,
 ): Promise<readonly WorkItemRow[]> {
   const at = context.hubNow();
@@ -118,7 +141,7 @@ async function mostUrgent(
     partitionsOf(host).map(async (partition) => {
       const rows = await context.twins.firstItems(partition, PAGE);
       const due = rows.filter(
-        (row) => row.at <= at && PRIORITIES.includes(row.priority) && !handled.has(row.rowKey),
+        (row) => row.at <= at && PRIORITIES.includes(row.priority) && handled.leaves(row),
       );
       return { due, isEnough: due.length > 0 || rows.length < PAGE };
     }),
@@ -132,7 +155,7 @@ async function mostUrgent(
   // In one partition, many rows that are handled or not due yet are before the others.
   for (const priority of PRIORITIES) {
     const due = await dueItems(host, priority, context);
-    const rows = due.filter(({ rowKey }) => !handled.has(rowKey));
+    const rows = due.filter((row) => handled.leaves(row));
     if (rows.length > 0) return rows;
   }
   return [];

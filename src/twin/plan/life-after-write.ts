@@ -24,6 +24,7 @@ export interface LifeStatus {
  *
  * @param status the worst status of the properties of the policy
  * @param deadlineMs how long the device may show no life
+ * @param asks whether the hub can be asked. Without a question, the deadline alone decides.
  */
 export function lifeAfterWrite(
   status: PolicyStatus,
@@ -32,6 +33,7 @@ export function lifeAfterWrite(
   paths: Readonly<Record<string, PathHistory>>,
   deadlineMs: number,
   now: EpochMs,
+  asks = true,
 ): LifeStatus {
   if (status !== 'pending' && status !== 'inSync') return { status };
   const first = firstWrite(
@@ -43,6 +45,7 @@ export function lifeAfterWrite(
   const lifeBefore = first.lifeAt === undefined ? undefined : millisecondsOf(first.lifeAt);
   if (lifeBefore === undefined || writtenAt - lifeBefore > TAKES_PART_MS) return { status: 'silent' };
   const deadline = plus(writtenAt, deadlineMs);
+  if (!asks) return now >= deadline ? { status: 'lost' } : { status: 'pending', nextAt: deadline };
   const giveUp = plus(deadline, LAST_QUESTION_MS);
   const isAsked = activity !== undefined && activity.askedAt >= deadline;
   if (now >= deadline && (isAsked || now >= giveUp)) return { status: 'lost' };

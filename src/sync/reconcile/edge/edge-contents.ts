@@ -7,10 +7,10 @@ import { fillTemplate } from '../../../fleet/expressions/template.ts';
 import type { Fleet, Hub } from '../../../fleet/fleet.ts';
 import type { RolloutContent } from '../../../fleet/rollout.ts';
 import type { ContentChoice, Hold, RolloutDevice } from '../../../rollout/content-choice.ts';
-import { type EpochMs, laterOf, plus } from '../../../time/epoch-ms.ts';
+import { type EpochMs, plus } from '../../../time/epoch-ms.ts';
 import { type Instant, instantOf, latest } from '../../../time/instant.ts';
 import { SKEW_MS } from '../../../twin/plan/contents.ts';
-import { lifeAfterWrite } from '../../../twin/plan/life-after-write.ts';
+import { type LifeStatus, lifeAfterWrite } from '../../../twin/plan/life-after-write.ts';
 import type { PlannedRollout } from '../../../twin/plan/rollout-statuses.ts';
 import { twinVariables } from '../../../twin/plan/twin-variables.ts';
 import type { AppliedManifest } from '../../../twin/snapshot/runtime-twin.ts';
@@ -234,21 +234,21 @@ function statusWithLife(
   twins: readonly (Snapshot | undefined)[],
   applied: readonly AppliedManifest[],
   now: EpochMs,
-): { readonly status: PolicyStatus; readonly nextAt?: EpochMs | undefined } {
+): LifeStatus {
   const first = applied.findLast(({ contents }) => contents?.includes(id) === true);
   if (rollout === undefined || rollout.isShort || first === undefined) return { status: own };
   const lifeAt = lifeOf(twins);
   const replaced = { policy: hash, value: null, at: instantOf(first.at), lifeAt: first.lifeAt };
-  const { status, nextAt, askAt } = lifeAfterWrite(
+  // No question is asked for IoT Edge devices.
+  return lifeAfterWrite(
     own,
     { hash, leaves: [{ path: [id], key: id, value: { kind: 'literal', value: null }, compare: 'exact' }] },
     { lifeAt, activity: undefined },
     { [id]: { ...NO_HISTORY, replaced } },
     rollout.gate.deadlineMs,
     now,
+    false,
   );
-  // No question is asked for IoT Edge devices; the deadline decides.
-  return { status, nextAt: nextAt ?? (askAt === undefined ? undefined : laterOf(askAt, now)) };
 }
 
 /** The newest sign of life of the device and the modules of its runtime. */
