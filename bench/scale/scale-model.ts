@@ -58,7 +58,7 @@ const DUTY = 50 / 60;
 const PAGE = 1_000;
 /** What `resyncFleet` does in a minute: for each hub, and once (docs/deploy.md). */
 const OF_A_HUB = 5;
-const ONCE = 90;
+const ONCE = 60;
 /** Dollars. To be checked in the Azure pricing calculator (docs/deploy.md). */
 const MILLION_TRANSACTIONS = 0.036;
 const GB_MONTH = 0.045;
