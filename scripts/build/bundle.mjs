@@ -3,6 +3,7 @@
 /**
  * @param {string} build time of the build, ISO 8601 in UTC. Instances of an older package do not write to twins.
  * @param {string} author the author of the commit, as git writes it; empty if it is not known.
+ * @returns {import('esbuild').BuildOptions}
  */
 export function bundleOptions(build, author = '') {
   return {
@@ -12,8 +13,6 @@ export function bundleOptions(build, author = '') {
     format: 'cjs',
     outExtension: { '.js': '.cjs' },
     sourcemap: 'linked',
-    // `import()` becomes `require()`: Node.js loads CommonJS through its ES module loader only after it has parsed the file for its names.
-    supported: { 'dynamic-import': false },
     logLevel: 'warning',
     define: { __BERTH_BUILD__: JSON.stringify(build), __BERTH_AUTHOR__: JSON.stringify(author) },
   };

@@ -28,8 +28,6 @@ export function functionsBuild(options, built, author) {
     // esbuild splits only ES modules. `asCommonJs` turns the files into CommonJS modules, which Node.js loads faster.
     format: 'esm',
     splitting: true,
-    // A chunk begins at an `import()`.
-    supported: {},
     chunkNames: `${CHUNKS}/[name]-[hash]`,
     // The names of functions and one line for each statement or so remain, for stack traces.
     minifyWhitespace: true,

@@ -48,6 +48,8 @@ export async function buildCommand(options, { version = ownVersion(), adapt = (g
   rmSync(catalog);
   const common = {
     ...options,
+    // `import()` becomes `require()`. Node.js loads CommonJS through its ES module loader only after it has parsed the file for its names.
+    supported: { 'dynamic-import': false },
     define: { ...options.define, __BERTH_CATALOG__: json, __BERTH_VERSION__: JSON.stringify(version) },
     packages: 'external',
   };

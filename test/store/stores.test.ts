@@ -16,6 +16,7 @@ import { packDocument } from '../../src/store/tables/document.ts';
 import {
   attentionKey,
   BUCKET_NAMES,
+  bucketOf,
   type PartitionKey,
   partitionOf,
   snapshotKey,
@@ -178,7 +179,7 @@ describe('the twin store', () => {
 
     expect(ids).toEqual([same[3], same[2], same[1], same[0]].map((id) => id?.deviceId));
     expect(await store.dueItems(partition, 'drift', plus(T0, 10), 1)).toHaveLength(1);
-    expect((await store.firstItems(partition, 10)).map(({ id }) => id.deviceId)).toEqual(ids);
+    expect((await store.firstItems(partition, 10)).items.map(({ id }) => id.deviceId)).toEqual(ids);
   });
 
   test('accepts a missing work item and removes one without a snapshot', async () => {
@@ -293,6 +294,41 @@ describe('the twin store', () => {
     expect((await store.load(id)).known).toEqual({ kind: 'nothing' });
   });
 
+  // The key of a tombstone is longer than that of a snapshot. So only one of both may have a hash of the ids.
+  test.each([434, 435, 436, 437, 438, 439, 440])(
+    'removes the snapshot row of a deleted module with its tombstone if the escaped ids have %i characters',
+    async (length) => {
+      const id = idOf('#'.repeat(128), 'm'.repeat(length - 3 * 128 - 1));
+      const snapshot = await save(await store.load(id), present(id, resynced('inSync')));
+      await save(snapshot, { kind: 'deleted', at: instantOf(T0) });
+
+      await countAll({ twinCounts: counts }, [host], T0, instantOf(plus(T0, 1)));
+
+      const rows: Row[] = [];
+      for await (const page of tables.twins.scan({ partition: bucketOf(id.deviceId), range: ['', '~'] }))
+        rows.push(...page.filter(({ partitionKey }) => partitionKey === partitionOf(id)));
+      expect(rows).toEqual([]);
+    },
+  );
+
+  test('stores the counts of the other buckets if one bucket cannot be read', async () => {
+    const [broken = bucketOf('d')] = BUCKET_NAMES.filter((bucket) => bucket !== bucketOf('d'));
+    const id = idOf('d');
+    await save(await store.load(id), present(id, resynced('inSync')));
+    const away = new Error('away');
+    const watched = Object.assign(Object.create(tables.twins), {
+      scan: (scan: Parameters<Tables['twins']['scan']>[0]) => {
+        if (scan.partition === broken) throw away;
+        return tables.twins.scan(scan);
+      },
+    }) as Tables['twins'];
+    const counting = new TwinCountStore(watched, tables.state);
+
+    await expect(countAll({ twinCounts: counting }, [host], T0)).rejects.toBe(away);
+
+    expect((await counts.of(host)).statuses).toMatchObject({ inSync: 1 });
+  });
+
   test('counts the twins of several hubs with one list of each bucket, and leaves other hubs alone', async () => {
     const other = hostName(`other-${host}`);
     const left = hostName(`left-${host}`);
@@ -324,8 +360,8 @@ describe('the twin store', () => {
     expect(counted.get(left)).toMatchObject({ statuses: { inSync: 0 }, countedAt: undefined });
     // One list of snapshots and tombstones.
     expect(scanned).toHaveLength(BUCKET_NAMES.length);
-    // Both hubs have sixteen rows of counts.
-    expect(transactions).toEqual([32]);
+    // Both hubs have sixteen rows of counts. A transaction has at most thirty, because of its size.
+    expect(transactions).toEqual([30, 2]);
   });
 
   test('says that a hub may have due work items if its rows are behind the first page of a bucket', async () => {

@@ -1,6 +1,6 @@
 import { BerthError } from '../../src/errors.ts';
 import { type PartitionKey, partitionOf, snapshotKey, workItemKey } from '../../src/store/tables/keys.ts';
-import type { TwinRecord, TwinStore, WorkItemRow } from '../../src/store/twins/twin-store.ts';
+import type { FirstItems, TwinRecord, TwinStore, WorkItemRow } from '../../src/store/twins/twin-store.ts';
 import type { EpochMs } from '../../src/time/epoch-ms.ts';
 import type { Known } from '../../src/twin/events/apply-event.ts';
 import { restoreSnapshot, type WorkPriority } from '../../src/twin/snapshot/snapshot.ts';
@@ -63,11 +63,11 @@ export class MemoryTwinStore {
     now: EpochMs,
     limit: number,
   ): Promise<readonly WorkItemRow[]> {
-    const rows = await this.firstItems(partition, Number.POSITIVE_INFINITY);
-    return rows.filter((row) => row.priority === priority && row.at <= now).slice(0, limit);
+    const { items } = await this.firstItems(partition, Number.POSITIVE_INFINITY);
+    return items.filter((row) => row.priority === priority && row.at <= now).slice(0, limit);
   }
 
-  async firstItems(partition: PartitionKey, limit: number): Promise<readonly WorkItemRow[]> {
+  async firstItems(partition: PartitionKey, limit: number): Promise<FirstItems> {
     this.#reach();
     const known = [...this.records.values()].flatMap(({ known }): readonly WorkItemRow[] => {
       const workItem = known.kind === 'snapshot' ? known.snapshot.workItem : undefined;
@@ -77,10 +77,10 @@ export class MemoryTwinStore {
       const { priority, at } = workItem;
       return [{ id, priority, at, partitionKey: partitionOf(id), rowKey }];
     });
-    return [...known, ...this.strayItems]
+    const items = [...known, ...this.strayItems]
       .filter((row) => row.partitionKey === partition)
-      .sort((one, other) => (one.rowKey < other.rowKey ? -1 : 1))
-      .slice(0, limit);
+      .sort((one, other) => (one.rowKey < other.rowKey ? -1 : 1));
+    return { items: items.slice(0, limit), areAll: items.length < limit };
   }
 
   async dropItem({ rowKey }: WorkItemRow): Promise<void> {

@@ -228,6 +228,21 @@ describe('the writes of a hub', () => {
     expect(changes).toEqual(['claimed with 750 left', 'given back with 0 left']);
   });
 
+  test('are claimed while many twins wait behind work that is not due yet', async () => {
+    areQueued(1_000);
+    const counts = new Map(partitionsOf(ID.host).map((partition) => [partition, 0]));
+    for (let index = 0; [...counts.values()].some((count) => count < 42); index += 1) {
+      const partition = partitionOf({ ...ID, deviceId: `later-${index}` });
+      const count = counts.get(partition) ?? 0;
+      if (count === 42) continue;
+      counts.set(partition, count + 1);
+      isQueued(`later-${index}`, 'drift', plus(T0, 60_000));
+    }
+
+    expect(await drain({}, () => true, { claims })).toBe(1_000);
+    expect(changes).toEqual(['claimed with 1422 left', 'given back with 672 left']);
+  });
+
   test('are not claimed for few twins', async () => {
     areQueued(149);
 

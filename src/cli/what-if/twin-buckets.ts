@@ -3,8 +3,8 @@ import { TwinTally } from '../../what-if/twin-tally.ts';
 import type { TwinReader } from './twin-reader.ts';
 
 /**
- * The most threads that read twins. Two can read 30,000 rows a second, and Azure takes 20,000 for one account ("Scalability and
- * performance targets for Table storage"). With more threads, Azure would refuse requests, also those of the functions.
+ * The most threads that read twins. Each reads one partition at a time, whose target is 2,000 entities of 1 KiB a second; an account has 20,000
+ * ("Scalability and performance targets for Table storage"). The functions use the same tables at the same time.
  */
 const MOST_READERS = 2;
 /** Fewer twins than these are planned before another thread has started. */

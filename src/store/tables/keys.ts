@@ -148,11 +148,6 @@ export function isTombstoneKey(key: string): boolean {
   return key.startsWith('tomb|');
 }
 
-/** The key of the snapshot of a deleted twin, from the key of its tombstone. Both have the same ids, or the same hash of them. */
-export function snapshotKeyOfTombstone(key: string): string {
-  return key.replace('tomb|', 's|');
-}
-
 /** The range of the stored keys of all snapshots and tombstones of a bucket. No other rows are between them. */
 export const SNAPSHOTS_AND_TOMBSTONES: readonly [from: string, to: string] = ['s|', 'tomb}'];
 

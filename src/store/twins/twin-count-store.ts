@@ -1,4 +1,4 @@
-import pLimit from 'p-limit';
+import { limitFunction } from 'p-limit';
 import type { HostName } from '../../iot-hub/host-name.ts';
 import { type EpochMs, earlierOf, epochMs, epochMsOf } from '../../time/epoch-ms.ts';
 import { type Instant, NEVER } from '../../time/instant.ts';
@@ -15,11 +15,11 @@ import {
   isTombstoneKey,
   prefixRange,
   SNAPSHOTS_AND_TOMBSTONES,
-  snapshotKeyOfTombstone,
+  snapshotKey,
   storedRange,
 } from '../tables/keys.ts';
 import type { Row, Table } from '../tables/tables.ts';
-import { DELETED, newerSnapshot, readPolicyStatuses } from './twin-rows.ts';
+import { DELETED, newerSnapshot, readPolicyStatuses, twinIdOf } from './twin-rows.ts';
 
 export type TwinStatusCounts = Readonly<Record<TwinStatus, number>>;
 
@@ -39,8 +39,11 @@ export interface CountedTwins {
 
 /** The partition of the counts in the state table. Its row keys are `<hub>|<bucket>`. */
 const PARTITION = 'twin-counts';
-/** A transaction may have 100 rows (Azure Table storage entity group transactions). */
-const MAX_ACTIONS = 100;
+/**
+ * A transaction may have 100 rows and 4 MiB (Azure Table storage entity group transactions). Two properties of a row may have 64 KiB
+ * each: the counts of policies and of deployments.
+ */
+const MAX_ACTIONS = 30;
 /** Buckets that are read at the same time. */
 const CONCURRENCY = 8;
 /** Tombstones of a hub that one count of a bucket removes. */
@@ -61,13 +64,13 @@ export class TwinCountStore {
   }
 
   /**
-   * Counts the twins of buckets by status, removes old tombstones, and then stores the counts of all these buckets together. One
+   * Counts the twins of buckets by status, stores the counts of all these buckets together, and then removes old tombstones. One
    * list of a bucket is enough for the twins and tombstones of all hubs.
    *
    * @param hubs the hubs that are counted, and for each of them the time before which its tombstones are removed
-   * @param mayGoOn whether another bucket may be counted
+   * @param mayGoOn whether another bucket may be counted, and another tombstone removed
    * @returns how many buckets were counted, the first ones
-   * @throws BerthError `BERTH_STORE_UNAVAILABLE`
+   * @throws BerthError `BERTH_STORE_UNAVAILABLE` if a bucket cannot be read. The counts of the others are stored.
    */
   async count(
     buckets: readonly Bucket[],
@@ -75,14 +78,19 @@ export class TwinCountStore {
     hubs: ReadonlyMap<HostName, Instant>,
     mayGoOn: () => boolean,
   ): Promise<number> {
-    const limit = pLimit(CONCURRENCY);
-    const counts = await Promise.all(
-      buckets.map((bucket) =>
-        limit(async () => (mayGoOn() ? [await this.#countBucket(bucket, now(), hubs)] : [])),
-      ),
+    const countOne = limitFunction(
+      async (bucket: Bucket) => (mayGoOn() ? [await this.#countBucket(bucket, now(), hubs)] : []),
+      { concurrency: CONCURRENCY },
     );
-    const counted = counts.flat();
-    await this.#store(counted.flat());
+    const results = await Promise.allSettled(buckets.map((bucket) => countOne(bucket)));
+    const counted = results.flatMap((result) => (result.status === 'fulfilled' ? result.value : []));
+    await this.#store(counted.flatMap(({ rows }) => rows));
+    const failed = results.find((result) => result.status === 'rejected');
+    if (failed !== undefined) throw failed.reason;
+    for (const tombstone of counted.flatMap(({ oldTombstones }) => oldTombstones)) {
+      if (!mayGoOn()) break;
+      await this.#removeTombstone(tombstone);
+    }
     return counted.length;
   }
 
@@ -114,12 +122,11 @@ export class TwinCountStore {
     return (await this.read([host])).get(host) ?? sumOf([undefined]);
   }
 
-  /** The counts of each hub in one bucket. */
   async #countBucket(
     bucket: Bucket,
     now: EpochMs,
     hubs: ReadonlyMap<HostName, Instant>,
-  ): Promise<readonly StoredCounts[]> {
+  ): Promise<CountedBucket> {
     const tallies = new Map([...hubs.keys()].map((host) => [host, new Tally()]));
     const oldTombstones = new Map<HostName, Row[]>();
     const pages = this.#twins.scan({
@@ -138,8 +145,10 @@ export class TwinCountStore {
         }
       }
     }
-    for (const row of [...oldTombstones.values()].flat()) await this.#removeTombstone(row);
-    return [...tallies].map(([host, tally]) => countsRow(host, bucket, tally, now));
+    return {
+      rows: [...tallies].map(([host, tally]) => countsRow(host, bucket, tally, now)),
+      oldTombstones: [...oldTombstones.values()].flat(),
+    };
   }
 
   async #store(rows: readonly StoredCounts[]): Promise<void> {
@@ -150,7 +159,9 @@ export class TwinCountStore {
   }
 
   async #removeTombstone({ partitionKey, rowKey }: Row): Promise<void> {
-    const snapshot = await this.#twins.get(partitionKey, snapshotKeyOfTombstone(rowKey));
+    const tombstone = await this.#twins.get(partitionKey, rowKey);
+    if (tombstone === undefined) return;
+    const snapshot = await this.#twins.get(partitionKey, snapshotKey(twinIdOf(tombstone)));
     if (snapshot !== undefined && newerSnapshot(snapshot) !== undefined) return;
     const isStub = snapshot?.properties.status === DELETED;
     // A twin that was created again in between keeps its row.
@@ -161,6 +172,12 @@ export class TwinCountStore {
       return;
     await this.#twins.delete(partitionKey, rowKey);
   }
+}
+
+interface CountedBucket {
+  /** The counts of each hub. */
+  readonly rows: readonly StoredCounts[];
+  readonly oldTombstones: readonly Row[];
 }
 
 /** The counts of one hub in one bucket as a row. */

@@ -1,4 +1,4 @@
-import pLimit from 'p-limit';
+import { limitFunction } from 'p-limit';
 import type { HostName } from '../../iot-hub/host-name.ts';
 import { EPOCH, type EpochMs, epochMsOf } from '../../time/epoch-ms.ts';
 import type { Known } from '../../twin/events/apply-event.ts';
@@ -51,6 +51,12 @@ export interface WorkItemRow {
   readonly rowKey: string;
 }
 
+export interface FirstItems {
+  readonly items: readonly WorkItemRow[];
+  /** Whether the partition has no others. */
+  readonly areAll: boolean;
+}
+
 /** Whether a hub has due work items; with a priority, whether it has some of this priority. */
 export type HasDueWork = (host: HostName, priority?: WorkPriority) => boolean;
 
@@ -96,7 +102,6 @@ export class TwinStore {
   async loadAll(ids: readonly TwinId[]): Promise<ReadonlyMap<string, TwinRecord | NewerFormatError>> {
     const found = new Map<string, TwinRecord | NewerFormatError>();
     let isAway = false;
-    const limit = pLimit(READS);
     const load = async (id: TwinId): Promise<void> => {
       if (isAway) return;
       try {
@@ -106,7 +111,8 @@ export class TwinStore {
         else isAway = true;
       }
     };
-    await Promise.all(ids.map((id) => limit(load, id)));
+    const loadLimited = limitFunction(load, { concurrency: READS });
+    await Promise.all(ids.map((id) => loadLimited(id)));
     return found;
   }
 
@@ -301,14 +307,14 @@ export class TwinStore {
   }
 
   /** The first work items of one partition, also those that are not due yet: by priority, then the oldest first. */
-  async firstItems(partition: PartitionKey, limit: number): Promise<readonly WorkItemRow[]> {
+  async firstItems(partition: PartitionKey, limit: number): Promise<FirstItems> {
     const rows = await this.#table.list({
       partitionKey: partition,
       range: prefixRange('work|'),
       select: ID_COLUMNS,
       limit,
     });
-    return rows.flatMap((row) => workItemsIn(row));
+    return { items: rows.flatMap((row) => workItemsIn(row)), areAll: rows.length < limit };
   }
 
   /** The due work items of a priority in one partition, the oldest first. */

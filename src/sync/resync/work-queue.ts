@@ -139,20 +139,20 @@ async function mostUrgent(
   const at = context.hubNow();
   const pages = await Promise.all(
     partitionsOf(host).map(async (partition) => {
-      const rows = await context.twins.firstItems(partition, PAGE);
-      const due = rows.filter(
+      const { items, areAll } = await context.twins.firstItems(partition, PAGE);
+      const due = items.filter(
         (row) => row.at <= at && PRIORITIES.includes(row.priority) && handled.leaves(row),
       );
-      return { due, isEnough: due.length > 0 || rows.length < PAGE };
+      return { due, isWhole: areAll || due.length === items.length };
     }),
   );
-  if (pages.every(({ isEnough }) => isEnough)) {
+  if (pages.every(({ isWhole }) => isWhole)) {
     const [first, ...others] = inOrder(pages.flatMap(({ due }) => due));
     return first === undefined
       ? []
       : [first, ...others.filter(({ priority }) => priority === first.priority)];
   }
-  // In one partition, many rows that are handled or not due yet are before the others.
+  // In one partition, rows that are handled or not due yet take places of others.
   for (const priority of PRIORITIES) {
     const due = await dueItems(host, priority, context);
     const rows = due.filter((row) => handled.leaves(row));

@@ -4,6 +4,7 @@ import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { build } from 'esbuild';
 import type { ReadyMessage } from '../../../local/function-host/main.ts';
+import { bundleOptions } from '../../../scripts/build/bundle.mjs';
 import { temporaryFolder } from '../../support/temporary-folder.ts';
 
 export const FUNCTION_KEY = 'function-key-of-the-test';
@@ -15,13 +16,10 @@ export async function buildHost(): Promise<string> {
   const file = join(directory, 'function-host.cjs');
   symlinkSync(resolve('node_modules'), join(directory, 'node_modules'));
   await build({
+    ...bundleOptions(new Date().toISOString()),
     entryPoints: ['local/function-host/main.ts'],
     outfile: file,
-    bundle: true,
     packages: 'external',
-    platform: 'node',
-    target: 'node20',
-    logLevel: 'error',
   });
   return file;
 }

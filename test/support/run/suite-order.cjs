@@ -31,9 +31,11 @@ module.exports = class SuiteOrder extends Sequencer {
   sort(tests) {
     let left = super.sort(tests);
     const take = (parts) => {
-      const taken = parts.flatMap((part) => left.filter(({ path }) => path.includes(`/test/${part}`)));
-      left = left.filter((test) => !taken.includes(test));
-      return taken;
+      const taken = new Set(
+        parts.flatMap((part) => left.filter(({ path }) => path.includes(`/test/${part}`))),
+      );
+      left = left.filter((test) => !taken.has(test));
+      return [...taken];
     };
     const longest = take(LONGEST);
     const waiting = take(WAITING);

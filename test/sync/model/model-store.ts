@@ -19,7 +19,7 @@ import {
   stageKey,
   type TwinCountStore,
 } from '../../../src/store/twins/twin-count-store.ts';
-import type { HasDueWork, TwinRecord, WorkItemRow } from '../../../src/store/twins/twin-store.ts';
+import type { FirstItems, HasDueWork, TwinRecord, WorkItemRow } from '../../../src/store/twins/twin-store.ts';
 import { type EpochMs, earlierOf, epochMs } from '../../../src/time/epoch-ms.ts';
 import { NEVER, parseInstant } from '../../../src/time/instant.ts';
 import type { Known } from '../../../src/twin/events/apply-event.ts';
@@ -167,9 +167,10 @@ export class ModelStore {
           .slice(0, limit);
         return rows.length === 0 ? [] : call(() => rows);
       },
-      firstItems: async (partition: PartitionKey, limit: number): Promise<readonly WorkItemRow[]> => {
-        const rows = this.#workItems(partition).slice(0, limit);
-        return rows.length === 0 ? [] : call(() => rows);
+      firstItems: async (partition: PartitionKey, limit: number): Promise<FirstItems> => {
+        const all = this.#workItems(partition);
+        const first = { items: all.slice(0, limit), areAll: all.length < limit };
+        return all.length === 0 ? first : call(() => first);
       },
       dropItem: async () => {},
       sweep: async () => [],
