@@ -173,38 +173,29 @@ interface Known {
 async function withoutQueue(
   context: ResyncContext,
   mayGoOn: MayGoOn,
-  {
-    mayGoOnWithQueue,
-    isOutdated,
-    hasWork,
-    withoutDevices,
-    liveness,
-    conditions,
-    filling,
-    afterTables,
-    wait,
-  }: Known,
+  known: Known,
 ): Promise<Pick<ResyncSummary, 'counted' | 'resynced' | 'audited'>> {
+  const { filling, hasWork } = known;
   const counted = await unlessNewer(0, () => countTwins(context, mayGoOn));
   let [resynced, audited] = [0, 0];
   const plan = async (mayPlan: MayGoOn) => {
     resynced += await unlessNewer(0, () => resyncTwins(context, mayPlan));
     await filling.check();
   };
-  if (!isOutdated) {
-    await unlessNewer(undefined, () => recordDrains(context, conditions));
+  if (!known.isOutdated) {
+    await unlessNewer(undefined, () => recordDrains(context, known.conditions));
     await unlessNewer(undefined, () => pauseRejected(context));
     await unlessNewer(undefined, () => advanceGates(context));
     const withQuestions = context.hosts.filter((host) => hasWork(host, 'activity'));
     await askActivity(withQuestions, context, mayGoOn);
     await plan(mayGoOn);
-    audited = await auditHubs(context, mayGoOn, { withoutDevices, liveness });
+    audited = await auditHubs(context, mayGoOn, known);
   }
-  await afterTables();
+  await known.afterTables();
   // The resync waits for the other instances. It should not wait for the next run as well.
-  while (!filling.isEmpty && mayGoOnWithQueue()) {
-    await wait(PLAN_AGAIN_MS);
-    await plan(mayGoOnWithQueue);
+  while (!filling.isEmpty && known.mayGoOnWithQueue()) {
+    await known.wait(PLAN_AGAIN_MS);
+    await plan(known.mayGoOnWithQueue);
   }
   return { counted, resynced, audited };
 }
