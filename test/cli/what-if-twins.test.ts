@@ -5,6 +5,7 @@ import { openState, type State } from '../../src/cli/shell/state.ts';
 import { withPackage } from '../../src/control/packages.ts';
 import { withPause } from '../../src/control/pauses.ts';
 import { parseFleet } from '../../src/fleet/file/parse.ts';
+import { BUCKET_NAMES } from '../../src/store/tables/keys.ts';
 import { plus } from '../../src/time/epoch-ms.ts';
 import type { Snapshot } from '../../src/twin/snapshot/snapshot.ts';
 import type { TwinId } from '../../src/twin/snapshot/twin.ts';
@@ -225,7 +226,9 @@ describe('berth what-if --twins', () => {
   test('writes nothing to the state', async () => {
     const known = async () => {
       const etags: (string | undefined)[] = [];
-      for await (const { etag } of state.twins.records()) etags.push(etag);
+      for (const bucket of BUCKET_NAMES) {
+        for await (const { etag } of state.twins.records(bucket)) etags.push(etag);
+      }
       return [etags, await state.control.read()];
     };
     const before = await known();

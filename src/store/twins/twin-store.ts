@@ -236,15 +236,13 @@ export class TwinStore {
   }
 
   /**
-   * The records of all twins, deleted ones included, in the order of the keys. The next page loads while one page is used, so
-   * at most two pages are in memory.
+   * The records of all twins of a bucket, deleted ones included, in the order of the keys. The next page loads while one page is
+   * used, so at most two pages are in memory.
    *
-   * @param bucket only the twins of this bucket, which are one range of keys. Without it, the whole table is scanned.
    * @throws NewerFormatError (`BERTH_FORMAT_NEWER`) at a twin that a newer package has stored
    */
-  async *records(bucket?: Bucket): AsyncGenerator<TwinRecord> {
-    const partition = bucket === undefined ? {} : { partition: bucket };
-    const pages = this.#table.scan({ ...partition, range: prefixRange('s|') });
+  async *records(bucket: Bucket): AsyncGenerator<TwinRecord> {
+    const pages = this.#table.scan({ partition: bucket, range: prefixRange('s|') });
     let next = pages.next();
     for (;;) {
       const { value: page, done } = await next;

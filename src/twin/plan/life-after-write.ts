@@ -18,22 +18,26 @@ export interface LifeStatus {
   readonly askAt?: EpochMs;
 }
 
+export interface SignsOfLife {
+  readonly lifeAt: Snapshot['lifeAt'];
+  /** What the hub answered. If it is never asked, the deadline alone decides. */
+  readonly activity: Snapshot['activity'] | 'neverAsked';
+}
+
 /**
  * The status of a policy after its first write to a device, in a rollout in stages. Life is a report of the device, or
  * activity that the hub reports; an event of a write by a service is none. The hub is asked before a device is `lost`.
  *
  * @param status the worst status of the properties of the policy
  * @param deadlineMs how long the device may show no life
- * @param asks whether the hub can be asked. Without a question, the deadline alone decides.
  */
 export function lifeAfterWrite(
   status: PolicyStatus,
   { hash, leaves }: Pick<Policy, 'hash' | 'leaves'>,
-  { lifeAt, activity }: Pick<Snapshot, 'lifeAt' | 'activity'>,
+  { lifeAt, activity }: SignsOfLife,
   paths: Readonly<Record<string, PathHistory>>,
   deadlineMs: number,
   now: EpochMs,
-  asks = true,
 ): LifeStatus {
   if (status !== 'pending' && status !== 'inSync') return { status };
   const first = firstWrite(
@@ -45,7 +49,8 @@ export function lifeAfterWrite(
   const lifeBefore = first.lifeAt === undefined ? undefined : millisecondsOf(first.lifeAt);
   if (lifeBefore === undefined || writtenAt - lifeBefore > TAKES_PART_MS) return { status: 'silent' };
   const deadline = plus(writtenAt, deadlineMs);
-  if (!asks) return now >= deadline ? { status: 'lost' } : { status: 'pending', nextAt: deadline };
+  if (activity === 'neverAsked')
+    return now >= deadline ? { status: 'lost' } : { status: 'pending', nextAt: deadline };
   const giveUp = plus(deadline, LAST_QUESTION_MS);
   const isAsked = activity !== undefined && activity.askedAt >= deadline;
   if (now >= deadline && (isAsked || now >= giveUp)) return { status: 'lost' };

@@ -239,15 +239,13 @@ function statusWithLife(
   if (rollout === undefined || rollout.isShort || first === undefined) return { status: own };
   const lifeAt = lifeOf(twins);
   const replaced = { policy: hash, value: null, at: instantOf(first.at), lifeAt: first.lifeAt };
-  // No question is asked for IoT Edge devices.
   return lifeAfterWrite(
     own,
     { hash, leaves: [{ path: [id], key: id, value: { kind: 'literal', value: null }, compare: 'exact' }] },
-    { lifeAt, activity: undefined },
+    { lifeAt, activity: 'neverAsked' },
     { [id]: { ...NO_HISTORY, replaced } },
     rollout.gate.deadlineMs,
     now,
-    false,
   );
 }
 
