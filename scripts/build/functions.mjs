@@ -3,7 +3,7 @@
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
-import { basename, dirname, join, resolve } from 'node:path';
+import { basename, dirname, join, resolve, sep } from 'node:path';
 import { brotliCompressSync } from 'node:zlib';
 import { transform } from 'esbuild';
 import { bundleOptions, CHUNKS } from './bundle.mjs';
@@ -118,15 +118,24 @@ const modulesOfOpenTelemetry = {
  */
 const partsThatAreUsed = {
   name: 'parts-that-are-used',
-  setup(build) {
+  setup({ onResolve, resolve: resolvedByEsbuild }) {
+    onResolve({ filter: /^\.\.?\// }, ({ path, resolveDir }) =>
+      // Each import names its whole file. That saves the search of esbuild, which took half of the time of a build.
+      SDK_MODULE.test(join(resolveDir, sep))
+        ? { path: join(resolveDir, path), sideEffects: false }
+        : undefined,
+    );
     const resolved = Symbol('resolved');
-    build.onResolve({ filter: /^[.@]/ }, async ({ path, pluginData, ...where }) => {
+    onResolve({ filter: SDK_PACKAGE }, async ({ path, pluginData, ...where }) => {
       if (pluginData === resolved) return undefined;
-      const found = await build.resolve(path, { ...where, pluginData: resolved });
+      const found = await resolvedByEsbuild(path, { ...where, pluginData: resolved });
       return SDK_MODULE.test(found.path) ? { path: found.path, sideEffects: false } : undefined;
     });
   },
 };
+
+/** The name of a package with such modules. */
+const SDK_PACKAGE = /^@(azure|azure-rest|typespec)\//;
 
 /** A module of an SDK whose package says `"sideEffects": false`. `test/build/parts.test.ts` reads the packages. */
 const SDK_MODULE = /[\\/]node_modules[\\/](@azure|@azure-rest|@typespec)[\\/][^\\/]+[\\/]dist[\\/]esm[\\/]/;
