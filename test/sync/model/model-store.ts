@@ -46,6 +46,8 @@ interface Stored {
 /** The state tables, for all instances: rows with etags, that may be away, or answer after the connection is lost. */
 export class ModelStore {
   readonly rows = new Map<string, Stored>();
+  /** What the counts have read of rows. Nothing else may see it: each reader gets objects of its own. */
+  readonly #restored = new WeakMap<Stored, Known>();
   readonly #progress = new Map<string, string>();
   readonly #messages = new Map<string, number>();
   readonly #scheduler: Scheduler;
@@ -148,12 +150,12 @@ export class ModelStore {
         ),
       page: async (partition: PartitionKey, after: string | undefined, limit: number) => {
         const rows = [...this.rows.values()]
-          .map(({ id }) => ({ ...this.#read(id), rowKey: snapshotKey(id) }))
-          .filter(
-            ({ id, rowKey }) => partitionOf(id) === partition && (after === undefined || rowKey > after),
-          )
+          .filter((stored) => stored.partition === partition)
+          .map(({ id }) => ({ id, rowKey: snapshotKey(id) }))
+          .filter(({ rowKey }) => after === undefined || rowKey > after)
           .sort((one, other) => (one.rowKey < other.rowKey ? -1 : 1))
-          .slice(0, limit);
+          .slice(0, limit)
+          .map(({ id, rowKey }) => ({ ...this.#read(id), rowKey }));
         return rows.length === 0 ? [] : call(() => rows);
       },
       dueItems: async (
@@ -210,8 +212,11 @@ export class ModelStore {
   #count(partition: PartitionKey): void {
     const policies: Record<string, PolicyStatusCounts> = {};
     for (const stored of this.rows.values()) {
-      const known = stored.partition === partition ? restore(stored) : undefined;
-      if (known?.kind !== 'snapshot') continue;
+      if (stored.partition !== partition) continue;
+      // Most rows are counted again and again before they change.
+      const known = this.#restored.get(stored) ?? restore(stored);
+      this.#restored.set(stored, known);
+      if (known.kind !== 'snapshot') continue;
       const { policies: statuses, stages = {}, status } = known.snapshot.lastReconcile;
       for (const [id, policyStatus] of Object.entries(statuses)) {
         policies[id] = addStatusCounts(policies[id] ?? {}, { [policyStatus]: 1 });
