@@ -26,7 +26,7 @@ export default {
   transformIgnorePatterns: [],
   // Says only that a test hangs: a busy machine may take long.
   testTimeout: 120_000,
-  testEnvironment: '<rootDir>/test/support/run/compile-once.cjs',
+  testEnvironment: '<rootDir>/test/support/run/environment.cjs',
   // Suites must not depend on each other: five of them run side by side. Suites that start processes mostly wait, so two
   // cores are busy with five of them.
   maxWorkers: 5,

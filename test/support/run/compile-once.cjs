@@ -1,5 +1,4 @@
 const vm = require('node:vm');
-const { TestEnvironment } = require('jest-environment-node');
 
 /**
  * Jest compiles each module anew for each suite, because each suite has a sandbox of its own. Here a worker compiles each
@@ -20,5 +19,3 @@ vm.compileFunction = (code, parameters = [], options = {}) => {
   compiled.set(filename, { code, head, script });
   return script.runInContext(parsingContext);
 };
-
-module.exports = TestEnvironment;
