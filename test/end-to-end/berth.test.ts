@@ -197,7 +197,7 @@ describe('an operator and devices, against the local stack', () => {
     const until = Date.now() + 60_000;
     while (new Set(await Promise.all(GERMANS.map(hubOf))).has(WEU)) {
       expect(Date.now()).toBeLessThan(until);
-      await delay(250);
+      await delay(1_000);
     }
     const places = await Promise.all([0, 1, 2, 3].map((each) => device(`de-${each}`, { country: 'DE' })));
     expect(places.filter(({ out }) => !out.includes(` is on ${NEU}`))).toEqual([]);
@@ -265,7 +265,7 @@ describe('an operator and devices, against the local stack', () => {
       await eventually(
         async () => {
           await resyncNow();
-          await delay(2_000);
+          await delay(5_000);
           return onWeu.every((deviceId) => hubs.get(deviceId)?.length === 2);
         },
         Boolean,

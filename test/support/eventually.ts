@@ -1,5 +1,10 @@
 import { realTime } from './clock.ts';
 
+/** Between two looks of a short wait. */
+const SHORTEST_MS = 10;
+/** Between two looks of a long wait. Each may ask other processes, which need the processor for their own work. */
+const LONGEST_PAUSE_MS = 1_000;
+
 /** Long enough for a busy machine. A test that passes does not wait this long. */
 const LONGEST_MS = 60_000;
 
@@ -12,12 +17,14 @@ export async function eventually<Value>(
   isSo: (value: Value) => boolean = Boolean,
   longestMs = LONGEST_MS,
 ): Promise<Value> {
-  const end = Date.now() + longestMs;
+  const start = Date.now();
   for (;;) {
     const value = await look();
     if (isSo(value)) return value;
-    if (Date.now() > end)
+    const waited = Date.now() - start;
+    if (waited > longestMs)
       throw new Error(`The condition was not met within ${longestMs} ms: ${JSON.stringify(value)}`);
-    await realTime(10);
+    // A tenth of the time so far: what comes soon is seen at once, and a long wait costs few looks.
+    await realTime(Math.min(LONGEST_PAUSE_MS, Math.max(SHORTEST_MS, waited / 10)));
   }
 }
