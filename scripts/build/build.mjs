@@ -1,8 +1,8 @@
 // Bundles the app and the local stack: `node scripts/build/build.mjs [--out FOLDER] [--if-changed] [--only azurite]`. The default
 // folder is dist/. With --if-changed, it does nothing if a build would give the same as the last one. With --only azurite, it makes
 // azurite.cjs alone.
-// For the npm package: --packages bundles the packages that the programs use; --version and --built give its version and its
-// build time.
+// For the npm package: --published leaves out the source maps of the programs and the text of the sources; --version and --built give
+// its version and its build time.
 // There is no top-level await, so that an old Node.js shows the message below and not a syntax error.
 
 async function main() {
@@ -10,7 +10,7 @@ async function main() {
   const { join } = await import('node:path');
   const { parseArgs } = await import('node:util');
   const { build } = await import('esbuild');
-  const { authorToCome, bundleOptions, withPackages } = await import('./bundle.mjs');
+  const { authorToCome, bundleOptions, programOptions } = await import('./bundle.mjs');
   const { functionsBuild } = await import('./functions.mjs');
   const { buildCommand, PROGRAMS } = await import('./programs.mjs');
   const { buildConsole } = await import('./console.mjs');
@@ -20,7 +20,7 @@ async function main() {
   const { values } = parseArgs({
     options: {
       out: { type: 'string', default: 'dist' },
-      packages: { type: 'boolean', default: false },
+      published: { type: 'boolean', default: false },
       version: { type: 'string' },
       'if-changed': { type: 'boolean', default: false },
       only: { type: 'string' },
@@ -34,20 +34,20 @@ async function main() {
   const version = values.version ?? manifest.version;
   rmSync(outdir, { recursive: true, force: true });
 
-  const adapt = values.packages ? withPackages : (options) => options;
-  // The text of all sources would make a published package larger. Stack traces need only names and lines.
-  const author = values.packages ? authorToCome(values.built) : '';
-  const common = { ...bundleOptions(values.built, author), sourcesContent: !values.packages, outdir };
+  const author = values.published ? authorToCome(values.built) : '';
+  const common = { ...bundleOptions(values.built, author), outdir };
+  // Stack traces of a published package need only names and lines.
+  const programs = programOptions(values.published ? { ...common, sourcemap: false } : common);
   if (values.only === 'azurite') {
     await build({ ...common, ...PROGRAMS.azurite });
     return;
   }
   await Promise.all([
-    build(functionsBuild({ outdir, sourcesContent: !values.packages }, values.built, author)),
-    build(adapt({ ...common, ...PROGRAMS.local })),
+    build(functionsBuild({ outdir, sourcesContent: !values.published }, values.built, author)),
+    build({ ...programs, ...PROGRAMS.local }),
     build({ ...common, ...PROGRAMS.azurite }),
     buildConsole(join(outdir, 'console')),
-    buildCommand(common, { version, adapt }),
+    buildCommand(programs, version),
   ]);
   // What the function `openApi` answers.
   copyFileSync('schemas/openapi.json', join(outdir, 'openapi.json'));

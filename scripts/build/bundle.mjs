@@ -32,14 +32,16 @@ export function authorToCome(build) {
 }
 
 /**
- * The options of a program of the npm package, which contains its packages. The function host provides the core module to the
- * app that it loads. The other names are optional native parts of `ws`.
+ * The options of a program. It contains its packages, so that it loads one file and not hundreds. The function host provides the
+ * core module to the app that it loads. The other names are optional native parts of `ws`.
+ *
+ * @param options those of {@link bundleOptions}, and others
  */
-export const withPackages = (options) => ({
+export const programOptions = (options) => ({
   ...options,
-  packages: 'bundle',
   external: ['@azure/functions-core', 'bufferutil', 'utf-8-validate'],
   inject: ['scripts/build/import-meta-url.js'],
   define: { ...options.define, 'import.meta.url': 'importMetaUrl' },
-  sourcemap: false,
+  // The text of the sources of all packages would be most of a map.
+  sourcesContent: false,
 });

@@ -5,7 +5,7 @@
 import { execFileSync, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { context } from 'esbuild';
-import { bundleOptions } from './bundle.mjs';
+import { bundleOptions, programOptions } from './bundle.mjs';
 import { consoleBundles } from './console.mjs';
 import { functionsBuild } from './functions.mjs';
 import { buildCommand, PROGRAMS } from './programs.mjs';
@@ -44,7 +44,7 @@ async function watchPrograms(onBuilt) {
 }
 
 function options() {
-  return { ...bundleOptions(new Date().toISOString()), outdir: OUT };
+  return programOptions({ ...bundleOptions(new Date().toISOString()), outdir: OUT });
 }
 
 /** The process of the local stack, which can be replaced by a new one. */

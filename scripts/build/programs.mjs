@@ -7,11 +7,11 @@ import { build } from 'esbuild';
 import { AZURITE } from './azurite.mjs';
 
 /**
- * The options of esbuild for each group of programs, without those of `bundleOptions` and the folder. The functions have their
+ * The options of esbuild for each group of programs, without those of `programOptions` and the folder. The functions have their
  * own (`functions.mjs`).
  */
 export const PROGRAMS = {
-  /** The local stack, which needs node_modules. */
+  /** The local stack. */
   local: {
     entryPoints: {
       local: 'local/main.ts',
@@ -21,29 +21,20 @@ export const PROGRAMS = {
       device: 'local/own-device/main.ts',
       monitor: 'local/monitor/main.ts',
     },
-    packages: 'external',
   },
   azurite: AZURITE,
 };
 
 /**
- * The `berth` command, which needs node_modules. Its bundle contains its catalog, so that the help loads nothing else: the commands are in a bundle of
- * their own, `berth-whole.cjs`.
+ * The `berth` command. Its bundle contains its catalog, so that the help loads nothing else: the commands are in a bundle of their
+ * own, `berth-whole.cjs`.
  *
- * @param options those of `bundleOptions`, with the folder as `outdir`
+ * @param options those of `programOptions`, with the folder as `outdir`
  * @param version what `--version` prints; default: the one of package.json
- * @param adapt changes the options of esbuild, such as `withPackages`
  */
-export async function buildCommand(options, { version = ownVersion(), adapt = (given) => given } = {}) {
+export async function buildCommand(options, version = ownVersion()) {
   const catalog = join(options.outdir, 'catalog.cjs');
-  await build(
-    adapt({
-      ...options,
-      entryPoints: { catalog: 'src/cli/catalog-main.ts' },
-      packages: 'external',
-      sourcemap: false,
-    }),
-  );
+  await build({ ...options, entryPoints: { catalog: 'src/cli/catalog-main.ts' }, sourcemap: false });
   const json = execFileSync(process.execPath, [catalog], { encoding: 'utf8' });
   rmSync(catalog);
   const common = {
@@ -51,26 +42,21 @@ export async function buildCommand(options, { version = ownVersion(), adapt = (g
     // `import()` becomes `require()`. Node.js loads CommonJS through its ES module loader only after it has parsed the file for its names.
     supported: { 'dynamic-import': false },
     define: { ...options.define, __BERTH_CATALOG__: json, __BERTH_VERSION__: JSON.stringify(version) },
-    packages: 'external',
   };
-  await build(
-    adapt({
-      ...common,
-      entryPoints: { berth: 'src/cli/main.ts' },
-      plugins: [apart('./whole.ts', './berth-whole.cjs')],
-      banner: { js: '#!/usr/bin/env node' },
-    }),
-  );
-  await build(
-    adapt({
-      ...common,
-      entryPoints: {
-        'berth-whole': 'src/cli/whole.ts',
-        'what-if-worker': 'src/cli/what-if/what-if-worker.ts',
-        'what-if-twins-worker': 'src/cli/what-if/what-if-twins-worker.ts',
-      },
-    }),
-  );
+  await build({
+    ...common,
+    entryPoints: { berth: 'src/cli/main.ts' },
+    plugins: [apart('./whole.ts', './berth-whole.cjs')],
+    banner: { js: '#!/usr/bin/env node' },
+  });
+  await build({
+    ...common,
+    entryPoints: {
+      'berth-whole': 'src/cli/whole.ts',
+      'what-if-worker': 'src/cli/what-if/what-if-worker.ts',
+      'what-if-twins-worker': 'src/cli/what-if/what-if-twins-worker.ts',
+    },
+  });
   // So that `dist/berth.cjs` can be run by its name.
   chmodSync(join(options.outdir, 'berth.cjs'), 0o755);
 }

@@ -21,7 +21,7 @@ rmSync(folder, { recursive: true, force: true });
 mkdirSync(folder, { recursive: true });
 execFileSync(
   process.execPath,
-  ['scripts/build/build.mjs', '--packages', '--out', dist, '--version', version, '--built', built],
+  ['scripts/build/build.mjs', '--published', '--out', dist, '--version', version, '--built', built],
   { stdio: 'inherit' },
 );
 // The source maps must not contain the path of this folder.

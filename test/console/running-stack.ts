@@ -1,8 +1,8 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import { type Bundles, copyBundles } from '../end-to-end/bundles.ts';
 import { type LocalRun, runLocally } from '../end-to-end/local-run.ts';
+import { eventually } from '../support/eventually.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 
 /** The local stack as `npm start` runs it, with simulated devices. */
@@ -53,13 +53,12 @@ export async function startStack(
   ]);
   const control = await run.says(/control API (http:\S+)\)/);
   const get = async (route: string): Promise<unknown> => (await fetch(`${control}/${route}`)).json();
-  const until = async <Answer>(route: string, isThere: (answer: Answer) => boolean): Promise<Answer> => {
-    for (;;) {
-      const answer = (await get(route).catch(() => undefined)) as Answer | undefined;
-      if (answer !== undefined && isThere(answer)) return answer;
-      await delay(250);
-    }
-  };
+  const until = async <Answer>(route: string, isThere: (answer: Answer) => boolean): Promise<Answer> =>
+    (await eventually(
+      () => get(route).catch(() => undefined) as Promise<Answer | undefined>,
+      (answer) => answer !== undefined && isThere(answer),
+      120_000,
+    )) as Answer;
   const { ports } = (await get('stack')) as Stack;
   await until<Partial<FleetCounts>>('api/fleet', ({ twins = {} }) => {
     const counted = Object.values(twins).reduce((sum, count) => sum + count, 0);

@@ -36,11 +36,10 @@ beforeAll(async () => {
   control = await run.says(/control API (http:\S+)\)/);
   await run.says(/the functions (run)/);
   stack = STACK.parse(await (await fetch(`${control}/stack`)).json());
-  for (;;) {
+  await eventually(async () => {
     const registrations = (await (await fetch(`${control}/registrations`)).json()) as unknown[];
-    if (registrations.length >= 3) break;
-    await delay(50);
-  }
+    return registrations.length >= 3;
+  });
 });
 afterAll(async () => {
   run.process.kill('SIGINT');
@@ -133,14 +132,13 @@ async function desiredOn(hub: string, deviceId: string) {
 
 /** Waits until the functions have stored a dead letter. A command for each look would take half a second of CPU. */
 async function deadLetter(): Promise<void> {
-  for (;;) {
+  await eventually(async () => {
     const response = await fetch(`http://127.0.0.1:${stack.ports.functions}/api/dead-letters`, {
       headers: KEY,
     });
     const { letters } = (await response.json()) as { readonly letters: readonly object[] };
-    if (letters.length > 0) return;
-    await delay(250);
-  }
+    return letters.length > 0;
+  });
 }
 
 test('the help loads a small bundle, without the commands and their packages', async () => {
@@ -194,11 +192,7 @@ describe('an operator and devices, against the local stack', () => {
       (await berth('hub', 'set', WEU, '--state', 'cordoned', '--reason', 'test', '--expires', '1h')).code,
     ).toBe(0);
     // Of these German devices, two in three would go to it. Asked by HTTP, as DPS asks: a device needs a process of its own.
-    const until = Date.now() + 60_000;
-    while (new Set(await Promise.all(GERMANS.map(hubOf))).has(WEU)) {
-      expect(Date.now()).toBeLessThan(until);
-      await delay(1_000);
-    }
+    await eventually(async () => !new Set(await Promise.all(GERMANS.map(hubOf))).has(WEU));
     const places = await Promise.all([0, 1, 2, 3].map((each) => device(`de-${each}`, { country: 'DE' })));
     expect(places.filter(({ out }) => !out.includes(` is on ${NEU}`))).toEqual([]);
     const shown = JSON.parse((await berth('hubs', '--json')).out) as {
@@ -296,11 +290,7 @@ describe('an operator and devices, against the local stack', () => {
   test('berth explain recomputes the same decision from a stored receipt', async () => {
     const file = join(state, 'receipt.json');
     // The table copy is flushed each second.
-    let receipt: object | undefined;
-    while (receipt === undefined) {
-      receipt = await lastReceipt('hidden').catch(() => undefined);
-      await delay(100);
-    }
+    const receipt = await eventually(() => lastReceipt('hidden').catch(() => undefined));
     writeFileSync(file, JSON.stringify(receipt));
 
     const { code, out } = await berth('explain', '--request', file);

@@ -2,10 +2,10 @@ import { once } from 'node:events';
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import * as z from 'zod';
 import { contentsOf } from '../../local/state/contents.ts';
+import { eventually } from '../support/eventually.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 import { type Bundles, copyBundles } from './bundles.ts';
 import { type LocalRun, runLocally } from './local-run.ts';
@@ -45,11 +45,11 @@ async function ask<Shape extends z.ZodType>(url: string, shape: Shape): Promise<
 
 /** Waits until Azurite is shown so; answers what is shown. */
 async function azuriteOnceIt(control: string, is: (azurite: Process) => boolean): Promise<Process> {
-  for (;;) {
+  const found = await eventually(async () => {
     const azurite = (await ask(`${control}/processes`, PROCESSES)).find(({ name }) => name === 'azurite');
-    if (azurite !== undefined && is(azurite)) return azurite;
-    await delay(50);
-  }
+    return azurite !== undefined && is(azurite) ? azurite : undefined;
+  });
+  return found as Process;
 }
 
 describe('Azurite in the local stack', () => {

@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import * as z from 'zod';
+import { eventually } from '../support/eventually.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 import { type Bundles, copyBundles } from './bundles.ts';
 import { type LocalRun, runLocally } from './local-run.ts';
@@ -125,11 +125,10 @@ describe('the main job, with Microsoft’s device SDKs, over real TLS, MQTT, AMQ
     const control = await run.says(/control API (http:\S+)\)/);
     await run.says(/the functions (run)/);
     // Killed when some devices have registered and others have not.
-    for (;;) {
+    await eventually(async () => {
       const registrations = (await (await fetch(`${control}/registrations`)).json()) as unknown[];
-      if (registrations.length >= DEVICES / 3) break;
-      await delay(20);
-    }
+      return registrations.length >= DEVICES / 3;
+    });
     const before = await hostProcess(control);
     process.kill(before?.pid ?? 0, 'SIGKILL');
     await run.says(/The function host (ended) \(SIGKILL\)/);
@@ -146,15 +145,13 @@ describe('the end of a run', () => {
   const pidsOf = async (run: LocalRun): Promise<readonly number[]> => {
     const control = await run.says(/control API (http:\S+)\)/);
     await run.says(/the functions (run)/);
-    for (;;) {
-      const processes = PROCESSES.parse(await (await fetch(`${control}/processes`)).json());
-      if (processes.length === 4) return processes.map(({ pid }) => pid ?? 0);
-      await delay(50);
-    }
+    const processes = await eventually(
+      async () => PROCESSES.parse(await (await fetch(`${control}/processes`)).json()),
+      ({ length }) => length === 4,
+    );
+    return processes.map(({ pid }) => pid ?? 0);
   };
-  const untilGone = async (pids: readonly number[]): Promise<void> => {
-    while (pids.some(isAlive)) await delay(50);
-  };
+  const untilGone = (pids: readonly number[]) => eventually(() => !pids.some(isAlive));
 
   test('Ctrl-C ends every process', async () => {
     const run = runLocally(bundles.directory, ['--devices', '2', '--state', join(state, 'live')]);

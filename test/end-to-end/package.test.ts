@@ -3,13 +3,13 @@ import { once } from 'node:events';
 import { cpSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { strFromU8, strToU8, unzipSync, zipSync } from 'fflate';
 import type { ReadyMessage } from '../../local/function-host/main.ts';
 import { RevisionStore } from '../../src/store/state/revisions.ts';
 import { openTables } from '../../src/store/tables/tables.ts';
 import { CAPTURED } from '../allocation/requests.ts';
+import { eventually } from '../support/eventually.ts';
 import { storageAccount } from '../support/storage-account.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 import { type Bundles, copyBundles } from './bundles.ts';
@@ -237,7 +237,7 @@ describe('the smoke test of a deployment', () => {
 
   test('stops waiting for a package that has been replaced by a newer one', async () => {
     const api = await serve('as packaged');
-    while (((await (await get(`${api}/fleet`)).json()) as Running).build.newest === null) await delay(50);
+    await eventually(async () => ((await (await get(`${api}/fleet`)).json()) as Running).build.newest);
 
     const { code, err } = await smoke(api, builtAt('2020-01-01T00:00:00.000Z'));
 
@@ -324,13 +324,12 @@ describe('the deployed package', () => {
     );
     await serve(JSON.stringify(GOOD));
     // Other tests have stored other files.
-    while ((await store.lastGood())?.text !== JSON.stringify(GOOD))
-      await new Promise((resolve) => setTimeout(resolve, 50));
+    await eventually(async () => (await store.lastGood())?.text === JSON.stringify(GOOD));
     const revisions = async (api: string) => (await get(`${api}/fleet`)).status;
     host?.kill('SIGKILL');
     const api = await serve('{"hubs":[]}');
     // The last good one comes from the state tables, a moment after the start.
-    while ((await revisions(api)) !== 200) await new Promise((resolve) => setTimeout(resolve, 50));
+    await eventually(async () => (await revisions(api)) === 200);
 
     expect((await post(`${api}/allocate`, REQUEST)).status).toBe(200);
     expect((await get(`${api}/health`)).status).toBe(503);

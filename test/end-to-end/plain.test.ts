@@ -7,6 +7,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { EventHubConsumerClient, earliestEventPosition, type ReceivedEventData } from '@azure/event-hubs';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { SharedAccessSignature } from 'azure-iot-common';
+import { eventually } from '../support/eventually.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 import { type Bundles, copyBundles } from './bundles.ts';
 import { type LocalRun, runLocally } from './local-run.ts';
@@ -183,13 +184,10 @@ describe('a stack that is killed', () => {
     const { eventHub, events } = await get<{ readonly eventHub: string; readonly events: number }>('/events');
 
     process.kill(before?.pid ?? 0, 'SIGKILL');
-    let after = await supervisor().catch(() => undefined);
-    for (
-      ;
-      after === undefined || after.pid === before?.pid;
-      after = await supervisor().catch(() => undefined)
-    )
-      await delay(50);
+    const after = await eventually(
+      () => supervisor().catch(() => undefined),
+      (shown) => shown !== undefined && shown.pid !== before?.pid,
+    );
 
     expect(after).toMatchObject({ restarts: 1 });
     expect(await twinOf('lamp')).toMatchObject({ host, deviceId: 'lamp' });

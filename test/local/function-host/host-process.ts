@@ -4,22 +4,19 @@ import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { build } from 'esbuild';
 import type { ReadyMessage } from '../../../local/function-host/main.ts';
-import { bundleOptions } from '../../../scripts/build/bundle.mjs';
+import { bundleOptions, programOptions } from '../../../scripts/build/bundle.mjs';
 import { temporaryFolder } from '../../support/temporary-folder.ts';
 
 export const FUNCTION_KEY = 'function-key-of-the-test';
 export const MASTER_KEY = 'master-key-of-the-test';
 
-/** Builds the host as it is shipped: beside node_modules. Answers the file to run. */
+/** Builds the host as it is shipped. Answers the file to run. */
 export async function buildHost(): Promise<string> {
-  const directory = temporaryFolder('function-host');
-  const file = join(directory, 'function-host.cjs');
-  symlinkSync(resolve('node_modules'), join(directory, 'node_modules'));
+  const file = join(temporaryFolder('function-host'), 'function-host.cjs');
   await build({
-    ...bundleOptions(new Date().toISOString()),
+    ...programOptions(bundleOptions(new Date().toISOString())),
     entryPoints: ['local/function-host/main.ts'],
     outfile: file,
-    packages: 'external',
   });
   return file;
 }
