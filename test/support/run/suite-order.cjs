@@ -26,7 +26,10 @@ const WAITING = [
 /** Suites that need the processor for some seconds. */
 const BUSY = ['allocation/always', 'functions/'];
 
-/** First the slowest suites. Then one that waits and a busy one in turn, and at last the others in Jest's order. */
+/** How many others follow each suite that waits. */
+const OTHERS = 3;
+
+/** First the slowest suites. Then one that waits and some others in turn, the busy ones first, and at last the rest in Jest's order. */
 module.exports = class SuiteOrder extends Sequencer {
   sort(tests) {
     let left = super.sort(tests);
@@ -42,8 +45,8 @@ module.exports = class SuiteOrder extends Sequencer {
     const others = [...take(BUSY), ...left];
     return [
       ...longest,
-      ...waiting.flatMap((test, place) => [test, ...others.slice(place, place + 1)]),
-      ...others.slice(waiting.length),
+      ...waiting.flatMap((test, place) => [test, ...others.slice(place * OTHERS, (place + 1) * OTHERS)]),
+      ...others.slice(waiting.length * OTHERS),
     ];
   }
 };
