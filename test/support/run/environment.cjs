@@ -6,7 +6,7 @@ const { AsyncLocalStorage } = hooks;
 
 /**
  * What Jest's runner uses in the place of an `AsyncLocalStorage`, by which it knows the test that an error belongs to. With one,
- * Node.js 20 follows every promise: that was an eighth of the CPU time of all suites. The tests of a suite run one after the
+ * Node.js 20 follows every promise: that was a twentieth of the CPU time of all suites. The tests of a suite run one after the
  * other (`test.concurrent` is not used), so a variable is enough.
  */
 class RunningTest {
@@ -27,6 +27,15 @@ class RunningTest {
   }
 }
 
+/** Those that the suite has made, such as Playwright's: Node.js would follow promises for all suites after it too. */
+const made = new Set();
+class SuiteStorage extends AsyncLocalStorage {
+  constructor(...options) {
+    super(...options);
+    made.add(this);
+  }
+}
+
 /** The environment of all suites. */
 module.exports = class extends TestEnvironment {
   /** Jest loads its runner next. */
@@ -35,8 +44,14 @@ module.exports = class extends TestEnvironment {
     hooks.AsyncLocalStorage = RunningTest;
   }
 
-  /** The first event tells that Jest has loaded its runner. The suite gets the class of Node.js. */
+  /** The first event tells that Jest has loaded its runner. */
   handleTestEvent() {
-    hooks.AsyncLocalStorage = AsyncLocalStorage;
+    hooks.AsyncLocalStorage = SuiteStorage;
+  }
+
+  async teardown() {
+    await super.teardown();
+    for (const storage of made) storage.disable();
+    made.clear();
   }
 };
