@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { Message, NoRetry } from 'azure-iot-common';
 import { Client, type Twin, X509AuthenticationProvider } from 'azure-iot-device';
 import { Mqtt } from 'azure-iot-device-mqtt';
+import { currentTwin } from '../current-twin.ts';
 import type { Batteries } from './batteries.ts';
 import { type DeviceProfile, registrationPayload } from './device-profiles.ts';
 import type { DeviceNews, DeviceProof, StartDevices } from './messages.ts';
@@ -109,7 +110,7 @@ export class SimulatedDevice {
     );
     await client.open();
     this.#publish({ type: 'connected' });
-    const twin = await client.getTwin();
+    const twin = await currentTwin(client);
     this.#twin = twin;
     this.#answered = 0;
     const firstReport = this.#report({ battery: this.#battery(), model: this.#options.profile.model });

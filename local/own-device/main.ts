@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import type { Client } from 'azure-iot-device';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { isObject, type JsonObject } from '../../src/json/json.ts';
+import { currentTwin } from '../current-twin.ts';
 import type { DeviceProof } from '../devices/messages.ts';
 import { type Assigned, refusalOf, register } from '../devices/registration.ts';
 import { registerWithTpm } from '../devices/tpm-device.ts';
@@ -88,7 +89,7 @@ async function main(): Promise<void> {
   }
   const print = flags.printEnv ? console.error : console.log;
   await connect(assigned, own, stack, async (client) => {
-    const twin = await client.getTwin();
+    const twin = await currentTwin(client);
     if (!flags.printEnv) {
       print(`desired ${JSON.stringify(twin.properties.desired)}`);
       await explain({ deviceId: assigned.deviceId, registrationId, since, hasTwin: true }, flags, stack);

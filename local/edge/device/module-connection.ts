@@ -8,6 +8,7 @@ import {
 } from 'azure-iot-device';
 import { Mqtt } from 'azure-iot-device-mqtt';
 import type { JsonObject } from '../../../src/json/json.ts';
+import { currentTwin } from '../../current-twin.ts';
 import { withoutVersion } from '../manifest/agent-manifest.ts';
 import type { ModuleMethod } from '../modules/simulated-module.ts';
 import { reportPatch } from '../report-patch.ts';
@@ -183,7 +184,7 @@ export class ModuleConnection {
           if (request !== undefined && response !== undefined) void answer(method, request, response);
         });
       }
-      return client.getTwin();
+      return currentTwin(client);
     })();
     const twin = await Promise.race([opened, gone]);
     if (twin === undefined) {
