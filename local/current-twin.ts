@@ -6,9 +6,9 @@ interface TwinClient {
 }
 
 /**
- * The twin of a device or module, whose changes the hub sends from now on. Microsoft's SDK for Node.js gets a twin first and
- * subscribes to its changes afterwards (`Twin.on` in `azure-iot-device`). A change between the two would reach nobody until
- * the next one. So this subscribes and gets the twin once more: on one connection, a hub answers in order.
+ * The twin of a device or module. From now on, the hub sends its changes. Microsoft's SDK for Node.js first gets a twin and then
+ * subscribes to its changes (`Twin.on` in `azure-iot-device`). The device does not get a change that comes in between. So this
+ * function subscribes and then gets the twin again. On one connection, a hub answers in order.
  *
  * Add the listeners of `properties.desired` to the result. The SDK calls each at once with the current properties.
  *

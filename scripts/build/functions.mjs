@@ -120,7 +120,7 @@ const partsThatAreUsed = {
   name: 'parts-that-are-used',
   setup({ onResolve, resolve: resolvedByEsbuild }) {
     onResolve({ filter: /^\.\.?\// }, ({ path, resolveDir }) =>
-      // Each import names its whole file. That saves the search of esbuild, which took half of the time of a build.
+      // Each import names its whole file. Without a search by esbuild, this build takes two fifths less CPU time.
       SDK_MODULE.test(join(resolveDir, sep))
         ? { path: join(resolveDir, path), sideEffects: false }
         : undefined,
