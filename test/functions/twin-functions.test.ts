@@ -13,11 +13,11 @@ import { type MqttServer, startMqtt } from '../../local/mqtt/index.ts';
 import { device } from '../../src/functions/device.ts';
 import { resyncFleet } from '../../src/functions/resync-fleet.ts';
 import { syncTwins } from '../../src/functions/sync-twins.ts';
-import { Instance } from '../../src/instance/instance.ts';
+import { Instance, type InstanceOptions } from '../../src/instance/instance.ts';
 import { hostName } from '../../src/iot-hub/host-name.ts';
 import type { JsonObject } from '../../src/json/json.ts';
 import { partitionOf, workItemKey } from '../../src/store/tables/keys.ts';
-import { EPOCH, epochMs, laterOf, plus, systemTime } from '../../src/time/epoch-ms.ts';
+import { EPOCH, type EpochMs, epochMs, laterOf, plus, systemTime } from '../../src/time/epoch-ms.ts';
 import { NEVER } from '../../src/time/instant.ts';
 import { type Snapshot, unreadSnapshot } from '../../src/twin/snapshot/snapshot.ts';
 import { letterOf } from '../store/letters.ts';
@@ -49,6 +49,7 @@ let client: Client | undefined;
 let instance: Instance;
 let deviceId = '';
 let count = 0;
+let time: EpochMs = systemTime();
 beforeAll(async () => {
   storage = await storageAccount();
   directory = temporaryFolder('twin-functions');
@@ -60,12 +61,7 @@ beforeAll(async () => {
   rest = await startHttp({ port: 0, services: [hubs.https] });
   authority = await openAuthority();
   mqtt = await startMqtt({ port: 0, services: [hubs.mqtt], certificate: authority.server });
-  instance = new Instance({
-    env: env(),
-    directory,
-    build: '2026-11-23T00:00:00Z',
-    log: () => {},
-  });
+  instance = open();
 });
 afterAll(async () => {
   await instance.stop();
@@ -73,6 +69,8 @@ afterAll(async () => {
   hubs.close();
 });
 beforeEach(() => {
+  // The instances see no time pass while a slow machine works: a batch then leaves no work to a later one.
+  time = laterOf(time, systemTime());
   count += 1;
   deviceId = `pump-${count}`;
   events = [];
@@ -87,6 +85,16 @@ const env = () => ({
   IOT_ENDPOINT: `http://127.0.0.1:${rest.port}`,
   TWIN_EVENTS_PARTITIONS: '4',
 });
+const now = () => time;
+const open = (more: Partial<InstanceOptions> = {}) =>
+  new Instance({
+    env: env(),
+    directory,
+    build: '2026-11-23T00:00:00Z',
+    now,
+    log: () => {},
+    ...more,
+  });
 const view = () => {
   const found = hubs.view(WEU);
   if (found === undefined) throw new Error('no hub');
@@ -130,7 +138,7 @@ async function deliver(batch: readonly HubEvent[], more: Metadata = {}): Promise
         ...annotations,
         sequenceNumber: 100 * count + index,
         // The host leaves out the zone.
-        enqueuedTimeUtc: new Date().toISOString().slice(0, -1),
+        enqueuedTimeUtc: new Date(time).toISOString().slice(0, -1),
       })),
       propertiesArray: batch.map(({ properties }) => properties),
       ...more,
@@ -148,7 +156,7 @@ const snapshot = async (): Promise<Snapshot> => {
   return known.snapshot;
 };
 const take = () => events.splice(0);
-const today = () => new Date().toISOString().slice(0, 10);
+const today = () => new Date(time).toISOString().slice(0, 10);
 const desired = () => (view().twin(deviceId)?.properties as JsonObject | undefined)?.desired as JsonObject;
 const resync = () =>
   resyncFleet(instance)({}, new InvocationContext({ functionName: 'resyncFleet', logHandler: () => {} }));
@@ -366,7 +374,7 @@ describe('syncTwins against a real hub and real tables', () => {
       systemPropertiesArray: batch.map(({ annotations }, index) => ({
         ...annotations,
         sequenceNumber: 100 * count + index,
-        enqueuedTimeUtc: new Date(plus(systemTime(), -ago)).toISOString(),
+        enqueuedTimeUtc: new Date(plus(now(), -ago)).toISOString(),
       })),
     });
 
@@ -380,17 +388,14 @@ describe('syncTwins against a real hub and real tables', () => {
   });
 
   test('fails only when the tables are unavailable, so that the batch is delivered again', async () => {
-    const away = new Instance({
+    const away = open({
       env: {
+        ...env(),
         AzureWebJobsStorage: storage.replace(
           /TableEndpoint=[^;]+/,
           'TableEndpoint=http://127.0.0.1:9/devstoreaccount1',
         ),
-        IOT_ENDPOINT: `http://127.0.0.1:${rest.port}`,
       },
-      directory,
-      build: 'b',
-      log: () => {},
     });
     create();
     const hosted = instance;
@@ -406,12 +411,7 @@ describe('resyncFleet', () => {
   test('counts devices and twins and does the work items whose time has come', async () => {
     create();
     const reported = await report({ battery: 10 });
-    const offline = new Instance({
-      env: { ...env(), IOT_ENDPOINT: 'http://127.0.0.1:9' },
-      directory,
-      build: '2026-11-23T00:00:00Z',
-      log: () => {},
-    });
+    const offline = open({ env: { ...env(), IOT_ENDPOINT: 'http://127.0.0.1:9' } });
     const hosted = instance;
     instance = offline;
     await deliver(reported);
@@ -423,14 +423,8 @@ describe('resyncFleet', () => {
     });
     expect(desired()).toMatchObject({ interval: 5 });
 
-    const later = new Instance({
-      env: env(),
-      directory,
-      build: '2026-11-23T00:00:00Z',
-      // Devices of a hub are counted every ten seconds at most.
-      now: () => plus(laterOf(systemTime(), workItem?.at ?? EPOCH), 10_000),
-      log: () => {},
-    });
+    // Devices of a hub are counted every ten seconds at most.
+    const later = open({ now: () => plus(laterOf(time, workItem?.at ?? EPOCH), 10_000) });
     instance = later;
     await resync();
     instance = hosted;
@@ -440,7 +434,7 @@ describe('resyncFleet', () => {
     const counts = await instance.stores.twinCounts.of(WEU);
     expect(counts.countedAt).toBeGreaterThan(0);
     expect(counts.statuses.pending).toBeGreaterThan(0);
-    expect((await instance.stores.conditions.read(systemTime())).hubs.get(WEU)?.devices?.count).toBe(
+    expect((await instance.stores.conditions.read(now())).hubs.get(WEU)?.devices?.count).toBe(
       view().deviceCount,
     );
     await Promise.all([offline.stop(), later.stop()]);
@@ -468,53 +462,39 @@ describe('resyncFleet', () => {
       { ...saved, known: { kind: 'nothing' } },
       { kind: 'snapshot', snapshot: { ...known.snapshot, id: ghost } },
     );
-    expect(await instance.stores.twins.dueItems(partitionOf(ghost), 'edit', systemTime(), 9)).toMatchObject([
+    expect(await instance.stores.twins.dueItems(partitionOf(ghost), 'edit', now(), 9)).toMatchObject([
       { rowKey: workItemKey(ghost, 'edit', epochMs(5)) },
     ]);
 
     await resync();
 
-    expect(await instance.stores.twins.dueItems(partitionOf(ghost), 'edit', systemTime(), 9)).toEqual([]);
+    expect(await instance.stores.twins.dueItems(partitionOf(ghost), 'edit', now(), 9)).toEqual([]);
   });
 
   test('runs in one instance at a time', async () => {
     const lease = instance.lease('resync');
-    const other = new Instance({
-      env: { AzureWebJobsStorage: storage },
-      directory,
-      build: 'b',
-      log: () => {},
-    });
-    await other.lease('resync').take(systemTime(), 5_000);
+    const other = open();
+    await other.lease('resync').take(now(), 5_000);
     const statistics = view().counters.statisticsReads;
 
     await resync();
 
     expect(view().counters.statisticsReads).toBe(statistics);
-    expect(await lease.take(systemTime(), 1)).toBe(false);
+    expect(await lease.take(now(), 1)).toBe(false);
     await other.lease('resync').release();
     await other.stop();
   });
 
   test('marks a hub that does not answer as unhealthy after three runs, and as healthy when it answers again', async () => {
-    let time = plus(systemTime(), 60_000);
-    const open = (endpoint: string) =>
-      new Instance({
-        env: { ...env(), IOT_ENDPOINT: endpoint },
-        directory,
-        build: '2026-11-23T00:00:00Z',
-        now: () => time,
-        log: () => {},
-      });
     const hosted = instance;
-    const away = open('http://127.0.0.1:9');
+    const away = open({ env: { ...env(), IOT_ENDPOINT: 'http://127.0.0.1:9' } });
     instance = away;
     for (let run = 0; run < 3; run += 1) {
       time = plus(time, 60_000);
       await resync();
     }
     const failures = (await hosted.stores.conditions.read(EPOCH)).hubs.get(WEU)?.failures;
-    const back = open(`http://127.0.0.1:${rest.port}`);
+    const back = open();
     instance = back;
     time = plus(time, 60_000);
     await resync();
@@ -540,12 +520,7 @@ describe('resyncFleet', () => {
       await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
       const { port } = server.address() as AddressInfo;
       await instance.stores.conditions.recordCount(WEU, 5, EPOCH);
-      const asking = new Instance({
-        env: { ...env(), IOT_ENDPOINT: `http://127.0.0.1:${port}` },
-        directory,
-        build: '2026-11-23T00:00:00Z',
-        log: () => {},
-      });
+      const asking = open({ env: { ...env(), IOT_ENDPOINT: `http://127.0.0.1:${port}` } });
       const hosted = instance;
       instance = asking;
       await resync();
@@ -560,13 +535,6 @@ describe('resyncFleet', () => {
   );
 
   test('starts no gradual move in an older package', async () => {
-    const older = (build: string) =>
-      new Instance({
-        env: env(),
-        directory: drainingDirectory,
-        build,
-        log: () => {},
-      });
     const drainingDirectory = temporaryFolder('draining');
     writeFileSync(
       join(drainingDirectory, 'fleet.json'),
@@ -582,7 +550,7 @@ describe('resyncFleet', () => {
       ['2026-11-22T00:00:00Z', []],
       ['2026-11-23T00:00:00Z', [`drain:${WEU}`]],
     ] as const) {
-      instance = older(build);
+      instance = open({ directory: drainingDirectory, build });
       await resync();
       await instance.stop();
       instance = hosted;
