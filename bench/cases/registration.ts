@@ -30,7 +30,8 @@ export function registrationCases(): readonly Comparison[] {
     return JSON.stringify(answer);
   };
   const decideBody = (): [DecideInput, ReturnType<typeof decide>] => {
-    const read = { ...input, request: parseAllocationRequest(readRequestBody(body)) };
+    const { conditions, now } = input;
+    const read = { request: parseAllocationRequest(readRequestBody(body)), fleet, conditions, now };
     return [read, decide(read)];
   };
   const webhook = () => JSON.stringify(answerOf(hub, decideBody()[1]));

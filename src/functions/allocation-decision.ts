@@ -11,20 +11,14 @@ export async function decisionFor(
   request: HttpRequest,
   parts: AllocationParts,
 ): Promise<{ readonly decision: Decision; readonly receipt: Receipt }> {
-  const asked = parseAllocationRequest(readRequestBody(new Uint8Array(await request.arrayBuffer())));
+  const asked = parseAllocationRequest(readRequestBody(Buffer.from(await request.arrayBuffer())));
   const fleet = parts.fleet.current();
   const named = parentNamedFor(asked, fleet);
   const [conditions, parent] = await Promise.all([
     parts.conditions.current(),
     named === undefined ? undefined : parts.parents.find(named, fleet),
   ]);
-  const input: DecideInput = {
-    request: asked,
-    fleet,
-    conditions,
-    ...(parent === undefined ? {} : { parent }),
-    now: parts.now(),
-  };
+  const input: DecideInput = { request: asked, fleet, conditions, parent, now: parts.now() };
   const decision = decide(input);
   return { decision, receipt: receiptOf(input, decision) };
 }

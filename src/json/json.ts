@@ -56,10 +56,17 @@ export function jsonOrUndefined(text: string): JsonValue | undefined {
 export function jsonHazard(json: unknown, maxDepth: number): 'too deep' | '__proto__' | undefined {
   if (typeof json !== 'object' || json === null) return undefined;
   if (maxDepth < 0) return 'too deep';
+  if (Array.isArray(json)) {
+    for (const item of json) {
+      const hazard = jsonHazard(item, maxDepth - 1);
+      if (hazard !== undefined) return hazard;
+    }
+    return undefined;
+  }
   for (const key in json) {
     if (key === '__proto__') return '__proto__';
     const member: unknown = (json as Readonly<Record<string, unknown>>)[key];
-    const hazard = jsonHazard(member, maxDepth - 1);
+    const hazard = typeof member === 'object' ? jsonHazard(member, maxDepth - 1) : undefined;
     if (hazard !== undefined) return hazard;
   }
   return undefined;

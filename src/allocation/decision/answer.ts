@@ -16,12 +16,13 @@ export interface AllocationAnswer {
 }
 
 /** The answer to a decision that assigned a hub. */
-export function answerOf(hub: string, { twin, payload }: Decision): AllocationAnswer {
-  return {
-    iotHubHostName: hub,
-    ...(twin.twin === undefined ? {} : { initialTwin: initialTwinOf(twin.twin) }),
-    ...(payload.payload === undefined ? {} : { payload: payload.payload }),
-  };
+export function answerOf(hub: string, { twin: { twin }, payload: { payload } }: Decision): AllocationAnswer {
+  if (twin === undefined)
+    return payload === undefined ? { iotHubHostName: hub } : { iotHubHostName: hub, payload };
+  const initialTwin = initialTwinOf(twin);
+  return payload === undefined
+    ? { iotHubHostName: hub, initialTwin }
+    : { iotHubHostName: hub, initialTwin, payload };
 }
 
 function initialTwinOf({
@@ -29,5 +30,7 @@ function initialTwinOf({
   desired,
   others,
 }: EnrollmentTwin): NonNullable<AllocationAnswer['initialTwin']> {
-  return { ...others?.twin, tags, properties: { ...others?.properties, desired } };
+  return others === undefined
+    ? { tags, properties: { desired } }
+    : { ...others.twin, tags, properties: { ...others.properties, desired } };
 }

@@ -90,13 +90,15 @@ export function decide(input: DecideInput, work: ExpressionWork = new Expression
   const setting = settingOf(input, variables, work);
   const candidates = candidatesOf(setting.rating, deviceWords(request.registrationId, fleet.allocation.salt));
   const { result, gradualMoves } = choose(input, setting.rules, candidates);
+  const { twin, payload } = extras(request, fleet, variables, result, work);
   return {
     result,
     candidates,
     rules: setting.rules.traces,
     latencies: setting.latencies,
     gradualMoves,
-    ...extras(request, fleet, variables, result, work),
+    twin,
+    payload,
   };
 }
 

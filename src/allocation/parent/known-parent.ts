@@ -38,5 +38,8 @@ export interface BoundRules extends RuleResult {
 /** @param known must be about the parent that the rules name; another one counts as not known */
 export function withParentHub(rules: RuleResult, known: KnownParent | undefined): BoundRules {
   const isNamed = rules.parent !== undefined && rules.parent.deviceId === known?.deviceId;
-  return { ...rules, parentHub: isNamed ? known.hub : undefined };
+  const { traces, denied, missing, requirements, toStay, only, prefer, parent } = rules;
+  const parentHub = isNamed ? known.hub : undefined;
+  // The members by name: a spread takes a tenth of the decision.
+  return { traces, denied, missing, requirements, toStay, only, prefer, parent, parentHub };
 }

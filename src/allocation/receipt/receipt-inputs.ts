@@ -41,14 +41,15 @@ export function readInputs(request: AllocationRequest, fleet: Fleet): ReadInputs
   for (const path of fleet.allocation.reads) {
     if (!isKeptByPath(path)) continue;
     const { depth, value, isThere } = reach(facts, path);
-    const text = inputPathText(depth === path.length ? path : path.slice(0, depth));
+    const reached = depth === path.length ? path : path.slice(0, depth);
+    const text = depth === path.length ? textOfRead(path) : inputPathText(reached);
     if (!isThere) {
       if (depth > 1) missing.push(text);
       continue;
     }
     // One value can block many paths. It is hashed only once, because a device chooses its size.
     if (Object.hasOwn(read, text) || Object.hasOwn(notKept, text)) continue;
-    const instead = whyNotKept(value, path.slice(0, depth), fleet);
+    const instead = whyNotKept(value, reached, fleet);
     if (instead === undefined) read[text] = value;
     else notKept[text] = instead;
   }
@@ -111,6 +112,18 @@ function isAlong(left: readonly string[], right: readonly string[]): boolean {
 /** `payload.site`, or `payload."a.b"` for a key that is not a plain word. */
 export function inputPathText(path: readonly string[]): string {
   return path.map((key) => (/^[\w-]+$/.test(key) ? key : JSON.stringify(key))).join('.');
+}
+
+const textsOfReads = new WeakMap<readonly string[], string>();
+
+/** The text of a path of the fleet file, made once. */
+function textOfRead(path: readonly string[]): string {
+  let text = textsOfReads.get(path);
+  if (text === undefined) {
+    text = inputPathText(path);
+    textsOfReads.set(path, text);
+  }
+  return text;
 }
 
 /** Reads the path from a text of `inputPathText`. */

@@ -44,7 +44,7 @@ export interface Receipt {
     readonly layers: readonly LayerTrace[];
     readonly provenance: Readonly<Record<string, string>>;
     /** Number of further paths, if there are too many for the provenance. */
-    readonly morePaths?: number;
+    readonly morePaths?: number | undefined;
     readonly omitted: readonly string[];
   };
   readonly payloadOmitted: readonly string[];
@@ -55,13 +55,13 @@ export interface ReceiptInputs extends ReadInputs {
   /** As in the request; `NOT_A_HOST_NAME` replaces a text that is not a host name. */
   readonly linkedHubs: readonly string[];
   /** The host name of the current hub, in lower case. */
-  readonly currentHub?: string;
-  readonly currentDeviceId?: string;
+  readonly currentHub?: string | undefined;
+  readonly currentDeviceId?: string | undefined;
   /** Device id of the enrollment, if it differs from the registration id. */
-  readonly deviceId?: string;
+  readonly deviceId?: string | undefined;
   readonly enrollment: {
     readonly kind: RequestEnrollment['kind'];
-    readonly id?: string;
+    readonly id?: string | undefined;
     readonly iotEdge: boolean;
     readonly reprovisionPolicy: RequestEnrollment['reprovisionPolicy'];
     readonly iotHubs: readonly string[];
@@ -69,9 +69,9 @@ export interface ReceiptInputs extends ReadInputs {
     readonly initialTwin: 'none' | 'empty' | 'filled';
   };
   readonly attestation: AttestationKind;
-  readonly latency?: LatencyInputs;
+  readonly latency?: LatencyInputs | undefined;
   /** The parent that a rule named, and what was known of it. */
-  readonly parent?: KnownParent;
+  readonly parent?: KnownParent | undefined;
 }
 
 /** A linked hub: its conditions, and its latency, weight and score for this device. */
@@ -101,6 +101,7 @@ const MAX_PATHS_LENGTH = 8_000;
 export function receiptOf(input: DecideInput, decision: Decision): Receipt {
   const { request, fleet, now } = input;
   const { twin, payload, latencies } = decision;
+  const { provenance, morePaths } = firstPaths(twin.provenance);
   return {
     at: new Date(now).toISOString(),
     revision: fleet.revision,
@@ -109,13 +110,14 @@ export function receiptOf(input: DecideInput, decision: Decision): Receipt {
     conditions: agesOf(input),
     hubs: hubLines(decision.candidates, input),
     rules: decision.rules.filter(({ result }) => result !== 'unmatched'),
-    notes: [...requestNotes(request), ...latencies.notes],
+    notes: notesOf(request, latencies.notes),
     gradualMoves: decision.gradualMoves,
     twin: {
       sent: twin.twin !== undefined,
       why: twin.why,
       layers: twin.layers,
-      ...firstPaths(twin.provenance),
+      provenance,
+      morePaths,
       omitted: twin.omitted.map(omissionText),
     },
     payloadOmitted: payload.omitted.map(omissionText),
@@ -123,43 +125,50 @@ export function receiptOf(input: DecideInput, decision: Decision): Receipt {
 }
 
 function inputsOf({ request, fleet, parent }: DecideInput, latency: LatencyInputs): ReceiptInputs {
-  const { enrollment, current } = request;
+  const { enrollment, current, unreadableHubs = 0 } = request;
+  const names = offeredNames(request.linkedHubs);
+  const { read, notKept } = readInputs(request, fleet);
   return {
     registrationId: request.registrationId,
-    linkedHubs: [
-      ...offeredNames(request.linkedHubs),
-      ...Array.from({ length: request.unreadableHubs ?? 0 }, () => NOT_A_HOST_NAME),
-    ],
-    ...(current === undefined ? {} : { currentHub: current.name ?? current.hub }),
-    ...(current?.deviceId === undefined ? {} : { currentDeviceId: current.deviceId }),
-    ...(enrollment.deviceId === undefined ? {} : { deviceId: enrollment.deviceId }),
+    linkedHubs:
+      unreadableHubs === 0 ? names : [...names, ...Array<HostName>(unreadableHubs).fill(NOT_A_HOST_NAME)],
+    currentHub: current && (current.name ?? current.hub),
+    currentDeviceId: current?.deviceId,
+    deviceId: enrollment.deviceId,
     enrollment: {
       kind: enrollment.kind,
-      ...(enrollment.id === undefined ? {} : { id: enrollment.id }),
+      id: enrollment.id,
       iotEdge: enrollment.iotEdge,
       reprovisionPolicy: enrollment.reprovisionPolicy,
       iotHubs: enrollment.iotHubs,
       initialTwin: fillOf(enrollment.initialTwin),
     },
     attestation: request.attestation.kind,
-    ...(Object.keys(latency).length === 0 ? {} : { latency }),
-    ...(parent === undefined ? {} : { parent }),
-    ...readInputs(request, fleet),
+    latency: Object.keys(latency).length === 0 ? undefined : latency,
+    parent,
+    read,
+    notKept,
   };
 }
 
-function requestNotes({ unreadableHubs = 0, current, enrollment }: AllocationRequest): readonly string[] {
-  return [
-    ...(unreadableHubs === 0
-      ? []
-      : [
-          `linkedHubs contains ${unreadableHubs === 1 ? 'a text that is not a host name' : `${unreadableHubs} texts that are not host names`}`,
-        ]),
-    ...(current?.hub === NOT_A_HOST_NAME ? ['currentIotHubHostName is not a host name'] : []),
-    ...(enrollment.iotHubs.includes(NOT_A_HOST_NAME)
-      ? ['iotHubs of the enrollment contains a text that is not a host name']
-      : []),
-  ];
+function notesOf(
+  { unreadableHubs = 0, current, enrollment }: AllocationRequest,
+  onLatencies: readonly string[],
+): readonly string[] {
+  const notes: string[] = [];
+  if (unreadableHubs > 0) {
+    const texts =
+      unreadableHubs === 1
+        ? 'a text that is not a host name'
+        : `${unreadableHubs} texts that are not host names`;
+    notes.push(`linkedHubs contains ${texts}`);
+  }
+  if (current?.hub === NOT_A_HOST_NAME) notes.push('currentIotHubHostName is not a host name');
+  if (enrollment.iotHubs.includes(NOT_A_HOST_NAME)) {
+    notes.push('iotHubs of the enrollment contains a text that is not a host name');
+  }
+  notes.push(...onLatencies);
+  return notes;
 }
 
 function fillOf(twin: RequestEnrollment['initialTwin']): ReceiptInputs['enrollment']['initialTwin'] {
@@ -226,13 +235,19 @@ function isScored(candidate: Candidate): candidate is ScoredCandidate {
 function firstPaths(
   provenance: Decision['twin']['provenance'],
 ): Pick<Receipt['twin'], 'provenance' | 'morePaths'> {
-  let length = 0;
-  const first = provenance.slice(0, MAX_PATHS).filter(([path, layer]) => {
+  // Each path begins with the name of a section, so that none is "__proto__".
+  const first: Record<string, string> = {};
+  let [count, length] = [0, 0];
+  for (const [path, layer] of provenance) {
     length += path.length + layer.length;
-    return length <= MAX_PATHS_LENGTH;
-  });
-  const morePaths = provenance.length - first.length;
-  return { provenance: Object.fromEntries(first), ...(morePaths === 0 ? {} : { morePaths }) };
+    if (count === MAX_PATHS || length > MAX_PATHS_LENGTH) break;
+    first[path] = layer;
+    count += 1;
+  }
+  return {
+    provenance: first,
+    morePaths: count === provenance.length ? undefined : provenance.length - count,
+  };
 }
 
 function omissionText({ path, why }: Omission): string {

@@ -3,7 +3,7 @@ import { readable } from '../../fleet/expressions/expression-value.ts';
 import type { Hub } from '../../fleet/fleet.ts';
 import { type HostName, NOT_A_HOST_NAME } from '../../iot-hub/host-name.ts';
 import type { JsonObject, JsonValue } from '../../json/json.ts';
-import type { AllocationRequest } from '../request/request.ts';
+import type { AllocationRequest, CurrentHub, EnrollmentTwin } from '../request/request.ts';
 
 /** The variables that rules can read. */
 type RequestFacts = Readonly<
@@ -18,27 +18,27 @@ export function requestFacts(request: AllocationRequest): RequestFacts {
   const { enrollment, attestation, current } = request;
   const { kind, id, iotEdge, initialTwin } = enrollment;
   const { subject } = attestation;
-  const deviceId = current?.deviceId;
   return {
     registrationId: request.registrationId.toLowerCase(),
-    enrollment: {
-      kind,
-      ...(id === undefined ? NOTHING : { id }),
-      iotEdge,
-      ...(initialTwin === undefined
-        ? NOTHING
-        : { initialTwin: { tags: initialTwin.tags, desired: initialTwin.desired } }),
-    },
-    attestation: { kind: attestation.kind, ...(subject === undefined ? NOTHING : { subject }) },
+    enrollment: withTwin(id === undefined ? { kind, iotEdge } : { kind, id, iotEdge }, initialTwin),
+    attestation: subject === undefined ? { kind: attestation.kind } : { kind: attestation.kind, subject },
     payload: request.payload ?? NOTHING,
-    current: {
-      ...(current === undefined || current.hub === NOT_A_HOST_NAME ? NOTHING : { hub: current.hub }),
-      ...(deviceId === undefined ? NOTHING : { deviceId }),
-    },
+    current: current === undefined ? NOTHING : currentFacts(current),
   };
 }
 
 const NOTHING: JsonObject = {};
+
+function withTwin(facts: JsonObject, twin: EnrollmentTwin | undefined): JsonObject {
+  return twin === undefined ? facts : { ...facts, initialTwin: { tags: twin.tags, desired: twin.desired } };
+}
+
+function currentFacts({ hub, deviceId }: CurrentHub): JsonObject {
+  return {
+    ...(hub === NOT_A_HOST_NAME ? NOTHING : { hub }),
+    ...(deviceId === undefined ? NOTHING : { deviceId }),
+  };
+}
 
 export function ruleVariables(request: AllocationRequest): Variables {
   const { registrationId, enrollment, attestation, payload, current } = requestFacts(request);

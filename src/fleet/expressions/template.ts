@@ -71,17 +71,8 @@ export function fillTemplate(
   switch (template.kind) {
     case 'literal':
       return template.value;
-    case 'expression': {
-      const result = template.expression.evaluate(variables, work);
-      if (result.known) {
-        for (const each of result.omitted ?? []) {
-          omissions.push({ path: [...path, ...each.path], why: each.why });
-        }
-        return result.value;
-      }
-      omissions.push({ path, why: result.why });
-      return undefined;
-    }
+    case 'expression':
+      return computed(template.expression, variables, omissions, work, path);
     case 'array': {
       const items = template.items.map((item, index) =>
         fillTemplate(item, variables, omissions, work, [...path, String(index)]),
@@ -92,10 +83,7 @@ export function fillTemplate(
       const filled: Record<string, JsonValue> = {};
       let count = 0;
       for (const [key, member] of template.members) {
-        const value =
-          member.kind === 'literal'
-            ? member.value
-            : fillTemplate(member, variables, omissions, work, [...path, key]);
+        const value = filledMember(key, member, variables, omissions, work, path);
         if (value === undefined) continue;
         setMember(filled, key, value);
         count += 1;
@@ -105,6 +93,44 @@ export function fillTemplate(
       return isUnknown ? undefined : filled;
     }
   }
+}
+
+/** As `fillTemplate`, without the path of the member where none is needed. */
+function filledMember(
+  key: string,
+  member: Template,
+  variables: Variables,
+  omissions: Omission[],
+  work: ExpressionWork | undefined,
+  path: readonly string[],
+): JsonValue | undefined {
+  switch (member.kind) {
+    case 'literal':
+      return member.value;
+    case 'expression':
+      return computed(member.expression, variables, omissions, work, path, key);
+    default:
+      return fillTemplate(member, variables, omissions, work, [...path, key]);
+  }
+}
+
+function computed(
+  expression: Expression,
+  variables: Variables,
+  omissions: Omission[],
+  work: ExpressionWork | undefined,
+  above: readonly string[],
+  key?: string,
+): JsonValue | undefined {
+  const result = expression.evaluate(variables, work);
+  if (result.known && result.omitted === undefined) return result.value;
+  const path = key === undefined ? above : [...above, key];
+  if (!result.known) {
+    omissions.push({ path, why: result.why });
+    return undefined;
+  }
+  for (const each of result.omitted ?? []) omissions.push({ path: [...path, ...each.path], why: each.why });
+  return result.value;
 }
 
 /** Every path of a variable that the expressions of a template read. */
