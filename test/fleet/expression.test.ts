@@ -56,6 +56,42 @@ describe('a value of an expression', () => {
   });
 });
 
+describe('a path', () => {
+  const tooLong = 'x'.repeat(32 * 1024 + 1);
+  const values: Readonly<Record<string, JsonValue>> = {
+    text: 'pump',
+    empty: '',
+    longText: 'y'.repeat(2_000),
+    tooLong,
+    number: -0.5,
+    large: 1e20,
+    yes: true,
+    no: false,
+    nothing: null,
+    list: [1, 'two'],
+    place: { country: 276, '49': 'DE', constructor: 'x' },
+  };
+  test.each([
+    ...Object.keys(values),
+    ...[
+      'missing',
+      'toString',
+      'constructor',
+      'text.length',
+      'tooLong.kind',
+      'list.length',
+      'nothing.country',
+    ],
+    ...['place.country', 'place.constructor', 'place.toString', 'place.country.code'],
+  ])('has the value that a program computes for it: reported.%s', (path) => {
+    const variables = variablesOf({ deviceId: 'd1', hub: {}, tags: {}, desired: {}, reported: values });
+
+    const direct = compiled(`reported.${path}`).evaluate(variables);
+
+    expect(direct).toEqual(compiled(`true ? reported.${path} : 0`).evaluate(variables));
+  });
+});
+
 describe('oneOf with a closed list', () => {
   const inEu = (country: JsonValue | undefined, value = 'reported.country') =>
     evaluateCondition(compiled(`oneOf(${value}, ['DE', 'FR', 1], ['US', true, -2])`), {

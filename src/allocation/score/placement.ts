@@ -1,5 +1,5 @@
-import { hash } from 'node:crypto';
 import type { HostName } from '../../iot-hub/host-name.ts';
+import { digestOf, littleEndian } from '../../json/hash.ts';
 
 /**
  * A hub for weighted rendezvous hashing. Every hub gets a score for the device, scaled by its weight; the
@@ -108,20 +108,8 @@ function fmix32(word: number): number {
 }
 
 function wordsOf(text: string): Words {
-  // Hexadecimal, because creating a buffer takes longer than the hash.
-  const digest = hash('sha256', text, 'hex');
-  return [littleEndian(digest, 0), littleEndian(digest, 8)];
-}
-
-function littleEndian(digest: string, at: number): number {
-  const bigEndian = Number.parseInt(digest.slice(at, at + 8), 16);
-  return (
-    ((bigEndian >>> 24) |
-      ((bigEndian >>> 8) & 0xff00) |
-      ((bigEndian << 8) & 0xff0000) |
-      (bigEndian << 24)) >>>
-    0
-  );
+  const digest = digestOf(text);
+  return [littleEndian(digest, 0), littleEndian(digest, 4)];
 }
 
 /** A fleet has few hubs and scores each for every device, so Berth computes their words once. */

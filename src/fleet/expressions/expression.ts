@@ -1,5 +1,5 @@
 import { type ASTNode, EvaluationError } from '@marcbachmann/cel-js';
-import type { JsonValue } from '../../json/json.ts';
+import { isObject, type JsonValue } from '../../json/json.ts';
 import { type ExpressionRefusal, inspect, REFUSED_FUNCTIONS } from './expression-check.ts';
 import { createEnvironments, type Environments } from './expression-environment.ts';
 import { STRICT_FUNCTIONS, WrongKind } from './expression-kinds.ts';
@@ -8,7 +8,7 @@ import { oneOfProblem } from './expression-one-of.ts';
 import { excerpt, problemText } from './expression-problem.ts';
 import { strictSource } from './expression-source.ts';
 import { plainJson, readable } from './expression-value.ts';
-import { ExpressionWork, TOO_LARGE } from './expression-work.ts';
+import { ExpressionWork, TOO_LARGE, TooLarge } from './expression-work.ts';
 
 const OF_A_REQUEST = {
   registrationId: 'string',
@@ -128,7 +128,7 @@ export function compileExpression(source: string, scope: ExpressionScope): Compi
     const recheck = strict.check();
     if (!recheck.valid) return { ok: false, problem: firstLine(recheck.error) };
     const program = metered(strict, STRICT_FUNCTIONS);
-    const evaluate = withoutStackTraces((variables: Variables, work: ExpressionWork): Evaluation => {
+    const evaluate = withoutStackTraces((variables, work = new ExpressionWork()) => {
       work.begin();
       try {
         const { value, tooLarge } = plainJson(program(variables, work), work);
@@ -144,18 +144,42 @@ export function compileExpression(source: string, scope: ExpressionScope): Compi
         work.end();
       }
     });
+    const [path] = reads;
     return {
       ok: true,
       expression: {
         source,
         reads,
         isPath,
-        evaluate: (variables, work = new ExpressionWork()) => evaluate(variables, work),
+        evaluate: isPath && path !== undefined ? scalarOr(path, evaluate) : evaluate,
       },
     };
   } catch (error) {
     return refused(error);
   }
+}
+
+/** Such a text needs fewer steps than each expression has for itself. */
+const SHORT_TEXT = 1_000;
+
+/**
+ * Reads the short text, number, true or false at a path without a program: most values of layers and policies are such a path.
+ * Everything else is left to `evaluate`, with its reasons and its limits.
+ */
+function scalarOr(path: readonly string[], evaluate: Expression['evaluate']): Expression['evaluate'] {
+  return (variables, work) => {
+    let value: unknown = variables;
+    for (const key of path) value = memberOf(value, key);
+    const isShort = typeof value === 'string' && value.length <= SHORT_TEXT;
+    return isShort || typeof value === 'boolean' || Number.isFinite(value)
+      ? { known: true, value: value as string | boolean | number }
+      : evaluate(variables, work);
+  };
+}
+
+function memberOf(value: unknown, key: string): unknown {
+  if (!isObject(value) || value instanceof TooLarge || !Object.hasOwn(value, key)) return undefined;
+  return value[key];
 }
 
 /** The syntax tree of a compiled expression. */
@@ -194,14 +218,12 @@ function unknown(why: string): Evaluation {
  * Evaluates without stack traces: a missing key is an error in cel-js but usual in Berth, and stack traces
  * are slow.
  */
-function withoutStackTraces<Arguments extends readonly unknown[], Result>(
-  evaluate: (...operands: Arguments) => Result,
-): (...operands: Arguments) => Result {
-  return (...operands) => {
+function withoutStackTraces(evaluate: Expression['evaluate']): Expression['evaluate'] {
+  return (variables, work) => {
     const { stackTraceLimit } = Error;
     Error.stackTraceLimit = 0;
     try {
-      return evaluate(...operands);
+      return evaluate(variables, work);
     } finally {
       Error.stackTraceLimit = stackTraceLimit;
     }
