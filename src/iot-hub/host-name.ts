@@ -38,21 +38,9 @@ const CLASSIC = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.azure-devices\.net$/;
 /** Replaces a text that should be a host name and is not. Such a text may be a secret, so Berth never repeats it. */
 export const NOT_A_HOST_NAME = '(not a host name)' as HostName;
 
-/** The names that were read so far, because all requests contain the same few. Later ones are read each time. */
-const knownNames = new Map<string, HubName>();
-/** DPS links at most 50 hubs (DPS limits), each with up to three names. */
-const MOST_KNOWN_NAMES = 500;
-
 /** Reads a host name. Undefined for any other text. This is the only parser of hub names. */
 export function parseHubName(text: string): HubName | undefined {
-  const known = knownNames.get(text);
-  if (known !== undefined) return known;
-  const name = readHubName(text);
-  if (name !== undefined && knownNames.size < MOST_KNOWN_NAMES) knownNames.set(text, name);
-  return name;
-}
-
-function readHubName(text: string): HubName | undefined {
+  // Nearly all names in requests have this form.
   if (CLASSIC.test(text)) return { host: text as HostName, kind: 'classic', name: text };
   const found = HUB.exec(text);
   if (found === null) {
@@ -82,7 +70,7 @@ export function checkedHostName(text: string): HostName {
 }
 
 export function isHostName(text: string): boolean {
-  return knownNames.has(text) || CLASSIC.test(text) || HUB.test(text) || HOST_NAME.test(text);
+  return CLASSIC.test(text) || HUB.test(text) || HOST_NAME.test(text);
 }
 
 /**

@@ -6,11 +6,11 @@ import { createHash, hash as hashOf } from 'node:crypto';
  * depend on it. Test vectors check this.
  */
 export function hash(...parts: readonly string[]): number {
-  return littleEndian(digestOf(parts.join('\n')), 0);
+  return littleEndian(sha256Bytes(parts.join('\n')), 0);
 }
 
 /** SHA-256 of a text. Each character of the result is one byte: creating a buffer takes longer than the hash. */
-export function digestOf(text: string): string {
+export function sha256Bytes(text: string): string {
   return hashOf('sha256', text, 'binary');
 }
 

@@ -1,4 +1,5 @@
 import { type HostName, type HubNameKind, isHostName, parseHubName } from '../../iot-hub/host-name.ts';
+import { rememberingLast } from './remembering-last.ts';
 
 /** A hub that is linked to DPS. While an operator changes the host name of a link, both names are linked. */
 export interface LinkedHub {
@@ -20,18 +21,22 @@ const PREFERENCE: readonly HubNameKind[] = ['device', 'classic', 'service', 'oth
  * @param current the current host name of the device, in lower case.
  */
 export function linkedHubsOf(texts: readonly string[], current: string | undefined): readonly LinkedHub[] {
+  return withOneName(texts) ?? withSeveralNames(texts, current);
+}
+
+/** `linkedHubsOf` for hubs with one linked name each, as nearly always. Undefined: a hub has several. */
+const withOneName = rememberingLast((texts): readonly LinkedHub[] | undefined => {
   const linked: LinkedHub[] = [];
   const hosts = new Set<HostName>();
   for (const text of texts) {
     const host = parseHubName(text)?.host;
     if (host === undefined) continue;
-    // Nearly always, each hub has one linked name.
-    if (hosts.has(host)) return withSeveralNames(texts, current);
+    if (hosts.has(host)) return undefined;
     hosts.add(host);
     linked.push({ host, text });
   }
   return linked;
-}
+});
 
 /** The number of texts that are not host names. */
 export function unreadableIn(texts: readonly string[]): number | undefined {

@@ -4,6 +4,7 @@ import { checkedHostName, type HostName, parseHubName } from '../../iot-hub/host
 import { isObject, type JsonObject, type JsonValue } from '../../json/json.ts';
 import { certificateSubject } from './certificate-subject.ts';
 import { type LinkedHub, linkedHubsOf, unreadableIn } from './linked-hubs.ts';
+import { rememberingLast } from './remembering-last.ts';
 import {
   type EnrollmentFields,
   type RequestFields,
@@ -149,7 +150,7 @@ function toEnrollment({ individualEnrollment, enrollmentGroup }: RequestFields):
     deviceId: matching(DEVICE_ID, individualEnrollment?.deviceId),
     iotEdge: record?.iotEdge ?? false,
     reprovisionPolicy: reprovisionPolicy(record),
-    iotHubs: distinct((record?.iotHubs ?? []).map(checkedHostName)),
+    iotHubs: selectedHubs(record?.iotHubs ?? NONE),
     initialTwin: twin === undefined ? undefined : toEnrollmentTwin(twin),
   };
 }
@@ -181,11 +182,7 @@ function attestationKind(fields: RequestFields): AttestationKind {
   return type === 'symmetrickey' ? 'symmetricKey' : 'unknown';
 }
 
-const MOST_COMPARED = 8;
+const NONE: readonly string[] = [];
 
-function distinct<Item>(items: readonly Item[]): readonly Item[] {
-  // A set takes longer than the few hubs of an enrollment.
-  return items.length > MOST_COMPARED
-    ? [...new Set(items)]
-    : items.filter((item, index) => items.indexOf(item) === index);
-}
+/** The hubs that an enrollment selects, each once. */
+const selectedHubs = rememberingLast((texts) => [...new Set(texts.map(checkedHostName))]);

@@ -1,5 +1,5 @@
 import type { HostName } from '../../iot-hub/host-name.ts';
-import { digestOf, littleEndian } from '../../json/hash.ts';
+import { sha256Bytes, littleEndian } from '../../json/hash.ts';
 
 /**
  * A hub for weighted rendezvous hashing. Every hub gets a score for the device, scaled by its weight; the
@@ -108,7 +108,7 @@ function fmix32(word: number): number {
 }
 
 function wordsOf(text: string): Words {
-  const digest = digestOf(text);
+  const digest = sha256Bytes(text);
   return [littleEndian(digest, 0), littleEndian(digest, 4)];
 }
 
