@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs';
+import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { coldStart } from './cases/cold-start.ts';
@@ -34,6 +34,10 @@ const { only } = values;
 const isWanted = (name: string) => name.startsWith(only);
 const progress = (text: string) => process.stderr.write(`  ${text}\n`);
 
+if (['cold-start', 'host-load'].some(isWanted) && !existsSync('dist/functions.cjs')) {
+  console.error('Some figures measure the built app: run "npm run build" first.');
+  process.exit(1);
+}
 const load = machineLoad();
 const figures: Figure[] = [];
 const comparisons = [...registrationCases(), ...twinCases(), ...whatIfCases()].filter(({ name }) =>

@@ -1,5 +1,5 @@
 import type { HostName } from '../../iot-hub/host-name.ts';
-import { sha256Bytes, littleEndian } from '../../json/hash.ts';
+import { littleEndian, sha256Bytes } from '../../json/hash.ts';
 
 /**
  * A hub for weighted rendezvous hashing. Every hub gets a score for the device, scaled by its weight; the
