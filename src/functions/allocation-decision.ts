@@ -11,7 +11,7 @@ export async function decisionFor(
   request: HttpRequest,
   parts: AllocationParts,
 ): Promise<{ readonly decision: Decision; readonly receipt: Receipt }> {
-  const asked = parseAllocationRequest(readRequestBody(Buffer.from(await request.arrayBuffer())));
+  const asked = parseAllocationRequest(readRequestBody(new Uint8Array(await request.arrayBuffer())));
   const fleet = parts.fleet.current();
   const named = parentNamedFor(asked, fleet);
   const [conditions, parent] = await Promise.all([

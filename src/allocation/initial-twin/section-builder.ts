@@ -17,9 +17,8 @@ interface Branch {
  */
 export class SectionBuilder {
   readonly #section: 'tags' | 'desired';
-  /** Undefined: nothing was merged yet. */
-  #root: Branch | undefined;
-  #omissions: Omissions | undefined;
+  readonly #root: Branch = branch();
+  readonly #omissions = new Omissions();
   /** The first layer, while nothing has to be merged or left out: most twins have one layer. */
   #only: Layer | undefined;
   #bytes = 0;
@@ -36,7 +35,7 @@ export class SectionBuilder {
    * @param layer name of the layer, for the provenance and the omissions
    */
   lay(layer: string, json: JsonObject): void {
-    const isFirst = this.#only === undefined && (this.#root === undefined || this.#root.children.size === 0);
+    const isFirst = this.#only === undefined && this.#root.children.size === 0;
     const bytes = isFirst ? bytesWithoutProblems(json, 1) : undefined;
     if (bytes !== undefined && bytes <= TWIN_LIMITS.sectionBytes[this.#section]) {
       if (bytes > 0) this.#only = { name: layer, json };
@@ -50,26 +49,24 @@ export class SectionBuilder {
    * unchanged too, and the hub decides whether it accepts it. `null` sets nothing.
    */
   layOwn(json: JsonObject): void {
-    const root = this.#tree();
-    this.#putWhole(root, json);
-    this.#bytes = sizeOfNode(root);
+    this.#putWhole(this.#tree(), json);
+    this.#bytes = sizeOfNode(this.#root);
   }
 
   get value(): JsonObject {
-    if (this.#only !== undefined) return this.#only.json;
-    return this.#root === undefined ? {} : toJson(this.#root);
+    return this.#only?.json ?? toJson(this.#root);
   }
 
   /** The layer that set each leaf. */
   get provenance(): readonly (readonly [path: string, layer: string])[] {
     const leaves: (readonly [path: string, layer: string])[] = [];
-    if (this.#only !== undefined) addPaths(this.#only.json, this.#section, this.#only.name, leaves);
-    else if (this.#root !== undefined) addLeaves(this.#root, this.#section, leaves);
+    if (this.#only === undefined) addLeaves(this.#root, this.#section, leaves);
+    else addPaths(this.#only.json, this.#section, this.#only.name, leaves);
     return leaves;
   }
 
   get omitted(): readonly Omission[] {
-    return this.#omissions?.list ?? NOTHING;
+    return this.#omissions.list;
   }
 
   /** How many leaves were left out because they break a limit of twins. */
@@ -79,13 +76,11 @@ export class SectionBuilder {
 
   /** Records a value that is left out. */
   omit(path: readonly string[], why: string): void {
-    this.#omissions ??= new Omissions();
     this.#omissions.add([this.#section, ...path], why);
   }
 
   /** The tree, with the first layer. */
   #tree(): Branch {
-    this.#root ??= branch();
     const only = this.#only;
     if (only !== undefined) {
       this.#only = undefined;
@@ -164,8 +159,6 @@ export class SectionBuilder {
     this.#bytes -= utf8Bytes(key) + sizeOfNode(before);
   }
 }
-
-const NOTHING: readonly Omission[] = [];
 
 interface Layer {
   readonly name: string;

@@ -43,9 +43,8 @@ function parse(body: Uint8Array): unknown {
   // Most requests are ASCII, which is read faster as Latin-1.
   const encoding = isAscii(body) ? 'latin1' : isUtf8(body) ? 'utf8' : undefined;
   if (encoding === undefined) return undefined;
-  const bytes = Buffer.isBuffer(body) ? body : Buffer.from(body.buffer, body.byteOffset, body.byteLength);
   try {
-    return JSON.parse(bytes.toString(encoding));
+    return JSON.parse(Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString(encoding));
   } catch {
     return undefined;
   }

@@ -32,8 +32,6 @@ export interface RuleResult {
   readonly parent: NamedParent | undefined;
 }
 
-const NO_FACTORS: RuleResult['prefer'] = new Map();
-
 /**
  * Every matching rule applies: any `deny` wins, requirements add up, the last `hub` and the last `parent`
  * win, `prefer`s multiply.
@@ -54,7 +52,7 @@ export function evaluateRules(
   const traces: RuleTrace[] = [];
   const requirements: Requirement[] = [];
   const toStay: Requirement[] = [];
-  let prefer: Map<HostName, number> | undefined;
+  const prefer = new Map<HostName, number>();
   let denied: RuleResult['denied'];
   let missing: RuleResult['missing'];
   let only: HostName | undefined;
@@ -90,12 +88,11 @@ export function evaluateRules(
         parent = named ?? parent;
         break;
       case 'prefer':
-        prefer ??= new Map();
         for (const [host, factor] of rule.effect.factors) prefer.set(host, (prefer.get(host) ?? 1) * factor);
         break;
     }
   }
-  return { traces, denied, missing, requirements, toStay, only, prefer: prefer ?? NO_FACTORS, parent };
+  return { traces, denied, missing, requirements, toStay, only, prefer, parent };
 }
 
 /** The current hub of a device. */

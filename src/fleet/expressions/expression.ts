@@ -1,5 +1,5 @@
 import { type ASTNode, EvaluationError } from '@marcbachmann/cel-js';
-import { isObject, type JsonValue } from '../../json/json.ts';
+import { type JsonValue, ownMember } from '../../json/json.ts';
 import { type ExpressionRefusal, inspect, REFUSED_FUNCTIONS } from './expression-check.ts';
 import { createEnvironments, type Environments } from './expression-environment.ts';
 import { STRICT_FUNCTIONS, WrongKind } from './expression-kinds.ts';
@@ -169,17 +169,12 @@ const SHORT_TEXT = 1_000;
 function scalarOr(path: readonly string[], evaluate: Expression['evaluate']): Expression['evaluate'] {
   return (variables, work) => {
     let value: unknown = variables;
-    for (const key of path) value = memberOf(value, key);
+    for (const key of path) value = value instanceof TooLarge ? undefined : ownMember(value, key);
     const isShort = typeof value === 'string' && value.length <= SHORT_TEXT;
     return isShort || typeof value === 'boolean' || Number.isFinite(value)
       ? { known: true, value: value as string | boolean | number }
       : evaluate(variables, work);
   };
-}
-
-function memberOf(value: unknown, key: string): unknown {
-  if (!isObject(value) || value instanceof TooLarge || !Object.hasOwn(value, key)) return undefined;
-  return value[key];
 }
 
 /** The syntax tree of a compiled expression. */
