@@ -1,6 +1,11 @@
 import { jest } from '@jest/globals';
 import { type EpochMs, laterOf, plus, systemTime } from '../../src/time/epoch-ms.ts';
 
+declare global {
+  /** The number of HTTP requests of this suite that have neither an answer nor an error. Jest's environment counts them. */
+  var httpRequestsWaiting: () => number;
+}
+
 interface Sleeper {
   readonly at: EpochMs;
   readonly wake: () => void;
@@ -13,6 +18,9 @@ const REAL_MS = 2;
  * A clock that stands still until a test moves it, so that no result depends on the speed of the machine. Waits by this
  * clock take almost no real time: it advances to the time of the next waiter. So hours of throttling take milliseconds, in
  * the same order.
+ *
+ * It does not advance by itself while an HTTP request of the suite waits for its answer. Else the speed of the machine would decide
+ * how many calls a run makes before its time is over.
  *
  * It shows whole milliseconds, as the clock of a machine does. Stored times are rounded up to them: if this clock stood still between
  * two of them, work of "now" would never be due.
@@ -45,6 +53,7 @@ export class TestClock {
     this.#isGoingOn = true;
     for (;;) {
       await realTime(REAL_MS);
+      if (httpRequestsWaiting() > 0) continue;
       const [first] = this.#sleepers;
       if (first === undefined) break;
       this.#advanceTo(laterOf(this.#now, first.at));

@@ -27,7 +27,7 @@ const MOST_BYTES = 2 * 1024 * 1024;
  * A device that registers for the first time has no older receipts, so that they are looked up only for one in this many. All
  * other registrations look them up.
  */
-const LOOK_UP_ONE_IN = 8;
+const LOOK_UP_ONE_IN = 64;
 /** The most receipts that one call of `forget` deletes, and how many of them at the same time. */
 const MOST_FORGOTTEN = 200;
 const CONCURRENCY = 8;
@@ -312,7 +312,7 @@ function rowOf({ receipt, text }: WrittenReceipt): ReceiptRow {
   };
 }
 
-/** Whether there may be older receipts of the id. For first registrations, a hash of the decision chooses one in eight. */
+/** Whether there may be older receipts of the id. For first registrations, a hash of the decision chooses one in 64. */
 function mayHaveOlder({ isFirst, essence }: ReceiptRow): boolean {
   return !isFirst || Number.parseInt(essence.slice(0, 4), 16) % LOOK_UP_ONE_IN === 0;
 }

@@ -1,4 +1,5 @@
 const hooks = require('node:async_hooks');
+const { subscribe } = require('node:diagnostics_channel');
 const { TestEnvironment } = require('jest-environment-node');
 require('./compile-once.cjs');
 
@@ -36,11 +37,22 @@ class SuiteStorage extends AsyncLocalStorage {
   }
 }
 
+/** The HTTP requests of the running suite that have neither an answer nor an error. */
+let waiting = new Set();
+subscribe('http.client.request.start', ({ request }) => {
+  const requests = waiting;
+  requests.add(request);
+  request.once('close', () => requests.delete(request));
+});
+
 /** The environment of all suites. */
 module.exports = class extends TestEnvironment {
   /** Jest loads its runner next. */
   async setup() {
     await super.setup();
+    const requests = new Set();
+    waiting = requests;
+    this.global.httpRequestsWaiting = () => requests.size;
     hooks.AsyncLocalStorage = RunningTest;
   }
 
