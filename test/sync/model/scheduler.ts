@@ -47,8 +47,9 @@ export class Scheduler {
       if (next.task.isDead) continue;
       this.now = laterOf(this.now, next.at);
       next.resume();
-      // Until everything that follows from it waits again.
-      await new Promise((resolve) => setImmediate(resolve));
+      // Until everything that follows from it waits again: Node.js runs this callback once no promise is left to continue. It is
+      // cheaper than `setImmediate`, which looks for other events too.
+      await new Promise((resolve) => process.nextTick(resolve));
     }
     this.now = laterOf(this.now, time);
   }
