@@ -104,7 +104,7 @@ export class Instance {
   readonly wait: (ms: number) => Promise<void>;
   readonly #options: InstanceOptions;
   readonly #webhook: WebhookState;
-  readonly #timers: NodeJS.Timeout[] = [];
+  readonly #repetitions: (() => void)[] = [];
   readonly #pauses = new HubPauses(Math.random);
   readonly #shares = new Map<string, BudgetShare>();
   readonly #contents: PreviousContents;
@@ -152,20 +152,21 @@ export class Instance {
     });
   }
 
-  /** Starts the background work. Its timers do not keep the process alive. */
+  /** Starts the background work. It does not keep the process alive. */
   start(): void {
     this.#webhook.start();
     this.#tick();
     void this.#openMetrics();
-    this.#timers.push(
-      setInterval(() => this.#tick(), REFRESH_EVERY_MS).unref(),
-      setInterval(() => void this.storeCounts(), STORE_COUNTS_EVERY_MS).unref(),
-      setInterval(() => void this.storeEvidence(), STORE_COUNTS_EVERY_MS).unref(),
+    const { repeat } = this.#webhook;
+    this.#repetitions.push(
+      repeat(() => this.#tick(), REFRESH_EVERY_MS),
+      repeat(() => void this.storeCounts(), STORE_COUNTS_EVERY_MS),
+      repeat(() => void this.storeEvidence(), STORE_COUNTS_EVERY_MS),
     );
   }
 
   async stop(): Promise<void> {
-    for (const timer of this.#timers.splice(0)) clearInterval(timer);
+    for (const end of this.#repetitions.splice(0)) end();
     await this.#webhook.stop();
     await this.storeCounts();
     await this.storeEvidence();

@@ -11,6 +11,7 @@ import { readKeptOut } from '../store/state/kept-out-devices.ts';
 import type { Stores } from '../store/stores.ts';
 import { openTables, type Tables } from '../store/tables/tables.ts';
 import { type EpochMs, systemTime } from '../time/epoch-ms.ts';
+import { type Repeat, repeatByTimer } from '../time/repeat.ts';
 import { ConditionsCache, REFRESH_EVERY_MS } from './conditions-cache.ts';
 import { FleetInForce } from './fleet-in-force.ts';
 import { KeptOutCache } from './kept-out-cache.ts';
@@ -29,6 +30,8 @@ export interface WebhookOptions {
   /** The author of the commit of the package. Undefined: not known. */
   readonly author?: string | undefined;
   readonly now?: () => EpochMs;
+  /** Repeats background work. Default: a timer that does not keep the process alive. */
+  readonly repeat?: Repeat;
   readonly log?: Log;
 }
 
@@ -66,8 +69,9 @@ export class WebhookState {
   readonly parents: Parents;
   /** Stored documents of a newer package that this instance has recently read. */
   readonly newerFormats: NewerFormats;
+  readonly repeat: Repeat;
   readonly #env: Environment;
-  readonly #timers: NodeJS.Timeout[] = [];
+  readonly #repetitions: (() => void)[] = [];
   #tables: Tables | undefined;
   #conditionsStore: ConditionsStore | undefined;
 
@@ -76,6 +80,7 @@ export class WebhookState {
     this.#env = env;
     this.log = options.log ?? consoleLog;
     this.now = options.now ?? systemTime;
+    this.repeat = options.repeat ?? repeatByTimer;
     this.metrics = new DeferredMetrics(wantsMetrics(env));
     this.newerFormats = new NewerFormats({ now: this.now, log: this.log });
     const file = resolve(directory, fleetFile(env));
@@ -113,23 +118,23 @@ export class WebhookState {
     return this.#tables;
   }
 
-  /** Starts the background work of the webhook, once. Its timers do not keep the process alive. */
+  /** Starts the background work of the webhook, once. It does not keep the process alive. */
   start(): void {
-    if (this.#timers.length > 0) return;
-    void this.conditions.refresh();
-    void this.keptOut.refresh();
-    this.#timers.push(
-      setInterval(() => {
-        void this.conditions.refresh();
-        void this.keptOut.refresh();
-      }, REFRESH_EVERY_MS).unref(),
-      setInterval(() => void this.receipts.flush(), FLUSH_EVERY_MS).unref(),
+    if (this.#repetitions.length > 0) return;
+    const refresh = () => {
+      void this.conditions.refresh();
+      void this.keptOut.refresh();
+    };
+    refresh();
+    this.#repetitions.push(
+      this.repeat(refresh, REFRESH_EVERY_MS),
+      this.repeat(() => void this.receipts.flush(), FLUSH_EVERY_MS),
     );
   }
 
   /** Stops the background work, and stores the receipts that wait. */
   async stop(): Promise<void> {
-    for (const timer of this.#timers.splice(0)) clearInterval(timer);
+    for (const end of this.#repetitions.splice(0)) end();
     await this.receipts.flush();
   }
 }

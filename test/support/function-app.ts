@@ -187,7 +187,10 @@ export class FunctionApp {
     };
   }
 
-  /** A new instance of the app. It shares no memory with other instances. */
+  /**
+   * A new instance of the app. It shares no memory with other instances. Its background work happens at `start` only: else the
+   * speed of the machine would decide when it happens.
+   */
   instance(env: Readonly<Record<string, string>> = {}): Instance {
     const instance = new Instance({
       env: { ...this.env, ...env },
@@ -195,6 +198,7 @@ export class FunctionApp {
       build: '2026-11-23T00:00:00Z',
       now: this.clock.now,
       wait: this.clock.wait,
+      repeat: () => () => {},
       look: async () => this.look,
       log: (_, event, facts) => void this.lines.push({ event, ...facts } as Line),
     });
