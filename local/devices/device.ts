@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { Message, NoRetry } from 'azure-iot-common';
 import { Client, type Twin, X509AuthenticationProvider } from 'azure-iot-device';
 import { Mqtt } from 'azure-iot-device-mqtt';
+import { aborted } from '../aborted.ts';
 import { currentTwin } from '../current-twin.ts';
 import type { Batteries } from './batteries.ts';
 import { type DeviceProfile, registrationPayload } from './device-profiles.ts';
@@ -100,11 +101,11 @@ export class SimulatedDevice {
     this.#client = client;
     // `run` reconnects after a wait. It registers again first, because the hub of the device may have changed.
     client.setRetryPolicy(new NoRetry());
-    const gone = new Promise<void>((resolve) => {
+    const lost = new Promise<void>((resolve) => {
       client.on('disconnect', () => resolve());
       client.on('error', () => resolve());
-      signal.addEventListener('abort', () => resolve(), { once: true });
     });
+    const gone = Promise.race([lost, aborted(signal)]);
     await client.setOptions(
       proof.kind === 'key' ? { ca: stack.ca } : { ca: stack.ca, cert: proof.certificate, key: proof.key },
     );

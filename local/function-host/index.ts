@@ -1,5 +1,6 @@
 import { realpathSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
+import { aborted } from '../aborted.ts';
 import { LocalError } from '../errors.ts';
 import type { OwnAddresses } from '../foreign-requests.ts';
 import { listen } from '../listen.ts';
@@ -11,7 +12,6 @@ import type { FunctionKeys } from './http/keys.ts';
 import { httpRoute, isHttpTrigger } from './http/routes.ts';
 import { closeServer, createSiteServer } from './http/server.ts';
 import { createInvoker } from './invocation.ts';
-import { aborted } from './retry.ts';
 import { applyLocalSettings, isFunctionDisabled } from './settings.ts';
 import { manualInvocation, startTriggers } from './triggers.ts';
 

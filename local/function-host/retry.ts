@@ -95,10 +95,3 @@ export async function invokeWithRetries(
 /** Resolves after `ms`, or when `signal` is aborted. Never rejects. */
 export const wait = (ms: number, signal: AbortSignal): Promise<void> =>
   setTimeout(ms, undefined, { signal }).catch(() => {});
-
-/** Resolves when `signal` is aborted. */
-export const aborted = (signal: AbortSignal): Promise<void> =>
-  new Promise((resolve) => {
-    if (signal.aborted) resolve();
-    else signal.addEventListener('abort', () => resolve(), { once: true });
-  });

@@ -5,6 +5,7 @@ import { setTimeout } from 'node:timers/promises';
 import { NoRetry } from 'azure-iot-common';
 import { Client } from 'azure-iot-device';
 import { Mqtt } from 'azure-iot-device-mqtt';
+import { aborted } from '../../local/aborted.ts';
 import { deriveDeviceKey, type IndividualEnrollment } from '../../local/dps/index.ts';
 import { listen as listenOn } from '../../local/listen.ts';
 import { drainCause } from '../../src/allocation/moves/moves.ts';
@@ -139,13 +140,11 @@ export async function openDrainedHub(individuals: readonly Individual[] = [], al
       );
       client.setRetryPolicy(new NoRetry());
       await client.setOptions({ ca: local.authority.root });
-      const gone = new Promise<void>((resolve) => {
+      const lost = new Promise<void>((resolve) => {
         client.on('disconnect', () => resolve());
         client.on('error', () => resolve());
-        stopping.signal.addEventListener('abort', () => resolve(), { once: true });
-        // The test may have ended since the last look.
-        if (stopping.signal.aborted) resolve();
       });
+      const gone = Promise.race([lost, aborted(stopping.signal)]);
       // The SDK may never answer if the hub ends the connection at that moment.
       const late = setTimeout(LONGEST_CONNECT_MS, undefined, { ref: false }).then(() =>
         Promise.reject(new Error('no connection')),

@@ -8,6 +8,7 @@ import {
 } from 'azure-iot-device';
 import { Mqtt } from 'azure-iot-device-mqtt';
 import type { JsonObject } from '../../../src/json/json.ts';
+import { aborted } from '../../aborted.ts';
 import { currentTwin } from '../../current-twin.ts';
 import { withoutVersion } from '../manifest/agent-manifest.ts';
 import type { ModuleMethod } from '../modules/simulated-module.ts';
@@ -124,14 +125,16 @@ export class ModuleConnection {
 
   #sendReport(patch: JsonObject): Promise<boolean> {
     const twin = this.#twin;
-    if (twin === undefined || Object.keys(patch).length === 0) return Promise.resolve(false);
+    const { signal } = this.#cut;
+    if (twin === undefined || signal.aborted || Object.keys(patch).length === 0)
+      return Promise.resolve(false);
     return new Promise((resolve) => {
       const end = (isTaken: boolean) => {
-        this.#cut.signal.removeEventListener('abort', onCut);
+        signal.removeEventListener('abort', onCut);
         resolve(isTaken);
       };
       const onCut = () => end(false);
-      this.#cut.signal.addEventListener('abort', onCut, { once: true });
+      signal.addEventListener('abort', onCut, { once: true });
       twin.properties.reported.update(patch, (error: Error | null) => {
         end(!error);
       });
@@ -169,13 +172,11 @@ export class ModuleConnection {
     );
     this.#client = client;
     client.setRetryPolicy(new NoRetry());
-    const gone = new Promise<void>((resolve) => {
+    const lost = new Promise<void>((resolve) => {
       client.on('disconnect', () => resolve());
       client.on('error', () => resolve());
-      AbortSignal.any([this.#closing.signal, this.#cut.signal]).addEventListener('abort', () => resolve(), {
-        once: true,
-      });
     });
+    const gone = Promise.race([lost, aborted(AbortSignal.any([this.#closing.signal, this.#cut.signal]))]);
     const opened = (async () => {
       await client.setOptions({ ca });
       await client.open();
@@ -228,11 +229,4 @@ async function answer(
 /** A section of the SDK's twin as JSON, without the functions of the SDK. */
 function plain(section: object): JsonObject {
   return JSON.parse(JSON.stringify(section)) as JsonObject;
-}
-
-function aborted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve();
-    else signal.addEventListener('abort', () => resolve(), { once: true });
-  });
 }

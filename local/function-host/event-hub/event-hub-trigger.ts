@@ -1,9 +1,10 @@
 import type { PartitionContext, ReceivedEventData } from '@azure/event-hubs';
+import { aborted } from '../../aborted.ts';
 import type { LocalLog } from '../../log.ts';
 import type { EventHubTriggerOptions } from '../host-file.ts';
 import type { HostedFunction } from '../hosted-function.ts';
 import type { Invocation, Invoker } from '../invocation.ts';
-import { aborted, invokeWithRetries, retryPolicy } from '../retry.ts';
+import { invokeWithRetries, retryPolicy } from '../retry.ts';
 import { type AppEnvironment, connectionString, SettingProblem } from '../settings.ts';
 import type { Trigger } from '../trigger.ts';
 import { keepReading } from './reading.ts';

@@ -1,7 +1,8 @@
 import type { PartitionContext, ReceivedEventData } from '@azure/event-hubs';
+import { aborted } from '../../aborted.ts';
 import type { LocalLog } from '../../log.ts';
 import type { EventHubTriggerOptions } from '../host-file.ts';
-import { aborted, wait } from '../retry.ts';
+import { wait } from '../retry.ts';
 import { type Consumer, openConsumer } from './consumer.ts';
 import type { EventHubSource } from './source.ts';
 import { createTrouble } from './trouble.ts';

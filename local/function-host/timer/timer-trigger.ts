@@ -1,7 +1,8 @@
+import { aborted } from '../../aborted.ts';
 import type { LocalLog } from '../../log.ts';
 import type { HostedFunction } from '../hosted-function.ts';
 import type { Invoker } from '../invocation.ts';
-import { aborted, invokeWithRetries, retryPolicy } from '../retry.ts';
+import { invokeWithRetries, retryPolicy } from '../retry.ts';
 import { type AppEnvironment, expandSettings } from '../settings.ts';
 import { MAX_TIMER_MS } from '../time-span.ts';
 import type { Trigger } from '../trigger.ts';
