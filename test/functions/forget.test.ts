@@ -3,6 +3,7 @@ import type { Cli } from '../../src/cli/shell/cli.ts';
 import { allocateDevice } from '../../src/functions/allocate-device.ts';
 import type { Instance } from '../../src/instance/instance.ts';
 import { hostName } from '../../src/iot-hub/host-name.ts';
+import type { DeadLetter } from '../../src/store/dead-letters/dead-letter-store.ts';
 import { unpackDocument } from '../../src/store/tables/document.ts';
 import type { Row } from '../../src/store/tables/tables.ts';
 import { requestName } from '../../src/sync/resync/audit-progress.ts';
@@ -86,13 +87,18 @@ async function fill(): Promise<void> {
   for (const deviceId of ['pump-7', OTHER]) await storeModule(deviceId);
   await instance.receipts.flush();
   const named = (deviceId: string) => ({ 'iothub-connection-device-id': deviceId });
-  await instance.stores.deadLetters.keepAll([
-    letterOf({ systemProperties: named('pump-7') }),
-    letterOf({ sequenceNumber: 2, systemProperties: {}, properties: { device: 'pump-7' } }),
-    letterOf({ sequenceNumber: 3, systemProperties: {}, body: Buffer.from('{"id":"pump-7"}') }),
-    letterOf({ sequenceNumber: 4, systemProperties: named(OTHER) }),
-    letterOf({ sequenceNumber: 5, systemProperties: {}, body: Buffer.from(`{"id":"${OTHER}"}`) }),
-  ]);
+  // resyncFleet deletes old ones.
+  const enqueuedAt = new Date(app.now).toISOString();
+  const letters: readonly Partial<DeadLetter>[] = [
+    { systemProperties: named('pump-7') },
+    { systemProperties: {}, properties: { device: 'pump-7' } },
+    { systemProperties: {}, body: Buffer.from('{"id":"pump-7"}') },
+    { systemProperties: named(OTHER) },
+    { systemProperties: {}, body: Buffer.from(`{"id":"${OTHER}"}`) },
+  ];
+  await instance.stores.deadLetters.keepAll(
+    letters.map((each, sequenceNumber) => letterOf({ ...each, enqueuedAt, sequenceNumber })),
+  );
   await app.resync(instance);
 }
 
