@@ -1,4 +1,4 @@
-/** Calls `act` every so many milliseconds. Returns a function that ends it. */
+/** Calls `act` again each time that `everyMs` milliseconds have passed. Returns a function that ends it. */
 export type Repeat = (act: () => void, everyMs: number) => () => void;
 
 /** Repeats by a timer that does not keep the process alive. */
