@@ -2,7 +2,7 @@ import { jest } from '@jest/globals';
 import { type EpochMs, laterOf, plus, systemTime } from '../../src/time/epoch-ms.ts';
 
 declare global {
-  /** The number of HTTP requests of this suite that have neither an answer nor an error. Jest's environment counts them. */
+  /** The number of HTTP requests of this suite that have neither their whole answer nor an error. Jest's environment counts them. */
   var httpRequestsWaiting: () => number;
 }
 

@@ -37,7 +37,7 @@ class SuiteStorage extends AsyncLocalStorage {
   }
 }
 
-/** The HTTP requests of the running suite that have neither an answer nor an error. */
+/** The HTTP requests of the running suite that have neither their whole answer nor an error. */
 let waiting = new Set();
 subscribe('http.client.request.start', ({ request }) => {
   const requests = waiting;
