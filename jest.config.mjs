@@ -1,6 +1,3 @@
-/** Makes CommonJS of TypeScript, and global objects as fast as outside of the sandbox. */
-const FAST = '<rootDir>/test/support/run/fast-globals.cjs';
-
 /** @type {import('jest').Config} */
 export default {
   testMatch: ['<rootDir>/test/**/*.test.ts'],
@@ -11,19 +8,13 @@ export default {
     '<rootDir>/docs-site/site',
     '<rootDir>/.berth',
   ],
-  // Everything becomes CommonJS, packages that are published as ES modules only included.
+  // The modules of Berth become CommonJS. Node.js itself loads packages.
   transform: {
     '^.+\\.(ts|mjs)$': [
-      FAST,
+      '@swc/jest',
       { jsc: { target: 'es2022', parser: { syntax: 'typescript' } }, module: { type: 'commonjs' } },
     ],
-    'node_modules/(p-limit|yocto-queue|@marcbachmann/cel-js)/.+\\.js$': [
-      FAST,
-      { jsc: { target: 'es2022' }, module: { type: 'commonjs' } },
-    ],
-    'node_modules/.+\\.c?js$': FAST,
   },
-  transformIgnorePatterns: [],
   // Says only that a test hangs: a busy machine may take long.
   testTimeout: 120_000,
   testEnvironment: '<rootDir>/test/support/run/environment.cjs',

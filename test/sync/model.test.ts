@@ -6,8 +6,8 @@ import { temporaryFolder } from '../support/temporary-folder.ts';
 
 /*
  * Random fleets, policies, devices, other writers, faults of hubs, events and tables, and instances that come, go and
- * overlap, on virtual time. The seeds run in a process of their own: in the sandbox of the test runner, they take twice the
- * time. `npm run model -- FROM COUNT KIND` runs other seeds.
+ * overlap, on virtual time. The seeds run in a process of their own, with the program that `npm run model -- FROM COUNT KIND`
+ * runs for other seeds.
  */
 
 /** How many seeds of each kind run. */

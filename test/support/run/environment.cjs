@@ -1,7 +1,8 @@
 const hooks = require('node:async_hooks');
 const { subscribe } = require('node:diagnostics_channel');
-const { TestEnvironment } = require('jest-environment-node');
-require('./compile-once.cjs');
+const { ModernFakeTimers } = require('@jest/fake-timers');
+const { ModuleMocker } = require('jest-mock');
+require('./load-once.cjs');
 
 const { AsyncLocalStorage } = hooks;
 
@@ -45,14 +46,46 @@ subscribe('http.client.request.start', ({ request }) => {
   request.once('close', () => requests.delete(request));
 });
 
-/** The environment of all suites. */
-module.exports = class extends TestEnvironment {
+/** The tests of a suite report to these functions. Jest's runner keeps them in the global object. */
+const REPORTED_TO = Symbol.for('EVENT_HANDLERS');
+
+/** What Jest and suites replace in the process. */
+const processState = () => ({
+  exit: process.exit,
+  getBuiltinModule: process.getBuiltinModule,
+  console: globalThis.console,
+  env: { ...process.env },
+});
+
+function restore({ exit, getBuiltinModule, console, env }) {
+  Object.assign(process, { exit, getBuiltinModule });
+  globalThis.console = console;
+  for (const name of Object.keys(process.env).filter((name) => !(name in env))) delete process.env[name];
+  Object.assign(process.env, env);
+}
+
+/**
+ * The environment of all suites. They use the global objects of Node.js, and not a sandbox of `node:vm` as in Jest's own
+ * environment: there, each use of a global object takes a slow path, and an error of Node.js is not an `Error`. The suites of a
+ * worker run one after the other.
+ */
+module.exports = class {
+  global = globalThis;
+  moduleMocker = new ModuleMocker(globalThis);
+  /** The old kind, which no suite uses. */
+  fakeTimers = null;
+  fakeTimersModern;
+  #before = processState();
+
+  constructor({ projectConfig }) {
+    this.fakeTimersModern = new ModernFakeTimers({ config: projectConfig, global: globalThis });
+  }
+
   /** Jest loads its runner next. */
   async setup() {
-    await super.setup();
     const requests = new Set();
     waiting = requests;
-    this.global.httpRequestsWaiting = () => requests.size;
+    globalThis.httpRequestsWaiting = () => requests.size;
     hooks.AsyncLocalStorage = RunningTest;
   }
 
@@ -62,8 +95,21 @@ module.exports = class extends TestEnvironment {
   }
 
   async teardown() {
-    await super.teardown();
+    this.fakeTimersModern.dispose();
+    this.global = null;
     for (const storage of made) storage.disable();
     made.clear();
+    delete globalThis[REPORTED_TO];
+    restore(this.#before);
+  }
+
+  /** Packages are loaded as `require` of Node.js loads them. */
+  exportConditions() {
+    return ['node', 'node-addons'];
+  }
+
+  /** `load-once.cjs` only looks whether there is one. */
+  getVmContext() {
+    return this.global;
   }
 };
