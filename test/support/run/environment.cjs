@@ -5,6 +5,9 @@ const { ModuleMocker } = require('jest-mock');
 require('./load-once.cjs');
 
 const { AsyncLocalStorage } = hooks;
+/** From Node.js 22 on, the property is a getter. */
+const replaceStorage = (value) =>
+  Object.defineProperty(hooks, 'AsyncLocalStorage', { value, configurable: true, enumerable: true });
 
 /**
  * What Jest's runner uses in the place of an `AsyncLocalStorage`, by which it knows the test that an error belongs to. With one,
@@ -86,12 +89,12 @@ module.exports = class {
     const requests = new Set();
     waiting = requests;
     globalThis.httpRequestsWaiting = () => requests.size;
-    hooks.AsyncLocalStorage = RunningTest;
+    replaceStorage(RunningTest);
   }
 
   /** The first event tells that Jest has loaded its runner. */
   handleTestEvent() {
-    hooks.AsyncLocalStorage = SuiteStorage;
+    replaceStorage(SuiteStorage);
   }
 
   async teardown() {
