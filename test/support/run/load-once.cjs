@@ -2,8 +2,8 @@ const { createRequire } = require('node:module');
 const vm = require('node:vm');
 
 /**
- * Jest loads each module anew for each suite. Here a worker loads each package once, as Node.js does, and compiles each module
- * of Berth once: the modules of Berth still start anew in each suite. Without it, loading modules is a sixth of the CPU time of
+ * Jest loads all modules again for each suite. Here a worker loads each package once, as Node.js does, and compiles each module
+ * of Berth once. The modules of Berth start anew in each suite. Without this, loading modules takes a sixth of the CPU time of
  * all suites.
  */
 const compileFunction = vm.compileFunction;
