@@ -111,7 +111,9 @@ export async function startHttp(options: HttpOptions): Promise<HttpServer> {
     port,
     close() {
       return new Promise((resolve) => {
-        server.close(() => resolve());
+        // Then the clients in this process have seen the end of their connections too. Else they could send the next request on one
+        // of them, if another server starts on the port at once.
+        server.close(() => setImmediate(resolve));
         server.closeAllConnections();
         for (const socket of upgraded) socket.destroy();
       });
