@@ -81,6 +81,8 @@ export class Table {
   /** Whether an answer has shown that the table exists. */
   #exists = false;
   #creation: Promise<void> | undefined;
+  /** Whether its rows need more than one page. Undefined: this is not known yet. */
+  #isLarge: boolean | undefined;
 
   /** @param keys how the keys are stored. Default: as they are. */
   constructor(name: TableName, client: () => Promise<TableClient>, keys: StoredKeys = PLAIN_KEYS) {
@@ -140,7 +142,33 @@ export class Table {
    * All rows of one, some or all partitions, page by page, in the order of the keys. Each page has its own deadline. A full scan is only
    * for commands; functions stop after a few pages.
    */
-  async *scan({ partition, partitions, range, select, where }: Scan): AsyncGenerator<readonly Row[]> {
+  async *scan(of: Scan): AsyncGenerator<readonly Row[]> {
+    let from: string | undefined;
+    do {
+      const page = await this.#page(of, from);
+      yield page.rows;
+      from = page.continuationToken;
+    } while (from !== undefined);
+  }
+
+  /**
+   * All rows of a range of stored row keys in all partitions, in the order of the keys, with one request. Undefined: the table is or was
+   * too large for that, so each partition must be read. In a large table, the service would have to look at every row for the range.
+   */
+  async listIfSmall(of: Pick<Scan, 'range' | 'select'>): Promise<readonly Row[] | undefined> {
+    // The first page of all rows, which needs no search, shows the size.
+    this.#isLarge ??= (await this.#page({ select: [] })).continuationToken !== undefined;
+    if (this.#isLarge) return undefined;
+    const { rows, continuationToken } = await this.#page(of);
+    if (continuationToken === undefined) return rows;
+    this.#isLarge = true;
+    return undefined;
+  }
+
+  async #page(
+    { partition, partitions, range, select, where }: Scan,
+    continuationToken?: string,
+  ): Promise<{ readonly rows: readonly Row[]; readonly continuationToken: string | undefined }> {
     const { odata } = await import('@azure/data-tables');
     const bounds = [
       ...(partition === undefined ? [] : [odata`PartitionKey eq ${partition}`]),
@@ -154,18 +182,17 @@ export class Table {
       ...(bounds.length === 0 ? {} : { filter: bounds.join(' and ') }),
       ...(select === undefined ? {} : { select: ['PartitionKey', 'RowKey', ...select] }),
     };
-    let continuationToken: string | undefined;
-    do {
-      const page = await this.#call(async (client) => {
-        const pages = client
-          .listEntities({ queryOptions, ...inTime(LIST_DEADLINE_MS) })
-          .byPage({ maxPageSize: 1_000, ...(continuationToken === undefined ? {} : { continuationToken }) });
-        const { value } = await pages.next();
-        return value as (Record<string, unknown>[] & { readonly continuationToken?: string }) | undefined;
-      });
-      if (page !== undefined) yield page.map((entity) => this.#rowOf(entity));
-      continuationToken = page?.continuationToken;
-    } while (continuationToken !== undefined);
+    return this.#call(async (client) => {
+      const pages = client
+        .listEntities({ queryOptions, ...inTime(LIST_DEADLINE_MS) })
+        .byPage({ maxPageSize: 1_000, ...(continuationToken === undefined ? {} : { continuationToken }) });
+      const { value } = await pages.next();
+      const page = value as (Record<string, unknown>[] & { readonly continuationToken?: string }) | undefined;
+      return {
+        rows: (page ?? []).map((entity) => this.#rowOf(entity)),
+        continuationToken: page?.continuationToken,
+      };
+    });
   }
 
   /** Writes a row, and replaces an existing one. */

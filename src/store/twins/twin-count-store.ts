@@ -49,6 +49,8 @@ const CONCURRENCY = 8;
 /** Tombstones of a hub that one count of a bucket removes. */
 const TOMBSTONES_A_RUN = 50;
 const COUNTED_COLUMNS = ['format', 'status', 'policies', 'edge'] as const;
+/** The rows that a count reads. */
+const COUNTED = { range: SNAPSHOTS_AND_TOMBSTONES, select: [...COUNTED_COLUMNS, 'at'] };
 
 /**
  * Counts stored twins by status, and keeps the counts. One list of a bucket counts the twins of all hubs, so that many hubs cost
@@ -65,7 +67,7 @@ export class TwinCountStore {
 
   /**
    * Counts the twins of buckets by status, stores the counts of all these buckets together, and then removes old tombstones. One
-   * list of a bucket is enough for the twins and tombstones of all hubs.
+   * list of a bucket is enough for the twins and tombstones of all hubs, and one list of all buckets if the table is small.
    *
    * @param hubs the hubs that are counted, and for each of them the time before which its tombstones are removed
    * @param mayGoOn whether another bucket may be counted, and another tombstone removed
@@ -78,8 +80,15 @@ export class TwinCountStore {
     hubs: ReadonlyMap<HostName, Instant>,
     mayGoOn: () => boolean,
   ): Promise<number> {
+    const startedAt = now();
+    const small = mayGoOn() ? await this.#twins.listIfSmall(COUNTED) : undefined;
     const countOne = limitFunction(
-      async (bucket: Bucket) => (mayGoOn() ? [await this.#countBucket(bucket, now(), hubs)] : []),
+      async (bucket: Bucket) => {
+        if (!mayGoOn()) return [];
+        return small === undefined
+          ? [await countBucket(bucket, this.#twins.scan({ partition: bucket, ...COUNTED }), now(), hubs)]
+          : [await countBucket(bucket, [rowsOf(bucket, small)], startedAt, hubs)];
+      },
       { concurrency: CONCURRENCY },
     );
     const results = await Promise.allSettled(buckets.map((bucket) => countOne(bucket)));
@@ -122,35 +131,6 @@ export class TwinCountStore {
     return (await this.read([host])).get(host) ?? sumOf([undefined]);
   }
 
-  async #countBucket(
-    bucket: Bucket,
-    now: EpochMs,
-    hubs: ReadonlyMap<HostName, Instant>,
-  ): Promise<CountedBucket> {
-    const tallies = new Map([...hubs.keys()].map((host) => [host, new Tally()]));
-    const oldTombstones = new Map<HostName, Row[]>();
-    const pages = this.#twins.scan({
-      partition: bucket,
-      range: SNAPSHOTS_AND_TOMBSTONES,
-      select: [...COUNTED_COLUMNS, 'at'],
-    });
-    for await (const page of pages) {
-      for (const row of page) {
-        const host = hostOf(row.partitionKey);
-        if (!isTombstoneKey(row.rowKey)) tallies.get(host)?.add(row);
-        else if (String(row.properties.at) < (hubs.get(host) ?? NEVER)) {
-          const rows = oldTombstones.get(host) ?? [];
-          // After a mass deletion, later runs remove the rest.
-          if (rows.length < TOMBSTONES_A_RUN) oldTombstones.set(host, [...rows, row]);
-        }
-      }
-    }
-    return {
-      rows: [...tallies].map(([host, tally]) => countsRow(host, bucket, tally, now)),
-      oldTombstones: [...oldTombstones.values()].flat(),
-    };
-  }
-
   async #store(rows: readonly StoredCounts[]): Promise<void> {
     for (let from = 0; from < rows.length; from += MAX_ACTIONS) {
       const part = rows.slice(from, from + MAX_ACTIONS);
@@ -185,6 +165,36 @@ type StoredCounts = ReturnType<typeof countsRow>;
 
 function countsRow(host: HostName, bucket: Bucket, { columns }: Tally, now: EpochMs) {
   return { partitionKey: PARTITION, rowKey: `${host}|${bucket}`, ...columns, countedAt: new Date(now) };
+}
+
+/** Counts the rows of one bucket. */
+async function countBucket(
+  bucket: Bucket,
+  pages: AsyncIterable<readonly Row[]> | Iterable<readonly Row[]>,
+  now: EpochMs,
+  hubs: ReadonlyMap<HostName, Instant>,
+): Promise<CountedBucket> {
+  const tallies = new Map([...hubs.keys()].map((host) => [host, new Tally()]));
+  const oldTombstones = new Map<HostName, Row[]>();
+  for await (const page of pages) {
+    for (const row of page) {
+      const host = hostOf(row.partitionKey);
+      if (!isTombstoneKey(row.rowKey)) tallies.get(host)?.add(row);
+      else if (String(row.properties.at) < (hubs.get(host) ?? NEVER)) {
+        const rows = oldTombstones.get(host) ?? [];
+        // After a mass deletion, later runs remove the rest.
+        if (rows.length < TOMBSTONES_A_RUN) oldTombstones.set(host, [...rows, row]);
+      }
+    }
+  }
+  return {
+    rows: [...tallies].map(([host, tally]) => countsRow(host, bucket, tally, now)),
+    oldTombstones: [...oldTombstones.values()].flat(),
+  };
+}
+
+function rowsOf(bucket: Bucket, all: readonly Row[]): readonly Row[] {
+  return all.filter(({ partitionKey }) => partitionKey.endsWith(`|${bucket}`));
 }
 
 /** Adds up the snapshot rows of one hub. */

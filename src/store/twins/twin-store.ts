@@ -259,11 +259,11 @@ export class TwinStore {
   }
 
   /**
-   * Which hubs have due work items. A fleet without work costs sixteen requests, however many hubs it has. Of a hub whose rows are
-   * too far behind those of others, it says yes.
+   * Which hubs have due work items. A fleet without work costs one request if the table is small, else sixteen, however many hubs it
+   * has. Of a hub whose rows are too far behind those of others, it says yes.
    */
   async hubsWithDueWork(now: EpochMs): Promise<HasDueWork> {
-    const seen = await Promise.all(BUCKET_NAMES.map((bucket) => this.#firstRows(bucket, 'work|')));
+    const seen = await this.#firstRows('work|');
     const due = new Set(
       seen.flatMap(({ rows }) =>
         rows.flatMap(({ rowKey, partitionKey }) => {
@@ -279,16 +279,23 @@ export class TwinStore {
       seen.some(({ allBefore }) => !isBefore(host, allBefore));
   }
 
-  /** Which partitions have twins that need attention. Costs sixteen requests, and says yes where it does not know. */
+  /** Which partitions have twins that need attention. Costs as many requests as `hubsWithDueWork`, and says yes where it does not know. */
   async partitionsWithAttention(): Promise<(partition: PartitionKey) => boolean> {
-    const seen = await Promise.all(BUCKET_NAMES.map((bucket) => this.#firstRows(bucket, 'att|')));
+    const seen = await this.#firstRows('att|');
     const found = new Set(seen.flatMap(({ rows }) => rows.map(({ partitionKey }) => partitionKey)));
     return (partition) =>
       found.has(partition) || seen.some(({ allBefore }) => !isBefore(hostOf(partition), allBefore));
   }
 
+  /** The first rows whose keys begin with a prefix: of the whole table, or of each bucket. */
+  async #firstRows(prefix: string): Promise<readonly FirstRows[]> {
+    const rows = await this.#table.listIfSmall({ range: prefixRange(prefix), select: [] });
+    if (rows !== undefined) return [{ rows, allBefore: undefined }];
+    return Promise.all(BUCKET_NAMES.map((bucket) => this.#firstRowsOf(bucket, prefix)));
+  }
+
   /** The first rows of a bucket whose keys begin with a prefix, of all hubs in their order. */
-  async #firstRows(bucket: Bucket, prefix: string): Promise<FirstRows> {
+  async #firstRowsOf(bucket: Bucket, prefix: string): Promise<FirstRows> {
     const rows: Row[] = [];
     let pages = 0;
     for await (const page of this.#table.scan({
