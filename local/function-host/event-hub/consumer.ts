@@ -14,7 +14,8 @@ const CONTAINER = 'azure-webjobs-eventhub';
  * machine a restart takes seconds, so this time is shorter here.
  */
 const OWNERSHIP_EXPIRES_MS = 10_000;
-const LOAD_BALANCING_INTERVAL_MS = 1_000;
+/** Each time, the client lists the ownerships and writes one blob for each partition. Shorter than the time after which a reader is lost. */
+const LOAD_BALANCING_INTERVAL_MS = 2_000;
 
 /** Few retries, because the caller tries again. */
 const AMQP_RETRIES = { maxRetries: 2, retryDelayInMs: 500, timeoutInMs: 10_000 };
@@ -35,7 +36,7 @@ export interface Consumer {
  * Creates a consumer of `source` that shares partitions and checkpoints through the storage account. It loads the
  * SDKs on the first call, so that an app without events does not wait for them.
  *
- * @param onReached Called about once a second, after the consumer has reached both Event Hubs and the storage.
+ * @param onReached Called about every two seconds, after the consumer has reached both Event Hubs and the storage.
  * @throws SettingProblem if a connection string is not valid. The message does not quote it.
  */
 export async function openConsumer(

@@ -15,7 +15,7 @@ const LONGEST_ATTEMPT_WAIT_MS = 2_000;
  * A session that has not reached Event Hubs and storage for this long is closed, and a new one starts. The client
  * itself would reconnect too, but it checks a dead connection only once a minute.
  */
-const LOST_AFTER_MS = 5_000;
+const LOST_AFTER_MS = 6_000;
 const WATCH_INTERVAL_MS = 1_000;
 
 /** The client can hang while it closes a connection to a server that does not answer. */
