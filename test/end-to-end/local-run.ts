@@ -20,12 +20,28 @@ export function runLocally(bundles: string, args: readonly string[], cwd = bundl
   });
   let stdout = '';
   let text = '';
+  /** Resolves at its next words, or at its end. */
+  let next = Promise.resolve();
+  let resolveNext = () => {};
+  const goOn = () => {
+    resolveNext();
+    next = new Promise((resolve) => {
+      resolveNext = resolve;
+    });
+  };
+  goOn();
   child.stdout.on('data', (chunk) => {
     stdout += chunk;
-    text += chunk;
   });
-  child.stderr.on('data', (chunk) => {
-    text += chunk;
+  for (const stream of [child.stdout, child.stderr])
+    stream.on('data', (chunk) => {
+      text += chunk;
+      goOn();
+    });
+  let isOver = false;
+  child.once('close', () => {
+    isOver = true;
+    goOn();
   });
   return {
     process: child,
@@ -34,8 +50,8 @@ export function runLocally(bundles: string, args: readonly string[], cwd = bundl
       for (;;) {
         const found = pattern.exec(text)?.[1];
         if (found !== undefined) return found;
-        if (child.exitCode !== null) throw new Error(`It ended without saying ${pattern}:\n${text}`);
-        await Promise.race([once(child.stdout, 'data'), once(child.stderr, 'data'), once(child, 'exit')]);
+        if (isOver) throw new Error(`It ended without saying ${pattern}:\n${text}`);
+        await next;
       }
     },
     ended: once(child, 'close').then(([code]) => ({ code: code as number | null, stdout })),

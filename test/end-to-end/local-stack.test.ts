@@ -34,9 +34,23 @@ function start(state: string, ...args: readonly string[]): LocalRun {
   return run;
 }
 
-async function end(run: LocalRun): Promise<void> {
-  run.process.kill('SIGINT');
-  await run.ended;
+const isAlive = (pid: number): boolean => {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+};
+const untilGone = (pids: readonly number[]) => eventually(() => !pids.some(isAlive));
+
+/** The processes of a stack, when all four of them run. */
+async function pidsOf(control: string): Promise<readonly number[]> {
+  const processes = await eventually(
+    () => ask(`${control}/processes`, PROCESSES),
+    (shown) => shown.length === 4 && shown.every(({ running }) => running),
+  );
+  return processes.map(({ pid }) => pid ?? 0);
 }
 
 async function ask<Shape extends z.ZodType>(url: string, shape: Shape): Promise<z.output<Shape>> {
@@ -64,16 +78,17 @@ function takePort(port: number): Promise<Server> {
   }) as Promise<Server>;
 }
 
-describe('Azurite in the local stack', () => {
-  /** One stack for both tests, because each start takes seconds of CPU. */
+describe('a stack and its state folder', () => {
+  /** One stack for these tests, because each start takes seconds of CPU. The later ones need it stopped. */
   let run: LocalRun;
   let control: string;
+  let state: string;
   beforeAll(async () => {
-    run = start(join(root, 'killed'));
+    state = join(root, 'killed');
+    run = start(state);
     control = await run.says(/control API (http:\S+)\)/);
     await run.says(/the functions (run)/);
   });
-  afterAll(() => end(run));
 
   test('a killed Azurite is started again, and Berth continues', async () => {
     const before = await azuriteOnceIt(control, ({ running }) => running);
@@ -108,12 +123,52 @@ describe('Azurite in the local stack', () => {
     });
     expect((await ask(`${control}/stack`, STACK)).ports).toEqual(ports);
   });
+
+  test('Ctrl-C ends every process', async () => {
+    const pids = await pidsOf(control);
+
+    run.process.kill('SIGINT');
+
+    expect((await run.ended).code).toBe(0);
+    await untilGone(pids);
+  });
+
+  test('the state folder contains after a run only files that --fresh deletes', () => {
+    const contents = contentsOf(state);
+
+    expect(contents.length).toBeGreaterThan(15);
+    expect(contents.filter(({ kind, expected }) => kind !== expected)).toEqual([]);
+  });
+
+  test('a damaged state file ends the start with an error, and --fresh starts again without it', async () => {
+    const file = join(state, 'batteries.jsonl');
+    writeFileSync(file, 'garbage\n');
+    writeFileSync(join(state, 'notes.txt'), 'mine');
+
+    const broken = start(state, '--once');
+    expect((await broken.ended).code).toBe(1);
+    expect(broken.said()).toContain(`${file} is damaged: line 1 is not JSON.`);
+    expect(broken.said()).toContain('[BERTH_LOCAL_STATE_DAMAGED]');
+    expect(broken.said()).not.toMatch(/^ +at /m);
+    expect(readFileSync(file, 'utf8')).toBe('garbage\n');
+
+    const fresh = start(state, '--once', '--fresh', '--timeout', '60');
+    expect((await fresh.ended).code).toBe(0);
+    expect(fresh.said()).toContain('because Berth did not make it: notes.txt');
+    expect(existsSync(join(state, 'notes.txt'))).toBe(true);
+  });
 });
 
 describe('the live view', () => {
+  /** One stack for both tests. The second one kills it. */
+  let run: LocalRun;
+  let control: string;
+  beforeAll(async () => {
+    run = start(join(root, 'live'), '--devices', '3');
+    control = await run.says(/control API (http:\S+)\)/);
+  });
+
   test('shows why a device is on its hub, its telemetry, and what a saved fleet file would change', async () => {
-    const run = start(join(root, 'live'), '--devices', '3');
-    const control = await run.says(/control API (http:\S+)\)/);
     await run.says(/(sim-0003 {2}→ sea: 5 ms \(next: eus 223 ms\))/);
     await run.says(/(sim-0001 {2}→ weu: 12 ms .*, rule eu-residency)/);
     await run.says(/(sent {5}[1-9]\d* telemetry message)/);
@@ -132,22 +187,18 @@ describe('the live view', () => {
     // Telemetry does not go to the Event Hub of the functions.
     const { unread } = await ask(`${control}/events`, z.object({ unread: z.number() }));
     expect(unread).toBeLessThan(20);
-    await end(run);
+  });
+
+  test('ends with its supervisor, even if that is killed', async () => {
+    const pids = await pidsOf(control);
+
+    run.process.kill('SIGKILL');
+
+    await untilGone(pids);
   });
 });
 
-describe('the state folder', () => {
-  test('contains after a run only files that --fresh deletes', async () => {
-    const state = join(root, 'whole');
-    const run = start(state, '--once', '--timeout', '60');
-    expect((await run.ended).code).toBe(0);
-
-    const contents = contentsOf(state);
-
-    expect(contents.length).toBeGreaterThan(15);
-    expect(contents.filter(({ kind, expected }) => kind !== expected)).toEqual([]);
-  });
-
+describe('the start of a stack', () => {
   test.each([
     ['is a file', 'file', 'BERTH_LOCAL_STATE_UNUSABLE'],
     ['lies below a file', 'file/deep/er', 'BERTH_LOCAL_STATE_UNUSABLE'],
@@ -174,24 +225,4 @@ describe('the state folder', () => {
       expect(readdirSync(join(root, 'others'))).toEqual(['notes.txt']);
     },
   );
-
-  test('a damaged state file ends the start with an error, and --fresh starts again without it', async () => {
-    const state = join(root, 'damaged');
-    await start(state, '--once', '--timeout', '1').ended;
-    const file = join(state, 'batteries.jsonl');
-    writeFileSync(file, 'garbage\n');
-    writeFileSync(join(state, 'notes.txt'), 'mine');
-
-    const broken = start(state, '--once');
-    expect((await broken.ended).code).toBe(1);
-    expect(broken.said()).toContain(`${file} is damaged: line 1 is not JSON.`);
-    expect(broken.said()).toContain('[BERTH_LOCAL_STATE_DAMAGED]');
-    expect(broken.said()).not.toMatch(/^ +at /m);
-    expect(readFileSync(file, 'utf8')).toBe('garbage\n');
-
-    const fresh = start(state, '--once', '--fresh', '--timeout', '60');
-    expect((await fresh.ended).code).toBe(0);
-    expect(fresh.said()).toContain('because Berth did not make it: notes.txt');
-    expect(existsSync(join(state, 'notes.txt'))).toBe(true);
-  });
 });
