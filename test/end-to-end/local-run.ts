@@ -57,3 +57,13 @@ export function runLocally(bundles: string, args: readonly string[], cwd = bundl
     ended: once(child, 'close').then(([code]) => ({ code: code as number | null, stdout })),
   };
 }
+
+/** Whether a process with this id runs. */
+export function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}

@@ -8,7 +8,7 @@ import { contentsOf } from '../../local/state/contents.ts';
 import { eventually } from '../support/eventually.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 import { type Bundles, copyBundles } from './bundles.ts';
-import { type LocalRun, runLocally } from './local-run.ts';
+import { isAlive, type LocalRun, runLocally } from './local-run.ts';
 
 const PROCESSES = z.array(
   z.object({ name: z.string(), pid: z.number().nullable(), running: z.boolean(), restarts: z.number() }),
@@ -34,14 +34,6 @@ function start(state: string, ...args: readonly string[]): LocalRun {
   return run;
 }
 
-const isAlive = (pid: number): boolean => {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
-  }
-};
 const untilGone = (pids: readonly number[]) => eventually(() => !pids.some(isAlive));
 
 /** The processes of a stack, when all four of them run. */

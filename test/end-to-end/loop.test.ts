@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import * as z from 'zod';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 import { type Bundles, copyBundles } from './bundles.ts';
-import { type LocalRun, runLocally } from './local-run.ts';
+import { isAlive, type LocalRun, runLocally } from './local-run.ts';
 
 const RESULT = z.object({
   devices: z.number(),
@@ -70,14 +70,6 @@ async function resultOf(run: LocalRun): Promise<z.output<typeof RESULT>> {
 }
 
 const functionsLog = () => readFileSync(join(state, 'logs', 'functions.log'), 'utf8').slice(-5_000);
-const isAlive = (pid: number): boolean => {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
-  }
-};
 const hostProcess = async (control: string) => {
   const processes = PROCESSES.parse(await (await fetch(`${control}/processes`)).json());
   return processes.find(({ name }) => name === 'function host');
