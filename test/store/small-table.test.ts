@@ -1,6 +1,5 @@
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
-import type { Table } from '../../src/store/tables/tables.ts';
-import { openTables } from '../../src/store/tables/tables.ts';
+import { openTables, type Table } from '../../src/store/tables/tables.ts';
 import { storageAccount } from '../support/storage-account.ts';
 import { startTableProxy, type TableProxy } from '../support/table-proxy.ts';
 

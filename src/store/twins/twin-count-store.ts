@@ -72,7 +72,7 @@ export class TwinCountStore {
    * @param hubs the hubs that are counted, and for each of them the time before which its tombstones are removed
    * @param mayGoOn whether another bucket may be counted, and another tombstone removed
    * @returns how many buckets were counted, the first ones
-   * @throws BerthError `BERTH_STORE_UNAVAILABLE` if a bucket cannot be read. The counts of the others are stored.
+   * @throws BerthError `BERTH_STORE_UNAVAILABLE` if a bucket cannot be read. The counts of the others are stored; of a small table, none are.
    */
   async count(
     buckets: readonly Bucket[],
