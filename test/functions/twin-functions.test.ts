@@ -462,13 +462,15 @@ describe('resyncFleet', () => {
       { ...saved, known: { kind: 'nothing' } },
       { kind: 'snapshot', snapshot: { ...known.snapshot, id: ghost } },
     );
-    expect(await instance.stores.twins.dueItems(partitionOf(ghost), 'edit', now(), 9)).toMatchObject([
-      { rowKey: workItemKey(ghost, 'edit', epochMs(5)) },
-    ]);
+    expect(await instance.stores.twins.dueItems(partitionOf(ghost), 'edit', now(), 9)).toMatchObject({
+      items: [{ rowKey: workItemKey(ghost, 'edit', epochMs(5)) }],
+    });
 
     await resync();
 
-    expect(await instance.stores.twins.dueItems(partitionOf(ghost), 'edit', now(), 9)).toEqual([]);
+    expect(await instance.stores.twins.dueItems(partitionOf(ghost), 'edit', now(), 9)).toMatchObject({
+      items: [],
+    });
   });
 
   test('runs in one instance at a time', async () => {

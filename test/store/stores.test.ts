@@ -81,7 +81,7 @@ describe('the twin store', () => {
     const pages = await Promise.all(
       WORK_PRIORITIES.map((priority) => store.dueItems(partition, priority, now, 10)),
     );
-    return pages.flat();
+    return pages.flatMap(({ items }) => items);
   };
 
   test('returns the stored snapshot for any id and any text', async () => {
@@ -181,7 +181,12 @@ describe('the twin store', () => {
     const ids = (await dueIn(partition, plus(T0, 10))).map(({ id }) => id.deviceId);
 
     expect(ids).toEqual([same[3], same[2], same[1], same[0]].map((id) => id?.deviceId));
-    expect(await store.dueItems(partition, 'drift', plus(T0, 10), 1)).toHaveLength(1);
+    const first = await store.dueItems(partition, 'drift', plus(T0, 10), 1);
+    expect(first).toMatchObject({ items: [{ id: same[2] }], areAll: false });
+    expect(await store.dueItems(partition, 'drift', plus(T0, 10), 2, first.items[0]?.rowKey)).toMatchObject({
+      items: [{ id: same[1] }],
+      areAll: true,
+    });
     expect((await store.firstItems(partition, 10)).items.map(({ id }) => id.deviceId)).toEqual(ids);
   });
 
@@ -191,7 +196,9 @@ describe('the twin store', () => {
       await store.load(id),
       present(id, { workItem: { priority: 'edit', at: T0, why: '', tries: 0 } }),
     );
-    const [row] = await store.dueItems(partitionOf(id), 'edit', T0, 1);
+    const {
+      items: [row],
+    } = await store.dueItems(partitionOf(id), 'edit', T0, 1);
     if (row === undefined) throw new Error('no work item');
 
     await store.dropItem(row);

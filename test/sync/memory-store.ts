@@ -62,9 +62,11 @@ export class MemoryTwinStore {
     priority: WorkPriority,
     now: EpochMs,
     limit: number,
-  ): Promise<readonly WorkItemRow[]> {
+    after = '',
+  ): Promise<FirstItems> {
     const { items } = await this.firstItems(partition, Number.POSITIVE_INFINITY);
-    return items.filter((row) => row.priority === priority && row.at <= now).slice(0, limit);
+    const due = items.filter((row) => row.priority === priority && row.at <= now && row.rowKey > after);
+    return { items: due.slice(0, limit), areAll: due.length < limit };
   }
 
   async firstItems(partition: PartitionKey, limit: number): Promise<FirstItems> {

@@ -4,6 +4,7 @@ import { hostName } from '../../src/iot-hub/host-name.ts';
 import { partitionOf, partitionsOf, workItemKey } from '../../src/store/tables/keys.ts';
 import type { WorkItemRow } from '../../src/store/twins/twin-store.ts';
 import type { Reconciled } from '../../src/sync/reconcile/reconciler.ts';
+import { askActivity } from '../../src/sync/resync/activity.ts';
 import type { ResyncContext } from '../../src/sync/resync/resync-context.ts';
 import { processQueue, type QueueOptions } from '../../src/sync/resync/work-queue.ts';
 import { plus } from '../../src/time/epoch-ms.ts';
@@ -37,12 +38,8 @@ const isQueued = (deviceId: string, priority: WorkPriority = 'drift', at = T0, h
   store.strayItems = [...store.strayItems, row];
 };
 const left = () => store.strayItems.map(({ id }) => id.deviceId);
-const drain = (
-  more: Partial<ResyncParts> = {},
-  mayGoOn: () => boolean = () => true,
-  options: QueueOptions = {},
-): Promise<number> => {
-  const context = resyncContextOf({
+const contextOf = (more: Partial<ResyncParts>): ResyncContext =>
+  resyncContextOf({
     fleet: fleetOf({}),
     hubs: new MemoryHub(() => T0),
     twins: store,
@@ -54,6 +51,12 @@ const drain = (
     warn: (message) => void told.push(message),
     ...more,
   });
+const drain = (
+  more: Partial<ResyncParts> = {},
+  mayGoOn: () => boolean = () => true,
+  options: QueueOptions = {},
+): Promise<number> => {
+  const context = contextOf(more);
   return processQueue(context.hosts, context, mayGoOn, options);
 };
 /** So many times, and no more. */
@@ -86,17 +89,20 @@ describe('the work items of a hub', () => {
     expect(await drain()).toBe(200);
   });
 
-  test.each<[string, string, number]>([
-    ['are not due yet', 'later', 60_000],
-    ['stay due because their work fails', 'bad', -60_000],
-  ])('are found behind many more urgent ones that %s', async (_, name, ms) => {
+  test.each<[string, string, WorkPriority, number]>([
+    ['more urgent ones that are not due yet', 'later', 'edit', 60_000],
+    ['more urgent ones that stay due because their work fails', 'bad', 'edit', -60_000],
+    ['older ones that stay due because their work fails', 'bad', 'drift', -60_000],
+  ])('are found behind many %s', async (_, name, priority, ms) => {
     const partition = partitionOf({ ...ID, deviceId: 'drifted' });
     const inPartition = Array.from({ length: 4_000 }, (_, index) => `${name}-${index}`).filter(
       (deviceId) => partitionOf({ ...ID, deviceId }) === partition,
     );
-    for (const deviceId of inPartition) isQueued(deviceId, 'edit', plus(T0, ms));
+    for (const deviceId of inPartition) isQueued(deviceId, priority, plus(T0, ms));
     isQueued('drifted', 'drift', plus(T0, -1_000));
+    const tried: string[] = [];
     const reconcile = async ({ deviceId }: typeof ID) => {
+      tried.push(deviceId);
       if (deviceId.startsWith('bad')) throw new TypeError('a stored snapshot is no object');
       done.push(deviceId);
       return { result: 'corrected' } as const;
@@ -105,6 +111,7 @@ describe('the work items of a hub', () => {
 
     expect(inPartition.length).toBeGreaterThan(200);
     expect(done).toEqual(['drifted']);
+    expect(tried).toHaveLength(1 + (ms < 0 ? inPartition.length : 0));
   });
 
   test('that are due again at once after they were done are left to the next run after the fifth time', async () => {
@@ -183,6 +190,25 @@ test('a work item that stays due after its twin was handled is left to the next 
 
   expect(await drain()).toBe(1);
   expect(left()).toEqual(['a']);
+});
+
+test('a hub is asked for the activity of a device behind many whose work fails', async () => {
+  const partition = partitionOf({ ...ID, deviceId: 'quiet' });
+  const failing = Array.from({ length: 4_000 }, (_, index) => `bad-${index}`).filter(
+    (deviceId) => partitionOf({ ...ID, deviceId }) === partition,
+  );
+  for (const deviceId of failing) isQueued(deviceId, 'activity', plus(T0, -60_000));
+  isQueued('quiet', 'activity', plus(T0, -1_000));
+  const reconcile = async ({ deviceId }: typeof ID) => {
+    if (deviceId !== 'quiet') throw new TypeError('a stored snapshot is no object');
+    done.push(deviceId);
+    return { result: 'stored' } as const;
+  };
+  const asked = await askActivity([ID.host], contextOf({ reconciler: reconcilerOf(reconcile) }), () => true);
+
+  expect(failing.length).toBeGreaterThan(200);
+  expect(asked).toBe(failing.length + 1);
+  expect(done).toEqual(['quiet']);
 });
 
 test('a resync leaves a work item to its twin when the twin has the same work item', async () => {

@@ -53,7 +53,7 @@ export interface WorkItemRow {
 
 export interface FirstItems {
   readonly items: readonly WorkItemRow[];
-  /** Whether the partition has no others. */
+  /** Whether there are no others behind them. */
   readonly areAll: boolean;
 }
 
@@ -322,20 +322,26 @@ export class TwinStore {
     return { items: rows.flatMap((row) => workItemsIn(row)), areAll: rows.length < limit };
   }
 
-  /** The due work items of a priority in one partition, the oldest first. */
+  /**
+   * The due work items of a priority in one partition, the oldest first.
+   *
+   * @param after the row key of the item before them. Default: they begin with the oldest.
+   */
   async dueItems(
     partition: PartitionKey,
     priority: WorkPriority,
     now: EpochMs,
     limit: number,
-  ): Promise<readonly WorkItemRow[]> {
+    after?: string,
+  ): Promise<FirstItems> {
+    const [from, to] = workItemRange(priority, now);
     const rows = await this.#table.list({
       partitionKey: partition,
-      range: workItemRange(priority, now),
+      range: [after === undefined ? from : `${after}\u0000`, to],
       select: ID_COLUMNS,
       limit,
     });
-    return rows.flatMap((row) => workItemsIn(row));
+    return { items: rows.flatMap((row) => workItemsIn(row)), areAll: rows.length < limit };
   }
 
   /** Removes a work item that its twin no longer has. */

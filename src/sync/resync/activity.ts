@@ -28,8 +28,8 @@ async function askHub(host: HostName, context: ResyncContext, mayGoOn: MayGoOn):
   const done = new Set<string>();
   try {
     for (;;) {
-      const rows = await dueItems(host, 'activity', context);
-      const [question] = questionsOf(rows.filter(({ rowKey }) => !done.has(rowKey)));
+      const rows = await dueItems(host, 'activity', context, ({ rowKey }) => !done.has(rowKey));
+      const [question] = questionsOf(rows);
       if (question === undefined || !mayGoOn()) return asked;
       // While the hub is paused, the answer would not lead to a write.
       if ((await gate.current()).closedFor(host) !== undefined) return asked;

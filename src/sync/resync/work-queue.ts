@@ -14,6 +14,8 @@ import type { WriteClaims } from './write-claims.ts';
 
 /** Rows of a partition that are read at once. */
 const PAGE = 50;
+/** Rows of a partition that are read at once behind rows that are handled: the most in one answer of a table. */
+const LATER_PAGE = 1_000;
 
 /** The priorities of work on single twins, the most urgent first. */
 const PRIORITIES: readonly WorkPriority[] = ['edit', 'drift', 'resync'];
@@ -154,24 +156,35 @@ async function mostUrgent(
   }
   // In one partition, rows that are handled or not due yet take places of others.
   for (const priority of PRIORITIES) {
-    const due = await dueItems(host, priority, context);
-    const rows = due.filter((row) => handled.leaves(row));
+    const rows = await dueItems(host, priority, context, (row) => handled.leaves(row));
     if (rows.length > 0) return rows;
   }
   return [];
 }
 
-/** The oldest rows of a priority in all partitions of a hub. */
+/**
+ * The oldest rows of a priority in all partitions of a hub.
+ *
+ * @param isLeft whether a row is still to do. Default: each is. Rows that stay due because their work failed do not hide those behind.
+ */
 export async function dueItems(
   host: HostName,
   priority: WorkPriority,
   { twins, hubNow }: Pick<ResyncContext, 'twins' | 'hubNow'>,
+  isLeft: (row: WorkItemRow) => boolean = () => true,
 ): Promise<readonly WorkItemRow[]> {
   const at = hubNow();
-  const pages = await Promise.all(
-    partitionsOf(host).map((partition: PartitionKey) => twins.dueItems(partition, priority, at, PAGE)),
-  );
-  return inOrder(pages.flat());
+  const firstLeft = async (partition: PartitionKey): Promise<readonly WorkItemRow[]> => {
+    let page = await twins.dueItems(partition, priority, at, PAGE);
+    for (;;) {
+      const left = page.items.filter((row) => isLeft(row));
+      const last = page.items.at(-1);
+      if (left.length > 0 || page.areAll || last === undefined) return left;
+      page = await twins.dueItems(partition, priority, at, LATER_PAGE, last.rowKey);
+    }
+  };
+  const left = await Promise.all(partitionsOf(host).map((partition) => firstLeft(partition)));
+  return inOrder(left.flat());
 }
 
 /** The key of a work item begins with its priority and its time. */

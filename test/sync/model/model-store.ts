@@ -163,11 +163,13 @@ export class ModelStore {
         priority: WorkPriority,
         now: EpochMs,
         limit: number,
-      ): Promise<readonly WorkItemRow[]> => {
-        const rows = this.#workItems(partition)
-          .filter((row) => row.priority === priority && row.at <= now)
-          .slice(0, limit);
-        return rows.length === 0 ? [] : call(() => rows);
+        after = '',
+      ): Promise<FirstItems> => {
+        const due = this.#workItems(partition).filter(
+          (row) => row.priority === priority && row.at <= now && row.rowKey > after,
+        );
+        const first = { items: due.slice(0, limit), areAll: due.length < limit };
+        return due.length === 0 ? first : call(() => first);
       },
       firstItems: async (partition: PartitionKey, limit: number): Promise<FirstItems> => {
         const all = this.#workItems(partition);
