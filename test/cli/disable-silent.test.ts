@@ -230,6 +230,29 @@ describe('berth hub drain --disable-silent', () => {
     await eventually(async () => (await hub.identity('stayer'))?.connectionState === 'Connected');
   });
 
+  test('leaves a record from which --enable-again enables a device after the hub has left the fleet file', async () => {
+    await open();
+    await hub.startDevice('stayer', 'stays');
+    await hub.drain();
+    const kill = () => Promise.reject(new Error('killed'));
+    await expect(run([...DISABLE, '--yes'], kill)).rejects.toThrow('killed');
+    await hub.leaveFleet();
+
+    await expect(run([...DISABLE, '--yes'])).rejects.toMatchObject({
+      code: 'BERTH_HUB_NOT_DRAINING',
+      message: expect.stringContaining(`berth hub drain ${DRAINED} --enable-again`),
+    });
+    await expect(run(['hub', 'drain', DRAINED])).rejects.toMatchObject({
+      code: 'BERTH_HUB_NOT_DRAINING',
+      message: expect.stringContaining(`1 device disabled by --disable-silent`),
+    });
+    const { exitCode, out } = await run(['hub', 'drain', DRAINED, '--enable-again', '--json']);
+
+    expect(exitCode).toBe(0);
+    expect(JSON.parse(out)).toEqual({ host: DRAINED, results: {}, enabled: ['stayer'] });
+    await eventually(async () => (await hub.identity('stayer'))?.connectionState === 'Connected');
+  });
+
   test('never enables a device that another writer has changed after it was disabled', async () => {
     await open();
     await hub.startDevice('stayer', 'stays');

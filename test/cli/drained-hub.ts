@@ -207,6 +207,11 @@ export async function openDrainedHub(individuals: readonly Individual[] = [], al
       await stores.conditions.recordCauses([drainCause(DRAINED)], conditions, now());
       await app.conditions.refresh();
     },
+    /** A newer package without the drained hub in its fleet file runs. */
+    async leaveFleet(): Promise<void> {
+      const left = { ...file, hubs: file.hubs.filter(({ host }) => host !== DRAINED), $schema: undefined };
+      await stores.revisions.keep('without the drained hub', JSON.stringify(left), '2026-11-24T00:00:00Z');
+    },
     async identity(deviceId: string, host = DRAINED): Promise<Readonly<Record<string, unknown>> | undefined> {
       const { status, body } = await service('GET', `/devices/${deviceId}`, undefined, host);
       return status === 404 ? undefined : body;

@@ -4,9 +4,7 @@ import { drainCause } from '../../allocation/moves/moves.ts';
 import { pauseOf } from '../../control/pauses.ts';
 import { BerthError } from '../../errors.ts';
 import type { MoveRequest } from '../../fleet/fleet.ts';
-import type { HostName } from '../../iot-hub/host-name.ts';
 import { DRAIN_STATES, type DrainedDevice, type DrainState, drainOverview } from '../../overview/drain.ts';
-import { isOut } from '../../silent-devices/disabled-device.ts';
 import type { EpochMs } from '../../time/epoch-ms.ts';
 import { isoTime } from '../../time/iso-time.ts';
 import { pauseText } from '../policies/pause-text.ts';
@@ -14,11 +12,11 @@ import { readChoice } from '../shell/arguments.ts';
 import type { Cli } from '../shell/cli.ts';
 import type { CommandGroup } from '../shell/command-line.ts';
 import { type Given, oneOf, optional, requiredText } from '../shell/inputs.ts';
-import { knownHub } from '../shell/known.ts';
 import { LIST_INPUTS, type Listing, showListing } from '../shell/listing.ts';
 import { printable, printableStart } from '../shell/printable.ts';
 import { fleetInForce, openState } from '../shell/state.ts';
-import { count, plural, right, shortRevision, span } from '../shell/terminal.ts';
+import { count, right, shortRevision, span } from '../shell/terminal.ts';
+import { devicesOut, enableText, hubOfDrain } from './hub-of-drain.ts';
 import { moveText } from './hubs.ts';
 import { isAboutSilent, runSilent, SILENT_INPUTS } from './silent/silent-inputs.ts';
 
@@ -67,27 +65,28 @@ function showDrain(cli: Cli, options: Given<typeof INPUTS>): Promise<number> {
   const state = openState(env);
   return showListing(cli, options, async (limit): Promise<Listing> => {
     const fleet = await fleetInForce(state);
-    const host = knownHub(
-      name,
-      fleet.hubs.map((hub) => hub.host),
-      'The fleet file in force',
-    );
-    const [conditions, control] = await Promise.all([state.conditions.read(now()), state.control.read()]);
+    const host = await hubOfDrain(name, fleet, state);
+    const [conditions, control, disabled] = await Promise.all([
+      state.conditions.read(now()),
+      state.control.read(),
+      devicesOut(host, state),
+    ]);
     const hub = fleet.hubByHost.get(host);
     const present = hub && effectiveHub(hub, conditionsOf(host, conditions), now()).state;
     const move = moveOverviews(fleet, conditions, now()).find(({ cause }) => cause === drainCause(host));
+    const toEnable = enableText(host, disabled);
     if (move === undefined) {
-      throw new BerthError(
-        'BERTH_HUB_NOT_DRAINING',
-        `${host} is ${present}, so it has no drain. Start one with: berth hub set ${host} --state draining --reason TEXT --expires 7d`,
-      );
+      const why =
+        present === undefined
+          ? `${host} is not in the fleet file, so it has no drain.`
+          : `${host} is ${present}, so it has no drain. Start one with: berth hub set ${host} --state draining --reason TEXT --expires 7d`;
+      throw new BerthError('BERTH_HUB_NOT_DRAINING', toEnable === undefined ? why : `${why} (${toEnable})`);
     }
     const { since, progress } = move;
     const { moveRequest } = fleet.twins;
     const overview = await drainOverview(state, { fleet, control, host, since, state: list, limit });
     const { counts, devices, more } = overview;
     const pause = pauseOf(control, host);
-    const disabled = (await state.disabledDevices.list(host)).devices.filter(isOut);
     return {
       about: `State: ${state.place}. Fleet file: revision ${shortRevision(fleet.revision)}.`,
       ...(list === undefined
@@ -109,7 +108,7 @@ function showDrain(cli: Cli, options: Given<typeof INPUTS>): Promise<number> {
         moveText(move, now()),
         requestText(moveRequest),
         ...(pause === undefined ? [] : [`No device is asked now: paused ${pauseText(pause, now())}.`]),
-        ...(disabled.length === 0 ? [] : [disabledText(host, disabled.length)]),
+        ...(toEnable === undefined ? [] : [toEnable]),
       ],
       json: {
         hub: host,
@@ -117,16 +116,12 @@ function showDrain(cli: Cli, options: Given<typeof INPUTS>): Promise<number> {
         progress,
         ask: moveRequest === undefined ? null : askOf(moveRequest),
         pause: pause ?? null,
-        disabled: disabled.map(({ deviceId }) => deviceId),
+        disabled,
         counts,
         ...(list === undefined ? {} : { state: list, devices, more }),
       },
     };
   });
-}
-
-function disabledText(host: HostName, disabled: number): string {
-  return `${plural(disabled, 'device')} disabled by --disable-silent. If no such command runs now, enable them: berth hub drain ${host} --enable-again`;
 }
 
 /** What the time of a device in a list is. */

@@ -1,7 +1,7 @@
-import type { Hub } from '../../../fleet/fleet.ts';
 import { TokenBucket } from '../../../hub/token-bucket.ts';
 import {
   DPS_REGISTRATIONS_PER_MINUTE,
+  type HubSize,
   identityOperationsPerMinute,
   queriesPerMinute,
 } from '../../../iot-hub/throttles.ts';
@@ -22,7 +22,7 @@ export interface Pace {
 }
 
 /** The pace for one hub and its DPS. A quiet minute may be used up at once. */
-export function paceOf(hub: Hub, now: () => EpochMs, wait: (ms: number) => Promise<void>): Pace {
+export function paceOf(hub: HubSize, now: () => EpochMs, wait: (ms: number) => Promise<void>): Pace {
   const limit = (perMinute: number) => {
     const part = perMinute * PART;
     const bucket = new TokenBucket(part / 60, now(), part);

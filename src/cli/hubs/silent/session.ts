@@ -9,14 +9,15 @@ import { BerthError } from '../../../errors.ts';
 import type { Fleet, Hub } from '../../../fleet/fleet.ts';
 import { openIdentityRegistry } from '../../../hub/identity-registry.ts';
 import { HubError } from '../../../hub/port.ts';
+import type { HubSize } from '../../../iot-hub/throttles.ts';
 import type { HubDrain } from '../../../silent-devices/drain-choice.ts';
 import { plus } from '../../../time/epoch-ms.ts';
 import type { Cli } from '../../shell/cli.ts';
-import { knownHub } from '../../shell/known.ts';
 import { endpointsAsOperator, openHubsAsOperator } from '../../shell/operator-hubs.ts';
 import { printable } from '../../shell/printable.ts';
 import { fleetInForce, openState, type State } from '../../shell/state.ts';
 import { tell } from '../../shell/terminal.ts';
+import { hubOfDrain } from '../hub-of-drain.ts';
 import { paceOf } from './pace.ts';
 import { withRoles } from './roles.ts';
 import type { DrainTools } from './tools.ts';
@@ -26,11 +27,13 @@ const LEASE_MS = 2 * 60_000;
 /** Renewed this often, so that a call that waits for its budget does not lose it. */
 const RENEW_MS = 20_000;
 
+/** The size of a hub that the fleet file no longer has. */
+const SMALLEST: HubSize = { tier: 'S1', units: 1 };
+
 /** A command that works on the identities of a hub, with everything that it opened. */
 export interface DrainSession {
   readonly state: State;
   readonly fleet: Fleet;
-  readonly hub: Hub;
   readonly dps: DpsPort;
   readonly tools: DrainTools;
   /** @throws BerthError `BERTH_DRAIN_RUNNING` */
@@ -38,7 +41,7 @@ export interface DrainSession {
 }
 
 /**
- * Opens a hub of the fleet file in force and its DPS, with the operator's own sign-in, and closes both afterwards.
+ * Opens a hub that `hubOfDrain` finds, and its DPS, with the operator's own sign-in, and closes both afterwards.
  *
  * @param waitMs how long the command waits for registrations, and again for connections.
  * @throws BerthError `BERTH_HUB_UNKNOWN`; a missing right is `BERTH_HUB_UNAUTHORIZED` or `BERTH_DPS_UNAUTHORIZED` with the role
@@ -52,12 +55,7 @@ export async function withDrainSession(
   const { env, now, terminal } = cli;
   const state = openState(env);
   const fleet = await fleetInForce(state);
-  const host = knownHub(
-    name,
-    fleet.hubs.map((hub) => hub.host),
-    'The fleet file in force',
-  );
-  const hub = fleet.hubByHost.get(host) as Hub;
+  const host = await hubOfDrain(name, fleet, state);
   const ending = new Ending(cli.ending);
   const lease = state.disabledDevices.lease(host, randomUUID());
   let renewAt = now();
@@ -81,7 +79,7 @@ export async function withDrainSession(
     registry,
     dps,
     store: state.disabledDevices,
-    pace: paceOf(hub, now, wait),
+    pace: paceOf(fleet.hubByHost.get(host) ?? SMALLEST, now, wait),
     async statusThere(there, deviceId) {
       if (!fleet.hubByHost.has(there)) return 'unknown';
       try {
@@ -103,7 +101,7 @@ export async function withDrainSession(
     ending.begin();
   };
   try {
-    return await work({ state, fleet, hub, dps, tools, begin });
+    return await work({ state, fleet, dps, tools, begin });
   } catch (error) {
     throw error instanceof BerthError ? withRoles(error, host) : error;
   } finally {
@@ -124,11 +122,17 @@ export async function hubDrainOf({ state, tools }: DrainSession): Promise<HubDra
   const conditions = await state.conditions.read(now());
   const hub = fleet.hubs.find((each) => each.host === host);
   const stateOf = (each: Hub) => effectiveHub(each, conditionsOf(each.host, conditions), now()).state;
-  const present = hub && stateOf(hub);
+  if (hub === undefined) {
+    throw new BerthError(
+      'BERTH_HUB_NOT_DRAINING',
+      `${host} is not in the fleet file, so it does not drain. To enable what an earlier run has disabled: berth hub drain ${host} --enable-again.`,
+    );
+  }
+  const present = stateOf(hub);
   if (present !== 'draining') {
     throw new BerthError(
       'BERTH_HUB_NOT_DRAINING',
-      `${host} is ${present ?? 'not in the fleet file'}, not draining, so a device that registers again would stay. Start a drain first: berth hub set ${host} --state draining --reason TEXT --expires 7d.`,
+      `${host} is ${present}, not draining, so a device that registers again would stay. Start a drain first: berth hub set ${host} --state draining --reason TEXT --expires 7d.`,
     );
   }
   if (!fleet.hubs.some((each) => each.host !== host && stateOf(each) === 'active')) {
