@@ -14,6 +14,7 @@ import type { JsonObject } from '../../src/json/json.ts';
 import { partitionsOf } from '../../src/store/tables/keys.ts';
 import { isNewer } from '../../src/store/twins/twin-store.ts';
 import { type EpochMs, plus, systemTime } from '../../src/time/epoch-ms.ts';
+import { NO_FAULTS } from '../../test/local/iot-hub/no-faults.ts';
 import { EventStream } from '../event-stream.ts';
 import { connectDevice, DEVICE_KEY } from '../local-device.ts';
 import { acknowledged } from '../pump.ts';
@@ -40,6 +41,8 @@ export interface Convergence {
   readonly storage: string;
   /** Ends then, also if twins are not in sync. In milliseconds. */
   readonly longestMs: number;
+  /** The share of the calls after the change that the hubs refuse with 429, as if other clients used them too. Default: 0. */
+  readonly throttleRate?: number;
   /** How much faster than real time the clock of the functions and of the hubs runs. Default: 1. A figure with another is none. */
   readonly speed?: number;
   readonly progress?: ((text: string) => void) | undefined;
@@ -74,6 +77,7 @@ export async function converge({
   change,
   storage,
   longestMs,
+  throttleRate = 0,
   speed = 1,
   progress,
 }: Convergence): Promise<Converged> {
@@ -101,6 +105,7 @@ export async function converge({
     progress?.(`${devices} twins are stored`);
     await before.close();
 
+    if (throttleRate > 0) for (const hub of hubs.views) hub.setFaults({ ...NO_FAULTS, throttleRate });
     const start = totals(hubs);
     const changedAt = clock.now();
     app = open('2026-11-24T00:00:00Z', VALUES.after);

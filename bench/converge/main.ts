@@ -7,7 +7,7 @@ import { converge } from './convergence.ts';
 
 // How fast Berth writes to many twins after a change of the fleet file, next to the bound that the throttles and the budget set.
 //
-// npm run bench:converge -- [devices] [hubs] [--tier S1] [--units 1] [--rate 0.5]
+// npm run bench:converge -- [devices] [hubs] [--tier S1] [--units 1] [--rate 0.5] [--throttle 0]
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -15,6 +15,7 @@ const { values, positionals } = parseArgs({
     tier: { type: 'string', default: 'S1' },
     units: { type: 'string', default: '1' },
     rate: { type: 'string', default: '0.5' },
+    throttle: { type: 'string', default: '0' },
   },
 });
 const { tier } = values;
@@ -41,6 +42,7 @@ try {
     change,
     storage: azurite.connectionString,
     longestMs,
+    throttleRate: Number(values.throttle),
     progress: (text) => console.error(`  ${text}`),
   });
   const { firstWriteMs, lastWriteMs, inSyncMs, calls, refused } = found;

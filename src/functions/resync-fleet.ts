@@ -1,4 +1,5 @@
 import type { InvocationContext } from '@azure/functions';
+import { outlastPauses } from '../hub/outlast-pauses.ts';
 import { HUB_DEADLINE_MS } from '../hub/port.ts';
 import type { Instance } from '../instance/instance.ts';
 import { syncContext } from '../instance/sync-context.ts';
@@ -38,7 +39,7 @@ export function resyncFleet(
       ...sync,
       hubs: instance.hubs({
         fleet,
-        budget,
+        budget: outlastPauses(budget, instance),
         // A twin that has begun waits for its permit.
         until: plus(queueUntil, LAST_PERMIT_MS),
         redaction: sync.redaction,

@@ -38,6 +38,8 @@ export interface NoPermit {
   readonly why: string;
   /** The messages of the day are used up. */
   readonly isQuota: boolean;
+  /** The end of the pause of the hub (`HubPauses`). Undefined: another reason, or a pause until the next day. */
+  readonly pausedUntil?: EpochMs;
 }
 
 /** Keeps the calls to hubs within their budget. `budgetHubs` asks it before every call. */
@@ -172,7 +174,9 @@ export class BudgetShare implements HubBudget {
   #paused({ host }: Hub, until: EpochMs): NoPermit | undefined {
     const { pauses, now } = this.#options;
     const pause = pauses.of(host, now());
-    return pause === undefined ? undefined : later(laterOf(pause.until, until), pause.why, pause.isQuota);
+    if (pause === undefined) return undefined;
+    const refusal = later(laterOf(pause.until, until), pause.why, pause.isQuota);
+    return pause.isQuota ? refusal : { ...refusal, pausedUntil: pause.until };
   }
 
   async #partOf({ host }: Hub, operation: HubOperation): Promise<number> {

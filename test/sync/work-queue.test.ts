@@ -1,5 +1,12 @@
 import { beforeEach, describe, expect, test } from '@jest/globals';
 import { BerthError } from '../../src/errors.ts';
+import { BudgetShare } from '../../src/hub/budget.ts';
+import { budgetHubs } from '../../src/hub/budgeted-hubs.ts';
+import type { DailyCounts } from '../../src/hub/daily-budget.ts';
+import { HubPauses } from '../../src/hub/hub-pauses.ts';
+import { outlastPauses } from '../../src/hub/outlast-pauses.ts';
+import { HubError } from '../../src/hub/port.ts';
+import { watchHubs } from '../../src/hub/watched-hubs.ts';
 import { hostName } from '../../src/iot-hub/host-name.ts';
 import { partitionOf, partitionsOf, workItemKey } from '../../src/store/tables/keys.ts';
 import type { WorkItemRow } from '../../src/store/twins/twin-store.ts';
@@ -10,6 +17,7 @@ import { processQueue, type QueueOptions } from '../../src/sync/resync/work-queu
 import { plus } from '../../src/time/epoch-ms.ts';
 import type { WorkPriority } from '../../src/twin/snapshot/snapshot.ts';
 import type { TwinId } from '../../src/twin/snapshot/twin.ts';
+import { TestClock } from '../support/clock.ts';
 import { OPEN_GATE } from '../support/open-gate.ts';
 import { fleetOf, ID, snapshotOf, T0 } from '../twin/twins.ts';
 import { MemoryHub } from './memory-hub.ts';
@@ -182,6 +190,44 @@ test('work items of a hub stay in the queue after one twin gets no permit, and o
   expect(done.filter((deviceId) => deviceId !== 'elsewhere').length).toBeLessThanOrEqual(13);
   expect(left().length).toBeGreaterThanOrEqual(27);
   expect(done).toContain('elsewhere');
+});
+
+test('work items of a hub that throttles now and then are all done in one run', async () => {
+  const clock = new TestClock();
+  const { now, wait } = clock;
+  const end = plus(now(), 58_000);
+  const pauses = new HubPauses(() => 0);
+  const hub = new MemoryHub(now);
+  const read = hub.readTwin.bind(hub);
+  let calls = 0;
+  hub.readTwin = async () => {
+    calls += 1;
+    if (calls % 50 === 0) throw new HubError('BERTH_HUB_THROTTLED', 'slow', { host: ID.host });
+    return read();
+  };
+  const watched = watchHubs(hub, { pauses, count: () => {}, now });
+  const counts: DailyCounts = { reserve: async (_, messages) => messages };
+  const share = new BudgetShare({ share: 'resync', part: 1, counts, pauses, now, wait });
+  const fleet = fleetOf({});
+  const hubs = budgetHubs(watched, { fleet, budget: outlastPauses(share, clock), until: end, now });
+  for (let index = 0; index < 300; index += 1) isQueued(`pump-${index}`, 'drift', plus(now(), -1_000));
+  const throttled: string[] = [];
+  const reconcile = async (id: TwinId) => {
+    try {
+      const read = await hubs.readTwin(id);
+      if (read.kind === 'noPermit') return { result: 'requeued', lacksPermit: true } as const;
+      done.push(id.deviceId);
+      return { result: 'corrected' } as const;
+    } catch {
+      throttled.push(id.deviceId);
+      return { result: 'requeued' } as const;
+    }
+  };
+
+  await drain({ reconciler: reconcilerOf(reconcile), now, hubNow: now }, () => now() < end);
+
+  expect(throttled).toHaveLength(6);
+  expect(done).toHaveLength(294);
 });
 
 test('a work item that stays due after its twin was handled is left to the next run', async () => {

@@ -7,6 +7,7 @@ import { type Fleet, rolloutContents } from '../../../src/fleet/fleet.ts';
 import { BudgetShare, type HubBudget, RESYNC_PART, SYNC_PART } from '../../../src/hub/budget.ts';
 import { budgetHubs } from '../../../src/hub/budgeted-hubs.ts';
 import { HubPauses } from '../../../src/hub/hub-pauses.ts';
+import { outlastPauses } from '../../../src/hub/outlast-pauses.ts';
 import { redactHubs } from '../../../src/hub/redacted-hubs.ts';
 import { watchHubs } from '../../../src/hub/watched-hubs.ts';
 import type { HostName } from '../../../src/iot-hub/host-name.ts';
@@ -238,17 +239,24 @@ export class Berth {
     const shared = this.#context(instance, task, { budget, until, shard: RESYNC_SHARD });
     try {
       if ((await instance.gate.current()).isOutdated) return true;
-      const context = {
-        ...shared,
+      const stores = {
         twinCounts: store.countsOfTwins(task),
         control: store.controlSeenBy(task),
         progress: store.progressSeenBy(task),
-        reconciler: new Reconciler(shared),
       };
+      const context = { ...shared, ...stores, reconciler: new Reconciler(shared) };
+      const queued = this.#context(instance, task, {
+        budget: outlastPauses(budget, {
+          now: () => this.#nowOf(instance),
+          wait: (ms) => this.#simulation.scheduler.pause(ms, task),
+        }),
+        until,
+        shard: RESYNC_SHARD,
+      });
       const liveness = this.watches ? await this.#watch(context) : new Map();
       const hasWork = await context.twins.hubsWithDueWork(context.hubNow());
       const hostsWith = (priority?: WorkPriority) => context.hosts.filter((host) => hasWork(host, priority));
-      await processQueue(hostsWith(), context, mayGoOn);
+      await processQueue(hostsWith(), { ...queued, ...stores, reconciler: new Reconciler(queued) }, mayGoOn);
       await askActivity(hostsWith('activity'), context, mayGoOn);
       if (this.#simulation.hasStages) {
         await countTwins(context, mayGoOn);
