@@ -1,5 +1,4 @@
 import type { InvocationContext } from '@azure/functions';
-import { outlastPauses } from '../hub/outlast-pauses.ts';
 import { HUB_DEADLINE_MS } from '../hub/port.ts';
 import type { Instance } from '../instance/instance.ts';
 import { syncContext } from '../instance/sync-context.ts';
@@ -39,7 +38,7 @@ export function resyncFleet(
       ...sync,
       hubs: instance.hubs({
         fleet,
-        budget: outlastPauses(budget, instance),
+        budget,
         // A twin that has begun waits for its permit.
         until: plus(queueUntil, LAST_PERMIT_MS),
         redaction: sync.redaction,
@@ -77,6 +76,7 @@ export function resyncFleet(
         queue: { ...queued, ...shared, reconciler: new Reconciler(queued) },
         claims: instance.writeClaims,
         queueUntil,
+        pausedUntil: (host) => instance.pausedUntil(host),
         afterTables,
         wait: instance.wait,
       },

@@ -11,7 +11,7 @@ import {
   twinUpdatesPerSecond,
 } from '../iot-hub/throttles.ts';
 import { untilTomorrow } from '../time/day.ts';
-import { type EpochMs, laterOf, plus } from '../time/epoch-ms.ts';
+import { type EpochMs, plus } from '../time/epoch-ms.ts';
 import { DailyBudget, type DailyCounts } from './daily-budget.ts';
 import type { HubPauses } from './hub-pauses.ts';
 import { TokenBucket } from './token-bucket.ts';
@@ -38,8 +38,6 @@ export interface NoPermit {
   readonly why: string;
   /** The messages of the day are used up. */
   readonly isQuota: boolean;
-  /** The end of the pause of the hub (`HubPauses`). Undefined: another reason, or a pause until the next day. */
-  readonly pausedUntil?: EpochMs;
 }
 
 /** Keeps the calls to hubs within their budget. `budgetHubs` asks it before every call. */
@@ -109,9 +107,9 @@ export class BudgetShare implements HubBudget {
 
   async permit(hub: Hub, operation: PermittedOperation, until: EpochMs): Promise<Permit | NoPermit> {
     if (operation === 'statistics') return this.#permitStatistics(hub);
-    if (operation === 'heartbeat') return this.#permitHeartbeat(hub, until);
+    if (operation === 'heartbeat') return this.#permitHeartbeat(hub);
     const { now, wait } = this.#options;
-    const paused = this.#paused(hub, until);
+    const paused = this.#paused(hub);
     if (paused !== undefined) return paused;
     const day = this.#day(hub);
     // Checked before the token bucket: a place in its queue would delay other calls for nothing.
@@ -121,7 +119,7 @@ export class BudgetShare implements HubBudget {
     const waitMs = this.#bucket(hub, operation, part).take(now(), Math.max(0, until - now()));
     if (waitMs === undefined) return later(until, operation === 'apply' ? APPLY_WHY : OPERATIONS_WHY);
     if (waitMs > 0) await wait(waitMs);
-    const pausedMeanwhile = this.#paused(hub, until);
+    const pausedMeanwhile = this.#paused(hub);
     if (pausedMeanwhile !== undefined) return pausedMeanwhile;
     if (waitMs > 0 && (await this.#partOf(hub, operation)) === 0) return later(now(), CLAIMED_WHY);
     return (await day.take(messagesOf(hub, operation), now())) ? GRANTED : spent(now());
@@ -129,7 +127,7 @@ export class BudgetShare implements HubBudget {
 
   async permitApply(hub: Hub, identityOperations: number, until: EpochMs): Promise<Permit | NoPermit> {
     const { now, wait } = this.#options;
-    const paused = this.#paused(hub, until);
+    const paused = this.#paused(hub);
     if (paused !== undefined) return paused;
     // Before the permit of the apply itself, which would be lost.
     const identity = this.#bucket(hub, 'identity');
@@ -162,21 +160,19 @@ export class BudgetShare implements HubBudget {
    * Granted at once unless the hub refuses calls, also if the budget is used up: without it, Berth would not see that a hub has
    * become silent. It counts as one twin update and one message, and there are at most seven in an hour.
    */
-  async #permitHeartbeat(hub: Hub, until: EpochMs): Promise<Permit | NoPermit> {
+  async #permitHeartbeat(hub: Hub): Promise<Permit | NoPermit> {
     const { now } = this.#options;
-    const paused = this.#paused(hub, until);
+    const paused = this.#paused(hub);
     if (paused !== undefined) return paused;
     this.#bucket(hub, 'write', (await this.#partOf(hub, 'write')) || undefined).take(now(), 0);
     await this.#day(hub).take(HEARTBEAT_MESSAGES, now());
     return GRANTED;
   }
 
-  #paused({ host }: Hub, until: EpochMs): NoPermit | undefined {
+  #paused({ host }: Hub): NoPermit | undefined {
     const { pauses, now } = this.#options;
     const pause = pauses.of(host, now());
-    if (pause === undefined) return undefined;
-    const refusal = later(laterOf(pause.until, until), pause.why, pause.isQuota);
-    return pause.isQuota ? refusal : { ...refusal, pausedUntil: pause.until };
+    return pause === undefined ? undefined : later(pause.until, pause.why, pause.isQuota);
   }
 
   async #partOf({ host }: Hub, operation: HubOperation): Promise<number> {

@@ -9,6 +9,7 @@ import {
 } from '../rest/credential.ts';
 import type { RestEndpoint } from '../rest/service.ts';
 import { DEVELOPMENT_POLICY } from './development.ts';
+import { HubError } from './port.ts';
 
 /** Audience of Entra tokens for IoT Hub (azure-iothub, Registry.fromTokenCredential). */
 const SCOPE = 'https://iothubs.azure.net/.default';
@@ -33,12 +34,12 @@ export interface HubConnectionOptions {
  * The endpoint and credential of each hub: the policy of its `connection`, or the local policy in development, or else the
  * identity. All hubs share the tokens of the identity.
  *
- * @returns a function that throws BerthError `BERTH_SETTING_INVALID`, which names the setting and never its value
+ * @returns a function that throws HubError `BERTH_SETTING_INVALID`, which names the setting and never its value. Work on other hubs goes on.
  */
 export function hubEndpoints(options: HubConnectionOptions): (host: HostName) => RestEndpoint {
   const { developmentPolicy = DEVELOPMENT_POLICY } = options;
   const identity = identityCredential(SCOPE, options);
-  return (host) => {
+  const endpointOf = (host: HostName): RestEndpoint => {
     const { serviceHost = host, connection } = options.hub(host) ?? {};
     const policy = connection === undefined ? undefined : readPolicy(options.settings, connection, host);
     const development = options.endpoint();
@@ -49,6 +50,14 @@ export function hubEndpoints(options: HubConnectionOptions): (host: HostName) =>
       origin: development ?? `https://${serviceHost}`,
       credential: signer === undefined ? identity : sharedAccessCredential(serviceHost, signer),
     };
+  };
+  return (host) => {
+    try {
+      return endpointOf(host);
+    } catch (error) {
+      if (!(error instanceof BerthError) || error.code !== 'BERTH_SETTING_INVALID') throw error;
+      throw new HubError(error.code, error.message, { host });
+    }
   };
 }
 

@@ -1,6 +1,6 @@
 import type { HostName } from '../iot-hub/host-name.ts';
 import { untilTomorrow } from '../time/day.ts';
-import { type EpochMs, plus } from '../time/epoch-ms.ts';
+import { EPOCH, type EpochMs, plus } from '../time/epoch-ms.ts';
 import type { HubError, HubErrorCode } from './port.ts';
 
 const FIRST_MS = 2_000;
@@ -17,8 +17,10 @@ export interface HubPause {
 
 interface Trouble {
   readonly pause: HubPause | undefined;
-  /** Pauses in a row. Each is twice as long as the one before. */
+  /** Pauses in a row: each begins before as much time has passed since the one before as that one took. Each is twice as long. */
   readonly times: number;
+  /** After this time, pauses begin small again. */
+  readonly quietAt: EpochMs;
   /** Failures in a row. */
   readonly failures: number;
 }
@@ -42,9 +44,16 @@ export class HubPauses {
     return pause !== undefined && now < pause.until ? pause : undefined;
   }
 
-  /** A call that began before a pause does not end it. */
+  /**
+   * A call that began before a pause does not end it. Nor is one success the end of the trouble: a hub at its limit answers some calls and
+   * refuses others.
+   */
   succeeded(host: HostName, now: EpochMs): void {
-    if (this.#hubs.size > 0 && this.of(host, now) === undefined) this.#hubs.delete(host);
+    if (this.#hubs.size === 0) return;
+    const trouble = this.#hubs.get(host);
+    if (trouble === undefined || this.of(host, now) !== undefined) return;
+    if (now >= trouble.quietAt) this.#hubs.delete(host);
+    else if (trouble.failures > 0) this.#hubs.set(host, { ...trouble, failures: 0 });
   }
 
   failed(host: HostName, error: HubError, now: EpochMs): void {
@@ -53,7 +62,7 @@ export class HubPauses {
       this.succeeded(host, now);
       return;
     }
-    const before = this.#hubs.get(host) ?? { pause: undefined, times: 0, failures: 0 };
+    const before = this.#hubs.get(host) ?? NO_TROUBLE;
     const failures = before.failures + 1;
     const reason = reasonFor(error, failures);
     if (reason === undefined) {
@@ -63,14 +72,18 @@ export class HubPauses {
     // Calls that began before the pause fail too. They do not extend it.
     if (before.pause !== undefined && now < before.pause.until && !reason.isQuota) return;
     const spread = this.#random();
-    const asked = error.retryAfterMs ?? FIRST_MS * 2 ** Math.min(before.times, 10);
+    const times = now < before.quietAt ? before.times : 0;
+    const asked = error.retryAfterMs ?? FIRST_MS * 2 ** Math.min(times, 10);
     const ms = reason.isQuota
       ? untilTomorrow(now) + LONGEST_MS * spread
       : Math.min(asked, LONGEST_MS) * (1 + spread / 4);
     const until = plus(now, Math.ceil(ms));
-    this.#hubs.set(host, { pause: { ...reason, until }, times: before.times + 1, failures });
+    const quietAt = plus(until, Math.ceil(ms));
+    this.#hubs.set(host, { pause: { ...reason, until }, times: times + 1, quietAt, failures });
   }
 }
+
+const NO_TROUBLE: Trouble = { pause: undefined, times: 0, quietAt: EPOCH, failures: 0 };
 
 const ANSWERS: ReadonlySet<HubErrorCode> = new Set([
   'BERTH_HUB_NOT_FOUND',

@@ -124,7 +124,8 @@ export interface ListedTwin {
   readonly etag: string | undefined;
 }
 
-export type HubErrorCode = Extract<ErrorCode, `BERTH_HUB_${string}`>;
+/** `BERTH_SETTING_INVALID`: no call was made, because the connection of the hub cannot be used. */
+export type HubErrorCode = Extract<ErrorCode, `BERTH_HUB_${string}` | 'BERTH_SETTING_INVALID'>;
 
 export interface HubErrorFacts {
   readonly host: string;

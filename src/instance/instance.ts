@@ -276,6 +276,11 @@ export class Instance {
     return this.#share('resync', RESYNC_PART, async (host) => this.writeClaims.resyncPart(host));
   }
 
+  /** Until when this instance makes no call to a hub, because the hub has refused calls. Undefined: it makes calls. */
+  pausedUntil(host: HostName): EpochMs | undefined {
+    return this.#pauses.of(host, this.now())?.until;
+  }
+
   #share(share: string, part: number, writePart: (host: HostName) => Promise<number>): BudgetShare {
     const key = `${share} ${part}`;
     const known = this.#shares.get(key);

@@ -3,6 +3,7 @@ import { createRequire } from 'node:module';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import type { Browser, BrowserContext, Page } from 'playwright-core';
 import { FUNCTION_KEYS } from '../../local/keys.ts';
+import { eventually } from '../support/eventually.ts';
 import { findBrowser, launchBrowser, NO_BROWSER } from './browser.ts';
 import { EDGE, PICKY, withRollout, withSensor } from './changed-fleets.ts';
 import { type RunningStack, startStack } from './running-stack.ts';
@@ -157,7 +158,12 @@ describeInBrowser('the console on the running local stack', () => {
       .getByText(/Berth wrote sendDataInterval = (5000|60000)/)
       .first()
       .waitFor();
-    await page.waitForFunction('!document.querySelector("main table").textContent.includes("1234")');
+    // Not `waitForFunction`: if the page must be asked again, its content security policy forbids that.
+    const shown = main().getByRole('table').first();
+    await eventually(
+      () => shown.textContent(),
+      (text) => text?.includes('1234') === false,
+    );
     expect(troubles).toEqual([]);
   });
 

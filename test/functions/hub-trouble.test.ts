@@ -3,10 +3,17 @@ import { ConnectionDropped } from '../../local/https/exchange.ts';
 import type { HttpRequest } from '../../local/https/index.ts';
 import { HUB_DEADLINE_MS } from '../../src/hub/port.ts';
 import type { HostName } from '../../src/iot-hub/host-name.ts';
+import { auditName } from '../../src/sync/resync/audit-progress.ts';
 import { NO_FAULTS } from '../local/iot-hub/no-faults.ts';
 import { type HeldDeadlines, holdDeadlines } from '../support/clock.ts';
 import { eventually } from '../support/eventually.ts';
-import { FunctionApp, type FunctionAppOptions, refusal, troubles } from '../support/function-app.ts';
+import {
+  FunctionApp,
+  type FunctionAppOptions,
+  type Line,
+  refusal,
+  troubles,
+} from '../support/function-app.ts';
 
 const HOUR_MS = 60 * 60_000;
 const DAY_MS = 24 * HOUR_MS;
@@ -303,6 +310,26 @@ describe('an error that concerns the whole hub', () => {
     app.pass(HOUR_MS);
     await app.resync(instance);
     expect(many.map((name) => app.interval(name))).toEqual(many.map(() => 5));
+  });
+
+  test('which names a connection setting that is missing stops no work of other hubs', async () => {
+    const instance = await open({ hubs: [{}, { connection: 'FORGOTTEN' }] });
+    app.create('pump');
+    await app.deliver(instance);
+    const began = app.now;
+    let lines: readonly Line[] = [];
+    // A heartbeat is due after ten quiet minutes.
+    for (let minute = 0; minute < 12; minute += 1) {
+      app.pass(60_000);
+      lines = await app.resync(instance);
+    }
+    const { series, progress } = instance.stores;
+
+    expect(await series.list('minute', began, app.now)).toHaveLength(12);
+    expect(await progress.read(auditName(app.host))).toMatchObject({ phase: 'done' });
+    expect(troubles(lines)).toContainEqual(
+      expect.objectContaining({ code: 'BERTH_SETTING_INVALID', hub: app.hosts[1] }),
+    );
   });
 
   test('with status 429 and Retry-After delays the next call for that time', async () => {

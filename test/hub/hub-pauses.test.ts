@@ -93,13 +93,25 @@ describe('the length of a pause', () => {
     expect(waits.map((ms) => (ms ?? 0) / 1_000)).toEqual([2, 4, 8, 16, 32, 64, 128, 256, 300, 300]);
   });
 
-  test('starts small again after a call has succeeded', () => {
-    fail('BERTH_HUB_THROTTLED');
-    fail('BERTH_HUB_THROTTLED', plus(T0, 2_000));
-    pauses.succeeded(HOST, plus(T0, 6_000));
-    fail('BERTH_HUB_THROTTLED', plus(T0, 6_000));
+  test.each([true, false])(
+    'starts small again after a quiet time as long as the last pause (a call has succeeded in it: %s)',
+    (hasSucceeded) => {
+      fail('BERTH_HUB_THROTTLED');
+      fail('BERTH_HUB_THROTTLED', plus(T0, 2_000));
+      // Until the sixth second, then four quiet seconds.
+      if (hasSucceeded) pauses.succeeded(HOST, plus(T0, 10_000));
+      fail('BERTH_HUB_THROTTLED', plus(T0, 10_000));
 
-    expect(waitAt(plus(T0, 6_000))).toBe(2_000);
+      expect(waitAt(plus(T0, 10_000))).toBe(2_000);
+    },
+  );
+
+  test('doubles also if the hub answers other calls in between', () => {
+    fail('BERTH_HUB_THROTTLED');
+    pauses.succeeded(HOST, plus(T0, 3_000));
+    fail('BERTH_HUB_THROTTLED', plus(T0, 3_900));
+
+    expect(waitAt(plus(T0, 3_900))).toBe(4_000);
   });
 
   test.each([

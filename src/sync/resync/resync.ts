@@ -28,6 +28,8 @@ export interface ResyncRun {
   readonly queue?: ResyncContext;
   /** The hubs whose twins only this run writes. */
   readonly claims: Pick<WriteClaims, 'load' | 'isClaimed' | 'claim' | 'release'>;
+  /** Until when no call to a hub is made, because it has refused calls. Default: calls are made. */
+  readonly pausedUntil?: (host: HostName) => EpochMs | undefined;
   /** After this time, no work item is started. */
   readonly queueUntil: EpochMs;
   /** Work on the tables that follows the other work on them, and does not wait for the work queue. Default: none. */
@@ -77,6 +79,7 @@ export async function resync(
     claims,
     queue = context,
     queueUntil,
+    pausedUntil = () => undefined,
     afterTables = async () => {},
     wait = setTimeout,
   }: ResyncRun,
@@ -124,6 +127,11 @@ export async function resync(
       processQueue(of, queue, mayGoOnWithQueue, {
         claims: own,
         isFilling: (host) => filling.has(host),
+        pauseMs: (host) => {
+          const end = pausedUntil(host);
+          if (end === undefined) return undefined;
+          return end < queueUntil ? end - now() : Number.POSITIVE_INFINITY;
+        },
         wait,
       });
     const known = {

@@ -28,7 +28,12 @@ export interface QueueOptions {
   readonly claims?: Pick<WriteClaims, 'isClaimed' | 'claim' | 'release'> | undefined;
   /** Whether work items of many twins of a hub will come in this run or the next. Default: they will not. */
   readonly isFilling?: (host: HostName) => boolean;
-  /** Waits before an empty queue is read again. Default: a timer. */
+  /**
+   * How long no call to a hub is made, because it has refused calls. In milliseconds; infinity: to the end of the run. Default: calls
+   * are made.
+   */
+  readonly pauseMs?: (host: HostName) => number | undefined;
+  /** Waits before an empty queue is read again, and until the pause of a hub is over. Default: a timer. */
   readonly wait?: (ms: number) => Promise<unknown>;
 }
 
@@ -48,9 +53,14 @@ export async function processQueue(
   hosts: readonly HostName[],
   context: ResyncContext,
   mayGoOn: MayGoOn,
-  { claims = NO_CLAIMS, isFilling = () => false, wait = setTimeout }: QueueOptions = {},
+  {
+    claims = NO_CLAIMS,
+    isFilling = () => false,
+    pauseMs = () => undefined,
+    wait = setTimeout,
+  }: QueueOptions = {},
 ): Promise<number> {
-  const options = { claims, isFilling, wait };
+  const options = { claims, isFilling, pauseMs, wait };
   const done = await Promise.all(hosts.map((host) => processHub(host, context, mayGoOn, options)));
   return done.reduce((sum, count) => sum + count, 0);
 }
@@ -62,6 +72,7 @@ async function processHub(
   {
     claims,
     isFilling,
+    pauseMs,
     wait,
   }: { readonly [Option in keyof QueueOptions]-?: NonNullable<QueueOptions[Option]> },
 ): Promise<number> {
@@ -73,26 +84,44 @@ async function processHub(
   // Without a permit for one twin, the work items of the others stay where they are.
   let refused = 0;
   const handled = new HandledItems();
+  let isAfterPause = false;
   while (mayGoOn()) {
+    const pausedMs = pauseMs(host);
+    if (pausedMs === Number.POSITIVE_INFINITY) {
+      if (done > 0) return done;
+      break;
+    }
+    if (pausedMs !== undefined) {
+      await wait(pausedMs);
+      isAfterPause = true;
+      continue;
+    }
     // While a hub is paused, its work items stay in the queue.
     if ((await gate.current()).closedFor(host) !== undefined) break;
     const rows = await mostUrgent(host, handled, context);
     const before = done;
     let written = 0;
+    let isPaused = false;
+    // A hub that has refused calls gets one at first.
+    const most = isAfterPause ? 1 : rowsAtOnce(hub);
+    isAfterPause = false;
     await Promise.all(
-      rows.slice(0, rowsAtOnce(hub)).map((row) =>
+      rows.slice(0, most).map((row) =>
         limit(async () => {
-          if (!mayGoOn() || refused > 0) return;
+          isPaused ||= pauseMs(host) !== undefined;
+          if (!mayGoOn() || refused > 0 || isPaused) return;
           handled.add(row);
           await sparing(row.id, context, async () => {
             const { result, lacksPermit = false } = await processItem(row, context);
-            if (lacksPermit) refused += 1;
+            isPaused ||= pauseMs(host) !== undefined;
+            if (lacksPermit && !isPaused) refused += 1;
             if (result === 'corrected') written += 1;
           });
           done += 1;
         }),
       ),
     );
+    if (isPaused) continue;
     // The next run goes on, with the claim. Where no twin gets a permit, the partitions may still have some.
     if (!mayGoOn() || (refused > 0 && done > refused)) return done;
     if (refused > 0) break;

@@ -7,7 +7,6 @@ import { type Fleet, rolloutContents } from '../../../src/fleet/fleet.ts';
 import { BudgetShare, type HubBudget, RESYNC_PART, SYNC_PART } from '../../../src/hub/budget.ts';
 import { budgetHubs } from '../../../src/hub/budgeted-hubs.ts';
 import { HubPauses } from '../../../src/hub/hub-pauses.ts';
-import { outlastPauses } from '../../../src/hub/outlast-pauses.ts';
 import { redactHubs } from '../../../src/hub/redacted-hubs.ts';
 import { watchHubs } from '../../../src/hub/watched-hubs.ts';
 import type { HostName } from '../../../src/iot-hub/host-name.ts';
@@ -232,31 +231,31 @@ export class Berth {
   }
 
   async #resync(instance: Instance, task: Task): Promise<boolean> {
-    const { store } = this.#simulation;
+    const { store, scheduler } = this.#simulation;
     const until = plus(this.#nowOf(instance), RESYNC_MS);
     const mayGoOn = () => this.#nowOf(instance) < until;
     const budget = this.#share(instance, 'resync', RESYNC_PART);
     const shared = this.#context(instance, task, { budget, until, shard: RESYNC_SHARD });
     try {
       if ((await instance.gate.current()).isOutdated) return true;
-      const stores = {
+      const context = {
+        ...shared,
         twinCounts: store.countsOfTwins(task),
         control: store.controlSeenBy(task),
         progress: store.progressSeenBy(task),
+        reconciler: new Reconciler(shared),
       };
-      const context = { ...shared, ...stores, reconciler: new Reconciler(shared) };
-      const queued = this.#context(instance, task, {
-        budget: outlastPauses(budget, {
-          now: () => this.#nowOf(instance),
-          wait: (ms) => this.#simulation.scheduler.pause(ms, task),
-        }),
-        until,
-        shard: RESYNC_SHARD,
-      });
       const liveness = this.watches ? await this.#watch(context) : new Map();
       const hasWork = await context.twins.hubsWithDueWork(context.hubNow());
       const hostsWith = (priority?: WorkPriority) => context.hosts.filter((host) => hasWork(host, priority));
-      await processQueue(hostsWith(), { ...queued, ...stores, reconciler: new Reconciler(queued) }, mayGoOn);
+      await processQueue(hostsWith(), context, mayGoOn, {
+        pauseMs: (host) => {
+          const pause = instance.pauses.of(host, this.#nowOf(instance));
+          if (pause === undefined) return undefined;
+          return pause.until < until ? pause.until - this.#nowOf(instance) : Number.POSITIVE_INFINITY;
+        },
+        wait: (ms) => scheduler.pause(ms, task),
+      });
       await askActivity(hostsWith('activity'), context, mayGoOn);
       if (this.#simulation.hasStages) {
         await countTwins(context, mayGoOn);
