@@ -5,6 +5,8 @@ import type { HubError, HubErrorCode } from './port.ts';
 
 const FIRST_MS = 2_000;
 const LONGEST_MS = 5 * 60_000;
+/** A hub that refuses less than one call in about ten serves most of Berth's work. Longer pauses would stop that work. */
+const ENOUGH_ANSWERS = 10;
 /** After this many failures in a row, the hub counts as down. */
 const DOWN_AFTER = 3;
 
@@ -17,9 +19,11 @@ export interface HubPause {
 
 interface Trouble {
   readonly pause: HubPause | undefined;
-  /** Pauses in a row: each begins before as much time has passed since the one before as that one took. Each is twice as long. */
+  /** Pauses in a row. Each is twice as long as the one before. */
   readonly times: number;
-  /** After this time, pauses begin small again. */
+  /** Calls that the hub has answered since the pause. */
+  readonly answered: number;
+  /** As long after the pause as it took. Then, pauses begin small again. */
   readonly quietAt: EpochMs;
   /** Failures in a row. */
   readonly failures: number;
@@ -45,15 +49,15 @@ export class HubPauses {
   }
 
   /**
-   * A call that began before a pause does not end it. Nor is one success the end of the trouble: a hub at its limit answers some calls and
-   * refuses others.
+   * A call that began before a pause does not end it. Nor does one success end the trouble: a hub at its limit answers some calls and refuses
+   * others.
    */
   succeeded(host: HostName, now: EpochMs): void {
     if (this.#hubs.size === 0) return;
     const trouble = this.#hubs.get(host);
     if (trouble === undefined || this.of(host, now) !== undefined) return;
     if (now >= trouble.quietAt) this.#hubs.delete(host);
-    else if (trouble.failures > 0) this.#hubs.set(host, { ...trouble, failures: 0 });
+    else this.#hubs.set(host, { ...trouble, answered: trouble.answered + 1, failures: 0 });
   }
 
   failed(host: HostName, error: HubError, now: EpochMs): void {
@@ -72,18 +76,19 @@ export class HubPauses {
     // Calls that began before the pause fail too. They do not extend it.
     if (before.pause !== undefined && now < before.pause.until && !reason.isQuota) return;
     const spread = this.#random();
-    const times = now < before.quietAt ? before.times : 0;
+    const isInRow = now < before.quietAt && before.answered < ENOUGH_ANSWERS;
+    const times = isInRow ? before.times : 0;
     const asked = error.retryAfterMs ?? FIRST_MS * 2 ** Math.min(times, 10);
     const ms = reason.isQuota
       ? untilTomorrow(now) + LONGEST_MS * spread
       : Math.min(asked, LONGEST_MS) * (1 + spread / 4);
     const until = plus(now, Math.ceil(ms));
     const quietAt = plus(until, Math.ceil(ms));
-    this.#hubs.set(host, { pause: { ...reason, until }, times: times + 1, quietAt, failures });
+    this.#hubs.set(host, { pause: { ...reason, until }, times: times + 1, answered: 0, quietAt, failures });
   }
 }
 
-const NO_TROUBLE: Trouble = { pause: undefined, times: 0, quietAt: EPOCH, failures: 0 };
+const NO_TROUBLE: Trouble = { pause: undefined, times: 0, answered: 0, quietAt: EPOCH, failures: 0 };
 
 const ANSWERS: ReadonlySet<HubErrorCode> = new Set([
   'BERTH_HUB_NOT_FOUND',

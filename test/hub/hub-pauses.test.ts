@@ -106,9 +106,21 @@ describe('the length of a pause', () => {
     },
   );
 
-  test('doubles also if the hub answers other calls in between', () => {
+  test.each([
+    [1, 4_000],
+    [9, 4_000],
+    [10, 2_000],
+  ])('after %i answered calls since the last pause is %i ms', (answered, ms) => {
     fail('BERTH_HUB_THROTTLED');
-    pauses.succeeded(HOST, plus(T0, 3_000));
+    for (let calls = 0; calls < answered; calls += 1) pauses.succeeded(HOST, plus(T0, 3_000));
+    fail('BERTH_HUB_THROTTLED', plus(T0, 3_900));
+
+    expect(waitAt(plus(T0, 3_900))).toBe(ms);
+  });
+
+  test('does not count the answers to calls that began before the pause', () => {
+    fail('BERTH_HUB_THROTTLED');
+    for (let calls = 0; calls < 20; calls += 1) pauses.succeeded(HOST, plus(T0, 1_000));
     fail('BERTH_HUB_THROTTLED', plus(T0, 3_900));
 
     expect(waitAt(plus(T0, 3_900))).toBe(4_000);
