@@ -2,6 +2,7 @@ import { beforeEach, describe, expect, test } from '@jest/globals';
 import { patchTwinOf } from '../../local/iot-hub/operations/twin-operations.ts';
 import { type Control, controlSchema } from '../../src/control/control.ts';
 import { withPackage } from '../../src/control/packages.ts';
+import { withoutPause } from '../../src/control/pauses.ts';
 import {
   type ActionResult,
   abortRollout,
@@ -219,6 +220,13 @@ describe('a rollout of a deployment', () => {
 
     expect(imagesOf('lab-1')).toEqual(['1']);
     expect(world.statusOf('lab-1')).toBe('drifted: the policy is paused by ann: freeze');
+    // A work item would be due in each run of the queue, before the work of other twins.
+    expect(world.snapshot('lab-1').workItem).toBeUndefined();
+
+    setControl(withoutPause(control, { kind: 'policy', name: 'sensor' }, { ...pause, at: world.now }));
+    await world.deploy(fleetWith(2));
+
+    expect(imagesOf('lab-1')).toEqual(['1', '2']);
   });
 });
 

@@ -2,6 +2,7 @@ import type { DeviceManifest } from '../../../edge/manifest-for.ts';
 import type { BerthError } from '../../../errors.ts';
 import type { Fleet } from '../../../fleet/fleet.ts';
 import { HUB_DEADLINE_MS, HubError } from '../../../hub/port.ts';
+import type { Hold } from '../../../rollout/content-choice.ts';
 import { type EpochMs, plus } from '../../../time/epoch-ms.ts';
 import type { Known } from '../../../twin/events/apply-event.ts';
 import type { Snapshot, WorkItem } from '../../../twin/snapshot/snapshot.ts';
@@ -53,15 +54,15 @@ export function isWaiting(agent: Snapshot | undefined, now: EpochMs): boolean {
   return workItem !== undefined && workItem.tries > 0 && workItem.at > now;
 }
 
-/** A pause of a deployment of the manifest. Undefined: none is paused. */
+/** The pause of a deployment of the manifest. Undefined: none is paused. */
 export function pausedBy(
   { provenance: { deployments } }: DeviceManifest,
   { edge }: Pick<Fleet, 'edge'>,
   gate: Pick<Gate, 'holdOf'>,
   now: EpochMs,
-): string | undefined {
+): Hold | undefined {
   const own = (edge?.deployments ?? []).filter(({ name }) => deployments.includes(name));
-  return own.flatMap((deployment) => gate.holdOf(deployment, now)?.why ?? [])[0];
+  return own.flatMap((deployment) => gate.holdOf(deployment, now) ?? [])[0];
 }
 
 /** The status while an apply waits. */

@@ -10,6 +10,7 @@ import type { SettingContent } from '../../../fleet/edge/setting-values.ts';
 import type { Hub } from '../../../fleet/fleet.ts';
 import type { WritePermit } from '../../../hub/budgeted-hubs.ts';
 import type { DeviceId } from '../../../hub/port.ts';
+import type { Hold } from '../../../rollout/content-choice.ts';
 import { mustComeAgain } from '../../../store/tables/newer-format.ts';
 import { untilStored } from '../../../store/tables/optimistic.ts';
 import type { TwinRecord } from '../../../store/twins/twin-store.ts';
@@ -124,10 +125,11 @@ export class EdgeWork {
           continue;
         }
         if (decision.kind !== 'apply') return this.#settle(records, decision, isApplied);
-        const closed =
-          gate.closedFor(device.host) ??
-          pausedBy(decision.manifest, this.#context.fleet, gate, this.#context.now());
+        const closed = gate.closedFor(device.host);
+        // While the hub is paused, its work items stay in the queue.
         if (closed !== undefined) return this.#postpone(records, closed, this.#context.hubNow(), true);
+        const hold = pausedBy(decision.manifest, this.#context.fleet, gate, this.#context.hubNow());
+        if (hold !== undefined) return this.#hold(records, hold);
         if (!mayCall) {
           return this.#postpone(records, decision.why, this.#context.hubNow(), false);
         }
@@ -365,6 +367,19 @@ export class EdgeWork {
     const keeps = before !== undefined && before.tries > 0 && before.at > at;
     const workItem: WorkItem = keeps ? before : { priority: 'drift', at, why, tries: before?.tries ?? 0 };
     return this.#end(records, { ...snapshot, workItem }, { ...drifted(why), isHeld });
+  }
+
+  /**
+   * The apply waits for the end of the pause of a deployment. Every twin is planned again then, so it needs no work item: that would be due
+   * in each run of the queue.
+   */
+  #hold(records: Records, { why, until }: Hold): Promise<EdgeResult | 'conflict'> {
+    const snapshot = knownSnapshot(records.agent.known) as Snapshot;
+    const at = sooner(until, records.contents?.nextAt);
+    const next: WorkItem | undefined =
+      at === undefined ? undefined : { priority: 'drift', at, why, tries: 0 };
+    const workItem = snapshot.unread === undefined ? next : snapshot.workItem;
+    return this.#end(records, { ...snapshot, workItem }, { ...drifted(why), isHeld: true });
   }
 
   async #settle(
