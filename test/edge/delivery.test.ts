@@ -322,6 +322,26 @@ describe('an IoT Edge device that has its manifest', () => {
     expect(world.snapshot('gateway-1').edge?.applied).toHaveLength(2);
   });
 
+  test('is not applied if the hub is paused in the last moment, while its intent is stored', async () => {
+    const { gate: open } = world;
+    const save = world.store.save.bind(world.store);
+    world.store.save = async (record, known) => {
+      if (known.kind === 'snapshot' && known.snapshot.edge?.intent !== undefined)
+        world.gate = { ...open, closedFor: () => 'paused by ann: freeze' };
+      return save(record, known);
+    };
+    await world.deploy(fleet(2));
+
+    expect(world.applied).toHaveLength(1);
+    expect(world.snapshot('gateway-1').edge?.intent).toBeUndefined();
+    expect(world.statusOf('gateway-1')).toBe('drifted: the control row has changed');
+
+    world.store.save = save;
+    world.gate = open;
+    await world.after(1);
+    expect(world.applied).toHaveLength(2);
+  });
+
   test('waits for a permit, with the identity operations of its modules', async () => {
     const asked: number[] = [];
     let isFree = false;

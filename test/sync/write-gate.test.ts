@@ -45,6 +45,18 @@ describe('the write gate', () => {
     expect(reads).toBe(2);
   });
 
+  test('is the same object until the row changes, so that a write that waited for its permit need not be planned again', async () => {
+    const before = await gate.current();
+    control = controlSchema.parse({});
+    time = plus(time, 11_000);
+    expect(await gate.current()).toBe(before);
+
+    control = { ...ON, fleet: PAUSE };
+    time = plus(time, 11_000);
+    expect(await gate.current()).not.toBe(before);
+    expect(reads).toBe(3);
+  });
+
   test.each<[string, Control]>([
     ['the fleet', { ...ON, fleet: PAUSE }],
     ['the hub', { ...ON, hubs: { [ID.host]: PAUSE } }],

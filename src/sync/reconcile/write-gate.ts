@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { Control, Drain } from '../../control/control.ts';
 import { drainOf } from '../../control/drains.ts';
 import { pauseOf } from '../../control/pauses.ts';
@@ -64,6 +65,8 @@ export class WriteGate {
   readonly #build: string;
   readonly #now: () => EpochMs;
   #last: { readonly gate: Gate; readonly at: EpochMs } | undefined;
+  /** The last row that was read, and its gate. */
+  #row: { readonly control: Control; readonly gate: Gate } | undefined;
   #reading: Promise<void> | undefined;
 
   /** @param build when this package was built, ISO 8601. */
@@ -73,7 +76,10 @@ export class WriteGate {
     this.#now = now;
   }
 
-  /** Never throws. While the row cannot be read, the gate is closed. */
+  /**
+   * Never throws. While the row cannot be read, the gate is closed. While the row is unchanged, it is the same object: a caller compares
+   * them to see whether its decision still holds.
+   */
   async current(): Promise<Gate> {
     if (this.#last === undefined || this.#now() - this.#last.at > FRESH_MS) {
       this.#reading ??= this.#read().finally(() => {
@@ -89,7 +95,10 @@ export class WriteGate {
   async #read(): Promise<void> {
     const at = this.#now();
     try {
-      this.#last = { gate: gateOf(await this.#store.read(), this.#build), at };
+      const control = await this.#store.read();
+      if (this.#row === undefined || !isDeepStrictEqual(control, this.#row.control))
+        this.#row = { control, gate: gateOf(control, this.#build) };
+      this.#last = { gate: this.#row.gate, at };
     } catch (error) {
       // After other errors, the age of the last read decides.
       if (error instanceof NewerFormatError) this.#last = { gate: NEWER, at };

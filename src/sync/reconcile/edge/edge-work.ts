@@ -300,6 +300,11 @@ export class EdgeWork {
       workItem,
     });
     if (saved === 'conflict') return 'conflict';
+    if ((await gate.current()) !== before) {
+      const why = 'the control row has changed';
+      const again: WorkItem = { priority: 'drift', at: hubNow(), why, tries: snapshot.workItem?.tries ?? 0 };
+      return this.#end({ ...records, agent: saved }, { ...snapshot, workItem: again }, drifted(why));
+    }
     const failed = await this.#call(permit, sent.filled);
     const after = { ...records, agent: saved };
     const ended =
