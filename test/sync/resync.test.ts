@@ -1,11 +1,15 @@
 import { beforeEach, describe, expect, test } from '@jest/globals';
 import { NO_CONDITIONS } from '../../src/allocation/conditions.ts';
+import { BudgetShare, RESYNC_PART } from '../../src/hub/budget.ts';
+import type { DailyCounts } from '../../src/hub/daily-budget.ts';
+import { HubPauses } from '../../src/hub/hub-pauses.ts';
 import { NO_READER } from '../../src/liveness/reader.ts';
 import { partitionOf, partitionsOf, workItemKey } from '../../src/store/tables/keys.ts';
 import type { TwinStatusCounts } from '../../src/store/twins/twin-count-store.ts';
 import { type ResyncRun, resync } from '../../src/sync/resync/resync.ts';
 import { type EpochMs, epochMs, plus } from '../../src/time/epoch-ms.ts';
 import { TWIN_STATUSES } from '../../src/twin/snapshot/snapshot.ts';
+import { TestClock } from '../support/clock.ts';
 import { OPEN_GATE } from '../support/open-gate.ts';
 import { fleetOf, ID, snapshotOf, T0 } from '../twin/twins.ts';
 import { MemoryHub } from './memory-hub.ts';
@@ -108,6 +112,32 @@ test('a run does nothing when another instance holds its lease', async () => {
   const lease = { take: async () => false, release: async () => void happened.push('released') };
   expect(await run({ lease })).toMatchObject({ ran: false, workItems: 0 });
   expect(happened).toEqual([]);
+});
+
+test('the audit of a hub gets its part of the queries while many devices are asked for', async () => {
+  const clock = new TestClock();
+  const { now, wait } = clock;
+  const hub = new MemoryHub(now);
+  store.strayItems = Array.from({ length: 2_000 }, (_, index) => {
+    const id = { ...ID, deviceId: `quiet-${index}` };
+    const priority = 'activity';
+    const at = plus(now(), -60_000);
+    return { id, priority, at, partitionKey: partitionOf(id), rowKey: workItemKey(id, priority, at) };
+  });
+  const counts: DailyCounts = { reserve: async (_, messages) => messages };
+  const budget = new BudgetShare({
+    share: 'resync',
+    part: RESYNC_PART,
+    counts,
+    pauses: new HubPauses(() => 0),
+    now,
+    wait,
+  });
+  const until = plus(now(), 40_000);
+
+  expect(await run({ wait }, { hubs: hub, budget, until, now, hubNow: now })).toMatchObject({ audited: 1 });
+  expect(hub.calls).toContain('query');
+  expect(hub.calls.some((call) => call.startsWith('activity of '))).toBe(true);
 });
 
 describe('after a new fleet file', () => {

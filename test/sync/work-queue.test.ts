@@ -325,6 +325,33 @@ describe('the writes of a hub', () => {
     expect(changes).toEqual(['claimed with 1422 left', 'given back with 672 left']);
   });
 
+  test('are claimed and stay so while the hub refuses a call now and then', async () => {
+    areQueued(1_000);
+    let pausedMs: number | undefined;
+    const reconciler = reconcilerOf(async ({ deviceId }) => {
+      done.push(deviceId);
+      if (done.length % 100 === 0) pausedMs = 2_000;
+      return { result: 'corrected' };
+    });
+    const wait = async () => {
+      pausedMs = undefined;
+    };
+    await drain({ reconciler }, () => true, { claims, pauseMs: () => pausedMs, wait });
+
+    expect(changes).toEqual(['claimed with 900 left', 'given back with 0 left']);
+  });
+
+  test('are not made while the hub is left alone to the end of the run', async () => {
+    areQueued(1_000);
+    claimed = true;
+
+    const pauseMs = () => Number.POSITIVE_INFINITY;
+    await drain({}, () => true, { claims, pauseMs, wait: () => Promise.reject(new Error('waits')) });
+
+    expect(done).toEqual([]);
+    expect(changes).toEqual(['given back with 1000 left']);
+  });
+
   test('are not claimed for few twins', async () => {
     areQueued(149);
 

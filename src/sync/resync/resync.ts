@@ -177,6 +177,11 @@ interface Known {
   readonly wait: (ms: number) => Promise<unknown>;
 }
 
+/** Waits until all have ended, also if one fails. @throws the error of the first that failed */
+async function allEnded(tasks: readonly Promise<unknown>[]): Promise<void> {
+  for (const ended of await Promise.allSettled(tasks)) if (ended.status === 'rejected') throw ended.reason;
+}
+
 /** Everything but the work queue, in an order in which each task sees the result of those before. */
 async function withoutQueue(
   context: ResyncContext,
@@ -195,9 +200,14 @@ async function withoutQueue(
     await unlessNewer(undefined, () => pauseRejected(context));
     await unlessNewer(undefined, () => advanceGates(context));
     const withQuestions = context.hosts.filter((host) => hasWork(host, 'activity'));
-    await askActivity(withQuestions, context, mayGoOn);
-    await plan(mayGoOn);
-    audited = await auditHubs(context, mayGoOn, known);
+    // Questions and audits of a hub need its queries. Side by side, each gets every second one.
+    await allEnded([
+      askActivity(withQuestions, context, mayGoOn),
+      (async () => {
+        await plan(mayGoOn);
+        audited = await auditHubs(context, mayGoOn, known);
+      })(),
+    ]);
   }
   await known.afterTables();
   // The resync waits for the other instances. It should not wait for the next run as well.

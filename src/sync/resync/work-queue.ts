@@ -1,5 +1,6 @@
 import { setTimeout } from 'node:timers/promises';
 import pLimit from 'p-limit';
+import type { Hub } from '../../fleet/fleet.ts';
 import type { HostName } from '../../iot-hub/host-name.ts';
 import { type PartitionKey, partitionsOf, workItemKey } from '../../store/tables/keys.ts';
 import type { WorkItemRow } from '../../store/twins/twin-store.ts';
@@ -79,12 +80,10 @@ async function processHub(
   const { gate, fleet } = context;
   const hub = fleet.hubByHost.get(host);
   if (hub === undefined) return 0;
-  const limit = pLimit(twinsAtOnce(hub));
-  let done = 0;
-  // Without a permit for one twin, the work items of the others stay where they are.
-  let refused = 0;
   const handled = new HandledItems();
-  let isAfterPause = false;
+  const isPausedNow = () => pauseMs(host) !== undefined;
+  let done = 0;
+  let isTrial = false;
   while (mayGoOn()) {
     const pausedMs = pauseMs(host);
     if (pausedMs === Number.POSITIVE_INFINITY) {
@@ -93,49 +92,79 @@ async function processHub(
     }
     if (pausedMs !== undefined) {
       await wait(pausedMs);
-      isAfterPause = true;
+      // A hub that has refused calls gets one twin at first.
+      isTrial = true;
       continue;
     }
     // While a hub is paused, its work items stay in the queue.
     if ((await gate.current()).closedFor(host) !== undefined) break;
     const rows = await mostUrgent(host, handled, context);
-    const before = done;
-    let written = 0;
-    let isPaused = false;
-    // A hub that has refused calls gets one at first.
-    const most = isAfterPause ? 1 : rowsAtOnce(hub);
-    isAfterPause = false;
-    await Promise.all(
-      rows.slice(0, most).map((row) =>
-        limit(async () => {
-          isPaused ||= pauseMs(host) !== undefined;
-          if (!mayGoOn() || refused > 0 || isPaused) return;
-          handled.add(row);
-          await sparing(row.id, context, async () => {
-            const { result, lacksPermit = false } = await processItem(row, context);
-            isPaused ||= pauseMs(host) !== undefined;
-            if (lacksPermit && !isPaused) refused += 1;
-            if (result === 'corrected') written += 1;
-          });
-          done += 1;
-        }),
-      ),
+    const round = await processRows(
+      rows.slice(0, isTrial ? 1 : rowsAtOnce(hub)),
+      { hub, handled, mayGoOn, isPausedNow },
+      context,
     );
-    if (isPaused) continue;
+    done += round.done;
     // The next run goes on, with the claim. Where no twin gets a permit, the partitions may still have some.
-    if (!mayGoOn() || (refused > 0 && done > refused)) return done;
-    if (refused > 0) break;
+    if (!mayGoOn() || (round.refused > 0 && done > round.refused)) return done;
+    if (round.refused > 0) break;
     // Twins that are only read wait for permits to read, which no claim makes more.
     const enough = claims.isClaimed(host) ? fewTwins(hub) : manyTwins(hub);
-    const areMany = rows.length >= enough && written >= (done - before) / 2;
+    const areMany = rows.length >= enough && round.written >= round.done / 2;
     if (areMany || isFilling(host)) await claims.claim(host);
-    else await claims.release(host);
-    if (done > before) continue;
+    // One twin, or a round that a pause has ended, says little about the others.
+    else if (!isTrial && !round.isPaused) await claims.release(host);
+    isTrial = false;
+    if (round.done > 0 || round.isPaused) continue;
     if (!isFilling(host)) break;
     await wait(POLL_MS);
   }
   if (mayGoOn()) await claims.release(host);
   return done;
+}
+
+/** What became of work items that were handled at the same time. */
+interface Round {
+  /** Twins that were handled, those without a permit too. */
+  readonly done: number;
+  readonly written: number;
+  /** Twins without a permit, of a hub that takes calls. Without a permit for one twin, the others stay in the queue. */
+  readonly refused: number;
+  /** The hub has refused calls, so that no call to it is made for some time. The other twins stay in the queue. */
+  readonly isPaused: boolean;
+}
+
+async function processRows(
+  rows: readonly WorkItemRow[],
+  {
+    hub,
+    handled,
+    mayGoOn,
+    isPausedNow,
+  }: {
+    readonly hub: Hub;
+    readonly handled: HandledItems;
+    readonly mayGoOn: MayGoOn;
+    readonly isPausedNow: () => boolean;
+  },
+  context: ResyncContext,
+): Promise<Round> {
+  const limit = pLimit(twinsAtOnce(hub));
+  let [done, written, refused, isPaused] = [0, 0, 0, false];
+  const processRow = async (row: WorkItemRow): Promise<void> => {
+    isPaused ||= isPausedNow();
+    if (!mayGoOn() || refused > 0 || isPaused) return;
+    handled.add(row);
+    await sparing(row.id, context, async () => {
+      const { result, lacksPermit = false } = await processItem(row, context);
+      isPaused ||= isPausedNow();
+      if (lacksPermit && !isPaused) refused += 1;
+      if (result === 'corrected') written += 1;
+    });
+    done += 1;
+  };
+  await Promise.all(rows.map((row) => limit(() => processRow(row))));
+  return { done, written, refused: isPaused ? 0 : refused, isPaused };
 }
 
 /** The most times that a run handles one twin. Up to three happen with IoT Edge devices in the seeded model. */
