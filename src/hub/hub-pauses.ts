@@ -1,10 +1,14 @@
 import type { HostName } from '../iot-hub/host-name.ts';
-import { untilTomorrow } from '../time/day.ts';
 import { EPOCH, type EpochMs, plus } from '../time/epoch-ms.ts';
 import type { HubError, HubErrorCode } from './port.ts';
 
 const FIRST_MS = 2_000;
 const LONGEST_MS = 5 * 60_000;
+/**
+ * A hub without messages takes calls again at 00:00 UTC, and as soon as an operator adds units. Nothing tells Berth about new units, so it
+ * tries one call.
+ */
+export const QUOTA_MS = 15 * 60_000;
 /** A hub that refuses less than one call in about ten serves most of Berth's work. Longer pauses would stop that work. */
 const ENOUGH_ANSWERS = 10;
 /** After this many failures in a row, the hub counts as down. */
@@ -79,9 +83,7 @@ export class HubPauses {
     const isInRow = now < before.quietAt && before.answered < ENOUGH_ANSWERS;
     const times = isInRow ? before.times : 0;
     const asked = error.retryAfterMs ?? FIRST_MS * 2 ** Math.min(times, 10);
-    const ms = reason.isQuota
-      ? untilTomorrow(now) + LONGEST_MS * spread
-      : Math.min(asked, LONGEST_MS) * (1 + spread / 4);
+    const ms = (reason.isQuota ? QUOTA_MS : Math.min(asked, LONGEST_MS)) * (1 + spread / 4);
     const until = plus(now, Math.ceil(ms));
     const quietAt = plus(until, Math.ceil(ms));
     this.#hubs.set(host, { pause: { ...reason, until }, times: times + 1, answered: 0, quietAt, failures });

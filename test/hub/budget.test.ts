@@ -432,7 +432,7 @@ describe('a share of the budgets', () => {
     quotaExceeded();
 
     expect(await share.permit(HUB, 'write', LATER)).toMatchObject({
-      at: plus(T0, DAY_MS / 2),
+      at: plus(T0, 15 * 60_000),
       isQuota: true,
     });
   });

@@ -5,7 +5,6 @@ import { type EpochMs, plus } from '../../src/time/epoch-ms.ts';
 import { ID, T0 } from '../twin/twins.ts';
 
 const { host: HOST } = ID;
-const DAY_MS = 24 * 60 * 60_000;
 
 let pauses: HubPauses;
 beforeEach(() => {
@@ -30,11 +29,11 @@ describe('a pause of a hub', () => {
     expect(pauses.of(HOST, plus(T0, 2_000))).toBeUndefined();
   });
 
-  test('lasts until the next day when the daily messages are used up, even if another pause is active', () => {
+  test('lasts a quarter of an hour when the daily messages are used up, even if another pause is active', () => {
     fail('BERTH_HUB_THROTTLED');
     fail('BERTH_HUB_QUOTA_EXCEEDED');
 
-    expect(pauses.of(HOST, T0)).toMatchObject({ until: plus(T0, DAY_MS / 2), isQuota: true });
+    expect(pauses.of(HOST, T0)).toMatchObject({ until: plus(T0, 15 * 60_000), isQuota: true });
   });
 
   test.each<[HubErrorCode, string]>([

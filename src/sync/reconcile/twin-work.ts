@@ -206,7 +206,7 @@ export class TwinWork {
       hubCode: String(hubError?.hubCode ?? hubError?.status),
       mayHaveApplied: hubError?.mayHaveApplied ?? false,
       answeredAt: hubError?.answeredAt,
-      backOffMs: backOff(error, twinKey(this.#record.id), tries, this.#context.now()),
+      backOffMs: backOff(error, twinKey(this.#record.id), tries),
     };
     return { kind: 'failed', failure };
   }

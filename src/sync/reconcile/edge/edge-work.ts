@@ -354,10 +354,9 @@ export class EdgeWork {
     error: BerthError,
     hub: Hub,
   ): Promise<EdgeResult | 'conflict'> {
-    const { warn, now, hubNow } = this.#context;
+    const { warn, hubNow } = this.#context;
     const { id, known } = records.agent;
-    const times = { now: now(), hubNow: hubNow() };
-    const after = afterFailedApply(knownSnapshot(known) as Snapshot, decision.fingerprint, error, times);
+    const after = afterFailedApply(knownSnapshot(known) as Snapshot, decision.fingerprint, error, hubNow());
     const { hubCode, logged } = after;
     if (logged !== undefined)
       warn(logged.message, { code: logged.code, hub: hub.host, deviceId: id.deviceId, hubCode });

@@ -31,7 +31,7 @@ export function afterFailedApply(
   snapshot: Snapshot,
   fingerprint: ManifestFingerprint,
   error: BerthError,
-  { now, hubNow }: { readonly now: EpochMs; readonly hubNow: EpochMs },
+  hubNow: EpochMs,
 ): AfterFailedApply {
   const hubCode = error instanceof HubError ? (error.hubCode ?? String(error.status)) : error.code;
   const tries = snapshot.workItem?.tries ?? 0;
@@ -67,7 +67,7 @@ export function afterFailedApply(
   }
   const { code, message } = error;
   const logged = code === 'BERTH_HUB_THROTTLED' ? undefined : { code, message };
-  const backOffMs = backOff(error, twinKey(snapshot.id), tries, now);
+  const backOffMs = backOff(error, twinKey(snapshot.id), tries);
   if (error instanceof HubError && error.mayHaveApplied) {
     // The intent stays until the hub was read.
     const unread = { since: snapshot.asOf, why: 'an apply failed, and the hub may have taken it' };

@@ -150,7 +150,7 @@ async function desiredAtHub(
   } catch (error) {
     if (!(error instanceof HubError)) throw error;
     if (error.code === 'BERTH_HUB_NOT_FOUND') return none;
-    const at = plus(now(), backOff(error, twinKey(id), 0, now()));
+    const at = plus(now(), backOff(error, twinKey(id), 0));
     return { kind: 'noPermit', at, why: error.message, isQuota: false };
   }
 }

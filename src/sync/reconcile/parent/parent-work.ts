@@ -182,12 +182,12 @@ export class ParentWork {
   }
 
   #afterFailure(id: TwinId, error: BerthError, tries: number): Missing {
-    const { warn, hubNow, now } = this.#context;
+    const { warn, hubNow } = this.#context;
     const hubCode = error instanceof HubError ? (error.hubCode ?? String(error.status)) : null;
     if (error.code !== 'BERTH_HUB_THROTTLED') {
       warn(error.message, { code: error.code, hub: id.host, deviceId: id.deviceId, hubCode });
     }
-    const at = plus(hubNow(), backOff(error, twinKey(id), tries, now()));
+    const at = plus(hubNow(), backOff(error, twinKey(id), tries));
     return { why: error.message.replace(/\.$/, ''), checkAt: epochMs(Math.ceil(at)), tries: tries + 1 };
   }
 
