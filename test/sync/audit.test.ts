@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, test } from '@jest/globals';
 import { BudgetShare, type HubBudget, RESYNC_PART } from '../../src/hub/budget.ts';
 import { HubPauses } from '../../src/hub/hub-pauses.ts';
-import type { TwinPage } from '../../src/hub/port.ts';
+import { HubError, type HubErrorCode, type TwinPage } from '../../src/hub/port.ts';
 import type { HostName } from '../../src/iot-hub/host-name.ts';
 import type { JsonValue } from '../../src/json/json.ts';
 import { auditHubs } from '../../src/sync/resync/audit.ts';
@@ -178,6 +178,25 @@ test.each<[string, Redaction, number]>([
   expect(found.mismatched).toBe(part * found.sampled);
   expect(told.length > 0).toBe(part > 0);
 });
+
+test.each<HubErrorCode>(['BERTH_HUB_NOT_FOUND', 'BERTH_HUB_REFUSED', 'BERTH_HUB_UNAVAILABLE'])(
+  'an audit goes on behind a twin whose read always fails with %s, and compares it no more',
+  async (code) => {
+    hub.deviceIds = Array.from({ length: 600 }, (_, index) => `pump-${index}`);
+    for (const deviceId of hub.deviceIds) {
+      const id = { ...ID, deviceId };
+      const snapshot = adoptTwin(snapshotOf({ id, version: 0 }), hub.same, at(0), []);
+      await store.save(await store.load(id), { kind: 'snapshot', snapshot });
+    }
+    time = plus(time, 60 * MINUTE);
+    hub.readTwin = async () => {
+      throw new HubError(code, 'no', { host: ID.host });
+    };
+
+    expect(await run()).toBe(600);
+    expect(progress.get(auditName(ID.host))).toMatchObject({ phase: 'done', sampled: 0, mismatched: 0 });
+  },
+);
 
 describe('a future time that is stored for a twin', () => {
   const FUTURE = '9999-12-31T23:59:59.0000000Z' as Instant;

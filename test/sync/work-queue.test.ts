@@ -341,6 +341,16 @@ describe('the writes of a hub', () => {
     expect(changes).toEqual(['claimed with 900 left', 'given back with 0 left']);
   });
 
+  test('stay claimed while a few more urgent ones come first', async () => {
+    areQueued(1_000);
+    areQueued(10, 'edit');
+    claimed = true;
+
+    await drain({}, () => true, { claims });
+
+    expect(changes).toEqual(['given back with 0 left']);
+  });
+
   test('are not made while the hub is left alone to the end of the run', async () => {
     areQueued(1_000);
     claimed = true;

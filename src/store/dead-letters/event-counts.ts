@@ -126,7 +126,8 @@ export class EventCounts<Name extends string> {
         partitionKey: this.#partition,
         rowKey,
         ...this.#all((name) => cut(count[name])),
-        events: count.events + Number(row?.properties.events ?? 0),
+        // Without its type, a number above 2^31 is not taken. Such a row would stop its partition.
+        events: { type: 'Double' as const, value: count.events + Number(row?.properties.events ?? 0) },
         lastAt: new Date(now),
       };
       return row === undefined ? ['create', entity] : ['update', entity, 'Replace', { etag: row.etag }];

@@ -368,8 +368,15 @@ async function compareTwin(
   }
 }
 
-/** Errors of one twin, which do not affect the next twin. */
-const OF_ONE_TWIN: ReadonlySet<HubErrorCode> = new Set(['BERTH_HUB_NOT_FOUND', 'BERTH_HUB_REFUSED']);
+/**
+ * Errors that may concern one twin only. The same twins are compared until the audit is done, so they must not stop it. If the hub is
+ * unavailable, it does not answer the query of the next page either.
+ */
+const OF_ONE_TWIN: ReadonlySet<HubErrorCode> = new Set([
+  'BERTH_HUB_NOT_FOUND',
+  'BERTH_HUB_REFUSED',
+  'BERTH_HUB_UNAVAILABLE',
+]);
 
 /** Whether a snapshot is equal to the twin on the hub. Undefined: not known now. */
 async function compare(

@@ -1,4 +1,3 @@
-import pLimit from 'p-limit';
 import { currentCauses } from '../../allocation/moves/moves.ts';
 import { BerthError, type ErrorCode } from '../../errors.ts';
 import type { HostName } from '../../iot-hub/host-name.ts';
@@ -20,7 +19,6 @@ export type RefreshedConditions = Pick<
 const STATISTICS_EVERY_MS = 3_000;
 /** The errors that make a hub unhealthy. Missing rights, a throttle and a used-up quota do not. */
 const UNHEALTHY: ReadonlySet<ErrorCode> = new Set(['BERTH_HUB_TIMEOUT', 'BERTH_HUB_UNAVAILABLE']);
-const CONCURRENCY = 8;
 
 /**
  * Updates the conditions for allocation: devices and health of the hubs, and the start of the causes of moves.
@@ -35,7 +33,6 @@ export async function refreshConditions(
 ): Promise<ReadonlySet<HostName>> {
   const known = await conditions.read(now());
   const withoutDevices = new Set<HostName>();
-  const limit = pLimit(CONCURRENCY);
   const ask = async (host: HostName): Promise<void> => {
     const counted = known.hubs.get(host)?.devices?.countedAt ?? 0;
     if (now() - counted < STATISTICS_EVERY_MS) return;
@@ -52,7 +49,8 @@ export async function refreshConditions(
       if (UNHEALTHY.has(error.code)) await conditions.recordFailure(host);
     }
   };
-  await Promise.all(hosts.map((host) => limit(() => ask(host))));
+  // All at once: hubs that do not answer delay the run by one deadline, however many they are.
+  await Promise.all(hosts.map((host) => ask(host)));
   // An older package does not record causes. The packages would otherwise restart each other's moves.
   if (!(await gate.current()).isOutdated)
     await conditions.recordCauses(currentCauses(fleet, known, now()), known, now());

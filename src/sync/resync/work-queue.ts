@@ -98,7 +98,7 @@ async function processHub(
     }
     // While a hub is paused, its work items stay in the queue.
     if ((await gate.current()).closedFor(host) !== undefined) break;
-    const rows = await mostUrgent(host, handled, context);
+    const { rows, known } = await dueWork(host, handled, context);
     const round = await processRows(
       rows.slice(0, isTrial ? 1 : rowsAtOnce(hub)),
       { hub, handled, mayGoOn, isPausedNow },
@@ -110,7 +110,7 @@ async function processHub(
     if (round.refused > 0) break;
     // Twins that are only read wait for permits to read, which no claim makes more.
     const enough = claims.isClaimed(host) ? fewTwins(hub) : manyTwins(hub);
-    const areMany = rows.length >= enough && round.written >= round.done / 2;
+    const areMany = known >= enough && round.written >= round.done / 2;
     if (areMany || isFilling(host)) await claims.claim(host);
     // One twin, or a round that a pause has ended, says little about the others.
     else if (!isTrial && !round.isPaused) await claims.release(host);
@@ -190,12 +190,15 @@ class HandledItems {
   }
 }
 
-/** The due work items of the most urgent priority that has some that are not handled yet. */
-async function mostUrgent(
-  host: HostName,
-  handled: HandledItems,
-  context: ResyncContext,
-): Promise<readonly WorkItemRow[]> {
+/** Due work items of a hub that are not handled yet. */
+interface DueWork {
+  /** Those of the most urgent priority that has some, the oldest first. */
+  readonly rows: readonly WorkItemRow[];
+  /** How many of all priorities are known to be due. */
+  readonly known: number;
+}
+
+async function dueWork(host: HostName, handled: HandledItems, context: ResyncContext): Promise<DueWork> {
   const at = context.hubNow();
   const pages = await Promise.all(
     partitionsOf(host).map(async (partition) => {
@@ -206,18 +209,16 @@ async function mostUrgent(
       return { due, isWhole: areAll || due.length === items.length };
     }),
   );
-  if (pages.every(({ isWhole }) => isWhole)) {
-    const [first, ...others] = inOrder(pages.flatMap(({ due }) => due));
-    return first === undefined
-      ? []
-      : [first, ...others.filter(({ priority }) => priority === first.priority)];
-  }
+  const all = inOrder(pages.flatMap(({ due }) => due));
+  const known = all.length;
+  if (pages.every(({ isWhole }) => isWhole))
+    return { rows: all.filter(({ priority }) => priority === all[0]?.priority), known };
   // In one partition, rows that are handled or not due yet take places of others.
   for (const priority of PRIORITIES) {
     const rows = await dueItems(host, priority, context, (row) => handled.leaves(row));
-    if (rows.length > 0) return rows;
+    if (rows.length > 0) return { rows, known: Math.max(known, rows.length) };
   }
-  return [];
+  return { rows: [], known: 0 };
 }
 
 /**
