@@ -43,7 +43,7 @@ export async function syncContext(
     evidence,
     count: (host, what, number) => counters.add(host, what, number),
     measure: metrics.isOn ? (what, hub, ms) => metrics.record(what, ms / 1_000, { hub }) : undefined,
-    warn: oncePerHub((message, facts) => warn(JSON.stringify({ event: 'hubTrouble', message, ...facts }))),
+    warn: fewerLines((message, facts) => warn(JSON.stringify({ event: 'hubTrouble', message, ...facts }))),
   };
 }
 
@@ -53,11 +53,22 @@ const OF_ONE_TWIN: ReadonlySet<JsonValue | undefined> = new Set<ErrorCode>([
   'BERTH_SNAPSHOT_MISMATCH',
 ]);
 
-/** Logs an error of a whole hub once, with the first twin that meets it. */
-function oncePerHub(warn: SyncContext['warn']): SyncContext['warn'] {
+/** Defects that are logged in one invocation. One defect may concern each twin of a fleet. */
+const MOST_DEFECTS = 10;
+
+/** Logs an error of a whole hub once, with the first twin that meets it, and only the first twins that a defect concerns. */
+export function fewerLines(warn: SyncContext['warn']): SyncContext['warn'] {
   const logged = new Set<string>();
+  let defects = 0;
   return (message, facts) => {
     const { code, hub, deviceId } = facts;
+    if (code === 'BERTH_DEFECT') {
+      defects += 1;
+      if (defects <= MOST_DEFECTS) warn(message, facts);
+      if (defects === MOST_DEFECTS + 1)
+        warn(`${message} Other twins that fail so are not logged in this run.`, facts);
+      return;
+    }
     if (deviceId !== undefined && !OF_ONE_TWIN.has(code)) {
       const trouble = `${code} ${hub}`;
       if (logged.has(trouble)) return;

@@ -7,7 +7,7 @@ import { plural } from '../shell/terminal.ts';
 
 /**
  * A hub of the fleet file in force. Or a hub that has left the file, while the state tables have records of devices that
- * `berth hub drain --disable-silent` has disabled there: they can still be enabled again.
+ * `berth hub drain --disable-silent` has disabled there, so that they can be looked at and enabled again.
  *
  * @throws BerthError `BERTH_HUB_UNKNOWN`
  */
