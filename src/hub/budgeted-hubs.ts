@@ -58,7 +58,10 @@ export interface BudgetedHubPort {
   applyManifest(permit: WritePermit, content: JsonObject): Promise<void>;
   identityStatus(id: TwinId): Promise<Permitted<IdentityStatus>>;
   readScopes(id: DeviceId): Promise<Permitted<DeviceScopes>>;
-  enterParent(id: DeviceId, scope: string): Promise<Permitted<EnteredParent>>;
+  /** As `permitWrite`, to enter the parent of a device in its identity. That reads and updates the identity. */
+  permitParent(id: DeviceId): Promise<WritePermit | NoPermit>;
+  /** Enters the parent of the device of the permit, and uses up the permit. @throws Error as `patchDesired` */
+  enterParent(permit: WritePermit, scope: string): Promise<EnteredParent>;
   invokeMethod(id: DeviceId, name: string, payload: JsonObject): Promise<Permitted<MethodResult>>;
   countDevices(host: HostName): Promise<Permitted<number>>;
   listTwins(host: HostName, of: TwinKind, continuation: string | undefined): Promise<Permitted<TwinPage>>;
@@ -140,10 +143,13 @@ export function budgetHubs(hubs: HubPort, { fleet, budget, until, now }: BudgetO
     },
     identityStatus: (id) => call(id.host, 'identity', () => hubs.identityStatus(id)),
     readScopes: (id) => call(id.host, 'identity', () => hubs.readScopes(id)),
-    async enterParent(id, scope) {
-      // It reads and updates the identity.
-      const refusal = await permit(id.host, (hub) => budget.permit(hub, 'identity', until));
-      return refusal ?? call(id.host, 'identity', () => hubs.enterParent(id, scope));
+    async permitParent({ host, deviceId }) {
+      const ask = () => permit(host, (hub) => budget.permit(hub, 'identity', until));
+      return (await ask()) ?? (await ask()) ?? grant({ host, deviceId, moduleId: undefined });
+    },
+    async enterParent(granted, scope) {
+      use(granted);
+      return hubs.enterParent(granted.id, scope);
     },
     invokeMethod: (id, name, payload) => call(id.host, 'method', () => hubs.invokeMethod(id, name, payload)),
     countDevices: (host) => call(host, 'statistics', () => hubs.countDevices(host)),

@@ -2,6 +2,7 @@ import { afterEach, expect, test } from '@jest/globals';
 import type { HttpResponse } from '../../local/https/index.ts';
 import { allocateDevice } from '../../src/functions/allocate-device.ts';
 import { fleetStatus } from '../../src/functions/fleet-status.ts';
+import type { HubBudget } from '../../src/hub/budget.ts';
 import type { Instance } from '../../src/instance/instance.ts';
 import { syncContext } from '../../src/instance/sync-context.ts';
 import { isObject, type JsonObject } from '../../src/json/json.ts';
@@ -57,15 +58,24 @@ async function identity(deviceId: string): Promise<JsonObject> {
 }
 /** What a resync does with a twin, such as after a change of the fleet file: it computes status and work item, without the hub. */
 async function planAgain(instance: Instance, deviceId: string): Promise<void> {
+  const reconciler = await reconcilerWith(instance, instance.resyncBudget());
+  await reconciler.resync(app.id(deviceId));
+}
+async function reconcilerWith(instance: Instance, budget: HubBudget): Promise<Reconciler> {
   const context = await syncContext(instance, {
     fleet: instance.fleet.current(),
-    budget: instance.resyncBudget(),
+    budget,
     evidence: instance.evidence.of(RESYNC_SHARD),
     until: plus(instance.now(), MINUTE),
     warn: () => {},
   });
-  await new Reconciler(context).resync(app.id(deviceId));
+  return new Reconciler(context);
 }
+const pause = (instance: Instance) =>
+  instance.stores.control.update((control) => ({
+    ...control,
+    fleet: { author: 'ops', reason: 'freeze', at: app.now },
+  }));
 const scopeOf = async (deviceId: string) => (await identity(deviceId)).deviceScope;
 const updates = () => app.calls.filter((each) => each.startsWith('PUT /devices/'));
 const statusOf = async (deviceId: string) => {
@@ -268,16 +278,41 @@ test('a paused hub is not written, and the device waits', async () => {
   const instance = await openWith();
   await app.deliver(instance);
   await register(instance, 'pump', 'gw');
-  await instance.stores.control.update((control) => ({
-    ...control,
-    fleet: { author: 'ops', reason: 'freeze', at: app.now },
-  }));
+  await pause(instance);
   app.pass(MINUTE);
 
   await app.deliver(instance);
 
   expect(updates()).toEqual([]);
   expect(await statusOf('pump')).toMatchObject({ parent: { kind: 'missing' }, status: 'drifted' });
+});
+
+test('a hub that is paused while the update of an identity waits for its permit is not written', async () => {
+  const instance = await openWith();
+  await app.deliver(instance);
+  await register(instance, 'pump', 'gw');
+  await pause(instance);
+  app.pass(MINUTE);
+  await app.deliver(instance);
+  await instance.stores.control.update((control) => ({ ...control, fleet: undefined }));
+  app.pass(2 * MINUTE);
+  let reads = 2;
+  const reconciler = await reconcilerWith(instance, {
+    permit: async (_, operation) => {
+      if (operation === 'identity') reads -= 1;
+      if (reads === -1) {
+        await pause(instance);
+        app.pass(11_000);
+      }
+      return { kind: 'granted' };
+    },
+    permitApply: async () => ({ kind: 'granted' }),
+  });
+
+  await reconciler.reconcile(app.id('pump'), []);
+
+  expect(reads).toBe(-2);
+  expect(updates()).toEqual([]);
 });
 
 test('a fleet file without the rule leaves no work and no status about parents behind', async () => {

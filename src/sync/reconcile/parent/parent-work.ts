@@ -2,7 +2,7 @@ import { registeredHub } from '../../../allocation/receipt/locate-parent.ts';
 import { parentStep } from '../../../edge/parent-scope.ts';
 import { BerthError } from '../../../errors.ts';
 import type { NoPermit } from '../../../hub/budget.ts';
-import type { Permitted } from '../../../hub/budgeted-hubs.ts';
+import type { WritePermit } from '../../../hub/budgeted-hubs.ts';
 import { type EnteredParent, HubError } from '../../../hub/port.ts';
 import type { ReceiptStore } from '../../../store/receipts/receipt-store.ts';
 import { mustComeAgain } from '../../../store/tables/newer-format.ts';
@@ -137,13 +137,21 @@ export class ParentWork {
     if (!fleet.allocation.setsScopes) {
       return this.#wait(OPERATOR_MS, `${notEntered}: allow allocation.setScopes, or enter it yourself`);
     }
-    const closed = (await gate.current()).closedFor(host);
-    if (closed !== undefined)
+    const pause = async (): Promise<Missing | undefined> => {
+      const closed = (await gate.current()).closedFor(host);
+      if (closed === undefined) return undefined;
       return this.#wait(PAUSED_MS, `its identity does not name its parent; ${closed}`);
-    const entered = await this.#enterScope(id, step.scope);
-    if (!('kind' in entered)) return entered;
-    if (entered.kind === 'noPermit') return this.#noPermit(entered);
-    switch (entered.answer) {
+    };
+    const paused = await pause();
+    if (paused !== undefined) return paused;
+    const permit = await hubs.permitParent({ host, deviceId });
+    if (permit.kind === 'noPermit') return this.#noPermit(permit);
+    // The permit may have taken long, and the hub may have been paused in between.
+    const pausedMeanwhile = await pause();
+    if (pausedMeanwhile !== undefined) return pausedMeanwhile;
+    const entered = await this.#enterScope(id, permit, step.scope);
+    if (typeof entered !== 'string') return entered;
+    switch (entered) {
       case 'entered':
         return { kind: 'entered', deviceId: parentId, by: 'berth' };
       case 'taken':
@@ -157,11 +165,14 @@ export class ParentWork {
   }
 
   /** A missing right needs an operator, who must know the role. Other failures are thrown. */
-  async #enterScope(id: TwinId, scope: string): Promise<Permitted<EnteredParent> | Missing> {
+  async #enterScope(
+    { host, deviceId }: TwinId,
+    permit: WritePermit,
+    scope: string,
+  ): Promise<EnteredParent | Missing> {
     const { hubs, warn } = this.#context;
-    const { host, deviceId } = id;
     try {
-      return await hubs.enterParent({ host, deviceId }, scope);
+      return await hubs.enterParent(permit, scope);
     } catch (error) {
       if (!(error instanceof HubError) || error.code !== 'BERTH_HUB_UNAUTHORIZED') throw error;
       const hubCode = error.hubCode ?? String(error.status);
