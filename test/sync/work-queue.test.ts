@@ -21,7 +21,7 @@ import { OPEN_GATE } from '../support/open-gate.ts';
 import { fleetOf, ID, snapshotOf, T0 } from '../twin/twins.ts';
 import { MemoryHub } from './memory-hub.ts';
 import { MemoryTwinStore } from './memory-store.ts';
-import { type ResyncParts, resyncContextOf } from './sync-context.ts';
+import { FREE, type ResyncParts, resyncContextOf } from './sync-context.ts';
 
 const reconcilerOf = (
   reconcile: (id: TwinId) => Promise<Omit<Reconciled, 'known'>>,
@@ -266,6 +266,36 @@ test('a hub is asked for the activity of a device behind many whose work fails',
   expect(asked).toBe(failing.length + 1);
   expect(done).toEqual(['quiet']);
 });
+
+test.each<[string, Partial<ResyncParts>, (hub: MemoryHub) => void]>([
+  [
+    'there is no permit',
+    {
+      budget: {
+        ...FREE,
+        permit: async () => ({ kind: 'noPermit', at: T0, why: 'used up', isQuota: true }),
+      },
+    },
+    () => {},
+  ],
+  ['the hub fails', {}, (hub) => hub.failures.push({ code: 'BERTH_HUB_UNAVAILABLE' })],
+])(
+  'a device that could not be asked for during an hour is planned without an answer, while %s',
+  async (_, parts, prepare) => {
+    const hub = new MemoryHub(() => T0);
+    prepare(hub);
+    isQueued('young', 'activity', plus(T0, -59 * 60_000));
+    isQueued('old', 'activity', plus(T0, -61 * 60_000));
+    const reconciler = reconcilerOf(async ({ deviceId }) => {
+      done.push(deviceId);
+      return { result: 'stored' };
+    });
+
+    expect(await askActivity([ID.host], contextOf({ hubs: hub, reconciler, ...parts }), () => true)).toBe(0);
+
+    expect(done).toEqual(['old']);
+  },
+);
 
 test('a resync leaves a work item to its twin when the twin has the same work item', async () => {
   const workItem = { priority: 'drift', at: T0, why: 'a cooldown', tries: 0 } as const;

@@ -1,6 +1,8 @@
+import { limitFunction } from 'p-limit';
 import { HubError, MOST_ASKED_AT_ONCE } from '../../hub/port.ts';
 import type { HostName } from '../../iot-hub/host-name.ts';
 import type { WorkItemRow } from '../../store/twins/twin-store.ts';
+import { plus } from '../../time/epoch-ms.ts';
 import { instantOf, NEVER } from '../../time/instant.ts';
 import type { MayGoOn, ResyncContext } from './resync-context.ts';
 import { sparing } from './sparing.ts';
@@ -26,14 +28,18 @@ async function askHub(host: HostName, context: ResyncContext, mayGoOn: MayGoOn):
   let asked = 0;
   // A row that is still due after its question waits for the next run.
   const done = new Set<string>();
+  let rows: readonly WorkItemRow[] = [];
   try {
     for (;;) {
-      const rows = await dueItems(host, 'activity', context, ({ rowKey }) => !done.has(rowKey));
+      rows = await dueItems(host, 'activity', context, ({ rowKey }) => !done.has(rowKey));
       const [question] = questionsOf(rows);
       if (question === undefined || !mayGoOn()) return asked;
       // While the hub is paused, the answer would not lead to a write.
       if ((await gate.current()).closedFor(host) !== undefined) return asked;
-      if (!(await ask(host, question, context))) return asked;
+      if (!(await ask(host, question, context))) {
+        await planWithout(rows, context);
+        return asked;
+      }
       for (const { rowKey } of question) done.add(rowKey);
       asked += question.length;
     }
@@ -43,8 +49,30 @@ async function askHub(host: HostName, context: ResyncContext, mayGoOn: MayGoOn):
       code: error.code,
       hub: host,
     });
+    await planWithout(rows, context);
     return asked;
   }
+}
+
+/** After this time, a plan may decide without the answer of the hub (`life-after-write.ts`, `move-request.ts`). */
+const WITHOUT_ANSWER_MS = 60 * 60_000;
+
+/**
+ * Plans twins whose questions have waited for so long that they may be decided without an answer: nothing else would plan them, because a
+ * device without life causes no event.
+ */
+async function planWithout(rows: readonly WorkItemRow[], context: ResyncContext): Promise<void> {
+  const { hubNow, reconciler } = context;
+  const before = plus(hubNow(), -WITHOUT_ANSWER_MS);
+  const plan = limitFunction(
+    (row: WorkItemRow) =>
+      sparing(row.id, context, async () => {
+        const { known } = await reconciler.reconcile(row.id, []);
+        await dropStale(row, known, context);
+      }),
+    { concurrency: MOST_ASKED_AT_ONCE },
+  );
+  await Promise.all(rows.filter(({ at }) => at <= before).map((row) => plan(row)));
 }
 
 /** Groups rows for one query each: devices, or modules with one name. */
