@@ -2,8 +2,10 @@ import { beforeEach, describe, expect, test } from '@jest/globals';
 import type { Fleet } from '../../src/fleet/fleet.ts';
 import { HubClock } from '../../src/hub/hub-clock.ts';
 import { HubPauses } from '../../src/hub/hub-pauses.ts';
+import { HubError } from '../../src/hub/port.ts';
 import { watchHubs } from '../../src/hub/watched-hubs.ts';
 import type { JsonObject } from '../../src/json/json.ts';
+import type { Gate } from '../../src/sync/reconcile/write-gate.ts';
 import { askActivity } from '../../src/sync/resync/activity.ts';
 import { type EpochMs, earlierOf, laterOf, plus } from '../../src/time/epoch-ms.ts';
 import { instantOf } from '../../src/time/instant.ts';
@@ -41,10 +43,17 @@ beforeEach(() => {
   store = new MemoryTwinStore();
 });
 
-const contextFor = (fleet: Fleet) => {
+const contextFor = (fleet: Fleet, gate: Gate = OPEN_GATE) => {
   const now = () => plus(time, ahead);
   const hubs = watchHubs(hub, { pauses: new HubPauses(() => 0), count: () => {}, now, clock });
-  return resyncContextOf({ fleet, hubs, twins: store, now, hubNow: clock.now });
+  return resyncContextOf({
+    fleet,
+    hubs,
+    twins: store,
+    now,
+    hubNow: clock.now,
+    gate: { current: async () => gate },
+  });
 };
 const take = (event: TwinEvent, fleet = INTERVAL) => contextFor(fleet).reconciler.reconcile(ID, [event]);
 const snapshot = (): Snapshot => {
@@ -286,6 +295,31 @@ describe('a value without an answer', () => {
       status: 'rejected',
       why: 'interval has not been reported yet; Berth wrote it 3 times; the device is alive and does not answer',
     });
+  });
+
+  test('in a rollout in stages is lost an hour after the deadline if the hub never says whether the device is alive', async () => {
+    const rollout = { stages: [{ name: 'all', share: 1, atLeast: '1h' }], gate: { deadline: '24h' } };
+    const inStages = fleetOf({ policies: [{ name: 'base', desired: { interval: 5 }, rollout }] });
+    const inAll = () =>
+      contextFor(inStages, { ...OPEN_GATE, contentOf: () => ({ kind: 'new', stage: 'all' }) });
+    await take(hub.created(), fleetOf({}));
+    await take(hub.report({ battery: 50 }), fleetOf({}));
+    await inAll().reconciler.resync(ID);
+    await inAll().reconciler.reconcile(ID, []);
+    expect(writes()).toHaveLength(1);
+    hub.readActivity = async () => {
+      throw new HubError('BERTH_HUB_UNAVAILABLE', 'away', { host: ID.host });
+    };
+    const statuses: unknown[] = [];
+    for (let hour = 0; hour < 28; hour += 1) {
+      time = plus(time, 60 * MINUTE);
+      await askActivity([ID.host], inAll(), () => true);
+      statuses.push(...Object.values(snapshot().lastReconcile.policies));
+    }
+
+    expect(statuses.indexOf('lost')).toBeGreaterThanOrEqual(24);
+    expect(statuses.at(-1)).toBe('lost');
+    expect(writes()).toHaveLength(1);
   });
 
   test('is in sync when the device answers at any later time', async () => {
