@@ -258,7 +258,8 @@ describe('an error that concerns the whole hub', () => {
   test('with code 403002 suspends all twins of the hub, with one alert, and tries the hub again every quarter of an hour', async () => {
     const instance = await open();
     for (const name of many) app.create(name);
-    app.front = async () => refusal(403, 'IotHubQuotaExceeded');
+    app.front = (request) =>
+      isTwin(request) ? Promise.resolve(refusal(403, 'IotHubQuotaExceeded')) : undefined;
 
     const lines = await app.deliver(instance);
 
@@ -276,7 +277,7 @@ describe('an error that concerns the whole hub', () => {
 
     // An operator has added units.
     app.front = undefined;
-    app.pass(15 * 60_000);
+    app.pass(20 * 60_000);
     await app.resync(instance);
     expect(many.map((name) => app.interval(name))).toEqual(many.map(() => 5));
   });

@@ -148,6 +148,34 @@ describe('the work items of a hub', () => {
     expect(told[0]).toMatch(/bad because of a defect \(TypeError\)/);
   });
 
+  test('that are being done have ended when a run fails because the tables are unavailable', async () => {
+    for (const deviceId of ['away', 'slow', 'slower']) isQueued(deviceId);
+    const reconcile = async ({ deviceId }: typeof ID) => {
+      if (deviceId === 'away') throw new BerthError('BERTH_STORE_UNAVAILABLE', 'away');
+      await new Promise((resolve) => setTimeout(resolve, deviceId === 'slow' ? 10 : 30));
+      done.push(deviceId);
+      return { result: 'corrected' } as const;
+    };
+
+    await expect(drain({ reconciler: reconcilerOf(reconcile) })).rejects.toMatchObject({
+      code: 'BERTH_STORE_UNAVAILABLE',
+    });
+    expect(done).toEqual(['slow', 'slower']);
+  });
+
+  test('are not begun any more after one has failed because the tables are unavailable', async () => {
+    for (let index = 0; index < 200; index += 1) isQueued(`pump-${index}`);
+    const reconcile = async ({ deviceId }: typeof ID) => {
+      done.push(deviceId);
+      throw new BerthError('BERTH_STORE_UNAVAILABLE', 'away');
+    };
+
+    await expect(drain({ reconciler: reconcilerOf(reconcile) })).rejects.toMatchObject({
+      code: 'BERTH_STORE_UNAVAILABLE',
+    });
+    expect(done.length).toBeLessThanOrEqual(13);
+  });
+
   test('are not done any further when the tables are unavailable', async () => {
     isQueued('a');
     const away = new BerthError('BERTH_STORE_UNAVAILABLE', 'away');

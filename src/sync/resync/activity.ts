@@ -4,6 +4,7 @@ import type { HostName } from '../../iot-hub/host-name.ts';
 import type { WorkItemRow } from '../../store/twins/twin-store.ts';
 import { plus } from '../../time/epoch-ms.ts';
 import { instantOf, NEVER } from '../../time/instant.ts';
+import { allEnded } from './all-ended.ts';
 import type { MayGoOn, ResyncContext } from './resync-context.ts';
 import { sparing } from './sparing.ts';
 import { dropStale, dueItems } from './work-queue.ts';
@@ -19,7 +20,7 @@ export async function askActivity(
   context: ResyncContext,
   mayGoOn: MayGoOn,
 ): Promise<number> {
-  const asked = await Promise.all(hosts.map((host) => askHub(host, context, mayGoOn)));
+  const asked = await allEnded(hosts.map((host) => askHub(host, context, mayGoOn)));
   return asked.reduce((sum, count) => sum + count, 0);
 }
 
@@ -72,7 +73,7 @@ async function planWithout(rows: readonly WorkItemRow[], context: ResyncContext)
       }),
     { concurrency: MOST_ASKED_AT_ONCE },
   );
-  await Promise.all(rows.filter(({ at }) => at <= before).map((row) => plan(row)));
+  await allEnded(rows.filter(({ at }) => at <= before).map((row) => plan(row)));
 }
 
 /** Groups rows for one query each: devices, or modules with one name. */
@@ -94,7 +95,7 @@ async function ask(host: HostName, rows: readonly WorkItemRow[], context: Resync
   if (page.kind === 'noPermit') return false;
   const { readAt, devices } = page.answer;
   const askedAt = hubNow();
-  await Promise.all(
+  await allEnded(
     rows.map((row) =>
       sparing(row.id, context, async () => {
         const found = devices.get(row.id.deviceId);

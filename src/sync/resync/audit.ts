@@ -19,6 +19,7 @@ import { sameBesidesRedacted } from '../../twin/events/redact.ts';
 import type { Snapshot } from '../../twin/snapshot/snapshot.ts';
 import type { TwinId } from '../../twin/snapshot/twin.ts';
 import { markForRead } from '../reconcile/mark-for-read.ts';
+import { allEnded } from './all-ended.ts';
 import { type AuditProgress, auditName, readAudit, requestName, requestSchema } from './audit-progress.ts';
 import type { MayGoOn, ResyncContext } from './resync-context.ts';
 import { QUERY_LAG_MS, silenceAuditDue } from './silence-audit.ts';
@@ -53,7 +54,7 @@ export async function auditHubs(
   mayGoOn: MayGoOn,
   { withoutDevices, liveness }: AuditedHubs,
 ): Promise<number> {
-  const seen = await Promise.all(
+  const seen = await allEnded(
     context.hosts.map(async (host) => {
       const hub = context.fleet.hubByHost.get(host);
       return hub === undefined
@@ -214,7 +215,7 @@ async function markPage(host: HostName, at: AuditProgress, context: ResyncContex
   const place = placeOf(host, at);
   if (place === undefined) return { ...at, phase: at.isWhole ? 'sweep' : 'modules', at: '' };
   const page = await twins.page(place.partition, place.after, PAGE);
-  await Promise.all(
+  await allEnded(
     page.map(
       limitFunction(
         async (twin: (typeof page)[number]) => {

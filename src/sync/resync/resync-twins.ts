@@ -4,6 +4,7 @@ import { type PartitionKey, partitionsOf } from '../../store/tables/keys.ts';
 import { isNewer } from '../../store/twins/twin-store.ts';
 import type { EpochMs } from '../../time/epoch-ms.ts';
 import { epochMsSchema } from '../../time/epoch-ms-schema.ts';
+import { allEnded } from './all-ended.ts';
 import type { MayGoOn, ResyncContext } from './resync-context.ts';
 import { sparing } from './sparing.ts';
 
@@ -49,7 +50,7 @@ export async function resyncTwins(context: ResyncContext, mayGoOn: MayGoOn): Pro
     const partition = partitions[at.place];
     if (partition === undefined) break;
     const page = await twins.page(partition, at.after === '' ? undefined : at.after, PAGE);
-    await Promise.all(
+    await allEnded(
       page.map((record) =>
         limit(async () => {
           // A newer package handles the twins that it has stored.

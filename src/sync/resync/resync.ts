@@ -4,6 +4,7 @@ import type { Lease } from '../../store/state/lease.ts';
 import type { HasDueWork } from '../../store/twins/twin-store.ts';
 import { type EpochMs, plus } from '../../time/epoch-ms.ts';
 import { askActivity } from './activity.ts';
+import { allEnded } from './all-ended.ts';
 import { auditHubs } from './audit.ts';
 import { FillingHubs } from './filling-hubs.ts';
 import { type RefreshedConditions, refreshConditions } from './hub-conditions.ts';
@@ -177,11 +178,6 @@ interface Known {
   readonly wait: (ms: number) => Promise<unknown>;
 }
 
-/** Waits until all have ended, also if one fails. @throws the error of the first that failed */
-async function allEnded(tasks: readonly Promise<unknown>[]): Promise<void> {
-  for (const ended of await Promise.allSettled(tasks)) if (ended.status === 'rejected') throw ended.reason;
-}
-
 /** Everything but the work queue, in an order in which each task sees the result of those before. */
 async function withoutQueue(
   context: ResyncContext,
@@ -201,7 +197,7 @@ async function withoutQueue(
     await unlessNewer(undefined, () => advanceGates(context));
     const withQuestions = context.hosts.filter((host) => hasWork(host, 'activity'));
     // Questions and audits of a hub need its queries. Side by side, each gets every second one.
-    await allEnded([
+    await allEnded<unknown>([
       askActivity(withQuestions, context, mayGoOn),
       (async () => {
         await plan(mayGoOn);

@@ -8,6 +8,7 @@ import type { Known } from '../../twin/events/apply-event.ts';
 import type { WorkPriority } from '../../twin/snapshot/snapshot.ts';
 import { twinKey } from '../../twin/snapshot/twin.ts';
 import type { Reconciled } from '../reconcile/reconciler.ts';
+import { allEnded } from './all-ended.ts';
 import { fewTwins, manyTwins, rowsAtOnce, twinsAtOnce } from './queue-size.ts';
 import type { MayGoOn, ResyncContext } from './resync-context.ts';
 import { sparing } from './sparing.ts';
@@ -62,7 +63,7 @@ export async function processQueue(
   }: QueueOptions = {},
 ): Promise<number> {
   const options = { claims, isFilling, pauseMs, wait };
-  const done = await Promise.all(hosts.map((host) => processHub(host, context, mayGoOn, options)));
+  const done = await allEnded(hosts.map((host) => processHub(host, context, mayGoOn, options)));
   return done.reduce((sum, count) => sum + count, 0);
 }
 
@@ -150,20 +151,27 @@ async function processRows(
   context: ResyncContext,
 ): Promise<Round> {
   const limit = pLimit(twinsAtOnce(hub));
-  let [done, written, refused, isPaused] = [0, 0, 0, false];
+  let [done, written, refused] = [0, 0, 0];
+  let [isPaused, hasFailed] = [false, false];
+  const work = async (row: WorkItemRow): Promise<void> => {
+    const { result, lacksPermit = false } = await processItem(row, context);
+    isPaused ||= isPausedNow();
+    if (lacksPermit && !isPaused) refused += 1;
+    if (result === 'corrected') written += 1;
+  };
   const processRow = async (row: WorkItemRow): Promise<void> => {
     isPaused ||= isPausedNow();
-    if (!mayGoOn() || refused > 0 || isPaused) return;
+    if (!mayGoOn() || refused > 0 || isPaused || hasFailed) return;
     handled.add(row);
-    await sparing(row.id, context, async () => {
-      const { result, lacksPermit = false } = await processItem(row, context);
-      isPaused ||= isPausedNow();
-      if (lacksPermit && !isPaused) refused += 1;
-      if (result === 'corrected') written += 1;
-    });
+    try {
+      await sparing(row.id, context, () => work(row));
+    } catch (error) {
+      hasFailed = true;
+      throw error;
+    }
     done += 1;
   };
-  await Promise.all(rows.map((row) => limit(() => processRow(row))));
+  await allEnded(rows.map((row) => limit(() => processRow(row))));
   return { done, written, refused: isPaused ? 0 : refused, isPaused };
 }
 
