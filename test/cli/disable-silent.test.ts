@@ -30,6 +30,15 @@ const passWhen = (isSo: () => Promise<boolean>) => async (ms: number) => {
   await realTime(20);
 };
 
+const kill = () => Promise.reject(new Error('killed'));
+/** A command that was killed after it had disabled the device `stayer`. */
+async function disableAndKill(): Promise<void> {
+  await open();
+  await hub.startDevice('stayer', 'stays');
+  await hub.drain();
+  await expect(run([...DISABLE, '--yes'], kill)).rejects.toThrow('killed');
+}
+
 const stored = async () => (await hub.stores.disabledDevices.list(DRAINED)).devices;
 const hasMoved = async (deviceId: string) => (await hub.identity(deviceId)) === undefined;
 const isDisabled = async (deviceId: string) => (await hub.identity(deviceId))?.status === 'disabled';
@@ -203,11 +212,7 @@ describe('berth hub drain --disable-silent', () => {
   });
 
   test('leaves a record from which --enable-again enables a device after the command was killed', async () => {
-    await open();
-    await hub.startDevice('stayer', 'stays');
-    await hub.drain();
-    const kill = () => Promise.reject(new Error('killed'));
-    await expect(run([...DISABLE, '--yes'], kill)).rejects.toThrow('killed');
+    await disableAndKill();
     expect(await hub.identity('stayer')).toMatchObject({
       status: 'disabled',
       statusReason: expect.stringMatching(/^disabled by berth hub drain --disable-silent, run /),
@@ -231,11 +236,7 @@ describe('berth hub drain --disable-silent', () => {
   });
 
   test('leaves a record from which --enable-again enables a device after the hub has left the fleet file', async () => {
-    await open();
-    await hub.startDevice('stayer', 'stays');
-    await hub.drain();
-    const kill = () => Promise.reject(new Error('killed'));
-    await expect(run([...DISABLE, '--yes'], kill)).rejects.toThrow('killed');
+    await disableAndKill();
     await hub.leaveFleet();
 
     await expect(run([...DISABLE, '--yes'])).rejects.toMatchObject({
@@ -254,11 +255,7 @@ describe('berth hub drain --disable-silent', () => {
   });
 
   test('never enables a device that another writer has changed after it was disabled', async () => {
-    await open();
-    await hub.startDevice('stayer', 'stays');
-    await hub.drain();
-    const kill = () => Promise.reject(new Error('killed'));
-    await expect(run([...DISABLE, '--yes'], kill)).rejects.toThrow('killed');
+    await disableAndKill();
     const stolen = { deviceId: 'stayer', status: 'disabled', statusReason: 'stolen' };
     await hub.service('PUT', '/devices/stayer', stolen);
 

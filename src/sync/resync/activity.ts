@@ -7,7 +7,7 @@ import { instantOf, NEVER } from '../../time/instant.ts';
 import { allEnded } from './all-ended.ts';
 import type { MayGoOn, ResyncContext } from './resync-context.ts';
 import { sparing } from './sparing.ts';
-import { dropStale, dueItems } from './work-queue.ts';
+import { dropStale, dueItems, processItem } from './work-queue.ts';
 
 /**
  * Asks the hubs whether devices without an answer are alive, with one query for many devices. A device that is alive may have
@@ -63,14 +63,9 @@ const WITHOUT_ANSWER_MS = 60 * 60_000;
  * device without life causes no event.
  */
 async function planWithout(rows: readonly WorkItemRow[], context: ResyncContext): Promise<void> {
-  const { hubNow, reconciler } = context;
-  const before = plus(hubNow(), -WITHOUT_ANSWER_MS);
+  const before = plus(context.hubNow(), -WITHOUT_ANSWER_MS);
   const plan = limitFunction(
-    (row: WorkItemRow) =>
-      sparing(row.id, context, async () => {
-        const { known } = await reconciler.reconcile(row.id, []);
-        await dropStale(row, known, context);
-      }),
+    (row: WorkItemRow) => sparing(row.id, context, () => processItem(row, context)),
     { concurrency: MOST_ASKED_AT_ONCE },
   );
   await allEnded(rows.filter(({ at }) => at <= before).map((row) => plan(row)));

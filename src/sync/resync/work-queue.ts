@@ -259,7 +259,8 @@ function inOrder(rows: readonly WorkItemRow[]): readonly WorkItemRow[] {
   return [...rows].sort((one, other) => (one.rowKey < other.rowKey ? -1 : 1));
 }
 
-async function processItem(row: WorkItemRow, context: ResyncContext): Promise<Reconciled> {
+/** Reconciles a twin because of its work item. */
+export async function processItem(row: WorkItemRow, context: ResyncContext): Promise<Reconciled> {
   const reconciled = await context.reconciler.reconcile(row.id, []);
   await dropStale(row, reconciled.known, context);
   return reconciled;

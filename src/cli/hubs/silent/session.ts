@@ -27,7 +27,7 @@ const LEASE_MS = 2 * 60_000;
 /** Renewed this often, so that a call that waits for its budget does not lose it. */
 const RENEW_MS = 20_000;
 
-/** The size of a hub that the fleet file no longer has. */
+/** For a hub that the fleet file no longer has: its size is not known. */
 const SMALLEST: HubSize = { tier: 'S1', units: 1 };
 
 /** A command that works on the identities of a hub, with everything that it opened. */
