@@ -322,6 +322,40 @@ describe('an IoT Edge device that has its manifest', () => {
     expect(world.snapshot('gateway-1').edge?.applied).toHaveLength(2);
   });
 
+  test('is not applied if the hub is paused in any moment after it is decided', async () => {
+    const { gate: open } = world;
+    const closed = { ...open, closedFor: () => 'paused by ann: freeze' };
+    /** How often the control row is looked at until the apply. At the look `from` and later, it has the pause. */
+    const looksWithPause = async (from: number): Promise<number> => {
+      let looks = 0;
+      const gate = {
+        get: () => {
+          if (world.applied.length === 1) looks += 1;
+          return looks >= from ? closed : open;
+        },
+        set: () => {},
+        configurable: true,
+      };
+      Object.defineProperty(world, 'gate', gate);
+      await world.deploy(fleet(2));
+      return looks;
+    };
+    const before = world;
+    const looks = await looksWithPause(Number.POSITIVE_INFINITY);
+    expect([before.applied.length, looks > 3]).toEqual([2, true]);
+
+    for (let from = 1; from <= looks; from += 1) {
+      world = new EdgeWorld(fleet());
+      world.settings = (name) => values[name];
+      world.createDevice('gateway-1');
+      await world.takeEvents();
+      world.runManifest('gateway-1');
+      await world.takeEvents();
+      await looksWithPause(from);
+      expect([from, world.applied.length]).toEqual([from, 1]);
+    }
+  });
+
   test('is not applied if the hub is paused in the last moment, while its intent is stored', async () => {
     const { gate: open } = world;
     const save = world.store.save.bind(world.store);

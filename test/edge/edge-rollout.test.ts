@@ -7,12 +7,14 @@ import {
   type ActionResult,
   abortRollout,
   pauseRollout,
+  resumeRollout,
   rollBack,
 } from '../../src/control/rollout-actions.ts';
 import { withRollout } from '../../src/control/rollout-state.ts';
 import { withPrevious } from '../../src/fleet/file/previous.ts';
 import { type Fleet, rolloutContents } from '../../src/fleet/fleet.ts';
 import type { RolloutContent } from '../../src/fleet/rollout.ts';
+import type { HubBudget } from '../../src/hub/budget.ts';
 import type { JsonObject } from '../../src/json/json.ts';
 import { describeStatus } from '../../src/overview/device-status.ts';
 import { gateOf } from '../../src/sync/reconcile/write-gate.ts';
@@ -42,6 +44,11 @@ const setControl = (next: Control) => {
   control = next;
   world.gate = gateOf(control, '2026');
 };
+const change = (result: ActionResult) => {
+  if (result.kind !== 'changed') throw new Error(result.why);
+  setControl(result.control);
+};
+const by = () => ({ author: 'ann', reason: 'test', at: world.now });
 /** A package with this fleet file begins to run. Devices keep the contents of the one before. */
 const deploy = async (fleet: Fleet, before?: Fleet) => {
   setControl(withPackage(control, '2026', rolloutContents(fleet), world.now, fleet.revision));
@@ -249,11 +256,6 @@ describe('a device that no longer matches the new content of a deployment', () =
     const last = world.applied.findLast(({ deviceId }) => deviceId === 'shop-1');
     return JSON.stringify(last?.content).match(/a\.io\/\w+:\d/g);
   };
-  const change = (result: ActionResult) => {
-    if (result.kind !== 'changed') throw new Error(result.why);
-    setControl(result.control);
-  };
-  const by = () => ({ author: 'ann', reason: 'test', at: world.now });
 
   beforeEach(async () => {
     await deploy(WIDE, FIRST);
@@ -482,4 +484,98 @@ test('a change of the file to a content without desired properties leaves those 
 
   expect(imagesOf('lab-1')).toEqual(['1', '2', '3']);
   expect(world.twin('lab-1', 'sensor').desired.values).toEqual({ SendInterval: 5 });
+});
+
+/** Berth cannot work on twins: the hub has no messages left. Applies cost none. */
+const NO_MESSAGES: HubBudget = {
+  permit: async (_, operation) =>
+    operation === 'apply' || operation === 'identity'
+      ? { kind: 'granted' }
+      : { kind: 'noPermit', at: plus(world.now, 3_600_000), why: 'no messages are left', isQuota: true },
+  permitApply: async () => ({ kind: 'granted' }),
+};
+
+describe('a device that Berth does not work on', () => {
+  const withPolicy = (version: number, interval: number, rollout: object = { over: '0s' }) =>
+    edgeFleet(
+      [{ name: 'sensor', modules: { sensor: { image: `a.io/sensor:${version}` } }, rollout }],
+      {},
+      {
+        policies: [{ name: 'interval', desired: { interval } }],
+      },
+    );
+
+  test('because it is suspended is listed as suspended, and has no part in a rollout', async () => {
+    const first = withPolicy(1, 1);
+    await deploy(first, FIRST);
+    world.budget = NO_MESSAGES;
+    const suspending = withPolicy(1, 2);
+    await deploy(suspending, first);
+    const second = withPolicy(2, 2, { stages: STAGES });
+    await deploy(second, suspending);
+
+    const { status, policies, stages, edge } = world.snapshot('lab-1').lastReconcile;
+    expect({ status, edge }).toEqual({ status: 'suspended', edge: 'pending' });
+    expect(policies[contentIn(second).id]).toBeUndefined();
+    expect(stages?.[contentIn(second).id]).toBeUndefined();
+    expect(world.statusOf('lab-1')).toBe('suspended: no messages are left');
+
+    // The device comes back while the rollout is paused.
+    change(pauseRollout(control, contentIn(second), by()));
+    world.budget = undefined;
+    await world.after(3_600);
+    await world.after(60);
+    expect(imagesOf('lab-1')).toEqual(['1']);
+
+    change(resumeRollout(control, contentIn(second), by()));
+    await world.after(60);
+    await world.deploy(world.fleet);
+    expect(imagesOf('lab-1')).toEqual(['1', '2']);
+  });
+
+  test('because it is suspended keeps its part in a rollout that has reached it', async () => {
+    const first = withPolicy(1, 1);
+    await deploy(first, FIRST);
+    const second = withPolicy(2, 1, { stages: STAGES });
+    await deploy(second, first);
+    world.runManifest('lab-1');
+    await world.takeEvents();
+    const { policies, stages } = world.snapshot('lab-1').lastReconcile;
+    expect([policies, stages]).toEqual([
+      { [contentIn(second).id]: 'inSync' },
+      { [contentIn(second).id]: 'lab' },
+    ]);
+
+    world.budget = NO_MESSAGES;
+    await deploy(withPolicy(2, 2, { stages: STAGES }), second);
+
+    expect(world.snapshot('lab-1').lastReconcile).toMatchObject({ status: 'suspended', policies, stages });
+    const stored = () => [...world.store.records].find(([key]) => key.endsWith('lab-1|$edgeAgent'))?.[1];
+    const before = stored()?.etag;
+    await world.deploy(world.fleet);
+    expect(stored()?.etag).toBe(before);
+  });
+
+  test('because it is outside of twins.scope has no part in a rollout', async () => {
+    const scoped = (version: number, rollout: object) =>
+      edgeFleet(
+        [{ name: 'sensor', modules: { sensor: { image: `a.io/sensor:${version}` } }, rollout }],
+        {},
+        {
+          scope: "tags.ring == 'lab'",
+        },
+      );
+    const first = scoped(1, { over: '0s' });
+    await deploy(first, FIRST);
+    const second = scoped(2, { stages: [{ name: 'all', share: 1 }] });
+    await deploy(second, first);
+
+    expect(world.snapshot('shop-1').lastReconcile).toMatchObject({
+      status: 'inSync',
+      edge: 'notMatched',
+      policies: {},
+    });
+    expect(Object.keys(world.snapshot('lab-1').lastReconcile.policies)).toEqual([contentIn(second).id]);
+    expect([imagesOf('lab-1'), imagesOf('shop-1')]).toEqual([['1', '2'], ['1']]);
+  });
 });

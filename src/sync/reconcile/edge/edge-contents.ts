@@ -12,7 +12,7 @@ import { type Instant, instantOf, latest } from '../../../time/instant.ts';
 import { SKEW_MS } from '../../../twin/plan/contents.ts';
 import { type LifeStatus, lifeAfterWrite } from '../../../twin/plan/life-after-write.ts';
 import type { PlannedRollout } from '../../../twin/plan/rollout-statuses.ts';
-import { twinVariables } from '../../../twin/plan/twin-variables.ts';
+import { isInScope, twinVariables } from '../../../twin/plan/twin-variables.ts';
 import type { AppliedManifest } from '../../../twin/snapshot/runtime-twin.ts';
 import { NO_HISTORY, type PolicyStatus, type Snapshot } from '../../../twin/snapshot/snapshot.ts';
 import type { Gate } from '../write-gate.ts';
@@ -57,7 +57,7 @@ interface Conditional {
 
 /** What decides about the contents of one device. */
 interface ContentsInput {
-  readonly fleet: Pick<Fleet, 'edge'>;
+  readonly fleet: Pick<Fleet, 'edge' | 'twins'>;
   readonly hub: Hub;
   /** The present values of the settings of all deployments. */
   readonly settings: readonly SettingContent[];
@@ -65,13 +65,17 @@ interface ContentsInput {
   readonly now: EpochMs;
 }
 
-/** Computed from the control row, as for policies: a device that a rollout has not reached keeps the earlier content. */
+/**
+ * Computed from the control row, as for policies: a device that a rollout has not reached keeps the earlier content. A device outside of
+ * `twins.scope`, and one that is no longer an IoT Edge device, takes part in no rollout.
+ */
 export function edgeContents(
   { device, agent }: { readonly device: Snapshot; readonly agent: Snapshot | undefined },
-  { fleet: { edge }, hub, settings, gate, now }: ContentsInput,
+  { fleet: { edge, twins }, hub, settings, gate, now }: ContentsInput,
 ): EdgeContents {
   const variables = twinVariables(device, hub);
   const work = new ExpressionWork();
+  const takesPart = device.isEdge !== false && isInScope(twins, variables, work);
   const { applied = [], intent } = agent?.edge ?? {};
   // An apply without a result was made after its stage had reached the device.
   const applies = intent === undefined ? applied : [intent, ...applied];
@@ -89,7 +93,8 @@ export function edgeContents(
     wasReached: (content) =>
       agent?.lastReconcile.reached?.includes(content.id) === true && !isMatched(content),
   };
-  const choices = (edge?.deployments ?? []).map((deployment): EdgeChoice => {
+  const deployments = takesPart ? (edge?.deployments ?? []) : [];
+  const choices = deployments.map((deployment): EdgeChoice => {
     const choice = gate.contentOf(deployment, asked, edge?.previous ?? new Map(), now);
     const given = givenDeployment(deployment, choice);
     const unmatched = given !== undefined && !isMatched(given) ? given : undefined;

@@ -139,7 +139,8 @@ export function policyStatusOf({
   return status === 'drifted' && isHeld ? 'held' : POLICY_STATUS[status];
 }
 
-const DEVICE_STATUS: Readonly<Record<TwinStatus, EdgeDeviceStatus>> = {
+/** How a device stands, for the counts of deployments, if only its status is known. */
+export const DEVICE_STATUS: Readonly<Record<TwinStatus, EdgeDeviceStatus>> = {
   inSync: 'running',
   pending: 'pending',
   drifted: 'pending',

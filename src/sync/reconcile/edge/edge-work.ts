@@ -19,10 +19,12 @@ import { NEVER } from '../../../time/instant.ts';
 import type { Known } from '../../../twin/events/apply-event.ts';
 import { AGENT_MODULE, HUB_MODULE } from '../../../twin/snapshot/runtime-twin.ts';
 import { type Snapshot, unreadSnapshot, type WorkItem } from '../../../twin/snapshot/snapshot.ts';
+import { lastReconcileOf } from '../last-reconcile.ts';
 import type { SyncContext } from '../sync-context.ts';
 import type { Gate } from '../write-gate.ts';
 import { contentIds, deploymentStatuses, type EdgeContents, edgeContents, lifeOf } from './edge-contents.ts';
 import {
+  DEVICE_STATUS,
   type EdgeTwinStatus,
   edgeReconcile,
   notMatched,
@@ -106,6 +108,8 @@ export class EdgeWork {
         const until = isOvertaken ? undefined : appliesUntil(agent, this.#context.hubNow());
         if (until !== undefined) return this.#leaveToOther(records, until);
         if (mayAppear(records.deviceRecord.known, agent)) return this.#awaitDevice(records);
+        const { suspended } = records.device ?? {};
+        if (suspended !== undefined) return this.#suspend(records, suspended.why, isApplied);
         const decision = this.#decide(records, isRead);
         if (decision.kind === 'read' && decision.hubSince !== undefined) {
           await storeUnread(this.#context, records.hub, decision.why, decision.hubSince);
@@ -142,7 +146,7 @@ export class EdgeWork {
           isRead = true;
           continue;
         }
-        const applied = await this.#apply(records, decision, hub);
+        const applied = await this.#apply(records, decision, { hub, gate });
         if (applied === 'overtaken') {
           isOvertaken = true;
           return 'conflict';
@@ -202,8 +206,6 @@ export class EdgeWork {
   #decide({ device, agent, hub, contents, modules }: Records, isRead: boolean): EdgeDecision {
     const { fleet, redaction, hubNow } = this.#context;
     if (device === undefined) return { kind: 'none', why: DEVICE_WHY, manifest: undefined };
-    if (device.suspended !== undefined)
-      return { kind: 'none', why: device.suspended.why, manifest: undefined };
     if (device.unread !== undefined) return { kind: 'read', why: 'its device twin must be read first' };
     const runtime = knownSnapshot(agent.known);
     // An apply that has no result: the hub may have it.
@@ -261,19 +263,19 @@ export class EdgeWork {
   async #apply(
     records: Records,
     decision: Applying,
-    hub: Hub,
+    { hub, gate }: { readonly hub: Hub; readonly gate: Gate },
   ): Promise<EdgeResult | 'conflict' | 'applied' | 'overtaken'> {
-    const { hubs, gate, hubNow, now, fleet } = this.#context;
+    const { hubs, hubNow, now, fleet } = this.#context;
     const { agent } = records;
     const { host } = hub;
     const { deviceId } = agent.id;
-    const before = await gate.current();
+    // The decision is by this gate. The fleet may have been paused since then.
+    const isOld = async () => (await this.#context.gate.current()) !== gate;
     const permit = await hubs.permitApply({ host, deviceId }, 2 * touchedModules(decision.diff).length);
     if (permit.kind === 'noPermit') {
       return this.#postpone(records, permit.why, plus(hubNow(), permit.at - now()), false);
     }
-    // The permit may have taken long, and the fleet may have been paused in between.
-    if ((await gate.current()) !== before) {
+    if (await isOld()) {
       return this.#postpone(records, 'the control row has changed', hubNow(), false);
     }
     const snapshot = knownSnapshot(agent.known);
@@ -300,7 +302,7 @@ export class EdgeWork {
       workItem,
     });
     if (saved === 'conflict') return 'conflict';
-    if ((await gate.current()) !== before) {
+    if (await isOld()) {
       const why = 'the control row has changed';
       const again: WorkItem = { priority: 'drift', at: hubNow(), why, tries: snapshot.workItem?.tries ?? 0 };
       return this.#end({ ...records, agent: saved }, { ...snapshot, workItem: again }, drifted(why));
@@ -384,6 +386,24 @@ export class EdgeWork {
       at === undefined ? undefined : { priority: 'drift', at, why, tries: 0 };
     const workItem = snapshot.unread === undefined ? next : snapshot.workItem;
     return this.#end(records, { ...snapshot, workItem }, { ...drifted(why), isHeld: true });
+  }
+
+  /**
+   * Its device is disabled, or its hub has no messages left. It keeps what it was in rollouts, and takes no part in them. The work item
+   * of the device twin leads here again.
+   */
+  async #suspend({ agent }: Records, why: string, isApplied: boolean): Promise<EdgeResult | 'conflict'> {
+    const { fleet, hubNow } = this.#context;
+    const snapshot = knownSnapshot(agent.known);
+    // An unread twin has a status and a work item for its read.
+    if (snapshot === undefined || snapshot.unread !== undefined) return { isApplied, known: agent.known };
+    const { lastReconcile: before, workItem } = snapshot;
+    const isSame = before.status === 'suspended' && before.why === why;
+    if (isSame && workItem === undefined) return { isApplied, known: agent.known };
+    const found = lastReconcileOf(snapshot, 'suspended', why, { fleet, now: hubNow() });
+    const lastReconcile = { ...found, edge: DEVICE_STATUS.suspended };
+    const saved = await this.#save(agent, { ...snapshot, lastReconcile, workItem: undefined });
+    return saved === 'conflict' ? saved : { isApplied, known: saved.known };
   }
 
   async #settle(
