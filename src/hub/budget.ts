@@ -11,7 +11,7 @@ import {
   twinUpdatesPerSecond,
 } from '../iot-hub/throttles.ts';
 import { untilTomorrow } from '../time/day.ts';
-import { type EpochMs, plus } from '../time/epoch-ms.ts';
+import { type EpochMs, earlierOf, laterOf, plus } from '../time/epoch-ms.ts';
 import { DailyBudget, type DailyCounts } from './daily-budget.ts';
 import type { HubPauses } from './hub-pauses.ts';
 import { TokenBucket } from './token-bucket.ts';
@@ -62,12 +62,20 @@ export interface HubBudget {
  */
 export const SYNC_PART = 0.7;
 export const RESYNC_PART = 0.3;
+/**
+ * How long the work queue waits for the permit of an apply, in milliseconds. IoT Edge devices that wait for applies, of which a hub allows few,
+ * must not hold up the other work on the hub.
+ */
+export const RESYNC_APPLY_MS = 2_000;
 
 /**
  * How many messages of the daily quota an operation costs. A correction costs three: the update, the notification of the
  * device, and its answer. A method costs two: the request and the answer. A query page counts by its size (iot-hub-devguide-pricing). The identity registry is free.
  */
 export const MESSAGES = { read: 1, write: 3, identity: 0, apply: 0, method: 2 } as const;
+
+/** Soon enough for a budget that has grown meanwhile, by more units for example. */
+const LONGEST_APPLY_WAIT_MS = 10 * 60_000;
 
 /** No device is connected with the identity of the heartbeat, so there is no notification and no answer. */
 const HEARTBEAT_MESSAGES = 1;
@@ -89,6 +97,10 @@ export interface ShareOptions {
    * queue. Default: `part`.
    */
   readonly writePart?: (host: HostName) => Promise<number>;
+  /**
+   * How long an apply waits for its permit, in milliseconds. An apply that would wait longer asks again later. Default: to the end of the work that asks.
+   */
+  readonly longestApplyMs?: number;
   readonly counts: DailyCounts;
   readonly pauses: HubPauses;
   readonly now: () => EpochMs;
@@ -100,6 +112,7 @@ export class BudgetShare implements HubBudget {
   readonly #options: ShareOptions;
   readonly #buckets = new Map<string, TokenBucket>();
   readonly #days = new Map<HostName, DailyBudget>();
+  readonly #nextApplies = new Map<HostName, EpochMs>();
 
   constructor(options: ShareOptions) {
     this.#options = options;
@@ -117,7 +130,10 @@ export class BudgetShare implements HubBudget {
     const part = await this.#partOf(hub, operation);
     if (part === 0) return later(now(), CLAIMED_WHY);
     const waitMs = this.#bucket(hub, operation, part).take(now(), Math.max(0, until - now()));
-    if (waitMs === undefined) return later(until, operation === 'apply' ? APPLY_WHY : OPERATIONS_WHY);
+    if (waitMs === undefined)
+      return operation === 'apply'
+        ? later(this.#nextApplyAt(hub, until), APPLY_WHY)
+        : later(until, OPERATIONS_WHY);
     if (waitMs > 0) await wait(waitMs);
     const pausedMeanwhile = this.#paused(hub);
     if (pausedMeanwhile !== undefined) return pausedMeanwhile;
@@ -126,16 +142,17 @@ export class BudgetShare implements HubBudget {
   }
 
   async permitApply(hub: Hub, identityOperations: number, until: EpochMs): Promise<Permit | NoPermit> {
-    const { now, wait } = this.#options;
+    const { now, wait, longestApplyMs = Number.POSITIVE_INFINITY } = this.#options;
     const paused = this.#paused(hub);
     if (paused !== undefined) return paused;
     // Before the permit of the apply itself, which would be lost.
     const identity = this.#bucket(hub, 'identity');
-    const longestMs = Math.max(0, until - now());
+    const longestMs = Math.min(longestApplyMs, Math.max(0, until - now()));
+    const last = plus(now(), longestMs);
     const waitMs = identityOperations > 0 ? identity.borrow(identityOperations, now(), longestMs) : 0;
-    if (waitMs === undefined) return later(until, IDENTITY_WHY);
+    if (waitMs === undefined) return later(this.#nextApplyAt(hub, until), IDENTITY_WHY);
     if (waitMs > 0) await wait(waitMs);
-    const permitted = await this.permit(hub, 'apply', until);
+    const permitted = await this.permit(hub, 'apply', last);
     if (permitted.kind === 'noPermit') identity.putBack(identityOperations);
     return permitted;
   }
@@ -167,6 +184,20 @@ export class BudgetShare implements HubBudget {
     this.#bucket(hub, 'write', (await this.#partOf(hub, 'write')) || undefined).take(now(), 0);
     await this.#day(hub).take(HEARTBEAT_MESSAGES, now());
     return GRANTED;
+  }
+
+  /**
+   * When an apply without a permit should ask again. The applies of a hub get times one after the other, so that few of them are due at once;
+   * twice as fast as the budget allows, so that no permit is left over.
+   */
+  #nextApplyAt(hub: Hub, until: EpochMs): EpochMs {
+    const { longestApplyMs, part, now } = this.#options;
+    if (longestApplyMs === undefined) return until;
+    const before = laterOf(this.#nextApplies.get(hub.host) ?? now(), now());
+    const next = plus(before, 1_000 / ratePerSecond(hub, 'apply', part) / 2);
+    const at = earlierOf(next, plus(now(), LONGEST_APPLY_WAIT_MS));
+    this.#nextApplies.set(hub.host, at);
+    return at;
   }
 
   #paused({ host }: Hub): NoPermit | undefined {

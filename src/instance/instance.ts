@@ -7,7 +7,14 @@ import { lookAtEventHub } from '../event-hub/look.ts';
 import { countPartitions } from '../event-hub/partitions.ts';
 import { parseFleetWithModels } from '../fleet/file/models.ts';
 import { type Fleet, hostsOf, rolloutContents } from '../fleet/fleet.ts';
-import { BudgetShare, type HubBudget, noBudget, RESYNC_PART, SYNC_PART } from '../hub/budget.ts';
+import {
+  BudgetShare,
+  type HubBudget,
+  noBudget,
+  RESYNC_APPLY_MS,
+  RESYNC_PART,
+  SYNC_PART,
+} from '../hub/budget.ts';
 import { type BudgetedHubPort, type BudgetOptions, budgetHubs } from '../hub/budgeted-hubs.ts';
 import { DEVELOPMENT_APP_POLICY } from '../hub/development.ts';
 import { HubClock } from '../hub/hub-clock.ts';
@@ -273,7 +280,8 @@ export class Instance {
 
   /** The part of the hubs' budgets for resync. */
   resyncBudget(): BudgetShare {
-    return this.#share('resync', RESYNC_PART, async (host) => this.writeClaims.resyncPart(host));
+    const writePart = async (host: HostName) => this.writeClaims.resyncPart(host);
+    return this.#share('resync', RESYNC_PART, writePart, RESYNC_APPLY_MS);
   }
 
   /** Until when this instance makes no call to a hub, because the hub has refused calls. Undefined: it makes calls. */
@@ -281,7 +289,12 @@ export class Instance {
     return this.#pauses.of(host, this.now())?.until;
   }
 
-  #share(share: string, part: number, writePart: (host: HostName) => Promise<number>): BudgetShare {
+  #share(
+    share: string,
+    part: number,
+    writePart: (host: HostName) => Promise<number>,
+    longestApplyMs?: number,
+  ): BudgetShare {
     const key = `${share} ${part}`;
     const known = this.#shares.get(key);
     if (known !== undefined) return known;
@@ -289,6 +302,7 @@ export class Instance {
       share,
       part,
       writePart,
+      ...(longestApplyMs === undefined ? {} : { longestApplyMs }),
       counts: { reserve: (key, messages, limit) => this.stores.budgets.reserve(key, messages, limit) },
       pauses: this.#pauses,
       now: this.now,

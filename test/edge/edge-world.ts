@@ -160,7 +160,7 @@ export class EdgeWorld {
         sequenceNumber: index,
         enqueuedAt: parseInstant(properties.operationTimestamp) ?? new Date(this.now).toISOString(),
       }));
-      const context = this.#context();
+      const context = this.context();
       const none = { countUnknownHubs: async () => {}, countUnknownSources: async () => {} };
       await takeBatch(events, context, new Reconciler(context), {
         ...none,
@@ -188,7 +188,7 @@ export class EdgeWorld {
   /** Advances the clock by a number of seconds. Then handles the work items that are due, and the events that they cause. */
   async after(seconds: number): Promise<void> {
     this.now = plus(this.now, seconds * 1_000);
-    const context = this.#context();
+    const context = this.context();
     for (const priority of ['edit', 'drift', 'resync'] as const) {
       for (const row of await dueItems(HOST, priority, context))
         await new Reconciler(context).reconcile(row.id, []);
@@ -205,7 +205,7 @@ export class EdgeWorld {
   /** Every twin is planned again, as after a new fleet revision, and then the work queue runs. */
   async deploy(fleet: Fleet): Promise<void> {
     this.fleet = fleet;
-    const context = this.#context();
+    const context = this.context();
     for (const { known } of this.store.records.values()) {
       if (known.kind === 'snapshot') await new Reconciler(context).resync(known.snapshot.id);
     }
@@ -232,7 +232,8 @@ export class EdgeWorld {
     return JSON.stringify([...this.store.records.values()]);
   }
 
-  #context() {
+  /** By which an instance works. @param until no permit is given after it. Default: for ever. */
+  context(until?: EpochMs) {
     const { budget } = this;
     return syncContextOf({
       fleet: this.fleet,
@@ -244,6 +245,7 @@ export class EdgeWorld {
       redaction: { paths: [], key: this.key, hidesRuntime: true },
       warn: (message, facts) => void this.warnings.push(`${message} ${JSON.stringify(facts)}`),
       ...(budget === undefined ? {} : { budget }),
+      ...(until === undefined ? {} : { until }),
     });
   }
 

@@ -128,10 +128,11 @@ export class Reconciler {
     const { host, deviceId } = id;
     await beforeHub?.();
     const edge = await this.#edge.reconcile({ host, deviceId }, beforeHub !== undefined);
+    const { lacksApplyPermit = false } = edge;
     const result = edge.isApplied ? 'corrected' : reconciled.result;
     return id.moduleId === AGENT_MODULE
-      ? { ...reconciled, result, known: edge.known }
-      : { ...reconciled, result };
+      ? { ...reconciled, result, lacksApplyPermit, known: edge.known }
+      : { ...reconciled, result, lacksApplyPermit };
   }
 
   async #resyncTwin(id: TwinId, loaded?: TwinRecord): Promise<Reconciled> {

@@ -35,6 +35,8 @@ export interface Reconciled {
   readonly known: Known;
   /** There was no permit for a read or write of this twin. Other twins of the hub would get none either. */
   readonly lacksPermit?: boolean;
+  /** There was no permit to apply the manifest of its IoT Edge device. It asks again at the time of its work item. */
+  readonly lacksApplyPermit?: boolean;
   /** The move request of the device was set. */
   readonly isAskedToMove?: boolean;
 }

@@ -16,13 +16,18 @@ import type { WriteClaims } from './write-claims.ts';
 
 /** Rows of a partition that are read at once. */
 const PAGE = 50;
+/** With fewer rows, those of the next priority are done too. At most a page: so each of these rows is known. */
+const FEW = PAGE;
 /** Rows of a partition that are read at once behind rows that are handled: the most in one answer of a table. */
 const LATER_PAGE = 1_000;
 
 /** The priorities of work on single twins, the most urgent first. */
 const PRIORITIES: readonly WorkPriority[] = ['edit', 'drift', 'resync'];
 
-/** How often an empty queue is read again while it is filled, and while only the queue writes the twins of a hub. */
+/**
+ * How often an empty queue is read again while it is filled, while only the queue writes the twins of a hub, and while IoT Edge devices wait
+ * for the permit of an apply.
+ */
 const POLL_MS = 5_000;
 
 export interface QueueOptions {
@@ -85,6 +90,7 @@ async function processHub(
   const isPausedNow = () => pauseMs(host) !== undefined;
   let done = 0;
   let isTrial = false;
+  let appliesWait = false;
   while (mayGoOn()) {
     const pausedMs = pauseMs(host);
     if (pausedMs === Number.POSITIVE_INFINITY) {
@@ -106,6 +112,7 @@ async function processHub(
       context,
     );
     done += round.done;
+    appliesWait ||= round.appliesWait;
     // The next run goes on, with the claim. Where no twin gets a permit, the partitions may still have some.
     if (!mayGoOn() || (round.refused > 0 && done > round.refused)) return done;
     if (round.refused > 0) break;
@@ -117,7 +124,7 @@ async function processHub(
     else if (!isTrial && !round.isPaused) await claims.release(host);
     isTrial = false;
     if (round.done > 0 || round.isPaused) continue;
-    if (!isFilling(host)) break;
+    if (!isFilling(host) && !appliesWait) break;
     await wait(POLL_MS);
   }
   if (mayGoOn()) await claims.release(host);
@@ -131,6 +138,8 @@ interface Round {
   readonly written: number;
   /** Twins without a permit, of a hub that takes calls. Without a permit for one twin, the others stay in the queue. */
   readonly refused: number;
+  /** IoT Edge devices wait for the permit of an apply, which may come in this run. */
+  readonly appliesWait: boolean;
   /** The hub has refused calls, so that no call to it is made for some time. The other twins stay in the queue. */
   readonly isPaused: boolean;
 }
@@ -152,11 +161,12 @@ async function processRows(
 ): Promise<Round> {
   const limit = pLimit(twinsAtOnce(hub));
   let [done, written, refused] = [0, 0, 0];
-  let [isPaused, hasFailed] = [false, false];
+  let [isPaused, hasFailed, appliesWait] = [false, false, false];
   const work = async (row: WorkItemRow): Promise<void> => {
-    const { result, lacksPermit = false } = await processItem(row, context);
+    const { result, lacksPermit = false, lacksApplyPermit = false } = await processItem(row, context);
     isPaused ||= isPausedNow();
     if (lacksPermit && !isPaused) refused += 1;
+    appliesWait ||= lacksApplyPermit;
     if (result === 'corrected') written += 1;
   };
   const processRow = async (row: WorkItemRow): Promise<void> => {
@@ -172,7 +182,7 @@ async function processRows(
     done += 1;
   };
   await allEnded(rows.map((row) => limit(() => processRow(row))));
-  return { done, written, refused: isPaused ? 0 : refused, isPaused };
+  return { done, written, refused: isPaused ? 0 : refused, isPaused, appliesWait };
 }
 
 /** The most times that a run handles one twin. Up to three happen with IoT Edge devices in the seeded model. */
@@ -200,7 +210,10 @@ class HandledItems {
 
 /** Due work items of a hub that are not handled yet. */
 interface DueWork {
-  /** Those of the most urgent priority that has some, the oldest first. */
+  /**
+   * Those of the most urgent priority, the oldest first. If they are few, those of the next priority follow: a few new items at a time do
+   * not keep back all others.
+   */
   readonly rows: readonly WorkItemRow[];
   /** How many of all priorities are known to be due. */
   readonly known: number;
@@ -219,14 +232,17 @@ async function dueWork(host: HostName, handled: HandledItems, context: ResyncCon
   );
   const all = inOrder(pages.flatMap(({ due }) => due));
   const known = all.length;
-  if (pages.every(({ isWhole }) => isWhole))
-    return { rows: all.filter(({ priority }) => priority === all[0]?.priority), known };
-  // In one partition, rows that are handled or not due yet take places of others.
+  const areWhole = pages.every(({ isWhole }) => isWhole);
+  const rows: WorkItemRow[] = [];
   for (const priority of PRIORITIES) {
-    const rows = await dueItems(host, priority, context, (row) => handled.leaves(row));
-    if (rows.length > 0) return { rows, known: Math.max(known, rows.length) };
+    // In one partition, rows that are handled or not due yet take places of others.
+    const found = areWhole
+      ? all.filter((row) => row.priority === priority)
+      : await dueItems(host, priority, context, (row) => handled.leaves(row));
+    rows.push(...found);
+    if (rows.length >= FEW) break;
   }
-  return { rows: [], known: 0 };
+  return { rows, known: Math.max(known, rows.length) };
 }
 
 /**

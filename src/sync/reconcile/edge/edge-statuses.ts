@@ -140,7 +140,7 @@ export function policyStatusOf({
 }
 
 /** How a device stands, for the counts of deployments, if only its status is known. */
-export const DEVICE_STATUS: Readonly<Record<TwinStatus, EdgeDeviceStatus>> = {
+export const EDGE_STATUS_OF: Readonly<Record<TwinStatus, EdgeDeviceStatus>> = {
   inSync: 'running',
   pending: 'pending',
   drifted: 'pending',
@@ -153,7 +153,7 @@ export const DEVICE_STATUS: Readonly<Record<TwinStatus, EdgeDeviceStatus>> = {
 /** The result of a reconciliation. */
 export function edgeReconcile(
   before: LastReconcile,
-  { status, why, isHeld, device = DEVICE_STATUS[status] }: EdgeTwinStatus,
+  { status, why, isHeld, device = EDGE_STATUS_OF[status] }: EdgeTwinStatus,
   { policies, stages, reached }: Pick<LastReconcile, 'policies' | 'stages' | 'reached'>,
   revision: string,
   now: EpochMs,

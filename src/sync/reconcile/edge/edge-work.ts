@@ -24,7 +24,7 @@ import type { SyncContext } from '../sync-context.ts';
 import type { Gate } from '../write-gate.ts';
 import { contentIds, deploymentStatuses, type EdgeContents, edgeContents, lifeOf } from './edge-contents.ts';
 import {
-  DEVICE_STATUS,
+  EDGE_STATUS_OF,
   type EdgeTwinStatus,
   edgeReconcile,
   notMatched,
@@ -50,6 +50,8 @@ import { type ReadTwin, readAgent, readNow, readRuntime, storeUnread } from './r
 /** What was done for one IoT Edge device, and its `$edgeAgent` after it. */
 export interface EdgeResult {
   readonly isApplied: boolean;
+  /** There was no permit for the apply. */
+  readonly lacksApplyPermit?: boolean;
   readonly known: Known;
 }
 
@@ -273,7 +275,8 @@ export class EdgeWork {
     const isOld = async () => (await this.#context.gate.current()) !== gate;
     const permit = await hubs.permitApply({ host, deviceId }, 2 * touchedModules(decision.diff).length);
     if (permit.kind === 'noPermit') {
-      return this.#postpone(records, permit.why, plus(hubNow(), permit.at - now()), false);
+      const postponed = await this.#postpone(records, permit.why, plus(hubNow(), permit.at - now()), false);
+      return postponed === 'conflict' ? postponed : { ...postponed, lacksApplyPermit: true };
     }
     if (await isOld()) {
       return this.#postpone(records, 'the control row has changed', hubNow(), false);
@@ -401,7 +404,7 @@ export class EdgeWork {
     const isSame = before.status === 'suspended' && before.why === why;
     if (isSame && workItem === undefined) return { isApplied, known: agent.known };
     const found = lastReconcileOf(snapshot, 'suspended', why, { fleet, now: hubNow() });
-    const lastReconcile = { ...found, edge: DEVICE_STATUS.suspended };
+    const lastReconcile = { ...found, edge: EDGE_STATUS_OF.suspended };
     const saved = await this.#save(agent, { ...snapshot, lastReconcile, workItem: undefined });
     return saved === 'conflict' ? saved : { isApplied, known: saved.known };
   }
