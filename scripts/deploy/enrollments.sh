@@ -7,8 +7,8 @@
 #                                   after you have written another keyName
 #
 # Environment: BERTH_DPS__hostName. All but plan also need AZURE_RESOURCE_GROUP and BERTH_APPS. The keys of webhooks have
-# the name keyName of enrollments.json in the function allocateDevice; apps that lack the key get it. The keys of
-# enrollments are in the variables that enrollments.json names.
+# the name keyName of enrollments.json in the function allocateDevice; apps that lack the key get it. apply
+# also needs the keys of enrollments, in the variables that enrollments.json names. plan and drift compare the rest.
 source "$(dirname "${BASH_SOURCE[0]}")/settings.sh"
 source "${berth_home}scripts/deploy/webhooks.sh"
 

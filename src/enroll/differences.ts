@@ -1,7 +1,7 @@
 import type { EnrollmentRecord } from '../dps/port.ts';
 import { carriesKey, isSameWebhook, withoutKey } from '../dps/webhook-url.ts';
 import { isHostName, NOT_A_HOST_NAME } from '../iot-hub/host-name.ts';
-import { canonicalJson, type JsonObject, sameJson } from '../json/json.ts';
+import { canonicalJson, type JsonObject, type JsonValue, sameJson } from '../json/json.ts';
 import {
   hubsOf,
   memberObject,
@@ -11,7 +11,7 @@ import {
   thumbprintOf,
   withoutMarks,
 } from './record.ts';
-import type { WantedAttestation, WantedEnrollment } from './wanted.ts';
+import type { PlanKey, WantedAttestation, WantedEnrollment } from './wanted.ts';
 import { keyVariableOf } from './webhooks.ts';
 
 /** A field that differs from the file. The texts never contain a key, so they can be shown. */
@@ -31,9 +31,9 @@ export interface Secrets {
 
 const NOTHING = 'nothing';
 
-/** The fields that differ from the file; empty if none does. */
+/** The fields that differ from the file; empty if none does. A key that is not known counts as equal. */
 export function differencesOf(
-  wanted: WantedEnrollment,
+  wanted: WantedEnrollment<PlanKey>,
   { json }: Pick<EnrollmentRecord, 'json'>,
   secrets: Secrets,
 ): readonly EnrollmentDifference[] {
@@ -88,7 +88,7 @@ export function differencesOf(
 }
 
 function attestationDifferences(
-  wanted: WantedAttestation,
+  wanted: WantedAttestation<PlanKey>,
   found: JsonObject,
   mechanism: JsonObject | undefined,
 ): readonly EnrollmentDifference[] {
@@ -101,14 +101,16 @@ function attestationDifferences(
       const keys = memberObject(mechanism, 'symmetricKey');
       const { primaryKey, secondaryKey } = wanted.keys;
       return [
-        ...(keys.primaryKey === primaryKey ? [] : [other('attestation.primaryKey')]),
-        ...(keys.secondaryKey === secondaryKey ? [] : [other('attestation.secondaryKey')]),
+        ...keyDifference('attestation.primaryKey', keys.primaryKey, primaryKey),
+        ...keyDifference('attestation.secondaryKey', keys.secondaryKey, secondaryKey),
       ];
     }
     case 'tpm':
-      return memberObject(found, 'tpm').endorsementKey === wanted.endorsementKey
-        ? []
-        : [other('attestation.endorsementKey')];
+      return keyDifference(
+        'attestation.endorsementKey',
+        memberObject(found, 'tpm').endorsementKey,
+        wanted.endorsementKey,
+      );
     case 'x509': {
       const held = memberObject(memberObject(found, 'x509'), wanted.field);
       return (['primary', 'secondary'] as const).flatMap((place, index) => {
@@ -126,12 +128,17 @@ function attestationDifferences(
 }
 
 /** The kind of attestation, as text. */
-export function attestationText(wanted: WantedAttestation): string {
+export function attestationText(wanted: WantedAttestation<PlanKey>): string {
   return wanted.type === 'x509' ? `x509 ${wanted.field}` : wanted.type;
 }
 
-function other(field: string): EnrollmentDifference {
-  return { field, from: 'another key', to: 'the key that the file names' };
+function keyDifference(
+  field: string,
+  found: JsonValue | undefined,
+  wanted: PlanKey,
+): readonly EnrollmentDifference[] {
+  if (wanted === undefined || found === wanted) return [];
+  return [{ field, from: 'another key', to: 'the key that the file names' }];
 }
 
 /**

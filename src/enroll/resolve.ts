@@ -5,6 +5,8 @@ import {
   type Certificate,
   type EnrollmentKeys,
   enrollmentTermsOf,
+  type PlanKey,
+  type UnsetKey,
   type WantedAttestation,
   type WantedEnrollment,
   webhookOf,
@@ -19,9 +21,15 @@ export interface Sources {
 }
 
 export interface Resolved {
-  readonly wanted: readonly WantedEnrollment[];
-  /** Missing or unusable keys and certificates. The texts never contain a value. */
-  readonly problems: readonly ErrorDetail[];
+  /** The enrollments that a plan can compare. Those with unusable keys or certificates are left out. */
+  readonly wanted: readonly WantedEnrollment<PlanKey>[];
+  /** Missing or unusable keys and certificates, in the order of the file. The texts never contain a value. */
+  readonly problems: readonly KeyProblem[];
+}
+
+export interface KeyProblem extends ErrorDetail {
+  /** The environment variable is not set. A plan then compares everything else. */
+  readonly isUnset: boolean;
 }
 
 /** Allowed length of keys (concepts-symmetric-key-attestation). */
@@ -29,8 +37,8 @@ const KEY_BYTES = { least: 16, most: 64 } as const;
 
 /** Reads the keys and certificates that the file names. */
 export function resolveEnrollments(file: EnrollmentsFile, sources: Sources): Resolved {
-  const problems: ErrorDetail[] = [];
-  const wanted: WantedEnrollment[] = [];
+  const problems: KeyProblem[] = [];
+  const wanted: WantedEnrollment<PlanKey>[] = [];
   const add = (
     kind: 'group' | 'individual',
     id: string,
@@ -38,12 +46,22 @@ export function resolveEnrollments(file: EnrollmentsFile, sources: Sources): Res
     from: GroupFile | IndividualFile,
   ): void => {
     const report = (field: string, message: string): undefined => {
-      problems.push({ path: `${path}.attestation.${field}`, message });
+      problems.push({ path: `${path}.attestation.${field}`, message, isUnset: false });
       return undefined;
     };
-    const attestation = resolveAttestation(id, from.attestation, sources, report);
+    const unsetKeys: UnsetKey[] = [];
+    const variable = (field: string, name: string, key: string): string | undefined => {
+      const value = sources.variable(name)?.trim();
+      if (value) return value;
+      const message = `names ${name}, which is not set: set it to the key`;
+      problems.push({ path: `${path}.attestation.${field}`, message, isUnset: true });
+      unsetKeys.push({ field: `attestation.${key}`, variable: name });
+      return undefined;
+    };
+    const attestation = resolveAttestation(id, from.attestation, { file: sources.file, variable, report });
     if (attestation === undefined) return;
-    wanted.push({ kind, id, attestation, webhook: webhookOf(from, file), terms: enrollmentTermsOf(from) });
+    const [webhook, terms] = [webhookOf(from, file), enrollmentTermsOf(from)];
+    wanted.push({ kind, id, attestation, unsetKeys, webhook, terms });
   };
   file.groups.forEach((group, index) => {
     add('group', group.id, `groups[${index}]`, group);
@@ -54,14 +72,27 @@ export function resolveEnrollments(file: EnrollmentsFile, sources: Sources): Res
   return { wanted, problems };
 }
 
+/** Whether the file names no key, or each key that it names is known. Only such an enrollment can be written. */
+export function hasAllKeys(enrollment: WantedEnrollment<PlanKey>): enrollment is WantedEnrollment {
+  return enrollment.unsetKeys.length === 0;
+}
+
+/** Reports what is wrong with a field of the attestation. */
 type Report = (field: string, message: string) => undefined;
 
+interface AttestationSources extends Pick<Sources, 'file'> {
+  /** The value of the variable that a field names, for this key. Undefined, and noted, if it is not set. */
+  variable(field: string, name: string, key: string): string | undefined;
+  readonly report: Report;
+}
+
+/** Undefined if a key or certificate cannot be used. Keys whose variables are not set are undefined in it. */
 function resolveAttestation(
   id: string,
   attestation: GroupFile['attestation'] | IndividualFile['attestation'],
-  sources: Sources,
-  report: Report,
-): WantedAttestation | undefined {
+  sources: AttestationSources,
+): WantedAttestation<PlanKey> | undefined {
+  const { report } = sources;
   switch (attestation.type) {
     case 'symmetricKey': {
       const derivation = 'derivedFrom' in attestation ? attestation : undefined;
@@ -71,9 +102,12 @@ function resolveAttestation(
         : (['primaryKeyFrom', 'secondaryKeyFrom'] as const);
       const given: Readonly<Record<string, unknown>> = attestation;
       if (given[names[0]] === undefined) return { type: 'symmetricKey', keys: undefined };
-      const [primary, secondary] = names.map((name) => readKey(name, String(given[name]), sources, report));
-      if (primary === undefined || secondary === undefined) return undefined;
-      const keys: EnrollmentKeys = { primaryKey: primary, secondaryKey: secondary };
+      const read = (index: 0 | 1, key: string) =>
+        readKey(names[index], String(given[names[index]]), key, sources);
+      const primary = read(0, 'primaryKey');
+      const secondary = read(1, 'secondaryKey');
+      if (primary === UNUSABLE || secondary === UNUSABLE) return undefined;
+      const keys: EnrollmentKeys<PlanKey> = { primaryKey: primary, secondaryKey: secondary };
       return { type: 'symmetricKey', keys: isDerived ? derivedKeys(keys, id) : keys };
     }
     case 'x509': {
@@ -91,11 +125,11 @@ function resolveAttestation(
           ? attestation.clientCertificates
           : attestation.signingCertificates;
       if (files === undefined) return undefined;
-      const primary = readCertificate(`${field}.primary`, files.primary, sources, report);
+      const primary = readCertificate(`${field}.primary`, files.primary, sources);
       const secondary =
         files.secondary === undefined
           ? undefined
-          : readCertificate(`${field}.secondary`, files.secondary, sources, report);
+          : readCertificate(`${field}.secondary`, files.secondary, sources);
       if (primary === undefined || (files.secondary !== undefined && secondary === undefined))
         return undefined;
       return { type: 'x509', field, primary, secondary };
@@ -104,14 +138,13 @@ function resolveAttestation(
       const { endorsementKeyFrom: variable, endorsementKeyFile: path } = attestation;
       const field = variable === undefined ? 'endorsementKeyFile' : 'endorsementKeyFrom';
       const text =
-        variable === undefined ? sources.file(path ?? '')?.toString('utf8') : sources.variable(variable);
+        variable === undefined
+          ? sources.file(path ?? '')?.toString('utf8')
+          : sources.variable(field, variable, 'endorsementKey');
       if (!text) {
-        return report(
-          field,
-          variable === undefined
-            ? `is "${path}", which cannot be read: check the path and its permissions`
-            : missing(variable),
-        );
+        return variable === undefined
+          ? report(field, `is "${path}", which cannot be read: check the path and its permissions`)
+          : { type: 'tpm', endorsementKey: undefined };
       }
       const endorsementKey = text.trim();
       return isBase64(endorsementKey)
@@ -125,25 +158,35 @@ function resolveAttestation(
  * Derives the keys of a device from the keys of a group: base64 of HMAC-SHA256 over the registration id
  * (concepts-symmetric-key-attestation).
  */
-function derivedKeys({ primaryKey, secondaryKey }: EnrollmentKeys, registrationId: string): EnrollmentKeys {
-  const derive = (key: string) =>
-    createHmac('sha256', Buffer.from(key, 'base64')).update(registrationId, 'utf8').digest('base64');
+function derivedKeys(
+  { primaryKey, secondaryKey }: EnrollmentKeys<PlanKey>,
+  registrationId: string,
+): EnrollmentKeys<PlanKey> {
+  const derive = (key: PlanKey) =>
+    key === undefined
+      ? undefined
+      : createHmac('sha256', Buffer.from(key, 'base64')).update(registrationId, 'utf8').digest('base64');
   return { primaryKey: derive(primaryKey), secondaryKey: derive(secondaryKey) };
 }
 
-function readKey(field: string, variable: string, sources: Sources, report: Report): string | undefined {
-  const key = sources.variable(variable)?.trim();
-  if (!key) return report(field, missing(variable));
-  const { length } = Buffer.from(key, 'base64');
-  if (isBase64(key) && length >= KEY_BYTES.least && length <= KEY_BYTES.most) return key;
-  return report(
-    field,
-    `names ${variable}, which is not a base64 key of ${KEY_BYTES.least} to ${KEY_BYTES.most} bytes: set it to such a key`,
-  );
-}
+const UNUSABLE = Symbol('unusable');
 
-function missing(variable: string): string {
-  return `names ${variable}, which is not set: set it to the key`;
+/** Undefined if the variable is not set. */
+function readKey(
+  field: string,
+  name: string,
+  key: string,
+  { variable, report }: AttestationSources,
+): PlanKey | typeof UNUSABLE {
+  const value = variable(field, name, key);
+  if (value === undefined) return undefined;
+  const { length } = Buffer.from(value, 'base64');
+  if (isBase64(value) && length >= KEY_BYTES.least && length <= KEY_BYTES.most) return value;
+  report(
+    field,
+    `names ${name}, which is not a base64 key of ${KEY_BYTES.least} to ${KEY_BYTES.most} bytes: set it to such a key`,
+  );
+  return UNUSABLE;
 }
 
 function isBase64(text: string): boolean {
@@ -153,10 +196,9 @@ function isBase64(text: string): boolean {
 function readCertificate(
   field: string,
   path: string,
-  sources: Sources,
-  report: Report,
+  { file, report }: Pick<AttestationSources, 'file' | 'report'>,
 ): Certificate | undefined {
-  const bytes = sources.file(path);
+  const bytes = file(path);
   if (bytes === undefined)
     return report(field, `is "${path}", which cannot be read: check the path and its permissions`);
   if (bytes.includes('PRIVATE KEY'))

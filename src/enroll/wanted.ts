@@ -2,9 +2,12 @@ import type { EnrollmentKind } from '../dps/port.ts';
 import type { JsonObject } from '../json/json.ts';
 import type { EnrollmentsFile, GroupFile, IndividualFile, WebhookFile } from './schema.ts';
 
-export interface EnrollmentKeys {
-  readonly primaryKey: string;
-  readonly secondaryKey: string;
+/** A key, or undefined: the environment variable that the file names is not set. */
+export type PlanKey = string | undefined;
+
+export interface EnrollmentKeys<Key extends PlanKey = string> {
+  readonly primaryKey: Key;
+  readonly secondaryKey: Key;
 }
 
 /** A certificate of the file. */
@@ -15,11 +18,11 @@ export interface Certificate {
 }
 
 /** An attestation with the keys and certificates that the file names. It contains secrets: never show it. */
-export type WantedAttestation =
+export type WantedAttestation<Key extends PlanKey = string> =
   | {
       readonly type: 'symmetricKey';
       /** Undefined: DPS generates the keys, and Berth keeps them. */
-      readonly keys: EnrollmentKeys | undefined;
+      readonly keys: EnrollmentKeys<Key> | undefined;
     }
   | {
       readonly type: 'x509';
@@ -28,13 +31,25 @@ export type WantedAttestation =
       readonly secondary: Certificate | undefined;
     }
   | { readonly type: 'x509'; readonly field: 'caReferences'; readonly names: readonly string[] }
-  | { readonly type: 'tpm'; readonly endorsementKey: string };
+  | { readonly type: 'tpm'; readonly endorsementKey: Key };
 
-/** An enrollment as the file defines it. */
-export interface WantedEnrollment {
+/** A key of an enrollment that is not known, because its environment variable is not set. */
+export interface UnsetKey {
+  /** As in the differences: `attestation.primaryKey`. */
+  readonly field: string;
+  readonly variable: string;
+}
+
+/**
+ * An enrollment as the file defines it. Only one with all its keys can be written. A plan also takes a
+ * `WantedEnrollment<PlanKey>`, whose keys may be unknown.
+ */
+export interface WantedEnrollment<Key extends PlanKey = string> {
   readonly kind: EnrollmentKind;
   readonly id: string;
-  readonly attestation: WantedAttestation;
+  readonly attestation: WantedAttestation<Key>;
+  /** The keys that are unknown; empty if all are known. */
+  readonly unsetKeys: readonly UnsetKey[];
   /** Undefined unless the policy is `custom`. */
   readonly webhook: WebhookFile | undefined;
   readonly terms: Terms;

@@ -270,7 +270,7 @@ describe('berth enroll apply', () => {
     writeFileSync(join(folder, 'secret.key'), '-----BEGIN PRIVATE KEY-----\nx');
 
     await expect(
-      plan({
+      apply({
         groups: [
           group('a', {
             attestation: { type: 'symmetricKey', primaryKeyFrom: 'NOWHERE', secondaryKeyFrom: 'SHORT' },

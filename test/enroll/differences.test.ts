@@ -10,6 +10,7 @@ const WANTED: WantedEnrollment = {
   kind: 'group',
   id: 'fleet',
   attestation: { type: 'symmetricKey', keys: undefined },
+  unsetKeys: [],
   webhook: { url: URL_, apiVersion: '2021-10-01' },
   terms: {
     deviceId: undefined,

@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { parseEnrollments } from '../../enroll/parse.ts';
-import { resolveEnrollments } from '../../enroll/resolve.ts';
+import { hasAllKeys, type KeyProblem, resolveEnrollments } from '../../enroll/resolve.ts';
 import type { EnrollmentsFile } from '../../enroll/schema.ts';
-import type { WantedEnrollment } from '../../enroll/wanted.ts';
+import type { PlanKey, WantedEnrollment } from '../../enroll/wanted.ts';
 import type { Environment } from '../../settings/settings.ts';
 import { readTextFile, withProblems } from '../shell/files.ts';
 import { textOr } from '../shell/inputs.ts';
@@ -31,11 +31,31 @@ export function readEnrollmentsFile(file: string): EnrollmentsFile {
  * Reads the enrollments of a file, with the keys and certificates that it names: from the environment, and from
  * files next to it.
  *
- * @throws BerthError `BERTH_ENROLLMENTS_INVALID`, `BERTH_FILE_UNREADABLE`
+ * @throws BerthError `BERTH_ENROLLMENTS_INVALID`, also for a key whose variable is not set; `BERTH_FILE_UNREADABLE`
  */
 export function wantedEnrollments(file: string, env: Environment): readonly WantedEnrollment[] {
+  const { wanted, problems } = resolvedFile(file, env);
+  refuse(file, problems);
+  return wanted.filter(hasAllKeys);
+}
+
+/**
+ * Reads the enrollments of a file to compare them. Keys whose variables are not set are unknown in them.
+ *
+ * @throws BerthError `BERTH_ENROLLMENTS_INVALID`, `BERTH_FILE_UNREADABLE`
+ */
+export function comparedEnrollments(file: string, env: Environment): readonly WantedEnrollment<PlanKey>[] {
+  const { wanted, problems } = resolvedFile(file, env);
+  refuse(
+    file,
+    problems.filter(({ isUnset }) => !isUnset),
+  );
+  return wanted;
+}
+
+function resolvedFile(file: string, env: Environment) {
   const folder = file === '-' ? process.cwd() : dirname(resolve(file));
-  const { wanted, problems } = resolveEnrollments(readEnrollmentsFile(file), {
+  return resolveEnrollments(readEnrollmentsFile(file), {
     variable: (name) => env[name],
     file(path) {
       try {
@@ -45,6 +65,10 @@ export function wantedEnrollments(file: string, env: Environment): readonly Want
       }
     },
   });
-  if (problems.length > 0) throw withProblems('BERTH_ENROLLMENTS_INVALID', file, problems);
-  return wanted;
+}
+
+function refuse(file: string, problems: readonly KeyProblem[]): void {
+  if (problems.length === 0) return;
+  const details = problems.map(({ path, message }) => ({ path, message }));
+  throw withProblems('BERTH_ENROLLMENTS_INVALID', file, details);
 }
