@@ -440,37 +440,3 @@ func warningsOf(hubs fleetHub[], disableLocalAuth bool, alertsCallNobody bool) s
         ]
       : []
   )
-
-// Regions with availability zones, as far as Flex Consumption is there (Microsoft, "Azure regions list").
-var zoneRegions = [
-  'australiaeast'
-  'brazilsouth'
-  'canadacentral'
-  'centralindia'
-  'centralus'
-  'eastasia'
-  'eastus'
-  'eastus2'
-  'francecentral'
-  'germanywestcentral'
-  'italynorth'
-  'japaneast'
-  'koreacentral'
-  'northeurope'
-  'norwayeast'
-  'southafricanorth'
-  'southcentralus'
-  'southeastasia'
-  'spaincentral'
-  'swedencentral'
-  'uaenorth'
-  'uksouth'
-  'westeurope'
-  'westus2'
-  'westus3'
-]
-
-@export()
-@description('Redundancy of the storage accounts in a region.')
-func redundancyIn(region string, storageRedundancy string) string =>
-  storageRedundancy != 'auto' ? storageRedundancy : contains(zoneRegions, region) ? 'Standard_ZRS' : 'Standard_LRS'

@@ -16,10 +16,10 @@ import {
   namedRanges
   operatorProblems
   rangeProblems
-  redundancyIn
   stampProblems
   warningsOf
 } from 'checks.bicep'
+import { namedRegions, redundancyIn, redundancyProblems } from 'redundancy.bicep'
 import { roles } from 'roles.bicep'
 import { connectionsOutput, existingDpsPlace, fleetHub, stampOutput, stampSettings, tagSet } from 'types.bicep'
 
@@ -234,6 +234,7 @@ var problems = concat(
   dpsProblems(existingDps),
   stampProblems(hubs, stamps),
   allocatorProblems(allocatorLocations),
+  redundancyProblems(namedRegions(stamps, allocatorLocations), zoneRedundant, storageRedundancy),
   isPrivate ? rangeProblems(namedRanges(stamps, allocatorLocations, allocatorAddressPrefixes)) : [],
   commonTagProblems(tags, isPrivate || hasAllocators),
   operatorProblems(operatorPrincipalId, alertEmail, actionGroupIds),
@@ -376,7 +377,7 @@ module dpsIdentity 'modules/identity.bicep' = if (linkAuthentication == 'identit
 module linkRoles 'modules/link-role.bicep' = [
   for hub in allHubs: if (linkAuthentication == 'identity') {
     scope: resourceGroup(hub.subscription, hub.resourceGroup)
-    name: 'berth-link-role-${hub.name}'
+    name: 'berth-link-${hub.name}'
     params: {
       hubName: hub.name
       principalId: dpsIdentity!.outputs.principalId

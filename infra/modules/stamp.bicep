@@ -364,7 +364,7 @@ module hubRoles 'hub-roles.bicep' = [
 module hubDiagnostics 'hub-diagnostics.bicep' = [
   for hub in hubs: {
     scope: resourceGroup(hub.subscription, hub.resourceGroup)
-    name: 'berth-diagnostics-${hub.name}'
+    name: 'berth-logs-${hub.name}'
     params: {
       hubName: hub.name
       workspaceId: monitoring.outputs.workspaceId
@@ -408,7 +408,7 @@ module alerts 'alerts.bicep' = {
 }
 
 module hubAlerts 'hub-alerts.bicep' = {
-  name: 'hub-alerts-${stamp.name}'
+  name: 'alerts-of-hubs-${stamp.name}'
   params: {
     suffix: suffix
     tags: tags
