@@ -6,6 +6,7 @@
 
 targetScope = 'subscription'
 
+import { appSettingProblems } from 'app-settings.bicep'
 import {
   allocatorProblems
   commonTagProblems
@@ -21,7 +22,7 @@ import {
 } from 'checks.bicep'
 import { namedRegions, redundancyIn, redundancyProblems } from 'redundancy.bicep'
 import { roles } from 'roles.bicep'
-import { connectionsOutput, existingDpsPlace, fleetHub, stampOutput, stampSettings, tagSet } from 'types.bicep'
+import { connectionsOutput, existingDpsPlace, fleetHub, settingSet, stampOutput, stampSettings, tagSet } from 'types.bicep'
 
 @minLength(1)
 @maxLength(40)
@@ -127,8 +128,17 @@ param maximumInstances int = 40
 @description('Where the apps send metrics: nowhere, to Application Insights, or to a receiver of OTLP.')
 param metrics string = 'off'
 
-@description('Address of the receiver where metrics is otlp, such as https://collector.contoso.com:4318. It must need no token: no secret is given to the apps.')
+@description('Address of the receiver where metrics is otlp, such as https://collector.contoso.com:4318. A token for it is the app setting OTEL_EXPORTER_OTLP_HEADERS.')
 param otlpEndpoint string = ''
+
+@description('Further app settings of every app, by name: those that the fleet file names, and those of the Functions host. A secret is a reference to Azure Key Vault. A deployment keeps no other setting.')
+param appSettings settingSet = {}
+
+@description('Resource ids of further user-assigned identities of every app. A deployment keeps no other identity.')
+param appIdentityIds string[] = []
+
+@description('Whether every app also has a system-assigned identity.')
+param appSystemIdentity bool = false
 
 @allowed(['auto', 'Recreate', 'RollingUpdate'])
 @description('How instances are replaced by a deployment. RollingUpdate drains them first. auto: RollingUpdate in the regions where it is generally available, else Recreate.')
@@ -237,6 +247,7 @@ var problems = concat(
   redundancyProblems(namedRegions(stamps, allocatorLocations), zoneRedundant, storageRedundancy),
   isPrivate ? rangeProblems(namedRanges(stamps, allocatorLocations, allocatorAddressPrefixes)) : [],
   commonTagProblems(tags, isPrivate || hasAllocators),
+  appSettingProblems(hubs, appSettings, stamps),
   operatorProblems(operatorPrincipalId, alertEmail, actionGroupIds),
   metrics == 'otlp' && empty(otlpEndpoint)
     ? ['`metrics` is otlp and `otlpEndpoint` is empty: write the address of the receiver, or `metrics` azureMonitor.']
@@ -287,6 +298,9 @@ module stampDeployments 'modules/stamp.bicep' = [
       maximumInstances: maximumInstances
       metrics: metrics
       otlpEndpoint: otlpEndpoint
+      appSettings: union(appSettings, stamp.?appSettings ?? {})
+      appIdentityIds: appIdentityIds
+      appSystemIdentity: appSystemIdentity
       siteUpdateStrategy: siteUpdateStrategy
       zoneRedundant: zoneRedundant
       storageRedundancy: any(redundancyIn(stamp.location, storageRedundancy))
@@ -330,6 +344,9 @@ module allocators 'modules/allocator.bicep' = [
       maximumInstances: maximumInstances
       metrics: metrics
       otlpEndpoint: otlpEndpoint
+      appSettings: appSettings
+      appIdentityIds: appIdentityIds
+      appSystemIdentity: appSystemIdentity
       siteUpdateStrategy: siteUpdateStrategy
       zoneRedundant: zoneRedundant
       storageRedundancy: any(redundancyIn(region, storageRedundancy))

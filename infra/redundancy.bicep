@@ -88,7 +88,8 @@ func redundancyProblems(places namedRegion[], zoneRedundant bool, storageRedunda
     map(
       filter(
         places,
-        place => contains(['Standard_GRS', 'Standard_GZRS'], storageRedundancy) && contains(unpairedRegions, place.region)
+        place =>
+          contains(['Standard_GRS', 'Standard_GZRS'], storageRedundancy) && contains(unpairedRegions, place.region)
       ),
       place =>
         '${place.name} is in ${place.region}, a region without a paired region, and storageRedundancy is ${storageRedundancy}: write auto, Standard_LRS or Standard_ZRS.'

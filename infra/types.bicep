@@ -8,6 +8,12 @@ type tagSet = {
 }
 
 @export()
+@description('App settings by name. A secret is a reference to Azure Key Vault.')
+type settingSet = {
+  *: string
+}
+
+@export()
 @description('A hub as the fleet file has it. What only Berth reads, such as its weight, is left alone.')
 type fleetHub = {
   @description('Host name: NAME.azure-devices.net. Nobody else in Azure may have the name, which is 3 to 50 characters long.')
@@ -114,6 +120,9 @@ type stampSettings = {
 
   @description('Addresses of its network where networkAccess is private, at least a /25. They must stay when stamps come or go.')
   addressPrefix: string?
+
+  @description('App settings of this stamp alone, such as a secret that only its devices need. They go before the common ones.')
+  appSettings: settingSet?
 }
 
 @export()

@@ -1,7 +1,7 @@
 // The webhook once more, in another region, so that devices register while a region is down. It shares the state of a
 // stamp: both then know the same overrides and counts, and decide alike. It reconciles nothing.
 
-import { tagSet } from '../types.bicep'
+import { settingSet, tagSet } from '../types.bicep'
 
 @description('Azure region.')
 param location string
@@ -57,6 +57,15 @@ param metrics string
 
 @description('Address of the receiver of OTLP; empty: none.')
 param otlpEndpoint string
+
+@description('Further app settings.')
+param appSettings settingSet
+
+@description('Further user-assigned identities of the app.')
+param appIdentityIds string[]
+
+@description('Whether the app also has a system-assigned identity.')
+param appSystemIdentity bool
 
 @allowed(['auto', 'Recreate', 'RollingUpdate'])
 @description('How instances are replaced.')
@@ -177,6 +186,9 @@ module functionApp 'function-app.bicep' = {
     maximumInstances: maximumInstances
     metrics: metrics
     otlpEndpoint: otlpEndpoint
+    appSettings: appSettings
+    appIdentityIds: appIdentityIds
+    appSystemIdentity: appSystemIdentity
     siteUpdateStrategy: siteUpdateStrategy
     zoneRedundant: zoneRedundant
   }

@@ -1,7 +1,7 @@
 // The Function App on Flex Consumption. The webhook must be reachable from the internet: DPS calls it from Microsoft's
 // own network and cannot enter a private one (infra/README.md, Network isolation). What is behind it can be private.
 
-import { tagSet } from '../types.bicep'
+import { settingSet, tagSet } from '../types.bicep'
 
 @description('Name of the app: the first part of its host name.')
 param name string
@@ -90,6 +90,15 @@ param metrics string
 @description('Address of the receiver of OTLP; empty: none.')
 param otlpEndpoint string
 
+@description('Further app settings.')
+param appSettings settingSet
+
+@description('Further user-assigned identities of the app.')
+param appIdentityIds string[]
+
+@description('Whether the app also has a system-assigned identity.')
+param appSystemIdentity bool
+
 @allowed(['auto', 'Recreate', 'RollingUpdate'])
 @description('How instances are replaced when a package or setting changes. auto: RollingUpdate where it is generally available.')
 param siteUpdateStrategy string
@@ -101,7 +110,7 @@ param zoneRedundant bool
 var rollingRegions = ['eastasia', 'westcentralus', 'northcentralus', 'westus2']
 var autoStrategy = contains(rollingRegions, location) ? 'RollingUpdate' : 'Recreate'
 
-// Read by src/settings/settings.ts and src/functions; a test compares them.
+// Read by src/settings/settings.ts and src/functions; a test compares them. app-settings.json lists all names that are set here.
 var berthSettings = {
   FLEET_FILE: 'fleet.json'
   AZURE_CLIENT_ID: identityClientId
@@ -158,7 +167,9 @@ var hostSettings = {
 
 var disabledSettings = toObject(disabledFunctions, each => 'AzureWebJobs.${each}.Disabled', each => 'true')
 
+// What the templates set goes before what is declared.
 var settings = union(
+  appSettings,
   berthSettings,
   stampSettings,
   exportSettings,
@@ -192,15 +203,15 @@ resource app 'Microsoft.Web/sites@2025-03-01' = {
   })
   kind: 'functionapp,linux'
   identity: {
-    type: 'UserAssigned'
-    userAssignedIdentities: {
-      '${identityId}': {}
-    }
+    type: appSystemIdentity ? 'SystemAssigned, UserAssigned' : 'UserAssigned'
+    userAssignedIdentities: toObject(concat([identityId], appIdentityIds), id => id, id => {})
   }
   properties: {
     serverFarmId: plan.id
     httpsOnly: true
     publicNetworkAccess: 'Enabled'
+    // Without it, references to Azure Key Vault are read with the system-assigned identity, which the app may lack.
+    keyVaultReferenceIdentity: identityId
     virtualNetworkSubnetId: empty(subnetId) ? null : subnetId
     functionAppConfig: {
       runtime: {

@@ -1,6 +1,6 @@
 // A stamp: the Function App with everything that it keeps and reads, and the hubs that it reconciles.
 
-import { hubSettings, stampConnection, stampSettings, tagSet } from '../types.bicep'
+import { hubSettings, settingSet, stampConnection, stampSettings, tagSet } from '../types.bicep'
 
 @description('The stamp.')
 param stamp stampSettings
@@ -59,6 +59,15 @@ param metrics string
 
 @description('Address of the receiver of OTLP; empty: none.')
 param otlpEndpoint string
+
+@description('Further app settings.')
+param appSettings settingSet
+
+@description('Further user-assigned identities of the app.')
+param appIdentityIds string[]
+
+@description('Whether the app also has a system-assigned identity.')
+param appSystemIdentity bool
 
 @allowed(['auto', 'Recreate', 'RollingUpdate'])
 @description('How instances are replaced.')
@@ -316,6 +325,9 @@ module functionApp 'function-app.bicep' = {
     maximumInstances: maximumInstances
     metrics: metrics
     otlpEndpoint: otlpEndpoint
+    appSettings: appSettings
+    appIdentityIds: appIdentityIds
+    appSystemIdentity: appSystemIdentity
     siteUpdateStrategy: siteUpdateStrategy
     zoneRedundant: zoneRedundant
   }

@@ -1,8 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { beforeAll, expect, test } from '@jest/globals';
 import { globSync } from 'tinyglobby';
-import { describeBicep, type Resource, snapshotOfFile } from './bicep.ts';
-import { settingsOf } from './resource.ts';
+import { describeBicep, type Resource, snapshotOf, snapshotOfFile } from './bicep.ts';
+import { edgeFleet, hub } from './fleets.ts';
+import { at, settingsOf } from './resource.ts';
 
 /** What only the Functions host, its extensions and its telemetry read. */
 const OF_THE_HOST = [
@@ -128,5 +129,91 @@ describeBicep('the app settings', () => {
 
   test('name an Event Hub that the code reads', () => {
     expect(functions).toContain(app('api').TWIN_EVENTS_NAME);
+  });
+});
+
+const NOTHING_DECLARED = {
+  appSettings: {},
+  stamps: [
+    { name: 'eu', location: 'westeurope' },
+    { name: 'us', location: 'eastus' },
+  ],
+};
+const KNOWN = JSON.parse(readFileSync('infra/app-settings.json', 'utf8')) as Readonly<
+  Record<'own' | 'allocator' | 'instead' | 'platform', readonly string[]>
+>;
+
+describeBicep('the app settings that an operator declares', () => {
+  const apps = async (parameters: Parameters<typeof snapshotOf>[0]) =>
+    (await snapshotOf(parameters)).predictedResources.filter(({ type }) => type === 'Microsoft.Web/sites');
+  const PASSWORD = '@Microsoft.KeyVault(SecretUri=https://contoso.vault.azure.net/secrets/acr)';
+  const DECLARED = {
+    hubs: ['eu', 'us'].map((stamp) => hub(`contoso-${stamp}`, { stamp })),
+    stamps: [
+      { name: 'eu', location: 'westeurope', appSettings: { ACR_USER: 'eu', HUB_WEU: PASSWORD } },
+      { name: 'us', location: 'eastus' },
+    ],
+    allocatorLocations: ['northeurope'],
+    appSettings: { ACR_USER: 'contoso', ACR_PASSWORD: PASSWORD },
+  };
+
+  test('are added to those of every app, and those of a stamp to its own app only', async () => {
+    const [plain, declared] = [await apps({ ...DECLARED, ...NOTHING_DECLARED }), await apps(DECLARED)];
+
+    const added = declared.map((app, index) => {
+      const before = settingsOf(plain[index] as Resource);
+      return Object.fromEntries(Object.entries(settingsOf(app)).filter(([name]) => !(name in before)));
+    });
+    expect(added).toEqual([
+      { ACR_USER: 'eu', ACR_PASSWORD: PASSWORD, HUB_WEU: PASSWORD },
+      { ACR_USER: 'contoso', ACR_PASSWORD: PASSWORD },
+      { ACR_USER: 'contoso', ACR_PASSWORD: PASSWORD },
+    ]);
+  });
+
+  test('can be references to Azure Key Vault, which each app reads with its own identity', async () => {
+    for (const { identity, properties } of await apps(DECLARED)) {
+      const [id, ...others] = Object.keys(at(identity, 'userAssignedIdentities') as object);
+
+      expect(others).toEqual([]);
+      expect(at(identity, 'type')).toBe('UserAssigned');
+      expect(at(properties, 'keyVaultReferenceIdentity')).toBe(id);
+    }
+  });
+
+  test('do not change what the templates set on an allocator', async () => {
+    const disabled = 'AzureWebJobs.syncTwins.Disabled';
+    const [stamp, , allocator] = await apps({ ...DECLARED, appSettings: { [disabled]: 'false' } });
+
+    expect(settingsOf(stamp as Resource)[disabled]).toBe('false');
+    expect(settingsOf(allocator as Resource)[disabled]).toBe('true');
+  });
+
+  test('are no names that the templates set: app-settings.json lists all of these', async () => {
+    const everything = [
+      ...(await apps({ ...DECLARED, ...NOTHING_DECLARED })),
+      ...(await apps({
+        ...edgeFleet('every option'),
+        metrics: 'otlp',
+        otlpEndpoint: 'https://collector:4318',
+      })),
+    ];
+    const names = new Set(everything.flatMap((app) => Object.keys(settingsOf(app))));
+
+    expect([...KNOWN.own, ...KNOWN.allocator].sort()).toEqual([...names].sort());
+    const all = Object.values(KNOWN).flat();
+    expect(new Set(all.map((name) => name.toLowerCase())).size).toBe(all.length);
+  });
+
+  test('come with further identities of every app, next to its own', async () => {
+    const id =
+      '/subscriptions/s/resourceGroups/g/providers/Microsoft.ManagedIdentity/userAssignedIdentities/reader';
+    for (const { identity } of await apps({ ...DECLARED, appIdentityIds: [id], appSystemIdentity: true })) {
+      expect(at(identity, 'type')).toBe('SystemAssigned, UserAssigned');
+      expect(Object.keys(at(identity, 'userAssignedIdentities') as object)).toEqual([
+        expect.stringMatching(/id-berth-/),
+        id,
+      ]);
+    }
   });
 });

@@ -15,6 +15,8 @@ async function refusal(parameters: Parameters): Promise<string | undefined> {
 
 const PLANT = { subscription: '0dd781aa-f7a9-4f7e-8105-0579ce78f407', resourceGroup: 'plant' };
 const ONE = { hubs: [hub('contoso-weu')] };
+const SECRET = '@Microsoft.KeyVault(SecretUri=https://contoso.vault.azure.net/secrets/hub-weu)';
+const PLAIN_SECRET = 'HostName=contoso-weu.azure-devices.net;SharedAccessKey=c2VjcmV0';
 const EU_AND_US = [
   { name: 'eu', location: 'westeurope', addressPrefix: '10.1.0.0/24' },
   { name: 'us', location: 'eastus', addressPrefix: '10.2.0.0/24' },
@@ -242,6 +244,66 @@ const REFUSED: readonly Refused[] = [
     'The allocator in ukwest has the address range "10.400/24"',
   ],
   [
+    'app settings that the templates, the host or Azure decide',
+    {
+      ...ONE,
+      appSettings: { BERTH_METRICS: 'otlp', azure_client_id: 'x', WEBSITE_RUN_FROM_PACKAGE: '1' },
+      stamps: [{ name: 'main', location: 'westeurope', appSettings: { BERTH_STATE: 'x' } }],
+    },
+    '"BERTH_METRICS" of `appSettings` is an app setting that the templates decide: remove it. Other parameters change it.',
+    '"azure_client_id" of `appSettings` is an app setting that the templates decide: remove it.',
+    '"WEBSITE_RUN_FROM_PACKAGE" of `appSettings` is an app setting that Azure or its tools add, and that these apps do without: remove it.',
+    '"BERTH_STATE" of `appSettings` of the stamp "main" is an app setting that the templates decide: remove it.',
+  ],
+  [
+    'app settings that Azure does not take',
+    {
+      ...ONE,
+      appSettings: {
+        'ACR-USER': 'contoso',
+        ACR_PASSWORD: '',
+        TWICE: 'a',
+        twice: 'b',
+        NO_SECRET: '@Microsoft.KeyVault(https://contoso.vault.azure.net)',
+      },
+    },
+    '"ACR-USER" of `appSettings` is not a name of an app setting: write letters, digits, underscores and periods.',
+    '"ACR_PASSWORD" of `appSettings` is empty: write a value, or remove it.',
+    '"twice" is in `appSettings` more than once: remove one.',
+    '"NO_SECRET" of `appSettings` is not a reference to a secret: write @Microsoft.KeyVault(SecretUri=URI_OF_THE_SECRET).',
+  ],
+  [
+    'secrets in the parameters, without showing them',
+    {
+      hubs: [hub('contoso-weu', { connection: 'HUB_WEU' })],
+      appSettings: {
+        HUB_WEU: 'c2VjcmV0',
+        OTEL_EXPORTER_OTLP_HEADERS: 'authorization=c2VjcmV0',
+        OTHER: PLAIN_SECRET,
+      },
+    },
+    '"HUB_WEU" of `appSettings` is a secret, and parameters are not: put it into a key vault, and write @Microsoft.KeyVault(SecretUri=URI_OF_THE_SECRET).',
+    '"OTEL_EXPORTER_OTLP_HEADERS" of `appSettings` is a secret',
+    '"OTHER" of `appSettings` is a secret',
+  ],
+  [
+    'hubs whose connection strings are in app settings that are not declared for their stamps',
+    {
+      hubs: [
+        hub('contoso-weu', { stamp: 'eu', connection: 'HUB_WEU' }),
+        hub('contoso-neu', { stamp: 'eu', connection: 'HUB_NEU' }),
+        hub('contoso-eus', { stamp: 'us', connection: 'HUB_WEU' }),
+      ],
+      stamps: [
+        { name: 'eu', location: 'westeurope', appSettings: { HUB_WEU: SECRET } },
+        { name: 'us', location: 'eastus' },
+      ],
+      appSettings: { OTHER: 'x' },
+    },
+    'The hub contoso-neu.azure-devices.net has its connection string in the app setting HUB_NEU (hubs[].connection), which `appSettings` does not declare: write it there as a Key Vault reference, or remove hubs[].connection.',
+    'The hub contoso-eus.azure-devices.net has its connection string in the app setting HUB_WEU',
+  ],
+  [
     'names and principals that Azure does not take',
     {
       ...ONE,
@@ -270,6 +332,7 @@ const REFUSED: readonly Refused[] = [
     'a connection string to a hub without policies',
     {
       hubs: [hub('contoso-weu', { connection: 'HUB_WEU' })],
+      appSettings: { HUB_WEU: SECRET },
       linkAuthentication: 'identity',
       disableLocalAuth: true,
     },
@@ -282,6 +345,7 @@ describeBicep('before anything is made, the templates refuse', () => {
     const said = await refusal(parameters);
 
     expect(sentences.filter((sentence) => !said?.includes(sentence))).toEqual([]);
+    expect(said).not.toMatch(/c2VjcmV0/);
     // Nothing else is said: each problem ends with a period before the next begins with what it is about.
     expect(
       said?.split(
