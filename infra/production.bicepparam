@@ -35,6 +35,10 @@ param allocatorAddressPrefixes = {
   northeurope: '10.41.0.0/24'
 }
 
+// App settings of your own, such as those that the fleet file names. A deployment removes others. A secret is a reference:
+//   ACR_PASSWORD: '@Microsoft.KeyVault(SecretUri=https://VAULT.vault.azure.net/secrets/NAME)'
+param appSettings = {}
+
 param httpAlwaysReady = 2
 param maximumInstances = 100
 param zoneRedundant = true

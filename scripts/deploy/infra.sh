@@ -2,7 +2,7 @@
 # infra.sh build               compiles the infrastructure; needs no sign-in
 # infra.sh what-if [FILE.md]   shows what a deployment would change
 # infra.sh drift [FILE.md]     the same, and fails if a deployment would change anything
-# infra.sh apply               deploys it
+# infra.sh apply               deploys it, unless that would remove app settings or identities that others added
 #
 # Environment: AZURE_LOCATION for the record of the deployment, or AZURE_RESOURCE_GROUP for a template of a resource
 # group; BERTH_PARAMETERS (default infra/production.bicepparam).
@@ -33,6 +33,21 @@ scope() {
   fi
 }
 
+# kept [--must-know]: fails if a deployment would remove an app setting or an identity that the parameter file does not declare.
+kept() {
+  local group=()
+  if [ "${scope[0]}" = group ]; then group=(--resource-group "$AZURE_RESOURCE_GROUP"); fi
+  node "${berth_home}scripts/deploy/kept-settings.mjs" --parameters "$parameters" ${group[@]+"${group[@]}"} "$@"
+}
+
+# report_kept FILE.md: adds to the report what a deployment would remove, and what cannot be known here.
+report_kept() {
+  local said status=0
+  said=$(kept 2>&1) || status=$?
+  if [ -n "$said" ]; then section "$1" 'App settings and identities that others added' printf '%s\n' "$said"; fi
+  return "$status"
+}
+
 # With ProviderNoRbac, Azure does not check write permissions, so an identity with read permissions is enough.
 what_if() {
   az deployment "${scope[@]}" what-if "${where[@]}" --parameters "$parameters" --validation-level ProviderNoRbac "$@"
@@ -44,10 +59,15 @@ case "${1:-}" in
     ;;
   what-if)
     scope
-    section "${2:-/dev/null}" "Infrastructure: $parameters" what_if
+    status=0
+    report_kept "${2:-/dev/null}" || status=$?
+    section "${2:-/dev/null}" "Infrastructure: $parameters" what_if || status=$?
+    exit "$status"
     ;;
   drift)
     scope
+    status=0
+    report_kept "${2:-/dev/null}" || status=$?
     # The change types that are no change: https://learn.microsoft.com/azure/azure-resource-manager/bicep/deploy-what-if
     # The REST API has the changes below `properties`; the Azure CLI has printed them at the top. The templates never write a
     # hub or DPS that exists, whatever what-if says: connect.sh compares those.
@@ -58,11 +78,13 @@ case "${1:-}" in
     else
       section "${2:-/dev/null}" "Infrastructure that differs from $parameters" what_if
       echo "${changes:-?} resources differ from $parameters. Deploy, or change the parameter file." >&2
-      exit 1
+      status=1
     fi
+    exit "$status"
     ;;
   apply)
     scope
+    kept --must-know
     az deployment "${scope[@]}" create --name "berth-${GITHUB_RUN_ID:-by-hand}" "${where[@]}" \
       --parameters "$parameters" --output none
     ;;

@@ -54,6 +54,7 @@ export function projectFiles(root, { name, version, engines }) {
     'local.settings.json': read('local.settings.json'),
     // The installed command is built already.
     'azure.yaml': swap('azure.yaml', read('azure.yaml'), [
+      [`node scripts/deploy/`, `npm ci && node ${home}/scripts/deploy/`],
       ['npm run build && ', ''],
       ['if ($?) { npm run build }; ', ''],
     ]),

@@ -270,7 +270,7 @@ function settingMissing(name: string): ManifestProblem {
     code: 'BERTH_EDGE_SETTING_MISSING',
     stops: true,
     path: 'edge',
-    message: `needs the app setting ${name}, which is not set: add it to the app, for a secret as a Key Vault reference`,
+    message: `needs the app setting ${name}, which is not set: declare it in appSettings of the deployment, for a secret as a Key Vault reference`,
   };
 }
 

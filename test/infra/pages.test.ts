@@ -136,4 +136,13 @@ describe('azure.yaml', () => {
   test('deploys the infrastructure of the folder infra', () => {
     expect(file.infra).toEqual({ provider: 'bicep', path: 'infra', module: 'main' });
   });
+
+  test('looks what others added to the apps before it deploys the infrastructure', () => {
+    const { posix, windows } = file.hooks.preprovision;
+
+    expect(posix.run).toBe(
+      'node scripts/deploy/kept-settings.mjs --parameters infra/main.bicepparam --must-know',
+    );
+    expect(windows.run).toBe(posix.run);
+  });
 });

@@ -54,6 +54,16 @@ describe('the deployment scripts', () => {
 });
 
 describe('infra.sh', () => {
+  const KEPT = 'kept --parameters infra/production.bicepparam';
+  // kept-settings.test.ts has the tests of this script.
+  beforeEach(() =>
+    write(
+      'scripts/deploy/kept-settings.mjs',
+      `import { appendFileSync } from 'node:fs';
+       appendFileSync(process.env.CALLS, ['kept', ...process.argv.slice(2)].join(' ') + '\\n');`,
+    ),
+  );
+
   test('names only files of infra/ that exist', () => {
     const source = readFileSync('scripts/deploy/infra.sh', 'utf8');
     const named = [...source.matchAll(/\binfra\/[\w.-]+\.(?:bicep|bicepparam)\b/g)].map(([file]) => file);
@@ -75,13 +85,19 @@ describe('infra.sh', () => {
   test.each<[string, string, Readonly<Record<string, string>>]>([
     ['resourceGroup', 'az deployment group create --name berth-7 --resource-group rg', {}],
     ['subscription', 'az deployment sub create --name berth-7 --location weu', { AZURE_LOCATION: 'weu' }],
-  ])('deploys a template with the scope %s', async (scope, call, env) => {
-    write('infra/main.bicep', `targetScope = '${scope}'\n`);
+  ])(
+    'deploys a template with the scope %s, after it has looked what others added',
+    async (scope, call, env) => {
+      write('infra/main.bicep', `targetScope = '${scope}'\n`);
 
-    expect((await script('infra.sh', ['apply'], { GITHUB_RUN_ID: '7', ...env })).code).toBe(0);
+      expect((await script('infra.sh', ['apply'], { GITHUB_RUN_ID: '7', ...env })).code).toBe(0);
 
-    expect(calls()).toEqual([`${call} --parameters infra/production.bicepparam --output none`]);
-  });
+      expect(calls()).toEqual([
+        `${KEPT}${scope === 'resourceGroup' ? ' --resource-group rg' : ''} --must-know`,
+        `${call} --parameters infra/production.bicepparam --output none`,
+      ]);
+    },
+  );
 
   test('reports the planned changes as plain text', async () => {
     const { code } = await script('infra.sh', ['what-if', 'report/a.md'], {
@@ -111,7 +127,7 @@ describe('infra.sh', () => {
 
     expect(said.code).toBe(code);
     expect(existsSync(join(project, 'report/a.md'))).toBe(code === 1);
-    expect(calls().filter((call) => !call.includes('what-if'))).toEqual([]);
+    expect(calls().filter((call) => !call.includes('what-if'))).toEqual([`${KEPT} --resource-group rg`]);
   });
 
   test('drift fails where what-if fails', async () => {

@@ -42,6 +42,7 @@ export function scriptProject(): ScriptProject {
   const project = temporaryFolder('scripts');
   cpSync('scripts/deploy', join(project, 'scripts/deploy'), { recursive: true });
   for (const folder of ['bin', 'dist', 'infra', 'base']) mkdirSync(join(project, folder));
+  cpSync('infra/app-settings.json', join(project, 'infra/app-settings.json'));
   write('bin/az', '#!/bin/sh\necho "az $*" >> "$CALLS"\neval "$AZ"\n', 0o755);
   write(
     'dist/berth.cjs',
