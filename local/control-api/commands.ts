@@ -1,6 +1,7 @@
 import { execFile } from 'node:child_process';
 import * as z from 'zod';
 import { isObject, jsonOrUndefined } from '../../src/json/json.ts';
+import { localEnvironment } from '../processes/local-environment.ts';
 import { type ControlAnswer, failedAnswer, methodNotAllowed, ok } from './answers.ts';
 import type { ControlRequest } from './request.ts';
 
@@ -72,8 +73,6 @@ const TOO_LONG: readonly string[] = ['--watch', '--disable-silent'];
 
 const MAX_MS = 60_000;
 const MAX_OUTPUT_BYTES = 4 * 1024 * 1024;
-/** Settings that would lead the command to another state or another DPS than those of the local stack. */
-const ELSEWHERE = /^(BERTH_STATE|AzureWebJobsStorage|BERTH_DPS)(__|$)/;
 
 const REQUEST = z.strictObject({ argv: z.array(z.string().max(2_000)).min(1).max(50) });
 
@@ -81,8 +80,7 @@ const REQUEST = z.strictObject({ argv: z.array(z.string().max(2_000)).min(1).max
 export function commandRunner({ file, directory, settings }: CommandOptions): RunCommand {
   return (argv) =>
     new Promise((resolve) => {
-      const inherited = Object.entries(process.env).filter(([name]) => !ELSEWHERE.test(name));
-      const env = { ...Object.fromEntries(inherited), ...settings, NO_COLOR: '1' };
+      const env = localEnvironment({ ...settings, NO_COLOR: '1' });
       execFile(
         process.execPath,
         [file, ...argv],

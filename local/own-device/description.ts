@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { isObject } from '../../src/json/json.ts';
+import { localEnvironment } from '../processes/local-environment.ts';
 
 /** Berth stores receipts once a second, and snapshots when it has read the events of the device. */
 const LONGEST_WAIT_MS = 10_000;
@@ -51,7 +52,7 @@ function describe(
     execFile(
       process.execPath,
       [join(bundles, 'berth.cjs'), ...args],
-      { env: { ...process.env, ...settings } },
+      { env: localEnvironment(settings) },
       (error, out) => resolve(error === null ? out : undefined),
     );
   });

@@ -7,7 +7,8 @@ export interface ChildOptions {
   /** The file that Node.js runs. */
   readonly file: string;
   readonly args: readonly string[];
-  readonly env?: Readonly<Record<string, string | undefined>>;
+  /** The whole environment. Default: the one of this process. */
+  readonly env?: NodeJS.ProcessEnv;
   /** Flags of Node.js. Default: stack traces name the lines of the sources. */
   readonly nodeOptions?: readonly string[];
   /** Called for each line that the process prints. */
@@ -37,7 +38,7 @@ export function startChild({
   name,
   file,
   args,
-  env,
+  env = process.env,
   nodeOptions = ['--enable-source-maps'],
   onLine,
   onMessage,
@@ -45,7 +46,7 @@ export function startChild({
   const child = fork(file, args, {
     silent: true,
     detached: true,
-    env: { ...process.env, ...env },
+    env,
     // The child must not inherit the flags of a debugger or a test runner.
     execArgv: [...nodeOptions],
   });

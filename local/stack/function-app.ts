@@ -9,6 +9,7 @@ import { logToFile } from '../log-file.ts';
 import { startChild } from '../processes/child.ts';
 import { isAnswering } from '../processes/is-answering.ts';
 import { type KeptRunning, keepRunning } from '../processes/kept-running.ts';
+import { localEnvironment } from '../processes/local-environment.ts';
 
 /** The name in `GET /processes`. */
 export const FUNCTION_HOST = 'function host';
@@ -39,11 +40,11 @@ export function runFunctionApp(options: FunctionAppOptions): KeptRunning {
         ...pagePorts(cloud.ports).flatMap((own) => ['--own-port', String(own)]),
       ],
       // These values replace those of local.settings.json, which contains only the default ports.
-      env: {
+      env: localEnvironment({
         ...cloud.settings,
         FUNCTION_HOST_FUNCTION_KEY: options.keys.function,
         FUNCTION_HOST_MASTER_KEY: options.keys.master,
-      },
+      }),
       onLine,
     });
   const responds = () => isAnswering(`http://127.0.0.1:${port}/api/health`);

@@ -39,6 +39,9 @@ export function dpsPlace(env: Environment): RestEndpoint {
   });
   if (env.BERTH_DPS) {
     const { host, policy } = readConnectionString(env.BERTH_DPS);
+    if (endpoint !== undefined && host !== DEVELOPMENT_DPS.host) {
+      throw wrong('BERTH_DPS names a DPS in Azure, and IOT_ENDPOINT is set too: remove one of them.');
+    }
     return at(host, sharedAccessCredential(host, policy));
   }
   const named = env.BERTH_DPS__hostName?.toLowerCase();

@@ -179,6 +179,11 @@ describe('the choice of DPS', () => {
       { BERTH_DPS__hostName: 'a.b', IOT_ENDPOINT: 'http://127.0.0.1:7080' },
       /are both set/,
     ],
+    [
+      'a DPS in Azure would be called at a port of this machine',
+      { BERTH_DPS: CONNECTION, IOT_ENDPOINT: 'http://127.0.0.1:7080' },
+      /^BERTH_DPS names a DPS in Azure, and IOT_ENDPOINT is set too/,
+    ],
   ])('a coded error is thrown where %s', (_, env, message) => {
     expect(() => dpsPlace(env)).toThrow(
       expect.objectContaining({ code: 'BERTH_SETTING_INVALID', message: expect.stringMatching(message) }),

@@ -6,6 +6,7 @@ import type { EpochMs } from '../../time/epoch-ms.ts';
 import { invalid } from '../shell/arguments.ts';
 import type { Cli } from '../shell/cli.ts';
 import type { CommandGroup } from '../shell/command-line.ts';
+import { requireOnePlace } from '../shell/environment.ts';
 import { type Given, requiredText, toggle } from '../shell/inputs.ts';
 import { printable } from '../shell/printable.ts';
 import { showCount } from '../shell/progress.ts';
@@ -65,6 +66,7 @@ async function forgetDevice(cli: Cli, options: Given<typeof INPUTS>): Promise<nu
 }
 
 async function refuseExisting(state: State, env: Cli['env'], device: string): Promise<void> {
+  requireOnePlace(env);
   const hosts = await hubsWithIdentity(await fleetInForce(state), env, device);
   if (hosts.length === 0) return;
   throw new BerthError(

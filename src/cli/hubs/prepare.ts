@@ -4,6 +4,7 @@ import { HEARTBEAT_DEVICE } from '../../iot-hub/heartbeat-device.ts';
 import { iotEndpoint, isAzure } from '../../settings/settings.ts';
 import type { Cli } from '../shell/cli.ts';
 import type { CommandGroup } from '../shell/command-line.ts';
+import { requireOnePlace } from '../shell/environment.ts';
 import { type Given, requiredText } from '../shell/inputs.ts';
 import { knownHub } from '../shell/known.ts';
 import { fleetInForce, openState } from '../shell/state.ts';
@@ -25,6 +26,7 @@ export function registerHubPrepare(hub: CommandGroup): void {
 }
 
 async function prepareHub({ terminal, env }: Cli, { host: name }: Given<typeof INPUTS>): Promise<number> {
+  requireOnePlace(env);
   const fleet = await fleetInForce(openState(env));
   const hosts = fleet.hubs.map(({ host }) => host);
   const host = knownHub(name, hosts, 'The fleet file in force');

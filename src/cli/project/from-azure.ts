@@ -86,16 +86,27 @@ function requireHubs({ dps, hubs, notes }: Discovered): void {
 }
 
 /** The enrollments, from the service API of this DPS. Locally there is only one DPS. */
-async function readDps(env: Environment, { properties }: JsonObject): Promise<ExportedEnrollments> {
-  const host = ownMember(properties, 'serviceOperationsHostName');
-  const isAzure = Boolean(env.AZURE_SUBSCRIPTION_ID) && typeof host === 'string';
-  const { IOT_ENDPOINT: _, BERTH_DPS: __, ...others } = env;
-  const dps = openDps(dpsPlace(isAzure ? { ...others, BERTH_DPS__hostName: host } : env));
+async function readDps(env: Environment, found: JsonObject): Promise<ExportedEnrollments> {
+  const dps = openDps(dpsPlace(settingsOfDps(env, found)));
   try {
     return await readEnrollments(dps);
   } finally {
     await dps.close();
   }
+}
+
+/** A DPS of a subscription is never read from the local stack. */
+function settingsOfDps(env: Environment, { name, properties }: JsonObject): Environment {
+  if (!env.AZURE_SUBSCRIPTION_ID) return env;
+  const host = ownMember(properties, 'serviceOperationsHostName');
+  if (typeof host !== 'string') {
+    throw new ArmError(
+      'BERTH_AZURE_NOT_FOUND',
+      `The DPS ${name} has no host name yet (serviceOperationsHostName): run the command again when Azure has created it.`,
+    );
+  }
+  const { IOT_ENDPOINT: _, BERTH_DPS: __, ...others } = env;
+  return { ...others, BERTH_DPS__hostName: host };
 }
 
 function jsonText(json: JsonObject): string {

@@ -1,24 +1,65 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as z from 'zod';
-import type { Environment } from '../../settings/settings.ts';
+import { BerthError } from '../../errors.ts';
+import { isLocalPlace } from '../../settings/local-place.ts';
+import { type Environment, iotEndpoint, stateAccount } from '../../settings/settings.ts';
+import { stateAccountName } from './state-place.ts';
 
 const localSettings = z.object({ Values: z.record(z.string(), z.string()) });
 
 /**
  * The settings of the app, as the Functions host would read them: the environment, then `local.settings.json`
- * of the folder. The command therefore finds the local stack without configuration.
+ * of the folder. The command therefore finds the local stack without configuration. As soon as the environment names a part of
+ * a deployment in Azure, the file's settings that name the local stack are left out: a command would read one and change the
+ * other.
  */
 export function environmentIn(folder: string, env: Environment): Environment {
   const isStateSet = Object.keys(env).some(isAboutState);
+  const isAzureNamed = Object.entries(env).some(([name, value]) => PLACE.test(name) && isInAzure(value));
   const local = Object.entries(localValues(join(folder, 'local.settings.json')));
-  const isDpsSet = Object.keys(env).some((name) => /^BERTH_DPS(__|$)/.test(name));
-  const isLeftOut = (name: string): boolean =>
+  const isLeftOut = ([name, value]: readonly [string, string | undefined]): boolean =>
     // If the environment names the state account, the file must not: a mix of both would be a third account.
     (isStateSet && isAboutState(name)) ||
-    // If the environment names a DPS, the address of the local stack does not apply to it.
-    (isDpsSet && name === 'IOT_ENDPOINT');
-  return { ...Object.fromEntries(local.filter(([name]) => !isLeftOut(name))), ...env };
+    (isAzureNamed && (name === ENDPOINT || (PLACE.test(name) && isLocalPlace(value ?? ''))));
+  return { ...Object.fromEntries(local.filter((setting) => !isLeftOut(setting))), ...env };
+}
+
+/** The address of the local hubs and of the local DPS. */
+const ENDPOINT = 'IOT_ENDPOINT';
+/** Settings that name a part of a deployment: its state, its DPS, its Event Hub, its exports. */
+const PLACE =
+  /^(BERTH_STATE|AzureWebJobsStorage|BERTH_DPS|BERTH_EXPORTS|TWIN_EVENTS)(__(accountName|tableServiceUri|blobServiceUri|queueServiceUri|hostName|resourceId|fullyQualifiedNamespace))?$/;
+
+function isInAzure(value: string | undefined): boolean {
+  return Boolean(value) && !isLocalPlace(value ?? '');
+}
+
+/**
+ * Refuses settings with which a command would read the state of one fleet and call the hubs or the DPS of another: one in Azure,
+ * the other on this machine. For commands that use both.
+ *
+ * @throws BerthError `BERTH_SETTING_INVALID`
+ */
+export function requireOnePlace(env: Environment): void {
+  const account = stateAccount(env);
+  const isLocal = isLocalPlace(
+    account.kind === 'identity' ? account.tableServiceUri : account.connectionString,
+  );
+  const state = `The state tables (BERTH_STATE or AzureWebJobsStorage) are in ${stateAccountName(account)}`;
+  if (!isLocal && iotEndpoint(env) !== undefined) {
+    throw new BerthError(
+      'BERTH_SETTING_INVALID',
+      `${state}, and ${ENDPOINT} names the hubs of the local stack: remove one of the two settings.`,
+    );
+  }
+  const dps = ['BERTH_DPS', 'BERTH_DPS__hostName'].find((name) => env[name]);
+  if (isLocal && dps !== undefined && iotEndpoint(env) === undefined) {
+    throw new BerthError(
+      'BERTH_SETTING_INVALID',
+      `${state}, and ${dps} names a DPS in Azure: set BERTH_STATE__tableServiceUri to the table service of the deployment, or remove ${dps}.`,
+    );
+  }
 }
 
 function isAboutState(name: string): boolean {

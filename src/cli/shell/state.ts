@@ -4,10 +4,11 @@ import { parseFleet } from '../../fleet/file/parse.ts';
 import type { Fleet } from '../../fleet/fleet.ts';
 import { type Environment, stateAccount } from '../../settings/settings.ts';
 import { openStores, type Stores } from '../../store/stores.ts';
-import { openTables, type StateAccount } from '../../store/tables/tables.ts';
+import { openTables } from '../../store/tables/tables.ts';
 import { NO_REDACTION, type Redaction } from '../../twin/events/redact.ts';
 import { readFleetFile, validFleet } from './files.ts';
 import { signedInAs } from './signed-in.ts';
+import { stateAccountName } from './state-place.ts';
 
 /** The state tables of a deployment, for commands. */
 export interface State extends Stores {
@@ -29,7 +30,7 @@ export function openState(env: Environment): State {
   const tables = openTables(account);
   return {
     ...openStores(tables),
-    place: placeOf(account),
+    place: stateAccountName(account),
     isSignedIn: account.kind === 'identity',
     async createTables() {
       await Promise.all(Object.values(tables).map((table) => table.get('none', 'none')));
@@ -88,18 +89,4 @@ function userName(): string {
   } catch {
     return `user ${process.getuid?.() ?? 'unknown'}`;
   }
-}
-
-function placeOf(account: StateAccount): string {
-  if (account.kind === 'identity') return new URL(account.tableServiceUri).host;
-  const parts = new Map(
-    account.connectionString.split(';').map((part) => {
-      const [name = '', ...value] = part.split('=');
-      return [name.toLowerCase(), value.join('=')] as const;
-    }),
-  );
-  if (parts.get('usedevelopmentstorage') === 'true') return 'Azurite on this machine';
-  const endpoint = parts.get('tableendpoint');
-  if (endpoint !== undefined && URL.canParse(endpoint)) return new URL(endpoint).host;
-  return parts.get('accountname') ?? 'a storage account';
 }

@@ -13,6 +13,7 @@ import type { HubSize } from '../../../iot-hub/throttles.ts';
 import type { HubDrain } from '../../../silent-devices/drain-choice.ts';
 import { plus } from '../../../time/epoch-ms.ts';
 import type { Cli } from '../../shell/cli.ts';
+import { requireOnePlace } from '../../shell/environment.ts';
 import { endpointsAsOperator, openHubsAsOperator } from '../../shell/operator-hubs.ts';
 import { printable } from '../../shell/printable.ts';
 import { fleetInForce, openState, type State } from '../../shell/state.ts';
@@ -53,6 +54,7 @@ export async function withDrainSession(
   work: (session: DrainSession) => Promise<number>,
 ): Promise<number> {
   const { env, now, terminal } = cli;
+  requireOnePlace(env);
   const state = openState(env);
   const fleet = await fleetInForce(state);
   const host = await hubOfDrain(name, fleet, state);
