@@ -1,5 +1,6 @@
 import { systemTime } from '../time/epoch-ms.ts';
 import { type Catalog, programOf } from './shell/catalog.ts';
+import { watchOutput } from './shell/closed-output.ts';
 import { runProgram } from './shell/command-line.ts';
 import { countWrites, sayFailure } from './shell/json-mode.ts';
 
@@ -14,12 +15,12 @@ declare const __BERTH_CATALOG__: Catalog | undefined;
  * flags do not even read the code of the commands. Each bundle has its own classes of errors, and says its own errors.
  */
 async function main(): Promise<void> {
-  endWithReader(process.stdout);
-  endWithReader(process.stderr);
+  const { begins } = watchOutput([process.stdout, process.stderr], process);
   const argv = process.argv.slice(2);
   const out = countWrites(process.stdout);
   const terminal = { out: out.stream, err: process.stderr };
-  const run = async (): Promise<number> => (await import('./whole.ts')).runWhole(terminal, argv, out.writes);
+  const run = async (): Promise<number> =>
+    (await import('./whole.ts')).runWhole({ terminal, argv, writes: out.writes, begins });
   const cli = { terminal, env: process.env, now: systemTime };
   const catalog = typeof __BERTH_CATALOG__ === 'object' ? __BERTH_CATALOG__ : undefined;
   try {
@@ -28,14 +29,6 @@ async function main(): Promise<void> {
   } catch (error) {
     process.exitCode = sayFailure(terminal, argv, error, out.writes);
   }
-}
-
-/** Ends the command if the reader closes the output, as `head` does, and with a message if a write fails. */
-function endWithReader(stream: NodeJS.WriteStream): void {
-  stream.on('error', ({ code, message }: NodeJS.ErrnoException) => {
-    if (code !== 'EPIPE') console.error(`The result cannot be written: ${message}`);
-    process.exit(code === 'EPIPE' ? 0 : 1);
-  });
 }
 
 void main();

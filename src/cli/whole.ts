@@ -9,17 +9,18 @@ import type { Threads } from './what-if/threads.ts';
 import { startTwinThread } from './what-if/twin-thread.ts';
 import { startWorker } from './what-if/worker-pool.ts';
 
-/**
- * Runs a command with everything that it may need. Writes the error with which it ends, and returns the exit code.
- *
- * @param argv the arguments after `berth`.
- * @param writes how often the standard output was written to
- */
-export async function runWhole(
-  terminal: Terminal,
-  argv: readonly string[],
-  writes: () => number,
-): Promise<number> {
+/** What the process gives a command. */
+interface WholeRun {
+  readonly terminal: Terminal;
+  /** The arguments after `berth`. */
+  readonly argv: readonly string[];
+  /** How often the standard output was written to. */
+  readonly writes: () => number;
+  readonly begins: (changes: boolean) => void;
+}
+
+/** Runs a command with everything that it may need. Writes the error with which it ends, and returns the exit code. */
+export async function runWhole({ terminal, argv, writes, begins }: WholeRun): Promise<number> {
   const threads: Threads = {
     number: availableParallelism(),
     start: (data) => startWorker(join(__dirname, 'what-if-worker.cjs'), data),
@@ -27,7 +28,7 @@ export async function runWhole(
   };
   try {
     const env = environmentIn(process.cwd(), process.env);
-    return await berth({ terminal, env, now: systemTime }, argv, threads);
+    return await berth({ terminal, env, now: systemTime, begins }, argv, threads);
   } catch (error) {
     return sayFailure(terminal, argv, error, writes);
   }

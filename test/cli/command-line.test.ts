@@ -30,6 +30,7 @@ async function run(inputs: Inputs, ...argv: readonly string[]) {
         name: 'act',
         description: 'does it',
         inputs,
+        changes: false,
         run: async (_, values) => {
           given.push(values);
           return 0;
@@ -167,6 +168,7 @@ describe('a group of commands', () => {
         description: '',
         inputs: {},
         isDefault,
+        changes: false,
         run: async () => {
           ran.push(name);
           return 3;

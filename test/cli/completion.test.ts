@@ -26,6 +26,7 @@ const SMALL = catalogOf({
         '--watch': toggle('repeat'),
         '--status <state>': oneOf(['active', 'draining'], text('only these')),
       },
+      changes: false,
       run,
     });
     const hub = program.group('hub', 'change one hub');
@@ -33,6 +34,7 @@ const SMALL = catalogOf({
       name: 'set',
       description: 'override the state',
       inputs: { '<host>': requiredText('its name'), '--reason <text>': requiredText('why') },
+      changes: false,
       run,
     });
   },

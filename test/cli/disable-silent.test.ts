@@ -205,10 +205,26 @@ describe('berth hub drain --disable-silent', () => {
 
     const exitCode = await berth({ ...cli, ending: ending.signal }, ...DISABLE, '--yes');
 
-    expect(exitCode).toBe(1);
+    expect(exitCode).toBe(130);
     expect(err()).toContain('Run the same command again to continue.');
     expect(await hub.identity('stayer')).toMatchObject({ status: 'enabled', statusReason: null });
     expect(await stored()).toMatchObject([{ phase: 'enabled' }]);
+  });
+
+  test.each([
+    ['SIGINT', 130],
+    ['SIGTERM', 143],
+    ['SIGHUP', 129],
+  ] as const)('enables again what is out at %s, and ends with %i', async (signal, code) => {
+    await open();
+    await hub.startDevice('stayer', 'stays');
+    await hub.drain();
+    const { cli } = hub.operator(async () => void process.emit(signal));
+
+    expect(await berth(cli, ...DISABLE, '--yes')).toBe(code);
+
+    expect(await hub.identity('stayer')).toMatchObject({ status: 'enabled' });
+    expect(process.listenerCount(signal)).toBe(0);
   });
 
   test('leaves a record from which --enable-again enables a device after the command was killed', async () => {

@@ -416,6 +416,32 @@ describe('an operator and devices, against the local stack', () => {
     });
   });
 
+  test('a command that changes something finishes its work when its reader closes the pipe', async () => {
+    const file = join(bundles.directory, 'twelve-groups.json');
+    const groups = Array.from({ length: 12 }, (_, index) => ({
+      id: `group-${index}`,
+      attestation: { type: 'symmetricKey' },
+      allocationPolicy: 'hashed',
+    }));
+    writeFileSync(file, JSON.stringify({ groups }));
+    const line = `set -o pipefail; "$NODE" "$BERTH" enroll apply --file ${file} 2>&1 | head -n 1`;
+    const env = {
+      ...process.env,
+      ...stack.settings,
+      NODE: process.execPath,
+      BERTH: join(bundles.directory, 'berth.cjs'),
+    };
+
+    const applied = await new Promise<Said>((resolve) => {
+      execFile('bash', ['-c', line], { cwd: bundles.directory, env }, (error, out, err) =>
+        resolve({ code: typeof error?.code === 'number' ? error.code : 0, out, err }),
+      );
+    });
+
+    expect(applied).toMatchObject({ code: 0, out: expect.stringMatching(/^DPS: [^\n]*\n$/), err: '' });
+    expect((await berth('enroll', 'plan', '--file', file)).out).toContain('12 unchanged');
+  });
+
   test('berth validate accepts the fleet file, and a wrong option is an error with a code', async () => {
     expect(await berth('validate', '--registrations', '100')).toMatchObject({
       code: 0,

@@ -23,6 +23,7 @@ export function registerCompletion(berth: CommandGroup, catalog: () => Catalog):
     description: 'print a script that completes commands and options in a shell',
     inputs: INPUTS,
     example: 'source <(berth completion bash)',
+    changes: false,
     run: async ({ terminal }, { shell }) => {
       terminal.out.write(completionScript(shell, catalog()));
       return 0;

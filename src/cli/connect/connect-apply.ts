@@ -38,6 +38,7 @@ export function registerConnectApply(connect: CommandGroup): void {
     description: 'add what is missing of routes and links, and resize the hubs that infra/ created',
     inputs: INPUTS,
     example: 'berth connect apply --unlink old-hub.azure-devices.net',
+    changes: true,
     run: applyConnections,
   });
 }

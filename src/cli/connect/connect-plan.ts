@@ -32,6 +32,7 @@ export function registerConnectPlan(connect: CommandGroup): void {
     inputs: INPUTS,
     example: 'berth connect plan --fleet fleet.json',
     isDefault: true,
+    changes: false,
     run: planConnections,
   });
 }

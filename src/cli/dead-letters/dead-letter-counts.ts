@@ -22,6 +22,7 @@ export function registerCounts(deadLetters: CommandGroup): void {
     description: 'show events that are only counted: above the cap, of unknown sources, of unknown hubs',
     inputs: INPUTS,
     example: 'berth dead-letters counts --since 2h',
+    changes: false,
     run: showCounts,
   });
 }

@@ -30,6 +30,7 @@ export function registerList(deadLetters: CommandGroup): void {
     description: 'list dead letters, one a line, the newest first',
     inputs: INPUTS,
     example: 'berth dead-letters list --since 2h --code BERTH_EVENT_NOT_JSON',
+    changes: false,
     run: listDeadLetters,
   });
 }

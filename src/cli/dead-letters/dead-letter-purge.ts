@@ -22,6 +22,7 @@ export function registerPurge(deadLetters: CommandGroup): void {
     description: 'delete dead letters permanently',
     inputs: INPUTS,
     example: 'berth dead-letters purge --before 7d --yes',
+    changes: true,
     run: purgeDeadLetters,
   });
 }

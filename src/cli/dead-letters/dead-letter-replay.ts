@@ -40,6 +40,7 @@ export function registerReplay(deadLetters: CommandGroup): void {
       'decode dead letters again, mark their twins for a read, and delete those that could be decoded',
     inputs: INPUTS,
     example: 'berth dead-letters replay --all --code BERTH_DEFECT',
+    changes: true,
     run: replayDeadLetters,
   });
 }

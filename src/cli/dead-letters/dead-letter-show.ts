@@ -33,6 +33,7 @@ export function registerShow(deadLetters: CommandGroup): void {
     description: 'show everything that is stored about one dead letter',
     inputs: INPUTS,
     example: 'berth dead-letters show 2026-11-25/3/1234',
+    changes: false,
     run: showDeadLetter,
   });
 }

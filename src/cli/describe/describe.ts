@@ -26,6 +26,7 @@ export function registerDescribe(berth: CommandGroup): void {
     description: 'show where a device is and why, each property with its status, and its history',
     inputs: DEVICE,
     example: 'berth describe device sim-0003',
+    changes: false,
     run: describeDeviceCommand,
   });
   describe.command({
@@ -33,6 +34,7 @@ export function registerDescribe(berth: CommandGroup): void {
     description: 'show the whole fleet: hubs, policies, twins by status, and what needs you',
     inputs: JSON_OUTPUT,
     example: 'berth describe fleet',
+    changes: false,
     run: describeFleetCommand,
   });
   describe.command({
@@ -40,6 +42,7 @@ export function registerDescribe(berth: CommandGroup): void {
     description: 'show a hub: its share, its twins by status, its budget, overrides and pauses',
     inputs: HUB,
     example: 'berth describe hub contoso-weu.azure-devices.net',
+    changes: false,
     run: describeHubCommand,
   });
   describe.command({
@@ -47,6 +50,7 @@ export function registerDescribe(berth: CommandGroup): void {
     description: 'show a policy: what it wants, how far its rollout is, and its results by hub',
     inputs: POLICY,
     example: 'berth describe policy battery-saver',
+    changes: false,
     run: describePolicyCommand,
   });
 }

@@ -37,6 +37,7 @@ export function registerExplain(berth: CommandGroup): void {
       'explain offline what a fleet file decides about a request, or make the decision of a receipt again',
     inputs: INPUTS,
     example: 'berth explain --request receipt.json --fleet new-fleet.json',
+    changes: false,
     run: explain,
   });
 }

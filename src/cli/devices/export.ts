@@ -23,6 +23,7 @@ export function registerExport(berth: CommandGroup): void {
     description: 'write the devices in the state tables, one JSON object a line',
     inputs: INPUTS,
     example: 'berth export --out devices.jsonl',
+    changes: ({ out }) => out !== undefined,
     run: exportDevices,
   });
 }

@@ -34,6 +34,7 @@ export function registerAdopt(edge: CommandGroup): void {
       'allow Berth to replace the manifest of a device that it did not apply; without --yes, show what would go',
     inputs: INPUTS,
     example: 'berth edge adopt gateway-1 --reason "moved from the pipeline" --yes',
+    changes: true,
     run: adopt,
   });
 }

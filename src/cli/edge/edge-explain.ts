@@ -33,6 +33,7 @@ export function registerEdgeExplain(edge: CommandGroup): void {
     description: 'show the manifest of a device and where each module and route comes from',
     inputs: INPUTS,
     example: 'berth edge explain gateway-1',
+    changes: false,
     run: explainEdge,
   });
 }

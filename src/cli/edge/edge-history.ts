@@ -15,6 +15,7 @@ export function registerEdgeHistory(edge: CommandGroup): void {
     description: 'show the last manifests that Berth applied to a device, when and why',
     inputs: INPUTS,
     example: 'berth edge history gateway-1',
+    changes: false,
     run: edgeHistory,
   });
 }

@@ -37,6 +37,7 @@ export function registerEdgePlan(edge: CommandGroup): void {
       'show what a fleet file would change on each IoT Edge device, its cost and how long it takes',
     inputs: INPUTS,
     example: 'berth edge plan --fleet new-fleet.json',
+    changes: false,
     run: planEdge,
   });
 }

@@ -37,6 +37,7 @@ export function registerEdgeStatus(edge: CommandGroup): void {
     description: 'show how each IoT Edge device and its modules stand',
     inputs: INPUTS,
     example: 'berth edge status --status rejected',
+    changes: false,
     run: edgeStatusList,
   });
 }

@@ -20,6 +20,7 @@ export function registerEdgeValidate(edge: CommandGroup): void {
     description: 'check the deployments of a fleet file as the runtime of IoT Edge does',
     inputs: INPUTS,
     example: 'berth edge validate --strict',
+    changes: false,
     run: validateEdge,
   });
 }

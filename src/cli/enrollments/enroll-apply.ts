@@ -35,6 +35,7 @@ export function registerEnrollApply(enroll: CommandGroup): void {
     description: 'create and update the enrollments that differ from the file',
     inputs: INPUTS,
     example: 'berth enroll apply --dry-run',
+    changes: true,
     run: applyEnroll,
   });
 }

@@ -34,6 +34,7 @@ export function registerCertificate(enroll: CommandGroup): void {
     description: 'upload a CA certificate, and show how to sign its verification code',
     inputs: UPLOAD,
     example: 'berth enroll certificate upload factory --file factory.pem',
+    changes: true,
     run: uploadCertificate,
   });
   certificate.command({
@@ -41,6 +42,7 @@ export function registerCertificate(enroll: CommandGroup): void {
     description: 'prove possession with the signed verification certificate',
     inputs: VERIFY,
     example: 'berth enroll certificate verify factory --file proof.pem',
+    changes: true,
     run: verifyCertificate,
   });
 }

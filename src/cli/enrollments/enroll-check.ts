@@ -32,6 +32,7 @@ export function registerEnrollCheck(enroll: CommandGroup): void {
       'call each app behind each webhook URL with the key of the URL; changes nothing, needs no DPS',
     inputs: INPUTS,
     example: 'berth enroll check',
+    changes: false,
     run: checkKeys,
   });
 }

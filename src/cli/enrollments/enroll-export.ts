@@ -21,6 +21,7 @@ export function registerEnrollExport(enroll: CommandGroup): void {
     description: 'write the enrollments of DPS as an enrollments file, without keys',
     inputs: INPUTS,
     example: 'berth enroll export --out enrollments.json',
+    changes: ({ out }) => out !== undefined,
     run: exportEnroll,
   });
 }

@@ -32,6 +32,7 @@ export function registerEnrollPlan(enroll: CommandGroup): void {
     inputs: INPUTS,
     example: 'berth enroll plan --file enrollments.json',
     isDefault: true,
+    changes: false,
     run: planEnroll,
   });
 }

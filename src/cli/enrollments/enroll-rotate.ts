@@ -52,6 +52,7 @@ export function registerRotateKey(enroll: CommandGroup): void {
     description: 'give every enrollment that uses the webhook a new function key, in the safe order',
     inputs: INPUTS,
     example: 'berth enroll rotate-key --new-key-env NEW_WEBHOOK_KEY',
+    changes: true,
     run: rotateKey,
   });
 }

@@ -21,6 +21,7 @@ export function registerEnrollValidate(enroll: CommandGroup): void {
     description: 'check an enrollments file and list every problem; needs neither DPS nor keys',
     inputs: INPUTS,
     example: 'berth enroll validate enrollments.json',
+    changes: false,
     run: validateEnrollments,
   });
 }

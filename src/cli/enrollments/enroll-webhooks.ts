@@ -19,6 +19,7 @@ export function registerEnrollWebhooks(enroll: CommandGroup): void {
       'list each webhook URL of the file, its key and the apps behind it; needs neither DPS nor keys',
     inputs: INPUTS,
     example: 'berth enroll webhooks --json',
+    changes: false,
     run: listWebhooks,
   });
 }

@@ -43,6 +43,7 @@ export function registerValidate(berth: CommandGroup): void {
     description: 'check a fleet file and list every problem and every warning',
     inputs: INPUTS,
     example: 'berth validate --strict --registrations 200',
+    changes: false,
     run: validate,
   });
 }

@@ -29,6 +29,7 @@ export function registerForget(berth: CommandGroup): void {
     description: 'delete all that is stored of one device; without --yes, show what would be deleted',
     inputs: INPUTS,
     example: 'berth forget pump-7 --yes',
+    changes: true,
     run: forgetDevice,
   });
 }

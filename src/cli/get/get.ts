@@ -53,6 +53,7 @@ export function registerGet(berth: CommandGroup): void {
     description: 'list the twins in the state tables with hub, status and reason',
     inputs: DEVICES,
     example: 'berth get devices --hub contoso-weu.azure-devices.net --status drifted',
+    changes: false,
     run: showDevices,
   });
   get.command({
@@ -60,6 +61,7 @@ export function registerGet(berth: CommandGroup): void {
     description: 'list the hubs; "berth hubs" is the short form',
     inputs: HUBS,
     example: 'berth get hubs --status draining --watch',
+    changes: false,
     run: showHubs,
   });
   get.command({
@@ -67,6 +69,7 @@ export function registerGet(berth: CommandGroup): void {
     description: 'list the policies; "berth policies" is the short form',
     inputs: POLICIES,
     example: 'berth get policies --watch',
+    changes: false,
     run: showPolicies,
   });
   get.command({
@@ -74,6 +77,7 @@ export function registerGet(berth: CommandGroup): void {
     description: 'list the deployments of IoT Edge with their devices by status',
     inputs: DEPLOYMENTS,
     example: 'berth get deployments --watch',
+    changes: false,
     run: showDeployments,
   });
   get.command({
@@ -81,6 +85,7 @@ export function registerGet(berth: CommandGroup): void {
     description: 'list the twins that may need you, with status and reason',
     inputs: ATTENTION,
     example: 'berth get attention --status rejected',
+    changes: false,
     run: showAttention,
   });
 }

@@ -55,6 +55,7 @@ export function registerHubDrain(hub: CommandGroup): void {
       'show the drain of a hub: devices that have moved, were asked to move, or are silent; make silent ones register again ("berth hub set HOST --state draining" starts a drain)',
     inputs: INPUTS,
     example: 'berth hub drain contoso-weu.azure-devices.net --list silent',
+    changes: isAboutSilent,
     run: (cli, options) => (isAboutSilent(options) ? runSilent(cli, options) : showDrain(cli, options)),
   });
 }

@@ -40,6 +40,7 @@ export function registerHubs(berth: CommandGroup): void {
     description: 'show every hub: state, weight, devices, health, overrides and pauses',
     inputs: HUB_LIST,
     example: 'berth hubs --watch',
+    changes: false,
     run: showHubs,
   });
 }

@@ -60,6 +60,7 @@ export function registerHub(berth: CommandGroup): void {
     inputs: SET,
     example:
       'berth hub set contoso-weu.azure-devices.net --state cordoned --reason "certificate roll" --expires 8h',
+    changes: true,
     run: setOverride,
   });
   hub.command({
@@ -67,6 +68,7 @@ export function registerHub(berth: CommandGroup): void {
     description: 'remove the overrides, so that the fleet file applies again',
     inputs: CLEAR,
     example: 'berth hub clear contoso-weu.azure-devices.net',
+    changes: true,
     run: clearOverride,
   });
   registerHubDrain(hub);

@@ -21,6 +21,7 @@ export function registerHubPrepare(hub: CommandGroup): void {
     description: `create the identity ${HEARTBEAT_DEVICE}, with which Berth sees whether the events of the hub arrive`,
     inputs: INPUTS,
     example: 'berth hub prepare contoso-weu.azure-devices.net',
+    changes: true,
     run: prepareHub,
   });
 }

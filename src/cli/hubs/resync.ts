@@ -36,6 +36,7 @@ export function registerResync(berth: CommandGroup): void {
     description: 'read every twin of a hub again, for example after a failover, and trust its events again',
     inputs: INPUTS,
     example: 'berth resync --hub contoso-weu.azure-devices.net --reason "failover, ticket 4711"',
+    changes: true,
     run: resyncHub,
   });
 }

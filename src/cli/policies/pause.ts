@@ -22,6 +22,7 @@ export function registerPause(berth: CommandGroup): void {
     description: 'stop writes to the fleet, to a hub or of a policy until "berth resume"',
     inputs: INPUTS,
     example: 'berth pause --policy battery-saver --reason "sensor reads low"',
+    changes: true,
     run: pause,
   });
 }

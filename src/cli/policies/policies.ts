@@ -27,6 +27,7 @@ export function registerPolicies(berth: CommandGroup): void {
     description: 'show every policy: its rollout, its results on devices, and pauses',
     inputs: POLICY_LIST,
     example: 'berth policies --watch',
+    changes: false,
     run: showPolicies,
   });
 }

@@ -24,6 +24,7 @@ export function registerResume(berth: CommandGroup): void {
     description: 'end a pause, also the pause of a policy that paused itself',
     inputs: INPUTS,
     example: 'berth resume --policy battery-saver --reason "sensors corrected"',
+    changes: true,
     run: resume,
   });
 }

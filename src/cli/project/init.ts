@@ -37,6 +37,7 @@ export function registerInit(berth: CommandGroup): void {
       'make a new project in a folder, with a sample fleet or the one in Azure; it overwrites no file',
     inputs: INPUTS,
     example: 'berth init\nberth init --from-azure --dps contoso-dps',
+    changes: true,
     run: init,
   });
 }

@@ -48,6 +48,7 @@ export function registerAct(rollouts: CommandGroup, act: RolloutAct): void {
       ...(act.inStages === undefined ? {} : { '--in-stages': toggle(act.inStages) }),
       ...DEPLOYMENTS,
     },
+    changes: true,
     run: (cli, options) => runAct(cli, act, options),
   });
 }

@@ -28,6 +28,7 @@ export function registerListRollouts(rollouts: CommandGroup): void {
     description: 'show every rollout in stages',
     example: 'berth rollouts list',
     inputs: INPUTS,
+    changes: false,
     run: listRollouts,
   });
 }

@@ -18,6 +18,7 @@ export function registerShowRollout(rollouts: CommandGroup): void {
     description: 'show the stages of the rollout of a policy',
     example: 'berth rollouts show battery-saver',
     inputs: INPUTS,
+    changes: false,
     run: showRollout,
   });
 }

@@ -32,7 +32,8 @@ export function catalogOf({ register, ...texts }: Program): Catalog {
 }
 
 /**
- * The program of a catalog. Its commands check flags and show help. Each of them then calls `run`.
+ * The program of a catalog. Its commands check flags and show help. Each of them then calls `run`. The real command says whether it changes
+ * something.
  *
  * @param run runs the real command of the same name. Returns the exit code.
  */
@@ -89,7 +90,7 @@ function registerAll(
 ): void {
   for (const { commands: members, inputs, ...entry } of commands) {
     if (members !== undefined) registerAll(group.group(entry.name, entry.description), members, run);
-    else group.command({ ...entry, inputs: inputsOf(inputs), run });
+    else group.command({ ...entry, inputs: inputsOf(inputs), changes: false, run });
   }
 }
 

@@ -7,6 +7,8 @@ export interface Cli {
   readonly terminal: Terminal;
   readonly env: Environment;
   readonly now: () => EpochMs;
+  /** Called before a command runs, with whether it changes something. It then finishes even if nobody reads its output any more. */
+  readonly begins?: (changes: boolean) => void;
   /** Ends a command that runs until it is stopped. Default: Ctrl-C. */
   readonly ending?: AbortSignal;
   /** The files of a new project, as JSON. Default: `project.json` next to the bundle. */

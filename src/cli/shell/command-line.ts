@@ -17,6 +17,11 @@ export interface CommandDefinition<Of extends Inputs> {
   /** The group runs this command if no command is named. */
   readonly isDefault?: boolean;
   /**
+   * Whether the command changes something: in Azure, in the state tables, or a file. It then finishes its work even if nobody reads its
+   * output any more, as with `| head`. A command that only reads ends then.
+   */
+  readonly changes: boolean | ((given: Given<Of>) => boolean);
+  /**
    * Returns the exit code.
    *
    * @throws BerthError for every error that the operator can correct
@@ -115,7 +120,7 @@ function showsColors({ terminal, env }: Cli, argv: readonly string[]): boolean {
 
 function groupOf(parent: Command, cli: Cli, isJson: boolean, end: (exitCode: number) => void): CommandGroup {
   return {
-    command({ name, description, example, inputs, isDefault = false, run }) {
+    command({ name, description, example, inputs, isDefault = false, changes, run }) {
       const command = parent.command(name, { isDefault }).description(description);
       const readers = Object.entries(inputs).map(([flags, input]) => addInput(command, flags, input));
       const hasJson = Object.hasOwn(inputs, JSON_FLAG);
@@ -127,6 +132,7 @@ function groupOf(parent: Command, cli: Cli, isJson: boolean, end: (exitCode: num
       command.action(async () => {
         const now = cli.now();
         const given = Object.fromEntries(readers.map((read) => read(now))) as Given<typeof inputs>;
+        cli.begins?.(typeof changes === 'function' ? changes(given) : changes);
         if (hasJson || !isJson) return end(await run(cli, given));
         const captured = capture(cli.terminal);
         const exitCode = await run({ ...cli, terminal: captured.terminal }, given);

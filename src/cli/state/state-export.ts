@@ -20,6 +20,7 @@ export function registerStateExport(state: CommandGroup): void {
     description: 'write pauses, rollouts, overrides, fleet files and kept-out devices as JSON',
     inputs: INPUTS,
     example: 'berth state export --out state.json',
+    changes: ({ out }) => out !== undefined,
     run: exportState,
   });
 }

@@ -26,6 +26,7 @@ export function registerStateImport(state: CommandGroup): void {
     description: 'write an export into empty state tables, and print how to read all twins again',
     inputs: INPUTS,
     example: 'berth state import state.json',
+    changes: true,
     run: importState,
   });
 }

@@ -16,6 +16,7 @@ export function registerWhatIf(berth: CommandGroup, threads: Threads): void {
     inputs: INPUTS,
     example:
       'berth what-if --fleet new-fleet.json --devices 100000\nberth what-if --fleet new-fleet.json --twins --max-writes 5000',
+    changes: false,
     run: (cli, question) => whatIf(cli, question, threads),
   });
 }

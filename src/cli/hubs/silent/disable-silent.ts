@@ -62,7 +62,7 @@ export function disableSilent(cli: Cli, asked: DisableSilent): Promise<number> {
     tell(cli.terminal, `State: ${state.place}.`);
     if (!tools.isEnding()) return 0;
     tell(cli.terminal, 'Ended before all devices were done. Run the same command again to continue.');
-    return 1;
+    return session.endedCode();
   });
 }
 

@@ -13,6 +13,7 @@ import type { HubSize } from '../../../iot-hub/throttles.ts';
 import type { HubDrain } from '../../../silent-devices/drain-choice.ts';
 import { plus } from '../../../time/epoch-ms.ts';
 import type { Cli } from '../../shell/cli.ts';
+import { Ending } from '../../shell/ending.ts';
 import { requireOnePlace } from '../../shell/environment.ts';
 import { endpointsAsOperator, openHubsAsOperator } from '../../shell/operator-hubs.ts';
 import { printable } from '../../shell/printable.ts';
@@ -39,6 +40,8 @@ export interface DrainSession {
   readonly tools: DrainTools;
   /** @throws BerthError `BERTH_DRAIN_RUNNING` */
   begin(): Promise<void>;
+  /** The exit code of a run that Ctrl-C or another signal has ended. */
+  endedCode(): number;
 }
 
 /**
@@ -103,7 +106,7 @@ export async function withDrainSession(
     ending.begin();
   };
   try {
-    return await work({ state, fleet, dps, tools, begin });
+    return await work({ state, fleet, dps, tools, begin, endedCode: () => ending.exitCode });
   } catch (error) {
     throw error instanceof BerthError ? withRoles(error, host) : error;
   } finally {
@@ -151,33 +154,6 @@ export async function hubDrainOf({ state, tools }: DrainSession): Promise<HubDra
     overMs: fleet.allocation.movesOverMs,
     silentAfterMs: fleet.twins.moveRequest?.silentAfterMs ?? 0,
   };
-}
-
-/** The first Ctrl-C ends the run in order. A second one ends the process. */
-class Ending {
-  readonly #controller = new AbortController();
-  readonly #given: AbortSignal | undefined;
-  readonly #onInterrupt = () => {
-    this.#controller.abort();
-  };
-
-  /** @param given ends the run in place of Ctrl-C. */
-  constructor(given: AbortSignal | undefined) {
-    this.#given = given;
-  }
-
-  get signal(): AbortSignal {
-    return this.#given ?? this.#controller.signal;
-  }
-
-  /** From now on, Ctrl-C no longer ends the process at once. */
-  begin(): void {
-    if (this.#given === undefined) process.once('SIGINT', this.#onInterrupt);
-  }
-
-  end(): void {
-    process.removeListener('SIGINT', this.#onInterrupt);
-  }
 }
 
 /** Resolves when the wait is over, or when the run is ended meanwhile. An ended run waits in full. */
