@@ -7,7 +7,7 @@ import type { JsonObject } from '../json/json.ts';
 import { AUTHORIZATION_API, DPS_API, HUB_API } from './api-versions.ts';
 import type { IsOwn } from './difference.ts';
 import { changedDps, type HubPolicy, linkPolicyOf } from './dps-body.ts';
-import { type DpsChange, isDifference, linkName } from './dps-plan.ts';
+import { type DpsChange, dpsChangeText, isDifference, linkName } from './dps-plan.ts';
 import { changedHub } from './hub-body.ts';
 import type { HubChange } from './hub-plan.ts';
 import { identitiesOf } from './identity.ts';
@@ -111,10 +111,17 @@ export function assignmentName(scope: string, principalId: string): string {
   ].join('-');
 }
 
+/** What was done with DPS. */
+export interface ConnectedDps {
+  /** The changes that were made. */
+  readonly changes: readonly DpsChange[];
+  /** What the operator should know of DPS as it was before. */
+  readonly notes: readonly string[];
+}
+
 /**
  * Links DPS with its hubs. The keys of links are written again at each run, because Azure does not show which key DPS has.
  *
- * @returns the changes that were made
  * @throws ArmError, BerthError as `connectHub`
  */
 export async function connectDps(
@@ -122,8 +129,11 @@ export async function connectDps(
   wanted: WantedDps,
   unlink: readonly string[],
   withoutKeys: ReadonlySet<HostName>,
-): Promise<readonly DpsChange[]> {
+): Promise<ConnectedDps> {
   const done: DpsChange[] = [];
+  let notes: readonly string[] | undefined;
+  // Changes of a write whose answer, or whose check, failed.
+  let uncertain: readonly DpsChange[] = [];
   let remaining = unlink;
   let isFresh = false;
   const attempt = async (): Promise<'done' | 'again'> => {
@@ -135,6 +145,8 @@ export async function connectDps(
     }
     const { resource: dps, plan } = read;
     if (plan.problems.length > 0) throw refused(resourceName(wanted.id), plan.problems);
+    notes ??= plan.notes;
+    done.push(...uncertain.filter((change) => !isPlanned(change, plan.changes)));
     const changes = isFresh ? plan.changes.filter(isDifference) : plan.changes;
     if (changes.length === 0) return 'done';
     const policies =
@@ -144,6 +156,7 @@ export async function connectDps(
     const added = new Set(
       changes.flatMap((change) => (change.kind === 'link' ? [change.hub.host as string] : [])),
     );
+    uncertain = changes;
     await writeResource(session, {
       id: wanted.id,
       apiVersion: DPS_API,
@@ -152,13 +165,18 @@ export async function connectDps(
       isOwn: (path, item) =>
         path === 'properties.iotHubs' && (added.has(linkName(item)) || isNewLink(item, own)),
     });
+    uncertain = [];
     done.push(...changes);
     isFresh = true;
     remaining = [];
     return 'again';
   };
   await untilDone(session, resourceName(wanted.id), attempt, () => wanted.link.kind === 'identity');
-  return done;
+  return { changes: done, notes: notes ?? [] };
+}
+
+function isPlanned(change: DpsChange, planned: readonly DpsChange[]): boolean {
+  return planned.some((each) => dpsChangeText(each) === dpsChangeText(change));
 }
 
 /** A link that Berth sent has no name yet: Azure computes it. */

@@ -42,7 +42,7 @@ export function isDifference({ kind }: { readonly kind: string }): boolean {
  * The changes that link DPS with the hubs of the fleet file. A link of another hub stays, unless `unlink` names it.
  *
  * @param dps the resource, as Azure answers it
- * @param unlink host names of links to remove
+ * @param unlink host names of links to remove. A name without a link is a note: an earlier run has removed it, or it is a typo.
  * @param withoutKeys hubs whose shared access policies are turned off (`disableLocalAuth`)
  */
 export function planDps(
@@ -68,7 +68,10 @@ export function planDps(
   const added = changes.filter(({ kind }) => kind === 'link').length;
   return {
     changes,
-    notes: kept.flatMap((link) => notesOf(link, wanted)),
+    notes: [
+      ...removed.flatMap((name) => goneNotes(name, links)),
+      ...kept.flatMap((link) => notesOf(link, wanted)),
+    ],
     problems: [
       ...unlinkProblems(removed, links, kept, wanted),
       ...keyProblems(changes, wanted, withoutKeys),
@@ -132,6 +135,13 @@ function notesOf(link: Link, { link: wanted, hubs }: WantedDps): readonly string
       ];
 }
 
+/** A link that is gone must not fail a run that is repeated. If the name is a typo, the note shows the right ones. */
+function goneNotes(name: string, links: readonly Link[]): readonly string[] {
+  if (links.some((link) => link.name === name)) return [];
+  const names = links.map((link) => link.name).join(', ') || 'no hub';
+  return [`--unlink is "${name}": there is no such link, or no longer. DPS is linked with ${names}.`];
+}
+
 function unlinkProblems(
   removed: readonly string[],
   links: readonly Link[],
@@ -139,13 +149,8 @@ function unlinkProblems(
   { hubs }: WantedDps,
 ): readonly string[] {
   return removed.flatMap((name) => {
-    const link = links.find((each) => each.name === name);
-    if (link === undefined) {
-      const names = links.map((each) => each.name).join(', ') || 'no hub';
-      return [`--unlink is "${name}", and DPS is linked with ${names}: write the name of a link.`];
-    }
-    const isNeeded =
-      hubs.some(({ host }) => host === link.hub) && !kept.some((each) => each.hub === link.hub);
+    const hub = links.find((each) => each.name === name)?.hub ?? checkedHostName(name);
+    const isNeeded = hubs.some(({ host }) => host === hub) && !kept.some((each) => each.hub === hub);
     return isNeeded
       ? [
           `--unlink is "${name}", and the fleet file has this hub, so the next run would link it again: remove the hub from the fleet file first.`,

@@ -53,6 +53,20 @@ function change(id: string, properties: JsonObject, more: JsonObject = {}): void
   arm.put({ ...found, ...more, properties: { ...present, ...properties } });
 }
 
+/** The first read of a resource after it was written fails. */
+function failOnceAfterWrite(id: string): void {
+  let isWritten = false;
+  let failures = 0;
+  arm.beforePut = (written) => {
+    isWritten ||= written === id;
+  };
+  arm.isBusy = (read) => {
+    if (!isWritten || read !== id || failures > 0) return false;
+    failures += 1;
+    return true;
+  };
+}
+
 const writes = () => arm.requests.filter((each) => each.startsWith('PUT'));
 const routing = (id: string) => ownMember(arm.resource(id)?.properties, 'routing');
 
@@ -448,18 +462,63 @@ describe('DPS', () => {
     expect(JSON.stringify(arm.resource(EXISTING_DPS))).not.toContain('contoso-old');
   });
 
-  test.each([
-    ['a name that is not linked', 'contoso-nix.azure-devices.net', 'write the name of a link'],
-    [
-      'a hub of the fleet file',
-      'contoso-plant.azure-devices.net',
-      'remove the hub from the fleet file first',
-    ],
-  ])('does not unlink %s', async (_, name, says) => {
+  test('does not unlink a hub of the fleet file', async () => {
+    const name = 'contoso-plant.azure-devices.net';
     const { failure } = await connect(arm, [EXISTING], ['apply', '--unlink', name], IN_EXISTING_DPS);
 
-    expect(failure).toMatchObject({ code: 'BERTH_CONNECT_REFUSED', message: expect.stringContaining(says) });
+    expect(failure).toMatchObject({
+      code: 'BERTH_CONNECT_REFUSED',
+      message: expect.stringContaining('remove the hub from the fleet file first'),
+    });
     expect(writes().filter((each) => each.includes('provisioningServices'))).toEqual([]);
+  });
+
+  test('refuses --unlink of a hub of the fleet file that has no link yet', async () => {
+    change(EXISTING_DPS, { iotHubs: [] });
+    const name = 'contoso-plant.azure-devices.net';
+    const { failure } = await connect(arm, [EXISTING], ['apply', '--unlink', name], IN_EXISTING_DPS);
+
+    expect(failure).toMatchObject({ code: 'BERTH_CONNECT_REFUSED' });
+  });
+
+  test.each(['plan', 'apply'])(
+    'notes a name without a link, with the links that there are (%s)',
+    async (act) => {
+      const name = 'contoso-nix.azure-devices.net';
+      const { code, failure, out } = await connect(arm, [EXISTING], [act, '--unlink', name], IN_EXISTING_DPS);
+
+      expect([code, failure]).toEqual([0, undefined]);
+      expect(out).toContain(
+        `! --unlink is "${name}": there is no such link, or no longer. DPS is linked with contoso-plant.azure-devices.net, contoso-old.device.azure-devices.net.`,
+      );
+    },
+  );
+
+  test('removes a link in a run that is repeated, together with one that is still there', async () => {
+    const old = 'contoso-old.device.azure-devices.net';
+    await connect(arm, [EXISTING], ['apply', '--unlink', old], IN_EXISTING_DPS);
+    const again = await connect(arm, [EXISTING], ['apply', '--unlink', old], IN_EXISTING_DPS);
+
+    expect([again.code, again.failure]).toEqual([0, undefined]);
+    expect(again.out).toContain(`! --unlink is "${old}": there is no such link, or no longer.`);
+    expect(again.out).toContain('Hubs and DPS are connected.');
+  });
+
+  test('goes on if Azure does not answer after it has removed a link, and says that the link is removed', async () => {
+    const old = 'contoso-old.device.azure-devices.net';
+    failOnceAfterWrite(EXISTING_DPS);
+
+    const { code, failure, out } = await connect(
+      arm,
+      [EXISTING],
+      ['apply', '--unlink', old],
+      IN_EXISTING_DPS,
+    );
+
+    expect([code, failure]).toEqual([0, undefined]);
+    expect(out).toContain(`- link with ${old}`);
+    expect(out).not.toContain('--unlink is');
+    expect(JSON.stringify(arm.resource(EXISTING_DPS))).not.toContain('contoso-old');
   });
 
   test('loses one of two names of one hub, as after a change of the name of a link', async () => {

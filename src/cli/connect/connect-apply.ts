@@ -78,12 +78,12 @@ async function apply(
       problems: [],
     });
   }
-  const changes = await connectDps(session, dps, unlink, withoutKeys);
+  const { changes, notes } = await connectDps(session, dps, unlink, withoutKeys);
   show({
     name: resourceName(dps.id),
     kind: 'DPS',
     changes: changes.map((change) => ({ kind: change.kind, text: dpsChangeText(change) })),
-    notes: [],
+    notes,
     problems: [],
   });
 }

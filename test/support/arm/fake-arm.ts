@@ -18,6 +18,8 @@ export interface FakeArm {
   roleDelay: number;
   /** Called before each write, such as to change the resource as another writer. */
   beforePut: (id: string) => void;
+  /** Whether a read of this resource is answered with 503. */
+  isBusy: (id: string) => boolean;
   /** A resource by its id; undefined: there is none. */
   resource(id: string): JsonObject | undefined;
   put(resource: JsonObject): void;
@@ -41,6 +43,7 @@ export async function startFakeArm(...names: readonly string[]): Promise<FakeArm
     bodies: [],
     roleDelay: 0,
     beforePut: () => {},
+    isBusy: () => false,
     shown: (resource) => resource,
     provider: answered('provider'),
     enrollments: {},
@@ -81,6 +84,7 @@ export async function startFakeArm(...names: readonly string[]): Promise<FakeArm
     const found = fake.resource(id);
     if (found === undefined) return failure(404, 'ResourceNotFound', `The Resource '${id}' was not found.`);
     if (request.method === 'POST') return { status: 200, body: answered('hub-keys') };
+    if (request.method === 'GET' && fake.isBusy(id)) return failure(503, 'ServiceUnavailable', 'Busy.');
     if (request.method === 'GET') return { status: 200, body: fake.shown(found, version) };
     const body = JSON.parse(text) as JsonObject;
     fake.bodies.push(body);
