@@ -2,7 +2,7 @@ import { PassThrough } from 'node:stream';
 import { describe, expect, test } from '@jest/globals';
 import { berthCatalog } from '../../src/cli/berth.ts';
 import { type CatalogCommand, programOf } from '../../src/cli/shell/catalog.ts';
-import { runProgram } from '../../src/cli/shell/command-line.ts';
+import { type CommandGroup, runProgram } from '../../src/cli/shell/command-line.ts';
 import { capture, countWrites, sayError } from '../../src/cli/shell/json-mode.ts';
 import { BerthError } from '../../src/errors.ts';
 import { berth, listen } from './terminals.ts';
@@ -145,10 +145,41 @@ describe('the output of berth', () => {
     const { terminal, finish } = capture(cli.terminal);
     terminal.out.write('done\nmore\n');
     terminal.err.write('State: here.\n');
+    expect(err()).toBe('State: here.\n');
     finish(0);
 
     expect(JSON.parse(out())).toEqual({ ok: true, result: ['done', 'more'], messages: ['State: here.'] });
-    expect(err()).toBe('');
+    expect(err()).toBe('State: here.\n');
+  });
+
+  test('a command without JSON of its own that fails prints what it has done next to the error', async () => {
+    const { cli, out, err } = listen();
+    const program = {
+      name: 'tool',
+      description: '',
+      epilogue: '',
+      register: (commands: CommandGroup) =>
+        commands.command({
+          name: 'act',
+          description: 'acts',
+          inputs: {},
+          changes: true,
+          async run({ terminal }) {
+            terminal.out.write('updated g0\n');
+            terminal.err.write('1 of 2 is done. Keep the old key.\n');
+            throw new BerthError('BERTH_DPS_UNAVAILABLE', 'DPS is away.');
+          },
+        }),
+    };
+
+    expect(await runProgram(cli, ['act', '--json'], program)).toBe(1);
+
+    expect(JSON.parse(out())).toEqual({
+      error: { code: 'BERTH_DPS_UNAVAILABLE', message: 'DPS is away.', details: [] },
+      result: ['updated g0'],
+      messages: ['1 of 2 is done. Keep the old key.'],
+    });
+    expect(err()).toBe('1 of 2 is done. Keep the old key.\n');
   });
 
   test('an error of several lines is indented below its path', () => {

@@ -496,6 +496,54 @@ describe('berth enroll rotate-key', () => {
   });
 });
 
+describe('berth enroll --json, if a call fails half-way', () => {
+  /** DPS fails at the second write. */
+  const failing = async (...argv: readonly string[]) => {
+    let puts = 0;
+    const proxy = await passOn(async (method) => {
+      puts += method === 'PUT' ? 1 : 0;
+      return method === 'PUT' && puts === 2 ? 503 : undefined;
+    });
+    const said = listen({ ...env, IOT_ENDPOINT: proxy.url }, systemTime);
+    const code = await berth(said.cli, 'enroll', ...argv, '--json').catch(({ code: coded }) => coded);
+    proxy.close();
+    spoken += said.out() + said.err();
+    return { code, json: JSON.parse(said.out()), err: said.err() };
+  };
+
+  test('rotate-key prints what is done and that the old key must stay, next to the error', async () => {
+    env.NEW_KEY = NEW_KEY;
+    webhook.keys.add(NEW_KEY);
+    await apply({ groups: [group('fleet')], individuals: [individual('x')] });
+    const file = join(folder, 'enrollments.json');
+
+    const { code, json, err } = await failing(
+      ...['rotate-key', '--new-key-env', 'NEW_KEY', '--file', file, '--progress', progressFile()],
+    );
+
+    expect(code).toBe(1);
+    expect(json).toMatchObject({
+      error: { code: 'BERTH_DPS_UNAVAILABLE' },
+      result: ['updated      group fleet', 'not updated  individual x'],
+      messages: [
+        expect.stringContaining('accepts the new key'),
+        expect.stringContaining('1 of 2 are done. Keep the old key'),
+      ],
+    });
+    expect(err).toContain('Keep the old key');
+  });
+
+  test('apply prints the enrollments that are written', async () => {
+    const file = write({ groups: [group('a'), group('b')] });
+
+    const { code, json, err } = await failing('apply', '--file', file);
+
+    expect(code).toBe('BERTH_DPS_UNAVAILABLE');
+    expect(json).toMatchObject({ done: [{ action: 'create', kind: 'group', id: 'a' }], refused: [] });
+    expect(err).toContain('1 enrollment written before this error. Run the same command again to continue.');
+  });
+});
+
 describe('berth enroll validate', () => {
   test('lists every problem of the file, and needs neither DPS nor keys', async () => {
     const [good, bad] = [listen({}), listen({})];

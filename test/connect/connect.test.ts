@@ -473,6 +473,14 @@ describe('DPS', () => {
     expect(writes().filter((each) => each.includes('provisioningServices'))).toEqual([]);
   });
 
+  test('prints the hubs that are connected as JSON if DPS is refused afterwards', async () => {
+    const args = ['apply', '--unlink', 'contoso-plant.azure-devices.net', '--json'];
+    const { failure, out } = await connect(arm, [EXISTING], args, IN_EXISTING_DPS);
+
+    expect(failure).toMatchObject({ code: 'BERTH_CONNECT_REFUSED' });
+    expect(JSON.parse(out)).toMatchObject({ resources: [{ name: EXISTING.host, kind: 'existing hub' }] });
+  });
+
   test('refuses --unlink of a hub of the fleet file that has no link yet', async () => {
     change(EXISTING_DPS, { iotHubs: [] });
     const name = 'contoso-plant.azure-devices.net';

@@ -52,7 +52,13 @@ async function applyConnections(cli: Cli, options: Given<typeof INPUTS>): Promis
       items.push(item);
       if (!options.json) sayItem(terminal, item);
     };
-    await apply(connecting, options.unlink, show);
+    try {
+      await apply(connecting, options.unlink, show);
+    } catch (error) {
+      // What was done so far. The error is then a line on the error output, as always after a result.
+      if (options.json && items.length > 0) sayJson(terminal, { resources: items });
+      throw error;
+    }
     if (options.json) sayJson(terminal, { resources: items });
     else say(terminal, 'Hubs and DPS are connected.');
     return 0;

@@ -56,8 +56,9 @@ async function purgeDeadLetters(
     }
   } finally {
     progress.end();
+    // A purge that fails midway shows this too, because the letters so far are deleted.
+    tell(terminal, `${plural(deleted, 'dead letter')} deleted. State: ${state.place}.`);
   }
-  tell(terminal, `${plural(deleted, 'dead letter')} deleted. State: ${state.place}.`);
   return 0;
 }
 

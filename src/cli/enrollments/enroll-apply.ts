@@ -67,6 +67,7 @@ async function applyRounds(
   tell(terminal, `DPS: ${dps.host}.`);
   const done: EnrollmentStep[] = [];
   const refused = new Map<string, string>();
+  const resultJson = () => ({ dps: dps.host, done: planJson(done), refused: [...refused.keys()] });
   let conflicts: readonly EnrollmentStep[] = [];
   for (let round = 1; round <= ROUNDS; round += 1) {
     const { steps, mechanisms } = await makePlan(dps, wanted, env);
@@ -94,6 +95,8 @@ async function applyRounds(
         tell(terminal, `${nameOf(step)} was changed by another writer meanwhile (${status}).`);
       },
       stopped() {
+        // The error is then a line on the error output, as always after a result.
+        if (json && done.length > 0) sayJson(terminal, resultJson());
         tell(
           terminal,
           `${plural(done.length, 'enrollment')} written before this error. Run the same command again to continue.`,
@@ -103,7 +106,7 @@ async function applyRounds(
     if (conflicts.length === 0) break;
     if (round < ROUNDS) tell(terminal, 'Planning again.');
   }
-  if (json) sayJson(terminal, { dps: dps.host, done: planJson(done), refused: [...refused.keys()] });
+  if (json) sayJson(terminal, resultJson());
   const left = conflicts.length + refused.size;
   if (left > 0) {
     throw new BerthError(

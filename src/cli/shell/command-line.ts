@@ -53,7 +53,8 @@ const JSON_FLAG = '--json';
  * terminal.
  *
  * @param argv the arguments after the name of the program.
- * @throws BerthError what the command throws, and `BERTH_ARGUMENT_INVALID` for a value that cannot be read
+ * @throws BerthError what the command throws, and `BERTH_ARGUMENT_INVALID` for a value that cannot be read. With `--json`, the error of a
+ *   command without JSON of its own is written here, with what the command has said before.
  */
 export async function runProgram(cli: Cli, argv: readonly string[], program: Program): Promise<number> {
   const isJson = asksForJson(argv);
@@ -135,9 +136,14 @@ function groupOf(parent: Command, cli: Cli, isJson: boolean, end: (exitCode: num
         cli.begins?.(typeof changes === 'function' ? changes(given) : changes);
         if (hasJson || !isJson) return end(await run(cli, given));
         const captured = capture(cli.terminal);
-        const exitCode = await run({ ...cli, terminal: captured.terminal }, given);
-        captured.finish(exitCode);
-        end(exitCode);
+        try {
+          const exitCode = await run({ ...cli, terminal: captured.terminal }, given);
+          captured.finish(exitCode);
+          end(exitCode);
+        } catch (error) {
+          captured.fail(error);
+          end(1);
+        }
       });
     },
     group: (name, description) =>

@@ -38,11 +38,16 @@ export function sayFailure(
   writes: () => number,
 ): number {
   const isJson = asksForJson(argv) && writes() === 0;
-  if (!(error instanceof BerthError)) console.error(error instanceof Error ? error.stack : error);
-  if (error instanceof BerthError || isJson) {
-    sayError(terminal, error instanceof BerthError ? error : defect(error), isJson);
-  }
+  const coded = codedError(error);
+  if (error === coded || isJson) sayError(terminal, coded, isJson);
   return 1;
+}
+
+/** The error as `--json` prints it. The stack of a bug in Berth goes to the error output. */
+function codedError(error: unknown): BerthError {
+  if (error instanceof BerthError) return error;
+  console.error(error instanceof Error ? error.stack : error);
+  return defect(error);
 }
 
 /** For an error that is a bug in Berth. */
@@ -76,9 +81,11 @@ export interface Captured {
   readonly terminal: Terminal;
   /** Writes the lines of the result as JSON. */
   finish(exitCode: number): void;
+  /** Writes the error with which the command has ended, and the lines until then, as JSON. They say what was done and what to do next. */
+  fail(error: unknown): void;
 }
 
-/** A terminal that collects the result of a command, for `--json`. Other text goes to the error output as before. */
+/** A terminal that collects the lines of a command, for `--json`. Other text than the result goes to the error output, too. */
 export function capture({ out, err }: Terminal): Captured {
   const texts: { readonly stream: 'out' | 'err'; readonly text: string }[] = [];
   const collector = (stream: 'out' | 'err') =>
@@ -86,7 +93,7 @@ export function capture({ out, err }: Terminal): Captured {
       isTTY: false,
       write(text: unknown): boolean {
         texts.push({ stream, text: String(text) });
-        return true;
+        return stream === 'out' || err.write(String(text));
       },
     });
   const linesOf = (stream: 'out' | 'err') =>
@@ -96,11 +103,13 @@ export function capture({ out, err }: Terminal): Captured {
       .join('')
       .split('\n')
       .filter((line) => line !== '');
+  const finishWith = (json: object) => {
+    const lines = { result: linesOf('out'), messages: linesOf('err') };
+    out.write(`${printableJson(JSON.stringify({ ...json, ...lines }, null, 2))}\n`);
+  };
   return {
     terminal: { out: collector('out'), err: collector('err') },
-    finish(exitCode) {
-      const json = { ok: exitCode === 0, result: linesOf('out'), messages: linesOf('err') };
-      out.write(`${printableJson(JSON.stringify(json, null, 2))}\n`);
-    },
+    finish: (exitCode) => finishWith({ ok: exitCode === 0 }),
+    fail: (error) => finishWith(errorJson(codedError(error))),
   };
 }
