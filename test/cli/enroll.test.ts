@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
@@ -465,6 +465,41 @@ describe('berth enroll rotate-key', () => {
 
     expect(readFileSync(progressFile(), 'utf8')).toBe(text);
     expect(await body(service().getEnrollmentGroup('fleet'))).toEqual(before);
+  });
+
+  test.each([
+    ['JSON of another program', '{"name":"my-app","version":"1.0.0"}'],
+    ['a list', '[]'],
+    ['a text that is not JSON', 'BERTH_DPS=secret'],
+    ['nothing', ''],
+    ['a damaged progress file', '{"format":1,"dps":"x"}'],
+  ])('calls nothing, and keeps the file, if the progress file contains %s', async (_, text) => {
+    webhook.keys.add(NEW_KEY);
+    const before = await body(service().getEnrollmentGroup('fleet'));
+    writeFileSync(progressFile(), text);
+
+    await expect(rotate()).rejects.toMatchObject({
+      code: 'BERTH_ARGUMENT_INVALID',
+      message: expect.stringContaining('rotation.json, which is not a progress file of a rotation'),
+    });
+
+    expect(spoken).not.toContain('accepts the new key');
+    expect(readFileSync(progressFile(), 'utf8')).toBe(text);
+    expect(await body(service().getEnrollmentGroup('fleet'))).toEqual(before);
+  });
+
+  test('replaces the progress file of another rotation, and says so', async () => {
+    webhook.keys.add(NEW_KEY);
+    writeFileSync(
+      progressFile(),
+      JSON.stringify({
+        ...{ format: 1, dps: 'other', webhook: webhook.url, salt: 'c2FsdA==' },
+        ...{ fingerprint: 'eA==', startedAt: '2026-11-01T00:00:00Z', done: {} },
+      }),
+    );
+
+    expect((await rotate()).err).toContain('rotation.json belongs to another rotation.');
+    expect(existsSync(progressFile())).toBe(false);
   });
 
   test('reports an enrollment as unverified if another writer changed it after it got the new key', async () => {

@@ -330,4 +330,21 @@ describe('berth export', () => {
     });
     writeFileSync(file, '');
   });
+
+  test('replaces an earlier export and an empty file with --out, and nothing else', async () => {
+    await register('a');
+    const [file, other] = [join(folder, 'again.jsonl'), join(folder, 'other.json')];
+    writeFileSync(file, '');
+    for (const _ of ['an empty file', 'an earlier export'])
+      expect(await berth(listen(env).cli, 'export', '--out', file)).toBe(0);
+
+    for (const text of ['{"hubs":[]}', 'not json', '{"deviceId":']) {
+      writeFileSync(other, text);
+      await expect(berth(listen(env).cli, 'export', '--out', other)).rejects.toMatchObject({
+        code: 'BERTH_FILE_UNREADABLE',
+        message: `${other} exists and is not an export of devices, so it is not overwritten: choose another name.`,
+      });
+      expect(readFileSync(other, 'utf8')).toBe(text);
+    }
+  });
 });

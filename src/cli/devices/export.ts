@@ -1,6 +1,7 @@
 import { once } from 'node:events';
-import { createWriteStream } from 'node:fs';
-import { writeKnownDevice } from '../../what-if/known-device.ts';
+import { closeSync, createWriteStream, openSync, readSync, statSync } from 'node:fs';
+import { BerthError } from '../../errors.ts';
+import { readKnownDevice, writeKnownDevice } from '../../what-if/known-device.ts';
 import { knownDevices } from '../../what-if/known-devices.ts';
 import type { Cli } from '../shell/cli.ts';
 import type { CommandGroup } from '../shell/command-line.ts';
@@ -13,7 +14,7 @@ import { plural, tell } from '../shell/terminal.ts';
 const STANDARD_OUTPUT = 'Standard output';
 
 const INPUTS = {
-  '--out <file>': text('the output file (default: standard output)'),
+  '--out <file>': text('the output file; it replaces an earlier export (default: standard output)'),
 };
 
 /** `berth export`: writes the devices in the state tables, one JSON object a line. */
@@ -26,6 +27,21 @@ export function registerExport(berth: CommandGroup): void {
     changes: ({ out }) => out !== undefined,
     run: exportDevices,
   });
+}
+
+/** @throws BerthError `BERTH_FILE_UNREADABLE` */
+function requireReplaceable(file: string): void {
+  let isOwn: boolean;
+  try {
+    isOwn = isReplaceable(file);
+  } catch (error) {
+    throw unwritable(file, error);
+  }
+  if (isOwn) return;
+  throw new BerthError(
+    'BERTH_FILE_UNREADABLE',
+    `${file} exists and is not an export of devices, so it is not overwritten: choose another name.`,
+  );
 }
 
 async function exportDevices({ terminal, env }: Cli, { out: file }: Given<typeof INPUTS>): Promise<number> {
@@ -59,8 +75,33 @@ async function exportDevices({ terminal, env }: Cli, { out: file }: Given<typeof
   return 0;
 }
 
+/** The most characters of a file that are looked at. The line of a device is shorter. */
+const START_BYTES = 1024 * 1024;
+
+/**
+ * Whether the file may be replaced: it is not there, it is empty, it is a pipe or a device, or its first line is a device as an
+ * earlier export wrote it.
+ */
+function isReplaceable(file: string): boolean {
+  const found = statSync(file, { throwIfNoEntry: false });
+  if (found === undefined || !found.isFile() || found.size === 0) return true;
+  const [line = ''] = startOf(file).split('\n');
+  return readKnownDevice(line) !== undefined;
+}
+
+function startOf(file: string): string {
+  const opened = openSync(file, 'r');
+  try {
+    const bytes = Buffer.alloc(START_BYTES);
+    return bytes.toString('utf8', 0, readSync(opened, bytes));
+  } finally {
+    closeSync(opened);
+  }
+}
+
 /** @throws BerthError `BERTH_FILE_UNREADABLE` */
 async function openFile(file: string): Promise<NodeJS.WritableStream> {
+  requireReplaceable(file);
   const stream = createWriteStream(file);
   try {
     await once(stream, 'open');

@@ -18,12 +18,12 @@ import { isWebhookUrl } from '../../enroll/schema.ts';
 import { addressesOf, webhooksOf } from '../../enroll/webhooks.ts';
 import { BerthError } from '../../errors.ts';
 import { presentFormat, readDocument } from '../../json/document-format.ts';
-import { isObject } from '../../json/json.ts';
+import { isObject, jsonOrUndefined } from '../../json/json.ts';
 import { NewerFormatError } from '../../store/tables/newer-format.ts';
 import { invalid } from '../shell/arguments.ts';
 import type { Cli } from '../shell/cli.ts';
 import type { CommandGroup } from '../shell/command-line.ts';
-import { parseJsonFile, readTextFile, unwritable } from '../shell/files.ts';
+import { readTextFile, unwritable } from '../shell/files.ts';
 import { type Given, requiredText, text, textOr } from '../shell/inputs.ts';
 import { plural, say, type Terminal, tell } from '../shell/terminal.ts';
 import { named } from './enroll-text.ts';
@@ -65,6 +65,7 @@ async function rotateKey(cli: Cli, options: RotateKeyOptions): Promise<number> {
       `--new-key-env names ${options.newKeyEnv}, which is not set: set it to the new function key.`,
     );
   const url = webhookUrl(options);
+  const earlier = earlierProgress(options.progress);
   for (const address of addressesBehind(url, options.file)) {
     await checkWebhookKey(address, key);
     tell(terminal, `${withoutKey(address)} accepts the new key.`);
@@ -73,7 +74,8 @@ async function rotateKey(cli: Cli, options: RotateKeyOptions): Promise<number> {
   const dps = openDps(dpsPlace(env));
   try {
     const started =
-      resumed(options.progress, dps.host, url, key, terminal) ?? beginRotation(dps.host, url, key, now());
+      resumed(earlier, { file: options.progress, dps: dps.host, url, key, terminal }) ??
+      beginRotation(dps.host, url, key, now());
     const keep = (rotation: Rotation): Rotation => writeProgress(options.progress, rotation);
     const rotation = await rotateAll(dps, url, key, keep(started), keep, terminal);
     await verifyAll(dps, url, rotation, terminal);
@@ -105,32 +107,49 @@ function addressesBehind(url: string, file: string): readonly string[] {
 }
 
 /**
- * The progress of a stopped rotation to the same key; undefined if there is none.
+ * What the file says of an earlier rotation; undefined if there is no file. Berth overwrites and deletes only its own files.
  *
- * @throws NewerFormatError (`BERTH_FORMAT_NEWER`) if a newer package wrote the file, which stays unchanged
+ * @throws BerthError `BERTH_ARGUMENT_INVALID` if the file is something else, `BERTH_FILE_UNREADABLE`
+ * @throws NewerFormatError (`BERTH_FORMAT_NEWER`) if a newer package wrote the file
  */
-function resumed(
-  file: string,
-  dps: string,
-  url: string,
-  key: string,
-  terminal: Terminal,
-): Rotation | undefined {
+function earlierProgress(file: string): Rotation | undefined {
   if (!existsSync(file)) return undefined;
-  const json = parseJsonFile(readTextFile(file), file);
+  const json = jsonOrUndefined(readTextFile(file));
   const { format, ...document } = isObject(json) ? json : {};
   const read = readDocument(ROTATION_FORMAT, format, () => document);
   if (read.kind === 'newer') throw new NewerFormatError({ ...read.newer, of: file });
-  if (read.kind === 'known' && goesOn(read.value, dps, url, key)) {
-    const { startedAt, done } = read.value;
+  if (read.kind === 'known') return read.value;
+  throw invalid(
+    `--progress is ${file}, which is not a progress file of a rotation, and is not overwritten: choose another name, or delete the file.`,
+  );
+}
+
+/** The progress of a stopped rotation to the same key; undefined if it is another rotation. */
+function resumed(
+  earlier: Rotation | undefined,
+  { file, dps, url, key, terminal }: RotationNow,
+): Rotation | undefined {
+  if (earlier === undefined) return undefined;
+  if (goesOn(earlier, dps, url, key)) {
+    const { startedAt, done } = earlier;
     tell(
       terminal,
       `Continuing the rotation that started at ${startedAt}: ${plural(Object.keys(done).length, 'enrollment')} done.`,
     );
-    return read.value;
+    return earlier;
   }
   tell(terminal, `${file} belongs to another rotation. This rotation starts from the beginning.`);
   return undefined;
+}
+
+/** The rotation that the operator asks for. */
+interface RotationNow {
+  /** The progress file. */
+  readonly file: string;
+  readonly dps: string;
+  readonly url: string;
+  readonly key: string;
+  readonly terminal: Terminal;
 }
 
 /** @throws BerthError `BERTH_FILE_UNREADABLE` */
@@ -169,10 +188,10 @@ async function rotateAll(
       );
       say(terminal, `updated      ${named(record)}`);
     } catch (error) {
-      if (!(error instanceof DpsError)) throw error;
+      if (!(error instanceof BerthError)) throw error;
       const { length } = Object.keys(rotation.done);
-      say(terminal, `not updated  ${named(record)}`);
-      if (error.code === 'BERTH_DPS_PRECONDITION_FAILED') {
+      if (error instanceof DpsError) say(terminal, `not updated  ${named(record)}`);
+      if (error instanceof DpsError && error.code === 'BERTH_DPS_PRECONDITION_FAILED') {
         throw unfinished(
           `Another writer changed ${named(record)} meanwhile. ${length} of ${all.length} are done.`,
         );
@@ -189,7 +208,7 @@ async function rotateAll(
 
 /** Reads every enrollment again: one that was created or changed meanwhile may have the old key. */
 async function verifyAll(dps: DpsPort, url: string, rotation: Rotation, terminal: Terminal): Promise<void> {
-  const all = await everyRecord(dps, url);
+  const all = await recordsToVerify(dps, url, terminal);
   const left = all.filter((record) => !isRotated(rotation, record));
   for (const record of left) say(terminal, `unverified   ${named(record)}`);
   if (left.length > 0) {
@@ -201,6 +220,22 @@ async function verifyAll(dps: DpsPort, url: string, rotation: Rotation, terminal
     terminal,
     `${plural(all.length, 'enrollment')} of ${dps.host} checked: all have the new key. The rotation started at ${rotation.startedAt}.`,
   );
+}
+
+async function recordsToVerify(
+  dps: DpsPort,
+  url: string,
+  terminal: Terminal,
+): Promise<readonly EnrollmentRecord[]> {
+  try {
+    return await everyRecord(dps, url);
+  } catch (error) {
+    tell(
+      terminal,
+      'All are updated, but not checked again. Keep the old key. Run the same command again to continue.',
+    );
+    throw error;
+  }
 }
 
 async function everyRecord(dps: DpsPort, url: string): Promise<readonly EnrollmentRecord[]> {
