@@ -2,7 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from '@jest/globals';
 import { environmentIn } from '../../src/cli/shell/environment.ts';
-import { ownerOf } from '../../src/cli/shell/signed-in.ts';
+import { ownerOf, signedInAs } from '../../src/cli/shell/signed-in.ts';
 import { CAPTURED } from '../allocation/requests.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 import { berth, flags, listen, NOW } from './terminals.ts';
@@ -165,6 +165,23 @@ describe('the author of an override', () => {
     expect(ownerOf(given)).toBe(owner);
   });
 });
+
+test.each(['AggregateAuthenticationError', 'CredentialUnavailableError', 'AuthenticationError', 'TypeError'])(
+  'an expired sign-in is a coded error that names the remedy and not the message of %s',
+  async (name) => {
+    const failure = Object.assign(new Error('Authorization: Bearer s3cret'), { name });
+
+    const error = await signedInAs({ getToken: () => Promise.reject(failure) }).catch(
+      (thrown: unknown) => thrown,
+    );
+
+    expect(error).toMatchObject({
+      code: 'BERTH_STORE_UNAVAILABLE',
+      message: `Cannot get a token for the state tables (${name}): run "az login", or check AZURE_CLIENT_ID.`,
+    });
+    expect(`${error} ${JSON.stringify(error)}`).not.toContain('s3cret');
+  },
+);
 
 test('a setting in the environment takes precedence over local.settings.json', () => {
   writeFileSync(join(folder, 'local.settings.json'), JSON.stringify({ Values: { A: 'file', B: 'file' } }));

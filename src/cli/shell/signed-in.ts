@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { noTokenError } from '../../store/tables/rest-error.ts';
 
 /** The claims of an Entra token that name its owner: a person, else an application. */
 const claims = z.object({
@@ -11,13 +12,28 @@ const claims = z.object({
 
 const SCOPE = 'https://storage.azure.com/.default';
 
+/** Gives tokens of an identity, as the credentials of `@azure/identity` do. */
+export interface TokenSource {
+  getToken(scope: string): Promise<{ readonly token: string }>;
+}
+
 /**
  * The signed-in identity, from the token that opens the state tables.
+ *
+ * @throws BerthError `BERTH_STORE_UNAVAILABLE` if nobody is signed in, or the sign-in has expired
  */
-export async function signedInAs(): Promise<string> {
+export async function signedInAs(source?: TokenSource): Promise<string> {
+  try {
+    const { token } = await (source ?? (await signedInIdentity())).getToken(SCOPE);
+    return ownerOf(token);
+  } catch (error) {
+    throw noTokenError(error);
+  }
+}
+
+async function signedInIdentity(): Promise<TokenSource> {
   const { DefaultAzureCredential } = await import('@azure/identity');
-  const { token } = await new DefaultAzureCredential().getToken(SCOPE);
-  return ownerOf(token);
+  return new DefaultAzureCredential();
 }
 
 /** The owner of a token. It does not verify the signature; Azure Storage does. */

@@ -1,12 +1,26 @@
+import { BerthError } from '../../errors.ts';
 import { ownMember } from '../../json/json.ts';
 
-/** Whether `@azure/identity` found no credential. */
-export function hasNoCredential(error: unknown): boolean {
-  return (
-    error instanceof Error &&
-    ['CredentialUnavailableError', 'ChainedTokenCredentialError', 'AggregateAuthenticationError'].includes(
-      error.name,
-    )
+/** The errors of `@azure/identity`: there is no credential, the sign-in has expired, or Microsoft Entra ID refuses it. */
+const IDENTITY_ERRORS: ReadonlySet<string> = new Set([
+  'CredentialUnavailableError',
+  'ChainedTokenCredentialError',
+  'AggregateAuthenticationError',
+  'AuthenticationError',
+  'AuthenticationRequiredError',
+]);
+
+/** Whether `@azure/identity` gave no token. */
+export function hasNoToken(error: unknown): boolean {
+  return error instanceof Error && IDENTITY_ERRORS.has(error.name);
+}
+
+/** The error for an identity that gives no token. Only the name is shown: the message may quote the answer of the identity endpoint. */
+export function noTokenError(error: unknown): BerthError {
+  const reason = error instanceof Error ? error.name : 'error';
+  return new BerthError(
+    'BERTH_STORE_UNAVAILABLE',
+    `Cannot get a token for the state tables (${reason}): run "az login", or check AZURE_CLIENT_ID.`,
   );
 }
 

@@ -2,7 +2,7 @@ import type { TableClient, TransactionAction } from '@azure/data-tables';
 import { BerthError, nothingAnswers } from '../../errors.ts';
 import { PLAIN_KEYS, type StoredKeys, TWIN_KEYS } from './keys.ts';
 import { untilStored } from './optimistic.ts';
-import { asRestError, hasNoCredential } from './rest-error.ts';
+import { asRestError, hasNoToken, noTokenError } from './rest-error.ts';
 
 /** The tables that Berth keeps its state in. */
 export const TABLES = {
@@ -328,12 +328,7 @@ export class Table {
       if ((statusCode === 409 || statusCode === 412) && 'conflict' in ordinary)
         return ordinary.conflict as Result;
       if (error instanceof BerthError) throw error;
-      if (hasNoCredential(error)) {
-        throw new BerthError(
-          'BERTH_STORE_UNAVAILABLE',
-          'The state tables cannot be used, because no identity is signed in here: az login, or check AZURE_CLIENT_ID.',
-        );
-      }
+      if (hasNoToken(error)) throw noTokenError(error);
       if (code === 'ECONNREFUSED' && url !== undefined) {
         throw new BerthError('BERTH_STORE_UNAVAILABLE', nothingAnswers(url));
       }
