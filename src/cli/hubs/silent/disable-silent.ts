@@ -56,8 +56,17 @@ export function disableSilent(cli: Cli, asked: DisableSilent): Promise<number> {
       tell(cli.terminal, 'Nothing was done: add --yes to disable these devices.');
     } else {
       await session.begin();
-      const waves = await runWaves(session, asked, terms, inventory);
-      if (asked.json) sayJson(cli.terminal, { host, ...drainPlanJson(planned, before), waves });
+      const waves: Wave[] = [];
+      const sayResult = () => {
+        if (asked.json) sayJson(cli.terminal, { host, ...drainPlanJson(planned, before), waves });
+      };
+      try {
+        await runWaves(session, asked, { terms, listed: inventory, waves });
+      } catch (error) {
+        if (waves.length > 0) sayResult();
+        throw error;
+      }
+      sayResult();
     }
     tell(cli.terminal, `State: ${state.place}.`);
     if (!tools.isEnding()) return 0;
@@ -66,18 +75,24 @@ export function disableSilent(cli: Cli, asked: DisableSilent): Promise<number> {
   });
 }
 
+/** What is known before the first wave, and the waves that are done, to which each wave adds itself. */
+interface WavesRun {
+  readonly terms: PlanTerms;
+  readonly listed: Inventory;
+  readonly waves: Wave[];
+}
+
 /** @throws BerthError `BERTH_DRAIN_STOPPED`, `BERTH_DRAIN_UNFINISHED` */
 async function runWaves(
   session: DrainSession,
   asked: DisableSilent,
-  terms: PlanTerms,
-  listed: Inventory,
-): Promise<readonly Wave[]> {
+  { terms, listed, waves }: WavesRun,
+): Promise<void> {
   const { tools, state } = session;
   const author = await state.author();
   const mark = markOf(randomUUID().slice(0, 8));
   const earlier = (await storedDevices(session)).filter(isOpen);
-  const waves = earlier.length === 0 ? [] : [await followWave(session, asked, 0, earlier)];
+  if (earlier.length > 0) waves.push(await followWave(session, asked, 0, earlier));
   const tried = new Set<string>();
   await forgetGone(session, listed);
   let inventory = withoutLeft(listed, waves);
@@ -93,7 +108,6 @@ async function runWaves(
     waves.push(await followWave(session, asked, number, disabled));
     inventory = withoutLeft(inventory, waves);
   }
-  return waves;
 }
 
 /** Removes the records of devices that need nothing more, because their identities have left the hub. */
