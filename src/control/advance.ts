@@ -7,7 +7,7 @@ import type { EpochMs } from '../time/epoch-ms.ts';
 import { type Control, type RolloutState, SELF } from './control.ts';
 import { elapsedSince } from './elapsed.ts';
 import { pauseFor } from './pauses.ts';
-import { type PresentStage, presentStage } from './present-stage.ts';
+import { type PresentStage, presentStage, stageAfter } from './present-stage.ts';
 import { NOT_BEGUN, withRollout } from './rollout-state.ts';
 import { sumOfCounts } from './stage-counts.ts';
 
@@ -74,29 +74,30 @@ function advanceOne(
   const present = presentStage(control, policy, rollout);
   switch (present.kind) {
     case 'waiting':
-      return begin(control, policy, state, present.stage, now);
+      return begin(control, policy, state, present, now);
     case 'running':
       return rollout.isShort
         ? { control: advanceShort(control, policy, rollout, present, facts, now) }
-        : advanceStage(control, { policy, rollout, state, present, facts, now });
+        : advanceNamed(control, { policy, rollout, state, present, facts, now });
     default:
       return { control };
   }
 }
 
-/** The first stage begins after its approval. */
+/** A stage that waits begins now, or after its approval. */
 function begin(
   control: Control,
   policy: RolloutContent,
   state: RolloutState,
-  stage: string,
+  { stage, needsApproval }: Extract<PresentStage, { kind: 'waiting' }>,
   now: EpochMs,
 ): AdvancedOne {
-  if (!isApproved(state, stage)) {
-    return waiting(control, policy, state, { stage, why: 'the first stage begins only after an approval' });
-  }
+  if (needsApproval !== undefined && !isApproved(state, stage))
+    return waiting(control, policy, state, { stage, why: needsApproval });
   const next = { ...state, stage: { name: stage, since: now }, waitsFor: undefined };
-  const change: RolloutChange = { kind: 'begins', policy: policy.name, stage, why: 'it is approved' };
+  const why =
+    needsApproval === undefined ? 'it is the first stage of the file that is not done' : 'it is approved';
+  const change: RolloutChange = { kind: 'begins', policy: policy.name, stage, why };
   return { control: withRollout(control, policy.hash, next, now), change };
 }
 
@@ -124,13 +125,24 @@ interface Running {
   readonly now: EpochMs;
 }
 
+/**
+ * The first stage runs without an entry in the row. Its name is stored, so that another first stage of a later file does not
+ * take over its time.
+ */
+function advanceNamed(control: Control, running: Running): AdvancedOne {
+  const { policy, state, present } = running;
+  if (state.stage !== undefined) return advanceStage(control, running);
+  const named = { ...state, stage: { name: present.name, since: present.since } };
+  return advanceStage(withoutResync(control, policy, named), { ...running, state: named });
+}
+
 function advanceStage(control: Control, running: Running): AdvancedOne {
   const { policy, rollout, state, present, facts, now } = running;
   const { stages, onFailure } = rollout;
   const stage = stages[present.index];
   if (stage === undefined || facts.countedAt === undefined || facts.countedAt <= present.since)
     return { control };
-  const next = stages[present.index + 1];
+  const next = stageAfter(rollout, state, present.index);
   const decision = presentGate(control, policy, rollout, (name) => facts.countsOf(policy, name), now);
   if (decision === undefined) return { control };
   const { name } = policy;
@@ -191,7 +203,7 @@ export function presentGate(
   const present = presentStage(control, policy, rollout);
   const stage = present.kind === 'running' ? stages[present.index] : undefined;
   if (present.kind !== 'running' || stage === undefined) return undefined;
-  const next = stages[present.index + 1];
+  const next = stageAfter(rollout, state, present.index);
   const counted = stages
     .slice(0, present.index + 1)
     .filter(({ name }) => !state.accepted.includes(name))
@@ -226,7 +238,8 @@ function advanceRollback(
   ) {
     return control;
   }
-  const next = stage === undefined ? undefined : stages[index + 1];
+  // If the file no longer has the stage (its index is -1), the first one begins. Devices that went back stay so.
+  const next = stages[index + 1];
   const isLast = next === undefined || index + 1 === stages.length - 1;
   const { stage: _, ...rest } = end;
   const after = isLast ? rest : { ...rest, stage: { name: next.name, since: now } };

@@ -2,7 +2,7 @@ import type { Rollout, RolloutContent } from '../fleet/rollout.ts';
 import { ownEntry } from '../json/json.ts';
 import type { Act, Control, PastPause, RolloutState } from './control.ts';
 import { rolloutScope } from './elapsed.ts';
-import { presentStage } from './present-stage.ts';
+import { presentStage, stageAfter } from './present-stage.ts';
 import { NOT_BEGUN, withRollout } from './rollout-state.ts';
 
 /** A policy with a rollout. */
@@ -63,11 +63,13 @@ export function approveStage(control: Control, policy: RolloutPolicy, by: Act): 
   return changed({ ...control, rollouts: { ...control.rollouts, [policy.hash]: { ...state, approvals } } });
 }
 
-/** The stage that an approval is for: the first one if it has not begun, else the next one. */
+/** The stage that an approval is for: the present one if it waits for an approval, else the next one. */
 export function stageToApprove(control: Control, policy: RolloutPolicy): string | undefined {
   const present = presentStage(control, policy, policy.rollout);
-  if (present.kind === 'waiting') return present.stage;
-  return present.kind === 'running' ? policy.rollout.stages[present.index + 1]?.name : undefined;
+  if (present.kind === 'waiting' && present.needsApproval !== undefined) return present.stage;
+  return present.kind === 'waiting' || present.kind === 'running'
+    ? stageAfter(policy.rollout, stateOf(control, policy), present.index)?.name
+    : undefined;
 }
 
 /** The stage that an approval would allow now. Undefined: there is nothing to approve. */

@@ -19,8 +19,9 @@ export function rolloutShare(
   if (ownEntry(control.rollouts, content)?.end?.kind === 'rolledBack') return 0;
   const present = presentStage(control, policy, rollout);
   if (present.kind === 'complete') return 1;
-  const stage = present.kind === 'running' ? rollout.stages[present.index] : undefined;
-  if (present.kind !== 'running' || stage === undefined) return 0;
+  const stage = 'index' in present ? rollout.stages[present.index] : undefined;
+  if (stage === undefined) return 0;
+  if (present.kind !== 'running') return stage.shareBefore;
   if (stage.where !== undefined) return stage.shareBefore;
   if (stage.overMs === 0) return stage.share;
   const elapsed = elapsedSince(control, policy, present.since, undefined, now);

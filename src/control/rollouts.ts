@@ -143,11 +143,11 @@ function holdInStage<Content extends RolloutContent>(
     const { author, reason } = state.pause;
     return { why: `the rollout is paused by ${author}: ${reason}`, until: undefined };
   }
-  if (present.kind === 'waiting') {
-    return { why: `the rollout waits for the approval of stage ${present.stage}`, until: undefined };
-  }
+  const isPast = 'index' in present && index < present.index;
+  const isDone = isPast || (index < rollout.stages.length - 1 && state?.done.includes(own.name) === true);
+  if (present.kind === 'waiting' && !isDone)
+    return { why: whyWaits(present, index, stageText), until: undefined };
   if (present.kind === 'running') {
-    const isDone = index < present.index || state?.done.includes(own.name) === true;
     if (!isDone && index > present.index) {
       return { why: `${stageText} has not begun; the present stage is ${present.name}`, until: undefined };
     }
@@ -161,6 +161,15 @@ function holdInStage<Content extends RolloutContent>(
   }
   const opens = rollout.window && nextOpening(rollout.window, device.timeZone(rollout.window), now);
   return opens && { why: 'the maintenance window of the device is closed', until: opens };
+}
+
+function whyWaits(
+  { index: next, stage, needsApproval }: Extract<PresentStage, { kind: 'waiting' }>,
+  index: number,
+  stageText: string,
+): string {
+  if (needsApproval !== undefined) return `the rollout waits for the approval of stage ${stage}`;
+  return `${stageText} has not begun${index === next ? '' : `; the next stage is ${stage}`}`;
 }
 
 /**

@@ -47,8 +47,9 @@ export function stageForecast(
     control === undefined || running === undefined
       ? 0
       : elapsedSince(control, policy, running.since, undefined, now);
-  const isPast = running !== undefined && index < running.index;
-  const [first, ...between] = stages.slice(running?.index ?? 0, index);
+  const at = present !== undefined && 'index' in present ? present.index : 0;
+  const isPast = index < at;
+  const [first, ...between] = stages.slice(at, index);
   const ownMs = reachedAfterMs(own, place);
   // The present stage may have run longer than its least time. The stages after it still take theirs.
   const afterMs =
@@ -56,7 +57,7 @@ export function stageForecast(
       ? Math.max(0, ownMs - elapsed)
       : Math.max(0, leastTime(first) - elapsed) + sumOf(between) + ownMs;
   const approved = new Set(state?.approvals.map(({ stage }) => stage));
-  const ahead = stages.slice(running === undefined ? 0 : running.index + 1, index + 1);
+  const ahead = stages.slice(running === undefined ? at : at + 1, index + 1);
   return {
     stage: isShort ? undefined : own.name,
     afterMs: isPast ? 0 : afterMs,

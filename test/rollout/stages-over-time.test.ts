@@ -129,11 +129,11 @@ describe('a rollout in stages', () => {
     expect(on.value(deviceIn(0, 0.1))).toBe(60);
   });
 
-  test('keeps the present stage by its name when the file gets another stage before it', () => {
+  test('keeps the present stage by its name when the file gets another stage after it', () => {
     begin();
     on.pass(HOUR).advance({ lab: FULL });
-    const [lab, ...rest] = STAGED.stages;
-    const more = { ...STAGED, stages: [lab, { name: 'few', share: 0.01 }, ...rest] };
+    const [lab, tenth, all] = STAGED.stages;
+    const more = { ...STAGED, stages: [lab, tenth, { name: 'half', share: 0.5 }, all] };
     on.deployValue(60, more);
 
     expect(on.value(deviceIn(0.05, 0.1))).toBe(60);
@@ -144,8 +144,9 @@ describe('a rollout in stages', () => {
     begin();
     on.pass(HOUR).advance({ lab: FULL });
     const stages = [STAGED.stages[0], { name: 'half', share: 0.5 }, STAGED.stages[2]];
-    on.deployValue(60, { ...STAGED, stages });
+    on.deployValue(60, { ...STAGED, stages }).advance({ lab: FULL });
 
+    expect(present()).toBe('half');
     expect(on.value(deviceIn(0.1, 0.5))).toBe(60);
     expect(on.value(deviceIn(0.5, 1))).toBe(5);
   });

@@ -109,7 +109,7 @@ describe('resyncFleet', () => {
     make();
     await advance();
 
-    expect(stage()).toBeUndefined();
+    expect(stage()).toBe('lab');
   });
 
   test('pauses a rollout whose gate fails, and logs it with its code', async () => {

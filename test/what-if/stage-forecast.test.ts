@@ -50,7 +50,9 @@ function device(half: 'first' | 'second', isLab = false, policy: Policy = STAGED
 /** The control row after the rollout began so long ago, in this stage. */
 function inStage(name: string, agoMs: number): Control {
   const row = withPackage(EMPTY, '2026', [STAGED], plus(NOW, -agoMs), 'r');
-  const state = { stage: { name, since: plus(NOW, -agoMs) }, done: [], approvals: [], accepted: [] };
+  const names = STAGED.rollout.stages.map((stage) => stage.name);
+  const done = names.slice(0, names.indexOf(name));
+  const state = { stage: { name, since: plus(NOW, -agoMs) }, done, approvals: [], accepted: [] };
   return controlSchema.parse({
     ...JSON.parse(JSON.stringify(row)),
     rollouts: { [STAGED.hash]: state },

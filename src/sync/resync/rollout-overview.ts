@@ -1,7 +1,7 @@
 import { presentGate } from '../../control/advance.ts';
 import type { Control, RolloutState } from '../../control/control.ts';
 import { elapsedSince } from '../../control/elapsed.ts';
-import { presentStage } from '../../control/present-stage.ts';
+import { type PresentStage, presentStage } from '../../control/present-stage.ts';
 import { approvableStage } from '../../control/rollout-actions.ts';
 import { settingsInForce } from '../../control/setting-values.ts';
 import { stageCountsOf } from '../../control/stage-counts.ts';
@@ -97,9 +97,10 @@ function overviewOf(
   const state = ownEntry(control.rollouts, policy.hash);
   const present = presentStage(control, policy, rollout);
   const running = present.kind === 'running' ? present : undefined;
+  const first = 'index' in present ? present.index : 0;
   let endsAt: EpochMs | undefined;
   const stages = rollout.stages.map((stage, index): StageOverview => {
-    const isDone = present.kind === 'complete' || (running !== undefined && index < running.index);
+    const isDone = present.kind === 'complete' || index < first;
     const isRunning = index === running?.index;
     if (state?.end !== undefined) endsAt = undefined;
     else if (isRunning) {
@@ -122,7 +123,7 @@ function overviewOf(
       endsAt: isDone ? undefined : endsAt,
     };
   });
-  const status = statusOf(state, present.kind);
+  const status = statusOf(state, present);
   const gate =
     status === 'running'
       ? presentGate(control, policy, rollout, (stage) => countsOf(policy, stage, counted), now)
@@ -150,16 +151,14 @@ function stageStatus(state: RolloutState | undefined, isRunning: boolean): Stage
   return isRunning ? 'running' : 'later';
 }
 
-function statusOf(
-  state: RolloutState | undefined,
-  present: ReturnType<typeof presentStage>['kind'],
-): RolloutStatus {
+function statusOf(state: RolloutState | undefined, present: PresentStage): RolloutStatus {
   if (state?.end?.kind === 'aborted') return 'aborted';
   if (state?.end !== undefined) return state.end.stage === undefined ? 'rolled back' : 'rolling back';
-  if (present === 'complete') return 'complete';
+  if (present.kind === 'complete') return 'complete';
   if (state?.pause !== undefined) return 'paused';
-  if (present === 'waiting' || state?.waitsFor !== undefined) return 'needs approval';
-  return present === 'unseen' ? 'not begun' : 'running';
+  const waits = present.kind === 'waiting' ? present.needsApproval : state?.waitsFor;
+  if (waits !== undefined) return 'needs approval';
+  return present.kind === 'unseen' ? 'not begun' : 'running';
 }
 
 function countsOf(
