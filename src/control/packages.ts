@@ -35,6 +35,29 @@ export function withPackage(
   return { ...began, newestBuild: build, modules, generation, changedAt: now };
 }
 
+/**
+ * Whether the row says that these contents are in the fleet file, and no other policies. What the row has learned since
+ * `announcedAt` is from another instance, which has other values of settings or another file.
+ */
+export function hasAnnounced(
+  { seen }: Control,
+  contents: readonly Pick<RolloutContent, 'hash'>[],
+  announcedAt: EpochMs,
+): boolean {
+  const hashes = new Set(contents.map(({ hash }) => hash));
+  const isKnown = [...hashes].every((hash) => Object.hasOwn(seen, hash));
+  return (
+    isKnown &&
+    Object.entries(seen).every(([hash, entry]) => {
+      const { since, leftAt, away, settings } = entry;
+      const isRight = hashes.has(hash)
+        ? leftAt === undefined
+        : leftAt !== undefined || settings !== undefined;
+      return isRight || (leftAt ?? away?.at(-1)?.to ?? since) >= announcedAt;
+    })
+  );
+}
+
 function hasRotated({ seen }: Control, policies: readonly PackagedPolicy[]): boolean {
   return policies.some(({ name, hash: content, settings }) => {
     if (settings === undefined || (Object.hasOwn(seen, content) && seen[content]?.leftAt === undefined))

@@ -116,7 +116,8 @@ export class Instance {
   readonly #shares = new Map<string, BudgetShare>();
   readonly #contents: PreviousContents;
   #redactionKey: Uint8Array | undefined;
-  #isAnnounced = false;
+  /** When this instance announced its policies. Undefined: it has not. */
+  #announcedAt: EpochMs | undefined;
   #evidenceStoredAt = EPOCH;
   #stores: Stores | undefined;
   #hubs: (HubPort & { close(): Promise<void> }) | undefined;
@@ -366,18 +367,21 @@ export class Instance {
               ...rolloutContents(fleet),
               ...settingContents(fleet.edge, this.setting, (await this.redaction(fleet)).key),
             ];
-      if (this.#isAnnounced && !(await this.gate.current()).lacks(policies ?? [])) return;
+      if (this.#announcedAt !== undefined) {
+        if (!(await this.gate.current()).lacks(policies, this.#announcedAt)) return;
+      }
+      const now = this.now();
       await this.stores.control.update((control) =>
         withPackage(
           control,
           this.#options.build,
           policies,
-          this.now(),
+          now,
           fleet?.revision,
           fleet === undefined ? undefined : modulesFollowed(fleet),
         ),
       );
-      this.#isAnnounced = policies !== undefined;
+      this.#announcedAt = policies === undefined ? undefined : now;
     } catch {
       // The next tick tries again. Until then the gate uses the row as it is.
     }

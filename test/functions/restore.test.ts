@@ -195,3 +195,26 @@ test('an app that runs during the loss and the import announces its package agai
 
   expect(await madeByPeople(instance)).toEqual(people);
 });
+
+test('an app that runs while an export of another fleet file is imported announces its own file again', async () => {
+  await start();
+  app.writeFleet([STAGED, LOG]);
+  app.pass(MINUTE_MS);
+  await run(await start(), 1);
+  const file = await newestExport();
+  app.writeFleet([OLD, LOG]);
+  app.pass(MINUTE_MS);
+  const instance = await start();
+  const [policy] = instance.fleet.current().twins.policies;
+  const leftAt = async () => (await instance.stores.control.read()).seen[policy?.hash ?? '']?.leftAt;
+  await eventually(async () => (await leftAt()) === undefined);
+  app.pass(MINUTE_MS);
+
+  await command('state', 'import', file, '--replace');
+  expect(await leftAt()).toBeDefined();
+  app.pass(MINUTE_MS);
+  // As the timer of the instance does every 20 s.
+  instance.start();
+
+  await eventually(async () => (await leftAt()) === undefined);
+});

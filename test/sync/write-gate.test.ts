@@ -1,9 +1,10 @@
 import { beforeEach, describe, expect, test } from '@jest/globals';
 import { type Control, controlSchema } from '../../src/control/control.ts';
+import { type PackagedPolicy, withPackage } from '../../src/control/packages.ts';
 import { BerthError } from '../../src/errors.ts';
 import type { Policy } from '../../src/fleet/fleet.ts';
 import { NewerFormatError } from '../../src/store/tables/newer-format.ts';
-import { WriteGate } from '../../src/sync/reconcile/write-gate.ts';
+import { gateOf, WriteGate } from '../../src/sync/reconcile/write-gate.ts';
 import { type EpochMs, plus } from '../../src/time/epoch-ms.ts';
 import { fleetOf, ID, T0 } from '../twin/twins.ts';
 
@@ -125,5 +126,68 @@ describe('the write gate', () => {
     control = { ...ON, newestBuild };
 
     expect((await gate.current()).isOutdated).toBe(isOutdated);
+  });
+});
+
+describe('an instance announces its package again', () => {
+  const BUILD = '2026-11-23T00:00:00Z';
+  const HOUR = 3_600_000;
+  const at = (hours: number) => plus(T0, hours * HOUR);
+  const content = (name: string, hash: string): PackagedPolicy => ({ name, hash });
+  const values = (hash: string): PackagedPolicy => ({
+    name: 'sensor/settings',
+    hash,
+    settings: { key: 'k', values: { PASSWORD: hash } },
+  });
+  const [A, B, OTHER] = [content('base', 'a'), content('base', 'b'), content('other', 'o')];
+  /** The row after these packages, an hour after each other, each with its contents. */
+  const rowOf = (...packages: readonly (readonly PackagedPolicy[])[]): Control =>
+    packages.reduce(
+      (row, contents, index) =>
+        withPackage(
+          row,
+          index === packages.length - 1 ? BUILD : `2026-11-0${index + 1}`,
+          contents,
+          at(index),
+        ),
+      ON,
+    );
+  const lacks = (row: Control, contents: readonly PackagedPolicy[] | undefined, announcedAt = at(9)) =>
+    gateOf({ ...row, newestBuild: BUILD }, BUILD).lacks(contents, announcedAt);
+
+  test.each<[string, Control, readonly PackagedPolicy[]]>([
+    ['the row was deleted', ON, [A]],
+    ['the row does not know a content of its file', rowOf([A]), [A, OTHER]],
+    [
+      'the imported row is from a time in which another content of the policy was in force',
+      rowOf([A], [B]),
+      [A],
+    ],
+    ['the imported row is from a time in which the file did not have the policy', rowOf([A], []), [A]],
+    ['the imported row is from a time in which the file had another policy too', rowOf([A, OTHER]), [A]],
+    [
+      'the imported row is from a time in which a setting had another value',
+      rowOf([values('x')], [values('y')]),
+      [values('x')],
+    ],
+  ])('if %s', (_, row, contents) => {
+    expect(lacks(row, contents)).toBe(true);
+    const again = withPackage(row, BUILD, contents, at(9));
+
+    expect(lacks(again, contents)).toBe(false);
+    for (const { hash } of contents) expect(again.seen[hash]?.leftAt).toBeUndefined();
+  });
+
+  test.each<[string, Control, readonly PackagedPolicy[] | undefined]>([
+    ['if the row has its contents in force', rowOf([A], [B], [A, OTHER]), [A, OTHER]],
+    ['if another instance has announced other contents later', rowOf([A], [B]), [A]],
+    [
+      'if another instance has announced newer values of settings later',
+      rowOf([values('x')], [values('y')]),
+      [values('x')],
+    ],
+    ['while it has no valid fleet file', rowOf([A]), undefined],
+  ])('and does not %s', (_, row, contents) => {
+    expect(lacks(row, contents, at(0))).toBe(false);
   });
 });

@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Control, Drain } from '../../control/control.ts';
 import { drainOf } from '../../control/drains.ts';
+import { hasAnnounced } from '../../control/packages.ts';
 import { pauseOf } from '../../control/pauses.ts';
 import { type ContentToRead, contentOf, contentsToRead, holdOf } from '../../control/rollouts.ts';
 import { settingsInForce } from '../../control/setting-values.ts';
@@ -37,10 +38,13 @@ export interface Gate {
   /** Whether the hub's events are not trusted, so that Berth reads before each decision. */
   readsFirst(host: HostName): boolean;
   /**
-   * Whether the row does not know this package or one of its contents, although no later package has run: the row was deleted
-   * or imported after the package had announced them.
+   * Whether the row does not say what this package has announced, although no later package has run: the row was deleted or
+   * imported since.
+   *
+   * @param contents those of the fleet file; undefined: there is no valid file
+   * @param announcedAt when this instance announced them
    */
-  lacks(contents: readonly Pick<RolloutContent, 'hash'>[]): boolean;
+  lacks(contents: readonly Pick<RolloutContent, 'hash'>[] | undefined, announcedAt: EpochMs): boolean;
   /**
    * Whether a package that was built later has run. Then this instance only applies events.
    */
@@ -120,9 +124,11 @@ export function gateOf(control: Control, build: string): Gate {
     settingsInForce: (fleet) => settingsInForce(fleet, control),
     modules: new Set(Object.keys(control.modules)),
     readsFirst: (host) => host in control.untrusted,
-    lacks: (contents) =>
+    lacks: (contents, announcedAt) =>
       build > control.newestBuild ||
-      (build === control.newestBuild && contents.some(({ hash }) => !Object.hasOwn(control.seen, hash))),
+      (build === control.newestBuild &&
+        contents !== undefined &&
+        !hasAnnounced(control, contents, announcedAt)),
     isOutdated: build < control.newestBuild,
     generation: { number: control.generation, since: control.changedAt },
   };
