@@ -54,7 +54,7 @@ export interface Stores {
  */
 export function openStores(tables: Tables, onNewer?: OnNewerFormat): Stores {
   const redactionKey = new RedactionKeyStore(tables.state);
-  const twinCounts = new TwinCountStore(tables.twins, tables.state);
+  const twinCounts = new TwinCountStore(tables.twins, tables.state, onNewer);
   return {
     twins: new TwinStore(tables.twins, onNewer),
     twinCounts,

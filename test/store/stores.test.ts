@@ -363,8 +363,8 @@ describe('the twin store', () => {
       expect(counted.get(left)).toMatchObject({ statuses: { inSync: 0 }, countedAt: undefined });
       // One list of snapshots and tombstones.
       expect(scans).toHaveBeenCalledTimes(isSmall ? 0 : BUCKET_NAMES.length);
-      // Both hubs have sixteen rows of counts. A transaction has at most thirty, because of its size.
-      expect(transactions.mock.calls.map(([actions]) => actions.length)).toEqual([30, 2]);
+      // Both hubs have sixteen rows of counts. A transaction has at most a hundred rows.
+      expect(transactions.mock.calls.map(([actions]) => actions.length)).toEqual([32]);
     },
   );
 

@@ -6,6 +6,7 @@ import { hostName, shortName } from '../../iot-hub/host-name.ts';
 import { DAY_MS, dayOf } from '../../time/day.ts';
 import { type EpochMs, plus } from '../../time/epoch-ms.ts';
 import { identityIn } from '../../twin/events/event.ts';
+import { chunksOf, sizeInTransaction } from '../tables/chunks.ts';
 import type { Row, Table } from '../tables/tables.ts';
 import { DIGEST_DIGITS, type LetterKey, letterId, letterKey, letterRange } from './dead-letter-id.ts';
 
@@ -78,10 +79,6 @@ const MAX_NAME = 128;
 const SUMMARY_COLUMNS = ['enqueuedAt', 'code', 'reason', 'hubName', 'deviceId', 'moduleId'];
 /** Older letters are counted up to this number. */
 const MAX_MORE = 10_000;
-/** The most rows of a transaction (Azure Table storage entity group transactions). */
-const MAX_ACTIONS = 100;
-/** A transaction may have 4 MiB. The rest is for the text around the rows. */
-const MAX_BYTES = 3 * 1024 * 1024;
 const CONCURRENCY = 8;
 /** Keys before and after all days. `LAST` also follows every key that begins with a day. */
 const [FIRST, LAST] = ['0', '~'];
@@ -112,7 +109,7 @@ export class DeadLetterStore {
     const chunks = days.flatMap((day) =>
       chunksOf(
         [...rows.values()].filter(({ partitionKey }) => partitionKey === day),
-        sizeOf,
+        ({ properties }) => sizeInTransaction(properties),
       ),
     );
     const put = limitFunction((chunk: readonly LetterRow[]) => this.#putTogether(chunk), {
@@ -330,15 +327,6 @@ function rowOf(letter: DeadLetter): LetterRow {
   };
 }
 
-/** The approximate size of a row in the body of a transaction, in which bytes are base64. */
-function sizeOf({ properties }: LetterRow): number {
-  return Object.values(properties).reduce<number>(
-    (sum, value) =>
-      sum + (value instanceof Uint8Array ? value.byteLength * 1.4 : JSON.stringify(value).length * 2),
-    1_500,
-  );
-}
-
 /** The names in the event for lists, unchecked. */
 function namesIn(letter: DeadLetter): Readonly<Record<string, string>> {
   const names = Object.entries(identityIn(letter));
@@ -412,25 +400,4 @@ function parse(text: unknown): Readonly<Record<string, unknown>> | undefined {
   } catch {
     return undefined;
   }
-}
-
-/** Splits items into chunks that fit into a transaction. */
-function chunksOf<Item>(
-  items: readonly Item[],
-  bytesOf: (item: Item) => number,
-): readonly (readonly Item[])[] {
-  const chunks: Item[][] = [];
-  let bytes = 0;
-  for (const item of items) {
-    const size = bytesOf(item);
-    const last = chunks.at(-1);
-    if (last === undefined || last.length === MAX_ACTIONS || bytes + size > MAX_BYTES) {
-      chunks.push([item]);
-      bytes = size;
-    } else {
-      last.push(item);
-      bytes += size;
-    }
-  }
-  return chunks;
 }

@@ -1,6 +1,8 @@
 import { limitFunction } from 'p-limit';
 import type { HostName } from '../../iot-hub/host-name.ts';
-import { type EpochMs, earlierOf, epochMs, epochMsOf } from '../../time/epoch-ms.ts';
+import type { DocumentFormat } from '../../json/document-format.ts';
+import { isObject } from '../../json/json.ts';
+import { type EpochMs, earlierOf, epochMs } from '../../time/epoch-ms.ts';
 import { type Instant, NEVER } from '../../time/instant.ts';
 import {
   EDGE_DEVICE_STATUSES,
@@ -8,6 +10,8 @@ import {
   type EdgeStatusCounts,
 } from '../../twin/snapshot/edge-device-status.ts';
 import { type PolicyStatus, TWIN_STATUSES, type TwinStatus } from '../../twin/snapshot/snapshot.ts';
+import { chunksOf, sizeInTransaction } from '../tables/chunks.ts';
+import { packDocument, unpackDocument } from '../tables/document.ts';
 import {
   BUCKET_NAMES,
   type Bucket,
@@ -18,6 +22,8 @@ import {
   snapshotKey,
   storedRange,
 } from '../tables/keys.ts';
+import type { OnNewerFormat } from '../tables/newer-format.ts';
+import { type DocumentColumns, StoredDocuments } from '../tables/stored-documents.ts';
 import type { Row, Table } from '../tables/tables.ts';
 import { DELETED, newerSnapshot, readPolicyStatuses, twinIdOf } from './twin-rows.ts';
 
@@ -39,11 +45,6 @@ export interface CountedTwins {
 
 /** The partition of the counts in the state table. Its row keys are `<hub>|<bucket>`. */
 const PARTITION = 'twin-counts';
-/**
- * A transaction may have 100 rows and 4 MiB (Azure Table storage entity group transactions). Two properties of a row may have 64 KiB
- * each: the counts of policies and of deployments.
- */
-const MAX_ACTIONS = 30;
 /** Buckets that are read at the same time. */
 const CONCURRENCY = 8;
 /** Tombstones of a hub that one count of a bucket removes. */
@@ -52,6 +53,55 @@ const COUNTED_COLUMNS = ['format', 'status', 'policies', 'edge'] as const;
 /** The rows that a count reads. */
 const COUNTED = { range: SNAPSHOTS_AND_TOMBSTONES, select: [...COUNTED_COLUMNS, 'at'] };
 
+/** What a row holds: the counts of one hub in one bucket. */
+interface BucketCounts {
+  readonly statuses: TwinStatusCounts;
+  readonly policies: Readonly<Record<string, PolicyStatusCounts>>;
+  readonly edge: Readonly<Record<string, EdgeStatusCounts>>;
+  readonly countedAt: EpochMs;
+}
+
+/** As JSON, deflated. The first format has its own columns. */
+const COLUMNS: DocumentColumns<BucketCounts> = {
+  pack: packDocument,
+  open: (properties) => ('doc0' in properties ? unpackDocument(properties) : properties),
+};
+
+/** The format of rows of counts. Read by hand, because each run reads thousands of rows several times. */
+export const COUNTS_FORMAT: DocumentFormat<BucketCounts> = {
+  document: 'twin counts',
+  steps: [
+    // Format 1 has no number, a column for each status, and JSON texts, which are too short for many policies.
+    (columns) => {
+      if (!isObject(columns)) throw new TypeError('not an object');
+      const { policies = '{}', edge = '{}', countedAt } = columns as Row['properties'];
+      const statuses = TWIN_STATUSES.map((status) => [status, Number(columns[status] ?? 0)] as const);
+      return {
+        statuses: Object.fromEntries(statuses),
+        policies: JSON.parse(String(policies)),
+        edge: JSON.parse(String(edge)),
+        countedAt: countedAt instanceof Date ? countedAt.getTime() : undefined,
+      };
+    },
+  ],
+  unnumbered: 1,
+  read(document) {
+    if (!isObject(document)) return undefined;
+    const { statuses, policies, edge, countedAt } = document;
+    const isRight =
+      isCounts(statuses) && isCountsByName(policies) && isCountsByName(edge) && Number.isFinite(countedAt);
+    return isRight ? (document as unknown as BucketCounts) : undefined;
+  },
+};
+
+function isCountsByName(value: unknown): boolean {
+  return isObject(value) && Object.values(value).every(isCounts);
+}
+
+function isCounts(value: unknown): boolean {
+  return isObject(value) && Object.values(value).every(Number.isFinite);
+}
+
 /**
  * Counts stored twins by status, and keeps the counts. One list of a bucket counts the twins of all hubs, so that many hubs cost
  * no more than their twins.
@@ -59,10 +109,12 @@ const COUNTED = { range: SNAPSHOTS_AND_TOMBSTONES, select: [...COUNTED_COLUMNS, 
 export class TwinCountStore {
   readonly #twins: Table;
   readonly #state: Table;
+  readonly #documents: StoredDocuments<BucketCounts>;
 
-  constructor(twins: Table, state: Table) {
+  constructor(twins: Table, state: Table, onNewer?: OnNewerFormat) {
     this.#twins = twins;
     this.#state = state;
+    this.#documents = new StoredDocuments(COUNTS_FORMAT, onNewer, COLUMNS);
   }
 
   /**
@@ -110,7 +162,7 @@ export class TwinCountStore {
     for await (const page of this.#twins.scan({ partition: bucket, range, select: COUNTED_COLUMNS })) {
       for (const row of page) tally.add(row);
     }
-    await this.#store([countsRow(host, bucket, tally, now)]);
+    await this.#store([{ host, bucket, counts: tally.counts(now) }]);
   }
 
   /** The last counts of hubs, in one list. A hub whose twins were never counted has no twins and no time. */
@@ -120,7 +172,7 @@ export class TwinCountStore {
       partitionKey: PARTITION,
       ...(only === undefined ? {} : { range: prefixRange(`${only}|`) }),
     });
-    const byKey = new Map(rows.map((row) => [row.rowKey, row.properties]));
+    const byKey = new Map(rows.map((row) => [row.rowKey, this.#countsIn(row)]));
     return new Map(
       hosts.map((host) => [host, sumOf(BUCKET_NAMES.map((bucket) => byKey.get(`${host}|${bucket}`)))]),
     );
@@ -131,11 +183,20 @@ export class TwinCountStore {
     return (await this.read([host])).get(host) ?? sumOf([undefined]);
   }
 
-  async #store(rows: readonly StoredCounts[]): Promise<void> {
-    for (let from = 0; from < rows.length; from += MAX_ACTIONS) {
-      const part = rows.slice(from, from + MAX_ACTIONS);
+  async #store(counted: readonly CountedHub[]): Promise<void> {
+    const rows = counted.map(({ host, bucket, counts }) => ({
+      partitionKey: PARTITION,
+      rowKey: `${host}|${bucket}`,
+      ...this.#documents.columns(counts),
+    }));
+    for (const part of chunksOf(rows, sizeInTransaction))
       await this.#state.transact(part.map((row) => ['upsert', row, 'Replace']));
-    }
+  }
+
+  /** Undefined: the row is damaged or of a newer package. The next count replaces it. */
+  #countsIn(row: Row): BucketCounts | undefined {
+    const read = this.#documents.read(row, row.rowKey);
+    return read.kind === 'known' ? read.value : undefined;
   }
 
   async #removeTombstone({ partitionKey, rowKey }: Row): Promise<void> {
@@ -156,15 +217,14 @@ export class TwinCountStore {
 
 interface CountedBucket {
   /** The counts of each hub. */
-  readonly rows: readonly StoredCounts[];
+  readonly rows: readonly CountedHub[];
   readonly oldTombstones: readonly Row[];
 }
 
-/** The counts of one hub in one bucket as a row. */
-type StoredCounts = ReturnType<typeof countsRow>;
-
-function countsRow(host: HostName, bucket: Bucket, { columns }: Tally, now: EpochMs) {
-  return { partitionKey: PARTITION, rowKey: `${host}|${bucket}`, ...columns, countedAt: new Date(now) };
+interface CountedHub {
+  readonly host: HostName;
+  readonly bucket: Bucket;
+  readonly counts: BucketCounts;
 }
 
 /** Counts the rows of one bucket. */
@@ -188,7 +248,7 @@ async function countBucket(
     }
   }
   return {
-    rows: [...tallies].map(([host, tally]) => countsRow(host, bucket, tally, now)),
+    rows: [...tallies].map(([host, tally]) => ({ host, bucket, counts: tally.counts(now) })),
     oldTombstones: [...oldTombstones.values()].flat(),
   };
 }
@@ -228,36 +288,29 @@ class Tally {
     }
   }
 
-  get columns(): Readonly<Record<string, unknown>> {
-    return {
-      ...this.#statuses,
-      policies: JSON.stringify(this.#policies),
-      edge: JSON.stringify(this.#edge),
-    };
+  counts(countedAt: EpochMs): BucketCounts {
+    return { statuses: this.#statuses, policies: this.#policies, edge: this.#edge, countedAt };
   }
 }
 
-/** The counts of a hub from the rows of its buckets. Undefined: the bucket was never counted. */
-function sumOf(buckets: readonly (Row['properties'] | undefined)[]): CountedTwins {
+/** The counts of a hub from those of its buckets. Undefined: the counts of the bucket are not known. */
+function sumOf(buckets: readonly (BucketCounts | undefined)[]): CountedTwins {
   const statuses = noTwins();
   const policies: Record<string, PolicyStatusCounts> = {};
   const edge: Record<string, EdgeStatusCounts> = {};
   let countedAt: EpochMs | undefined = epochMs(Number.POSITIVE_INFINITY);
-  for (const columns of buckets) {
-    const devices = JSON.parse(String(columns?.edge ?? '{}')) as Record<string, EdgeStatusCounts>;
-    for (const [deployment, statusCounts] of Object.entries(devices)) {
+  for (const bucket of buckets) {
+    for (const [deployment, statusCounts] of Object.entries(bucket?.edge ?? {})) {
       for (const [status, number] of Object.entries(statusCounts) as [EdgeCount, number][]) {
         edge[deployment] = addCount(edge[deployment] ?? {}, status, number);
       }
     }
-    const counted = JSON.parse(String(columns?.policies ?? '{}')) as Record<string, PolicyStatusCounts>;
-    for (const [policy, statusCounts] of Object.entries(counted)) {
+    for (const [policy, statusCounts] of Object.entries(bucket?.policies ?? {})) {
       policies[policy] = addStatusCounts(policies[policy] ?? {}, statusCounts);
     }
-    for (const status of TWIN_STATUSES) statuses[status] += Number(columns?.[status] ?? 0);
-    const at = columns?.countedAt;
-    countedAt =
-      at instanceof Date && countedAt !== undefined ? earlierOf(countedAt, epochMsOf(at)) : undefined;
+    for (const status of TWIN_STATUSES) statuses[status] += bucket?.statuses[status] ?? 0;
+    const at = bucket?.countedAt;
+    countedAt = at !== undefined && countedAt !== undefined ? earlierOf(countedAt, at) : undefined;
   }
   return { statuses, policies, edge, countedAt };
 }
