@@ -11,7 +11,7 @@ import { readGauges } from '../sync/resync/gauges.ts';
 import { type Purged, purgeOld } from '../sync/resync/purge.ts';
 import { QUEUE_MS, RUN_MS, resync } from '../sync/resync/resync.ts';
 import { recordSeries } from '../sync/resync/series.ts';
-import { unlessNewer } from '../sync/resync/sparing.ts';
+import { TaskFailures } from '../sync/resync/task-failures.ts';
 import { plus } from '../time/epoch-ms.ts';
 
 /** The longest wait for a permit of a twin that the work queue began in its last moment. */
@@ -53,19 +53,10 @@ export function resyncFleet(
     };
     let purged = NOTHING_PURGED;
     const afterTables = async () => {
-      await recordSeries({ ...stores, hosts: sync.hosts }, now());
-      if (instance.metrics.isOn)
-        instance.metrics.set(
-          await readGauges({ ...stores, fleet, hosts: sync.hosts, share: instance.resyncBudget() }, now()),
-        );
-      if (fleet.edge !== undefined) {
-        for (const [host, { edge }] of await twinCounts.read(sync.hosts)) {
-          const devices = edge?.[ALL_DEVICES];
-          if (devices !== undefined)
-            context.log(JSON.stringify({ event: 'edgeDevices', hub: host, ...devices }));
-        }
-      }
-      purged = await exportAndPurge(instance, sync, context);
+      const failures = new TaskFailures(() => now() < plus(began, RUN_MS));
+      await failures.unlessFailed(undefined, () => publishCounts(instance, sync, context));
+      purged = await exportAndPurge(instance, sync, context, failures);
+      failures.throwFirst();
     };
     const summary = await resync(
       { ...sync, ...shared, reconciler: new Reconciler(sync) },
@@ -94,11 +85,29 @@ type Facts = Parameters<SyncContext['warn']>[1];
 
 const NOTHING_PURGED: Purged = { receipts: 0, deadLetters: 0 };
 
+/** Counts for the console, for metrics and for the log. */
+async function publishCounts(
+  instance: Instance,
+  { fleet, hosts }: SyncContext,
+  context: InvocationContext,
+): Promise<void> {
+  const { stores, now, metrics } = instance;
+  await recordSeries({ ...stores, hosts }, now());
+  if (metrics.isOn)
+    metrics.set(await readGauges({ ...stores, fleet, hosts, share: instance.resyncBudget() }, now()));
+  if (fleet.edge === undefined) return;
+  for (const [hub, { edge }] of await stores.twinCounts.read(hosts)) {
+    const devices = edge?.[ALL_DEVICES];
+    if (devices !== undefined) context.log(JSON.stringify({ event: 'edgeDevices', hub, ...devices }));
+  }
+}
+
 /** The steps after sync. Progress of a newer package is left to that package. */
 async function exportAndPurge(
   instance: Instance,
   sync: SyncContext,
   context: InvocationContext,
+  failures: TaskFailures,
 ): Promise<Purged> {
   const { stores, now, stamp, exportContainer: container } = instance;
   const exporting = {
@@ -109,7 +118,7 @@ async function exportAndPurge(
     warn: (message: string, facts: Facts) =>
       context.warn(JSON.stringify({ event: 'stateExportFailed', message, ...facts })),
   };
-  await unlessNewer(false, () => exportDaily(exporting));
+  await failures.unlessFailed(false, () => exportDaily(exporting));
   const purging = {
     ...stores,
     now,
@@ -117,5 +126,5 @@ async function exportAndPurge(
     warn: (message: string, facts: Facts) =>
       context.warn(JSON.stringify({ event: 'purgeFailed', message, ...facts })),
   };
-  return unlessNewer(NOTHING_PURGED, () => purgeOld(purging));
+  return failures.unlessFailed(NOTHING_PURGED, () => purgeOld(purging));
 }

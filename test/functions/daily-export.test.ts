@@ -1,8 +1,9 @@
 import { writeFileSync } from 'node:fs';
 import { HttpRequest, InvocationContext } from '@azure/functions';
 import { BlobServiceClient } from '@azure/storage-blob';
-import { afterEach, beforeEach, expect, test } from '@jest/globals';
+import { afterEach, beforeEach, expect, jest, test } from '@jest/globals';
 import { withPause } from '../../src/control/pauses.ts';
+import { BerthError } from '../../src/errors.ts';
 import { fleetStatus } from '../../src/functions/fleet-status.ts';
 import type { Instance } from '../../src/instance/instance.ts';
 import { readExport } from '../../src/store/export/state-export.ts';
@@ -144,4 +145,17 @@ test('a daily export is a file for berth state import', async () => {
   await berth(cli, 'state', 'import', file);
 
   expect(out()).toBe(`berth resync --hub ${app.host} --reason "state imported"\n`);
+});
+
+test('the state is exported, although counts of twins cannot be stored, and the run says so', async () => {
+  const instance = app.instance({ BERTH_EXPORTS: exports });
+  const tooLarge = new BerthError('BERTH_STORE_UNAVAILABLE', 'a row is too large');
+  const counting = jest.spyOn(instance.stores.twinCounts, 'count').mockRejectedValue(tooLarge);
+  const recording = jest.spyOn(instance.stores.series, 'record').mockRejectedValue(new TypeError('a defect'));
+
+  await expect(app.resync(instance)).rejects.toBe(tooLarge);
+
+  expect(await blobs()).toHaveLength(1);
+  counting.mockRestore();
+  recording.mockRestore();
 });

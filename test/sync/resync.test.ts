@@ -1,8 +1,11 @@
 import { beforeEach, describe, expect, test } from '@jest/globals';
 import { NO_CONDITIONS } from '../../src/allocation/conditions.ts';
+import { controlSchema } from '../../src/control/control.ts';
+import { BerthError } from '../../src/errors.ts';
 import { BudgetShare, RESYNC_PART } from '../../src/hub/budget.ts';
 import type { DailyCounts } from '../../src/hub/daily-budget.ts';
 import { HubPauses } from '../../src/hub/hub-pauses.ts';
+import type { JsonValue } from '../../src/json/json.ts';
 import { NO_READER } from '../../src/liveness/reader.ts';
 import { partitionOf, partitionsOf, workItemKey } from '../../src/store/tables/keys.ts';
 import type { TwinStatusCounts } from '../../src/store/twins/twin-count-store.ts';
@@ -14,7 +17,7 @@ import { OPEN_GATE } from '../support/open-gate.ts';
 import { fleetOf, ID, snapshotOf, T0 } from '../twin/twins.ts';
 import { MemoryHub } from './memory-hub.ts';
 import { MemoryTwinStore } from './memory-store.ts';
-import { type ResyncParts, resyncContextOf } from './sync-context.ts';
+import { memoryProgress, type ResyncParts, resyncContextOf } from './sync-context.ts';
 
 let store: MemoryTwinStore;
 /** What happened, in its order. */
@@ -247,4 +250,62 @@ test('the last work on the tables does not wait for work items', async () => {
   );
 
   expect(summary.workItems).toBeGreaterThan(0);
+});
+
+describe('a task of a run that fails', () => {
+  const away = new BerthError('BERTH_STORE_UNAVAILABLE', 'a row is too large');
+  const fail = () => Promise.reject(away);
+  const noCounts = { count: async () => 16, read: async () => new Map() };
+  const draining = controlSchema.parse({ drains: { [ID.host]: { since: 1, changedAt: 1 } } });
+  const stored = new Map<string, JsonValue>();
+  const progress = memoryProgress(stored);
+  const withoutAudit = {
+    ...progress,
+    read: async (name: string) => (name.startsWith('audit') ? fail() : progress.read(name)),
+  };
+  const withoutPlan = {
+    ...progress,
+    read: async (name: string) => (name === 'resync' ? fail() : progress.read(name)),
+  };
+  beforeEach(() => stored.clear());
+
+  test.each<[string, Partial<ResyncParts>, readonly string[]]>([
+    ['the counts of the twins', { twinCounts: { ...noCounts, count: fail } }, ['resync', 'audit']],
+    ['the drains', { control: { read: async () => draining, update: fail } }, ['resync', 'audit']],
+    ['the audit', { progress: withoutAudit }, ['resync']],
+  ])('does not end the tasks after it, and the run fails at its end: %s', async (_, parts, done) => {
+    isQueued();
+    const afterTables = async () => void happened.push('tables');
+
+    await expect(run({ afterTables }, { progress, ...parts })).rejects.toBe(away);
+
+    expect(happened).toEqual(expect.arrayContaining(['reconciled', 'tables']));
+    expect(happened.at(-1)).toBe('released');
+    const written = [...stored.keys()].map((name) => name.split('|')[0]);
+    expect(written).toEqual(expect.arrayContaining([...done]));
+  });
+
+  test('ends the tasks after it if the time of the run is over', async () => {
+    const clock = new TestClock();
+    const count = async () => {
+      await clock.wait(60_000);
+      return fail();
+    };
+    const afterTables = async () => void happened.push('tables');
+
+    await expect(
+      run({ afterTables }, { now: clock.now, twinCounts: { ...noCounts, count }, progress }),
+    ).rejects.toBe(away);
+
+    expect(happened).toEqual(['released']);
+    expect(stored).toEqual(new Map());
+  });
+
+  test('does not let a run wait for twins that it could not plan', async () => {
+    const wait = async () => void happened.push('waited');
+
+    await expect(run({ wait }, { progress: withoutPlan })).rejects.toBe(away);
+
+    expect(happened).toEqual(['released']);
+  });
 });

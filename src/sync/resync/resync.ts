@@ -4,7 +4,6 @@ import type { Lease } from '../../store/state/lease.ts';
 import type { HasDueWork } from '../../store/twins/twin-store.ts';
 import { type EpochMs, plus } from '../../time/epoch-ms.ts';
 import { askActivity } from './activity.ts';
-import { allEnded } from './all-ended.ts';
 import { auditHubs } from './audit.ts';
 import { FillingHubs } from './filling-hubs.ts';
 import { type RefreshedConditions, refreshConditions } from './hub-conditions.ts';
@@ -14,6 +13,7 @@ import { resyncTwins } from './resync-twins.ts';
 import { advanceGates } from './rollout-gates.ts';
 import { pauseRejected } from './self-pause.ts';
 import { unlessNewer } from './sparing.ts';
+import { TaskFailures } from './task-failures.ts';
 import { countTwins } from './twin-counts.ts';
 import { type FleetLiveness, type LivenessWatch, watchLiveness } from './watch-liveness.ts';
 import { processQueue } from './work-queue.ts';
@@ -156,8 +156,10 @@ export async function resync(
     ]);
     if (worked.status === 'rejected') throw worked.reason;
     if (rest.status === 'rejected') throw rest.reason;
-    const more = rest.value.resynced > 0 ? await work(hostsWith(await dueWork())) : 0;
-    return { ran: true, workItems: worked.value + more, ...rest.value };
+    const { failures, ...done } = rest.value;
+    const more = done.resynced > 0 ? await work(hostsWith(await dueWork())) : 0;
+    failures.throwFirst();
+    return { ran: true, workItems: worked.value + more, ...done };
   } finally {
     clearInterval(renewing);
     await lease.release();
@@ -178,38 +180,46 @@ interface Known {
   readonly wait: (ms: number) => Promise<unknown>;
 }
 
-/** Everything but the work queue, in an order in which each task sees the result of those before. */
+/**
+ * Everything but the work queue, in an order in which each task sees the result of those before. If a task fails, those after it
+ * go on: gates and self-pauses then use the last counts.
+ */
 async function withoutQueue(
   context: ResyncContext,
   mayGoOn: MayGoOn,
   known: Known,
-): Promise<Pick<ResyncSummary, 'counted' | 'resynced' | 'audited'>> {
+): Promise<Pick<ResyncSummary, 'counted' | 'resynced' | 'audited'> & { readonly failures: TaskFailures }> {
   const { filling, hasWork } = known;
-  const counted = await unlessNewer(0, () => countTwins(context, mayGoOn));
+  const failures = new TaskFailures(mayGoOn);
+  const counted = await failures.unlessFailed(0, () => countTwins(context, mayGoOn));
   let [resynced, audited] = [0, 0];
   const plan = async (mayPlan: MayGoOn) => {
     resynced += await unlessNewer(0, () => resyncTwins(context, mayPlan));
     await filling.check();
   };
   if (!known.isOutdated) {
-    await unlessNewer(undefined, () => recordDrains(context, known.conditions));
-    await unlessNewer(undefined, () => pauseRejected(context));
-    await unlessNewer(undefined, () => advanceGates(context));
+    await failures.unlessFailed(undefined, () => recordDrains(context, known.conditions));
+    await failures.unlessFailed(undefined, () => pauseRejected(context));
+    await failures.unlessFailed(undefined, () => advanceGates(context));
     const withQuestions = context.hosts.filter((host) => hasWork(host, 'activity'));
     // Questions and audits of a hub need its queries. Side by side, each gets every second one.
-    await allEnded<unknown>([
-      askActivity(withQuestions, context, mayGoOn),
+    await Promise.all([
+      failures.unlessFailed(undefined, () => askActivity(withQuestions, context, mayGoOn)),
       (async () => {
-        await plan(mayGoOn);
-        audited = await auditHubs(context, mayGoOn, known);
+        const isPlanned = await failures.unlessFailed(false, async () => {
+          await plan(mayGoOn);
+          return true;
+        });
+        if (!isPlanned) filling.end();
+        audited = await failures.unlessFailed(0, () => auditHubs(context, mayGoOn, known));
       })(),
     ]);
   }
-  await known.afterTables();
+  await failures.unlessFailed(undefined, known.afterTables);
   // The resync waits for the other instances. It should not wait for the next run as well.
   while (!filling.isEmpty && known.mayGoOnWithQueue()) {
     await known.wait(PLAN_AGAIN_MS);
     await plan(known.mayGoOnWithQueue);
   }
-  return { counted, resynced, audited };
+  return { counted, resynced, audited, failures };
 }
