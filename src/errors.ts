@@ -86,6 +86,7 @@ export const ERRORS = {
   BERTH_POLICY_REJECTED: { kind: 'user' },
   BERTH_ROLLOUT_FAILED: { kind: 'user' },
   BERTH_ROLLOUT_NEEDS_APPROVAL: { kind: 'user' },
+  BERTH_PREVIOUS_CONTENT_MISSING: { kind: 'user' },
   BERTH_EDGE_VALUE_UNKNOWN: { kind: 'user' },
   BERTH_EDGE_MODULE_MISSING: { kind: 'user' },
   BERTH_EDGE_MANIFEST_INVALID: { kind: 'user' },

@@ -24,17 +24,22 @@ export function holdOf(control: Control, { name }: Pick<Policy, 'name'>): Hold |
     : { why: `the policy is paused by ${pause.author}: ${pause.reason}`, until: undefined };
 }
 
+/** The earlier contents that rollouts need, by hash. */
+export interface EarlierContents<Content extends RolloutContent> {
+  get(hash: string): Content | undefined;
+  /** Whether a content was looked for, and cannot be read: its stored fleet file is missing or damaged. Default: none was. */
+  readonly isUnreadable?: (hash: string) => boolean;
+}
+
 /**
  * What a device gets of a policy now. All instances compute the same from the control row, without communication. It costs
  * one hash while a rollout runs, and none otherwise.
- *
- * @param previous the earlier contents that rollouts need, by hash
  */
 export function contentOf<Content extends RolloutContent>(
   control: Control,
   policy: Content,
   device: RolloutDevice<Content>,
-  previous: ReadonlyMap<string, Content>,
+  previous: EarlierContents<Content>,
   now: EpochMs,
 ): ContentChoice<Content> {
   const asked = { control, device, previous, now };
@@ -47,7 +52,7 @@ const MOST_CONTENTS = 8;
 interface Asked<Content extends RolloutContent> {
   readonly control: Control;
   readonly device: RolloutDevice<Content>;
-  readonly previous: ReadonlyMap<string, Content>;
+  readonly previous: EarlierContents<Content>;
   readonly now: EpochMs;
 }
 
@@ -198,10 +203,14 @@ function unreached<Content extends RolloutContent>(
   asked: Asked<Content>,
   { policy, stage, hold, contentsLeft }: Unreached<Content>,
 ): ContentChoice<Content> {
-  const { before, isMissing } = contentBefore(asked, policy, contentsLeft);
+  const { before, isMissing, isUnreadable } = contentBefore(asked, policy, contentsLeft);
   if (before === undefined) {
-    const until = isMissing ? laterOf(hold.until ?? asked.now, plus(asked.now, 60_000)) : hold.until;
-    return { kind: 'nothing', stage, hold: { ...hold, until } };
+    // A content that cannot be read is not awaited: each twin would be planned and stored every minute. When it can be read,
+    // `resyncFleet` plans all twins again.
+    const isAwaited = isMissing && isUnreadable !== true;
+    const until = isAwaited ? laterOf(hold.until ?? asked.now, plus(asked.now, 60_000)) : hold.until;
+    const why = isUnreadable === true ? `${hold.why}; the earlier content cannot be read` : hold.why;
+    return { kind: 'nothing', stage, hold: { why, until } };
   }
   const choice = contentIn(asked, before, contentsLeft - 1);
   switch (choice.kind) {
@@ -268,12 +277,12 @@ function contentBack<Content extends RolloutContent>(
   }
 }
 
-/** The content that a policy replaced. `isMissing`: it exists, and this instance has not read it yet. */
+/** The content that a policy replaced. `isMissing`: it exists, and this instance has not read it yet, or cannot read it. */
 function contentBefore<Content extends RolloutContent>(
   { control, previous }: Asked<Content>,
   { hash: content, module }: Content,
   contentsLeft: number,
-): { readonly before: Content | undefined; readonly isMissing: boolean } {
+): { readonly before: Content | undefined; readonly isMissing: boolean; readonly isUnreadable?: boolean } {
   const hash = ownEntry(control.seen, content)?.previous;
   if (hash === undefined || contentsLeft <= 1) return { before: undefined, isMissing: false };
   // Without its revision it cannot be read: a package without previous contents has stored it, or it is forgotten.
@@ -281,7 +290,8 @@ function contentBefore<Content extends RolloutContent>(
   const before = previous.get(hash);
   // A policy that targets another module now is another policy to the twins.
   if (before !== undefined && before.module !== module) return { before: undefined, isMissing: false };
-  return { before, isMissing: before === undefined };
+  if (before !== undefined) return { before, isMissing: false };
+  return { before, isMissing: true, isUnreadable: previous.isUnreadable?.(hash) === true };
 }
 
 /** An earlier content that rollouts need, and the fleet revision that holds it. */

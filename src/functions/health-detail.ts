@@ -26,6 +26,10 @@ export function healthDetail(instance: Instance): HttpHandler {
       ...(fleet === undefined ? ['There is no valid fleet file.'] : []),
       ...(problems > 0 ? [`The fleet file of this package has ${problems} problems.`] : []),
       ...(code === null ? [] : [`The state tables cannot be used (${code}).`]),
+      ...stored.unreadable.map(
+        ({ name, revision }) =>
+          `The earlier content of ${name} cannot be read (fleet file ${revision}). Devices that its rollout has not reached stay as they are.`,
+      ),
       ...newerFormats.map(({ document }) => `A newer package has stored a ${document}.`),
       ...(newest !== null && newest > running ? ['An older package answers than has run before.'] : []),
       ...(code === null && late
@@ -67,6 +71,8 @@ const NOTHING_STORED: StoredLiveness = {
 async function readStored(instance: Instance, fleet: Fleet | undefined) {
   try {
     const { stores } = instance;
+    if (fleet !== undefined) await instance.withPreviousContents(fleet);
+    const unreadable = instance.unreadableContents;
     const [liveness, control] = await Promise.all([stores.liveness.read(), stores.control.read()]);
     const hubs = await Promise.all(
       (fleet === undefined ? [] : instance.hosts(fleet)).map(async (host) => {
@@ -75,9 +81,9 @@ async function readStored(instance: Instance, fleet: Fleet | undefined) {
         return { host, overview };
       }),
     );
-    return { liveness, newest: control.newestBuild || null, hubs };
+    return { liveness, newest: control.newestBuild || null, hubs, unreadable };
   } catch (error) {
     if (!(error instanceof BerthError)) throw error;
-    return { code: error.code };
+    return { code: error.code, unreadable: [] };
   }
 }

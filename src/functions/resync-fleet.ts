@@ -45,7 +45,8 @@ export function resyncFleet(
       }),
     };
     const { control, progress, conditions, twinCounts } = stores;
-    const shared = { control, progress, twinCounts };
+    const unreadable = () => instance.unreadableContents;
+    const shared = { control, progress, twinCounts, unreadable };
     const liveness = {
       store: stores.liveness,
       look: () => instance.look(),

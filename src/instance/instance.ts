@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout } from 'node:timers/promises';
 import { withPackage } from '../control/packages.ts';
+import type { ContentToRead } from '../control/rollouts.ts';
 import { settingContents } from '../edge/setting-contents.ts';
 import { BerthError } from '../errors.ts';
 import { lookAtEventHub } from '../event-hub/look.ts';
@@ -146,11 +147,15 @@ export class Instance {
     this.hubClock = new HubClock(this.now);
     this.build = options.build;
     this.wait = options.wait ?? setTimeout;
-    this.gate = new WriteGate({ read: async () => this.stores.control.read() }, options.build, this.now);
     this.#contents = new PreviousContents({
       read: (revision) => this.stores.revisions.get(revision),
       log: this.log,
+      now: this.now,
     });
+    const control = { read: async () => this.stores.control.read() };
+    this.gate = new WriteGate(control, options.build, this.now, (content) =>
+      this.#contents.isUnreadable(content),
+    );
     this.writeClaims = new WriteClaims(() => this.stores.progress, this.now);
     this.partitions = new PartitionCount({
       ask: () => countPartitions(options.env),
@@ -220,8 +225,13 @@ export class Instance {
    * @throws BerthError `BERTH_STORE_UNAVAILABLE` if their revisions cannot be read
    */
   async withPreviousContents(fleet: Fleet): Promise<Fleet> {
-    const gate = await this.gate.current();
-    return this.#contents.addTo(fleet, gate.contentsToRead(rolloutContents(fleet)));
+    const { contentsToRead, generation } = await this.gate.current();
+    return this.#contents.addTo(fleet, contentsToRead(rolloutContents(fleet)), generation?.number);
+  }
+
+  /** The earlier contents that rollouts need, and that could not be read the last time. */
+  get unreadableContents(): readonly ContentToRead[] {
+    return this.#contents.unreadable;
   }
 
   /** The hubs that this deployment reconciles: those of its stamp, or all if it has no stamp. */

@@ -145,7 +145,7 @@ describe('berth state export and import', () => {
     expect(before.keptOut).toEqual([true, false]);
     expect(before.disabled).toEqual([DISABLED]);
     expect(err()).toContain(
-      'Written: 1 kept-out device, 1 control row, 2 fleet files, 1 note of the fleet file in force, 2 overrides of hubs, 1 first-seen time of a gradual move, 1 device disabled by a drain.\n',
+      'Written: 1 kept-out device, 2 fleet files, 1 control row, 1 note of the fleet file in force, 2 overrides of hubs, 1 first-seen time of a gradual move, 1 device disabled by a drain.\n',
     );
     expect(out()).toBe(
       ['weu', 'eus', 'sea']
@@ -233,7 +233,7 @@ describe('berth state import', () => {
     expect(await rowsOf(to)).toEqual(before);
     expect(err()).not.toContain('Written');
     expect(err()).toContain(
-      'Unchanged, because they are equal: 1 kept-out device, 1 control row, 2 fleet files',
+      'Unchanged, because they are equal: 1 kept-out device, 2 fleet files, 1 control row',
     );
   });
 
@@ -250,8 +250,8 @@ describe('berth state import', () => {
       code: 'BERTH_STATE_NOT_EMPTY',
       message: expect.stringContaining('add --replace: 1 control row, '),
       details: [
-        { path: 'control.control', message: expect.stringContaining('would be replaced') },
         { path: 'revisions.ffff', message: expect.stringContaining('would stay') },
+        { path: 'control.control', message: expect.stringContaining('would be replaced') },
         { path: 'revisionInForce.last-good', message: expect.stringContaining('would be replaced') },
         { path: `overrides.override|weight|${EUS}`, message: expect.stringContaining('would be removed') },
       ],

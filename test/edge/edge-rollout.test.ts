@@ -78,6 +78,22 @@ beforeEach(async () => {
 });
 
 describe('a rollout of a deployment', () => {
+  test.each([
+    ['is not read yet', false, true],
+    ['cannot be read', true, false],
+  ])(
+    'has a work item for a device that it has not reached only while the earlier content %s',
+    async (_, isUnreadable, isQueued) => {
+      const fleet = fleetWith(2);
+      control = withPackage(control, '2026', rolloutContents(fleet), world.now, fleet.revision);
+      world.gate = gateOf(control, '2026', () => isUnreadable);
+      await world.deploy(fleet);
+
+      expect(imagesOf('shop-1')).toEqual(['1']);
+      expect(world.snapshot('shop-1').workItem !== undefined).toBe(isQueued);
+    },
+  );
+
   test('reaches the devices of its first stage, and the others keep the earlier manifest', async () => {
     await deploy(fleetWith(2), FIRST);
 

@@ -3,8 +3,10 @@ import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { approveStage, type RolloutPolicy, rollBack } from '../../src/control/rollout-actions.ts';
 import { device } from '../../src/functions/device.ts';
 import { fleetStatus } from '../../src/functions/fleet-status.ts';
+import { healthDetail } from '../../src/functions/health-detail.ts';
 import type { HttpHandler } from '../../src/functions/http-answer.ts';
 import type { Instance } from '../../src/instance/instance.ts';
+import { partitionOf, snapshotKey } from '../../src/store/tables/keys.ts';
 import { eventually } from '../support/eventually.ts';
 import { FunctionApp } from '../support/function-app.ts';
 
@@ -88,6 +90,31 @@ describe('a rollout in stages', () => {
     await app.deliver(second);
 
     expect(values()).toEqual([60, 5]);
+  });
+
+  test('leaves devices that it has not reached as they are while the earlier content cannot be read, and corrects them when it can', async () => {
+    const { revision } = first.fleet.current();
+    const { state, twins } = app.tables;
+    const stored = await state.get('revisions', revision);
+    await state.delete('revisions', revision);
+    const second = await deploy(NEW);
+    await run(second, 3);
+    app.hub().edit('pump-1', { properties: { desired: { interval: 7 } } }, 'portal');
+    await app.deliver(second);
+    const snapshot = async () =>
+      (await twins.get(partitionOf(app.id('pump-1')), snapshotKey(app.id('pump-1'))))?.etag;
+    const before = await snapshot();
+    await run(second, 3);
+
+    expect(values()).toEqual([60, 7]);
+    expect(await snapshot()).toBe(before);
+    const trouble = `The earlier content of base cannot be read (fleet file ${revision}). Devices that its rollout has not reached stay as they are.`;
+    expect((await get(healthDetail(second))).troubles).toContainEqual(trouble);
+    await state.put('revisions', revision, stored?.properties ?? {});
+    await run(second, 9);
+
+    expect(values()).toEqual([60, 5]);
+    expect((await get(healthDetail(second))).troubles).not.toContainEqual(trouble);
   });
 
   test('waits for an approval if no device of the stage shows life, and reaches all devices after it', async () => {

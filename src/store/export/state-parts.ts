@@ -47,7 +47,8 @@ export interface StatePart {
 }
 
 /**
- * All parts of an export, in the order in which an import writes them: what keeps Berth from storing or writing comes first.
+ * All parts of an export, in the order in which an import writes them: what keeps Berth from storing or writing comes first. The fleet
+ * files come before the control row, because an app that runs reads them as soon as the row names them.
  * A part that is added here is exported and imported. A package that does not know a part refuses the export.
  */
 export const STATE_PARTS: readonly StatePart[] = [
@@ -58,6 +59,15 @@ export const STATE_PARTS: readonly StatePart[] = [
     many: 'kept-out devices',
     partition: KEPT_OUT_PARTITION,
     owns: () => true,
+    others: 'stay',
+  },
+  {
+    ...packedPart(REVISION_FORMAT),
+    name: 'revisions',
+    one: 'fleet file',
+    many: 'fleet files',
+    partition: REVISIONS_PARTITION,
+    owns: (rowKey) => rowKey !== LAST_GOOD,
     others: 'stay',
   },
   {
@@ -72,15 +82,6 @@ export const STATE_PARTS: readonly StatePart[] = [
     isSame: (imported, present) => sameEssence(asControl(imported), asControl(present)),
     replacing: (imported, present, now) =>
       asJson(replacingControl(asControl(imported), asControl(present), now)),
-  },
-  {
-    ...packedPart(REVISION_FORMAT),
-    name: 'revisions',
-    one: 'fleet file',
-    many: 'fleet files',
-    partition: REVISIONS_PARTITION,
-    owns: (rowKey) => rowKey !== LAST_GOOD,
-    others: 'stay',
   },
   {
     ...plainPart(LAST_GOOD_FORMAT, []),

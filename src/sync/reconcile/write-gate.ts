@@ -67,16 +67,26 @@ const FRESH_MS = 10_000;
 export class WriteGate {
   readonly #store: Pick<ControlStore, 'read'>;
   readonly #build: string;
+  readonly #isUnreadable: ((content: string) => boolean) | undefined;
   readonly #now: () => EpochMs;
   #last: { readonly gate: Gate; readonly at: EpochMs } | undefined;
   /** The last row that was read, and its gate. */
   #row: { readonly control: Control; readonly gate: Gate } | undefined;
   #reading: Promise<void> | undefined;
 
-  /** @param build when this package was built, ISO 8601. */
-  constructor(store: Pick<ControlStore, 'read'>, build: string, now: () => EpochMs) {
+  /**
+   * @param build when this package was built, ISO 8601.
+   * @param isUnreadable whether this instance cannot read an earlier content. Default: it can read all.
+   */
+  constructor(
+    store: Pick<ControlStore, 'read'>,
+    build: string,
+    now: () => EpochMs,
+    isUnreadable?: (content: string) => boolean,
+  ) {
     this.#store = store;
     this.#build = build;
+    this.#isUnreadable = isUnreadable;
     this.#now = now;
   }
 
@@ -101,7 +111,7 @@ export class WriteGate {
     try {
       const control = await this.#store.read();
       if (this.#row === undefined || !isDeepStrictEqual(control, this.#row.control))
-        this.#row = { control, gate: gateOf(control, this.#build) };
+        this.#row = { control, gate: gateOf(control, this.#build, this.#isUnreadable) };
       this.#last = { gate: this.#row.gate, at };
     } catch (error) {
       // After other errors, the age of the last read decides.
@@ -111,14 +121,19 @@ export class WriteGate {
 }
 
 /** What a control row allows a package with this build time. */
-export function gateOf(control: Control, build: string): Gate {
+export function gateOf(
+  control: Control,
+  build: string,
+  isUnreadable: (content: string) => boolean = () => false,
+): Gate {
   return {
     closedFor(host) {
       const pause = pauseOf(control, host);
       return pause === undefined ? undefined : `paused by ${pause.author}: ${pause.reason}`;
     },
     holdOf: (policy) => holdOf(control, policy),
-    contentOf: (policy, device, previous, now) => contentOf(control, policy, device, previous, now),
+    contentOf: (policy, device, previous, now) =>
+      contentOf(control, policy, device, { get: (hash) => previous.get(hash), isUnreadable }, now),
     drainOf: (host) => drainOf(control, host),
     contentsToRead: (policies) => contentsToRead(control, policies),
     settingsInForce: (fleet) => settingsInForce(fleet, control),

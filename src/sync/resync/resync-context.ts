@@ -1,3 +1,4 @@
+import type { ContentToRead } from '../../control/rollouts.ts';
 import type { ControlStore } from '../../store/state/control.ts';
 import type { ProgressStore } from '../../store/state/progress-store.ts';
 import type { TwinCountStore } from '../../store/twins/twin-count-store.ts';
@@ -10,6 +11,8 @@ export interface ResyncContext extends SyncContext {
   readonly reconciler: Pick<Reconciler, 'reconcile' | 'resync'>;
   readonly control: Pick<ControlStore, 'read' | 'update'>;
   readonly progress: Pick<ProgressStore, 'read' | 'write'>;
+  /** The earlier contents that rollouts need and that cannot be read. Default: none. */
+  readonly unreadable?: () => readonly ContentToRead[];
 }
 
 /** Returns false when the time of the run is over, or another instance has the lease. */

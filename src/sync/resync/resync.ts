@@ -5,6 +5,7 @@ import type { HasDueWork } from '../../store/twins/twin-store.ts';
 import { type EpochMs, plus } from '../../time/epoch-ms.ts';
 import { askActivity } from './activity.ts';
 import { auditHubs } from './audit.ts';
+import { planWhenReadAgain } from './earlier-contents.ts';
 import { FillingHubs } from './filling-hubs.ts';
 import { type RefreshedConditions, refreshConditions } from './hub-conditions.ts';
 import { recordDrains } from './record-drains.ts';
@@ -199,6 +200,7 @@ async function withoutQueue(
   };
   if (!known.isOutdated) {
     await failures.unlessFailed(undefined, () => recordDrains(context, known.conditions));
+    await failures.unlessFailed(undefined, () => planWhenReadAgain(context));
     await failures.unlessFailed(undefined, () => pauseRejected(context));
     await failures.unlessFailed(undefined, () => advanceGates(context));
     const withQuestions = context.hosts.filter((host) => hasWork(host, 'activity'));
