@@ -43,7 +43,8 @@ export async function startControlApi(port: number, options: ControlOptions): Pr
             failedAnswer(500, 'BERTH_LOCAL_DEFECT', error instanceof Error ? error.message : String(error)),
           ),
         )
-        .then((result) => send(response, result));
+        .then((result) => send(response, result))
+        .catch(() => response.destroy());
     }),
   );
   const bound = await listen(server, port, 'the control API', 'control');

@@ -64,10 +64,7 @@ export async function startHttp(options: HttpOptions): Promise<HttpServer> {
       forward(incoming, outgoing, other);
       return;
     }
-    answer(incoming, services, log).then(
-      (response) => send(outgoing, response),
-      () => outgoing.destroy(), // the client disconnected during its request, or the service gives no answer
-    );
+    void serve(incoming, outgoing, services, log);
   });
   const server: Server = certificate
     ? createSecureServer(
@@ -96,7 +93,12 @@ export async function startHttp(options: HttpOptions): Promise<HttpServer> {
     ownRequestsOnly(own, (request, response) => {
       if (upgrade.claims(request)) {
         response.detachSocket(socket as Socket);
-        upgrade.accept(request, socket, head);
+        try {
+          upgrade.accept(request, socket, head);
+        } catch (error) {
+          log.error(`A WebSocket failed: ${reasonOf(error)}`);
+          socket.destroy();
+        }
       } else onRequest(request, response);
     })(incoming, outgoing);
   };
@@ -121,6 +123,33 @@ export async function startHttp(options: HttpOptions): Promise<HttpServer> {
   };
 }
 
+/** Answers a request. It never rejects: an answer that cannot be sent becomes 500, with a line in the log. */
+async function serve(
+  incoming: IncomingMessage,
+  outgoing: ServerResponse,
+  services: readonly HttpService[],
+  log: LocalLog,
+): Promise<void> {
+  let response: HttpResponse;
+  try {
+    response = await answer(incoming, services, log);
+  } catch {
+    outgoing.destroy(); // the client disconnected during its request, or the service gives no answer
+    return;
+  }
+  try {
+    send(outgoing, response);
+  } catch (error) {
+    log.error(`An answer could not be sent: ${reasonOf(error)}`);
+    if (outgoing.headersSent) outgoing.destroy();
+    else outgoing.writeHead(500, { 'Content-Length': 0 }).end();
+  }
+}
+
+function reasonOf(error: unknown): string {
+  return error instanceof Error ? error.message : 'unknown reason';
+}
+
 async function answer(
   incoming: IncomingMessage,
   services: readonly HttpService[],
@@ -134,7 +163,7 @@ async function answer(
     return (await service?.answer(request)) ?? { status: 404 };
   } catch (error) {
     if (error instanceof ConnectionDropped) throw error;
-    log.error(`A request failed: ${error instanceof Error ? error.message : 'unknown reason'}`);
+    log.error(`A request failed: ${reasonOf(error)}`);
     return { status: 500 };
   }
 }

@@ -1,5 +1,6 @@
-import { type JsonValue, jsonOrUndefined } from '../../src/json/json.ts';
+import type { JsonValue } from '../../src/json/json.ts';
 import type { HubEvent, Traffic } from '../iot-hub/index.ts';
+import { shallowJson } from '../shallow-json.ts';
 
 /** Something that a hub sent or got, for `GET /monitor` and `npm run monitor`. */
 export interface Watched {
@@ -13,7 +14,7 @@ export interface Watched {
   readonly hub: string;
   readonly deviceId: string;
   readonly moduleId: string | null;
-  /** JSON where the body is JSON, otherwise text, or base64 (`{ base64 }`) where it is not UTF-8. */
+  /** JSON where the body is JSON that is not nested too deep, otherwise text, or base64 (`{ base64 }`) where it is not UTF-8. */
   readonly payload: JsonValue;
   readonly properties: {
     readonly system: Readonly<Record<string, JsonValue>>;
@@ -84,7 +85,7 @@ export function watchedTraffic(hub: string, traffic: Traffic, at: number): Watch
 function payloadOf(body: Buffer): JsonValue {
   const text = body.toString('utf8');
   if (!Buffer.from(text, 'utf8').equals(body)) return { base64: body.toString('base64') };
-  return jsonOrUndefined(text) ?? text;
+  return shallowJson(text) ?? text;
 }
 
 function present(values: Readonly<Record<string, unknown>>): Record<string, JsonValue> {

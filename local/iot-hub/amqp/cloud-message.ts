@@ -24,8 +24,8 @@ export function readSentMessage(encoded: Buffer): SentCloudMessage {
       value === null ? null : textOf(value),
     ]),
   );
-  const acknowledgement = (properties.get(ACKNOWLEDGEMENT) || 'none').toLowerCase();
-  if (!ACKNOWLEDGEMENTS.includes(acknowledgement)) {
+  const acknowledgement = properties.get(ACKNOWLEDGEMENT)?.toLowerCase();
+  if (acknowledgement && !ACKNOWLEDGEMENTS.includes(acknowledgement)) {
     throw new HubRefusal('ArgumentInvalid', `iothub-ack must be one of ${ACKNOWLEDGEMENTS.join(', ')}.`);
   }
   properties.delete(ACKNOWLEDGEMENT);
@@ -46,7 +46,7 @@ export function readSentMessage(encoded: Buffer): SentCloudMessage {
           const text = textOf(value);
           return text === '' ? [] : [[name, text] as const];
         }),
-        [ACKNOWLEDGEMENT, acknowledgement],
+        ...(acknowledgement ? [[ACKNOWLEDGEMENT, acknowledgement] as const] : []),
       ]),
       properties: Object.fromEntries(properties),
       expires: sent.absolute_expiry_time === undefined ? undefined : Number(sent.absolute_expiry_time),

@@ -5,7 +5,7 @@ export interface CloudMessage {
   /** Base64. */
   readonly body: string;
   /**
-   * The system properties by their names in the topic of a message.
+   * The system properties by their names in the topic of a message. Those that the sender has not set are absent, except `$.to`.
    *
    * @example { '$.mid': 'a', '$.to': '/devices/dev-1/messages/devicebound', 'iothub-ack': 'none' }
    */

@@ -5,7 +5,7 @@ export type FeedbackStatus = 'Success' | 'Expired' | 'DeliveryCountExceeded' | '
 
 /** What the hub tells services about the end of a message. */
 export interface FeedbackRecord {
-  /** The message id of the sender. */
+  /** The message id of the sender; empty if the message had none. */
   readonly originalMessageId: string;
   /** When the message ended, in UTC. */
   readonly enqueuedTimeUtc: string;

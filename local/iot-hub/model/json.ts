@@ -1,8 +1,9 @@
-import { type JsonObject, type JsonValue, jsonOrUndefined } from '../../../src/json/json.ts';
+import type { JsonObject, JsonValue } from '../../../src/json/json.ts';
+import { shallowJson } from '../../shallow-json.ts';
 
-/** Parses UTF-8 JSON; undefined if the text is not JSON. */
+/** Parses UTF-8 JSON; undefined if the text is not JSON, or nested too deep (`shallowJson`). */
 export function parseRequestJson(bytes: Buffer): JsonValue | undefined {
-  return jsonOrUndefined(bytes.toString('utf8'));
+  return shallowJson(bytes.toString('utf8'));
 }
 
 /** The object without the keys in `drop`. */

@@ -48,14 +48,42 @@ function readHeaders(rawHeaders: readonly string[], names: typeof SYSTEM): Messa
   return { system: Object.fromEntries(system), application: Object.fromEntries(application) };
 }
 
+/** What cannot be in the name of a header (RFC 9110, 5.6.2), and what cannot be in its value. */
+const NOT_IN_NAMES = /[^!#$%&'*+\-.^_`|~0-9A-Za-z]/gu;
+const NOT_IN_VALUES = /[^\t -~]/gu;
+
+/** Whether an application property can be a header: its name and its value. */
+export function isHeader(name: string, value: string | null): boolean {
+  return name !== '' && name.search(NOT_IN_NAMES) < 0 && (value ?? '').search(NOT_IN_VALUES) < 0;
+}
+
+/** Writes the characters that cannot be in a header as their UTF-8 bytes in percent encoding. */
+function encoded(text: string, not: RegExp): string {
+  return text.replace(not, (character) =>
+    [...Buffer.from(character)]
+      .map((byte) => `%${byte.toString(16).toUpperCase().padStart(2, '0')}`)
+      .join(''),
+  );
+}
+
 /** The headers that an answer always has, in the captures of azure-cli. */
 const ALWAYS: ReadonlySet<string> = new Set(['iothub-messageid', 'iothub-correlationid', 'iothub-userid']);
 
 /**
  * The properties of a message as headers of an answer. Absent texts, and the expiry of a message without one of its own, are
- * empty, and times are in English (captures of real hubs in the tests of azure-iot-cli-extension).
+ * empty, and times are in English (captures of real hubs in the tests of azure-iot-cli-extension). Characters that cannot be in a
+ * header are in percent encoding.
  */
 export function messageHeaders(message: CloudMessage): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(headersOf(message)).map(([name, value]) => [
+      encoded(name, NOT_IN_NAMES),
+      encoded(value, NOT_IN_VALUES),
+    ]),
+  );
+}
+
+function headersOf(message: CloudMessage): Record<string, string> {
   const { system, properties, expires, deliveryCount, sequenceNumber, enqueuedAt } = message;
   return {
     ...Object.fromEntries(

@@ -6,6 +6,7 @@ import { type Address, addressPath } from '../model/address.ts';
 import type { CloudMessage } from '../model/cloud-message.ts';
 import type { FeedbackStatus } from '../model/feedback.ts';
 import { HubRefusal } from '../model/hub-error.ts';
+import { isHeader } from '../model/message-headers.ts';
 import { recordFeedback } from './feedback.ts';
 
 /* Limits: iot-hub-devguide-messages-c2d.md and "IoT Hub quotas and throttling". */
@@ -46,6 +47,13 @@ export function enqueueCloudMessage(hub: LocalHub, address: Address, message: Ne
   if (message.body.length > MAX_BODY_BYTES) {
     throw new HubRefusal('RequestTooLarge', `A cloud-to-device message has at most ${MAX_BODY_BYTES} bytes.`);
   }
+  const illegal = Object.entries(message.properties).find(([name, value]) => !isHeader(name, value));
+  if (illegal !== undefined) {
+    throw new HubRefusal(
+      'ArgumentInvalid',
+      `The application property ${JSON.stringify(illegal[0].slice(0, 100))} cannot be sent. Its name may only contain ASCII letters, digits and !#$%&'*+-.^_\`|~, its value only ASCII characters.`,
+    );
+  }
   if (message.expires !== undefined && Number.isNaN(new Date(message.expires).getTime())) {
     throw new HubRefusal('ArgumentInvalid', `The expiry of the message is not a time: ${message.expires}.`);
   }
@@ -57,11 +65,12 @@ export function enqueueCloudMessage(hub: LocalHub, address: Address, message: Ne
     );
   }
   const sequenceNumber = lastMessage + 1;
+  const messageId = message.system['$.mid'];
   const enqueued: CloudMessage = {
     id: randomUUID(),
     body: message.body.toString('base64'),
     system: {
-      '$.mid': randomUUID(),
+      ...(messageId !== undefined && { '$.mid': messageId }),
       '$.to': `/${addressPath(address)}/messages/devicebound`,
       ...(message.expires !== undefined && { '$.exp': expiryText(message.expires) }),
       ...message.system,

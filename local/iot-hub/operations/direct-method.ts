@@ -1,5 +1,6 @@
 import { setTimeout as wait } from 'node:timers/promises';
-import { type JsonObject, type JsonValue, jsonOrUndefined, ownMember } from '../../../src/json/json.ts';
+import { type JsonObject, type JsonValue, ownMember } from '../../../src/json/json.ts';
+import { shallowJson } from '../../shallow-json.ts';
 import { entryOf, type LocalHub } from '../hub/hub.ts';
 import type { MethodAnswer } from '../hub/method-calls.ts';
 import type { Address } from '../model/address.ts';
@@ -84,8 +85,9 @@ async function pause(hub: LocalHub, ms: number): Promise<undefined> {
   await wait(ms, undefined, { signal: hub.closing, ref: false }).catch(() => {});
 }
 
+/** An answer that is not JSON, or is nested too deep to be written again, is a text. */
 function describe({ status, body }: MethodAnswer): JsonObject {
-  const json = body === '' ? null : jsonOrUndefined(body);
+  const json = body === '' ? null : shallowJson(body);
   return { status, payload: json === undefined ? body : json };
 }
 

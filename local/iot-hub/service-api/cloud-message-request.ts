@@ -11,13 +11,18 @@ const ACKNOWLEDGEMENTS = ['none', 'positive', 'negative', 'full'];
  * @throws HubRefusal `ArgumentInvalid`
  */
 export function readCloudMessage({ headers, rawHeaders, body }: HttpRequest): NewCloudMessage {
-  const acknowledgement = (headers['iothub-ack']?.toString() || 'none').toLowerCase();
-  if (!ACKNOWLEDGEMENTS.includes(acknowledgement)) {
+  const acknowledgement = headers['iothub-ack']?.toString().toLowerCase();
+  if (acknowledgement && !ACKNOWLEDGEMENTS.includes(acknowledgement)) {
     throw new HubRefusal('ArgumentInvalid', `iothub-ack must be one of ${ACKNOWLEDGEMENTS.join(', ')}.`);
   }
   const expiry = headers['iothub-expiry']?.toString();
   const expires = expiry ? Date.parse(expiry) : undefined;
   if (Number.isNaN(expires)) throw new HubRefusal('ArgumentInvalid', 'iothub-expiry is not a time.');
   const { system, application } = readMessageHeaders(rawHeaders);
-  return { body, system: { ...system, 'iothub-ack': acknowledgement }, properties: application, expires };
+  return {
+    body,
+    system: { ...system, ...(acknowledgement && { 'iothub-ack': acknowledgement }) },
+    properties: application,
+    expires,
+  };
 }

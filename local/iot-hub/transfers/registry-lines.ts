@@ -1,10 +1,5 @@
-import {
-  isObject,
-  type JsonObject,
-  type JsonValue,
-  jsonOrUndefined,
-  ownMember,
-} from '../../../src/json/json.ts';
+import { isObject, type JsonObject, type JsonValue, ownMember } from '../../../src/json/json.ts';
+import { shallowJson } from '../../shallow-json.ts';
 import {
   deleteConfiguration,
   getConfiguration,
@@ -31,10 +26,7 @@ export function linesOf(objects: readonly JsonObject[]): string {
 
 /** The objects of a file. Lines that are not JSON objects are comments. */
 export function recordsIn(text: string): readonly JsonObject[] {
-  return text
-    .split(/\r?\n/)
-    .map((line) => jsonOrUndefined(line))
-    .filter(isObject);
+  return text.split(/\r?\n/).map(shallowJson).filter(isObject);
 }
 
 /** A device in an export. */

@@ -1,6 +1,7 @@
 import { request } from 'node:http';
 import { expect, test } from '@jest/globals';
-import { startHttp } from '../../../local/https/index.ts';
+import { type HttpResponse, startHttp } from '../../../local/https/index.ts';
+import type { JsonValue } from '../../../src/json/json.ts';
 
 const service = {
   names: ['127.0.0.1'],
@@ -9,9 +10,9 @@ const service = {
 };
 
 /** The status of an answer. The connection stays open for the next call, as is usual. */
-function call(port: number): Promise<number | undefined> {
+function call(port: number, path = '/'): Promise<number | undefined> {
   return new Promise((resolve, reject) => {
-    request({ host: '127.0.0.1', port }, (response) => {
+    request({ host: '127.0.0.1', port, path }, (response) => {
       response.resume().once('end', () => resolve(response.statusCode));
     })
       .once('error', reject)
@@ -34,3 +35,42 @@ test('a server that starts on the port of one that has closed answers clients th
     await next.close();
   }
 });
+
+/** Nested deeper than JSON.stringify can write. */
+function deepJson(): JsonValue {
+  let value: JsonValue = null;
+  for (let level = 0; level < 60_000; level += 1) value = [value];
+  return value;
+}
+
+test.each<{ readonly what: string; readonly response: HttpResponse }>([
+  {
+    what: 'a header with a value that HTTP does not allow',
+    response: { status: 200, headers: { a: '温度' }, bytes: Buffer.from('x') },
+  },
+  {
+    what: 'a header with a name that HTTP does not allow',
+    response: { status: 200, headers: { 'my unit': 'C' } },
+  },
+  { what: 'a body that is nested too deep', response: { status: 200, body: deepJson() } },
+  { what: 'a status that does not exist', response: { status: 7 } },
+])(
+  'an answer with $what becomes 500 with a line in the log, and the server goes on',
+  async ({ response }) => {
+    const errors: string[] = [];
+    const answering = {
+      ...service,
+      answer: async ({ path }: { path: string }) => (path === '/bad' ? response : { status: 204 }),
+    };
+    const log = { info() {}, warn() {}, error: (message: string) => void errors.push(message) };
+    const server = await startHttp({ port: 0, services: [answering], log });
+
+    try {
+      expect(await call(server.port, '/bad')).toBe(500);
+      expect(errors).toEqual([expect.stringContaining('An answer could not be sent: ')]);
+      expect(await call(server.port)).toBe(204);
+    } finally {
+      await server.close();
+    }
+  },
+);
