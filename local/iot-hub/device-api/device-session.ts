@@ -139,9 +139,9 @@ export function openDeviceSession(hub: LocalHub, accepted: AcceptedDevice): Mqtt
       body: await readOwnTwin(hub, address),
     }));
 
-  const takeReport = (requestId: string, payload: Buffer) =>
+  const takeReport = (requestId: string, payload: Buffer, baseVersion: string | undefined) =>
     answer(requestId, async () => ({
-      topic: twinResponseTopic(204, requestId, await report(hub, address, payload)),
+      topic: twinResponseTopic(204, requestId, await report(hub, address, payload, baseVersion)),
     }));
 
   /**
@@ -223,7 +223,7 @@ export function openDeviceSession(hub: LocalHub, accepted: AcceptedDevice): Mqtt
         case 'getTwin':
           return getTwin(request.requestId);
         case 'reportProperties':
-          return takeReport(request.requestId, payload);
+          return takeReport(request.requestId, payload, request.baseVersion);
         case 'telemetry':
           return takeTelemetry(request.properties, message);
         case 'methodResponse': {

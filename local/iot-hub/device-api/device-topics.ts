@@ -14,11 +14,18 @@ const REPORTED_PATCH = '$iothub/twin/PATCH/properties/reported/';
 /** The status of a method "must be an integer" (same page). The SDKs read it as one of 32 bits. */
 const METHOD_RESPONSE = /^\$iothub\/methods\/res\/(-?\d{1,10})\/?$/;
 const MAX_STATUS = 2 ** 31 - 1;
+/** The version that a report is for. The SDK for Java sends it (its test `sendMultipleReportedPropertiesChecksForVersion`). */
+const BASE_VERSION = /[?&]\$version=([^&]*)/;
 
 /** The request of a device or module, from the topic to which it publishes. */
 export type DeviceTopic =
   | { readonly kind: 'getTwin'; readonly requestId: string }
-  | { readonly kind: 'reportProperties'; readonly requestId: string }
+  | {
+      readonly kind: 'reportProperties';
+      readonly requestId: string;
+      /** The version of the reported properties that the report is for, as it is written; undefined: any. */
+      readonly baseVersion: string | undefined;
+    }
   | { readonly kind: 'telemetry'; readonly properties: ReadonlyMap<string, string> }
   | { readonly kind: 'methodResponse'; readonly requestId: string; readonly status: number };
 
@@ -29,9 +36,11 @@ export function parseDeviceTopic(topic: string, address: Address): DeviceTopic |
     return { kind: 'telemetry', properties: parsePropertyBag(topic.slice(telemetry.length + 1)) };
   }
   const [path = '', ...query] = topic.split('?');
-  const requestId = requestIdOf(`?${query.join('?')}`);
+  const parameters = `?${query.join('?')}`;
+  const requestId = requestIdOf(parameters);
   if (path === TWIN_GET) return { kind: 'getTwin', requestId };
-  if (path === REPORTED_PATCH) return { kind: 'reportProperties', requestId };
+  if (path === REPORTED_PATCH)
+    return { kind: 'reportProperties', requestId, baseVersion: BASE_VERSION.exec(parameters)?.[1] };
   const status = Number(METHOD_RESPONSE.exec(path)?.[1] ?? Number.NaN);
   const isStatus = status >= -MAX_STATUS - 1 && status <= MAX_STATUS;
   return isStatus ? { kind: 'methodResponse', requestId, status } : undefined;
@@ -76,14 +85,13 @@ export function isMessageFilter(filter: string): boolean {
 }
 
 /**
- * The topic of a message. A property without a value is only its name.
+ * The topic of a message. A property without a value is only its name. What the sender has not set is absent: the message id, and
+ * `iothub-ack` (azure-iot-sdk-node, e2etests/test/device_service.js).
  *
  * @example 'devices/dev-1/messages/devicebound/%24.mid=a&%24.to=%2Fdevices%2Fdev-1%2Fmessages%2Fdevicebound&k=v'
  */
 export function cloudMessageTopic(address: Address, { system, properties }: CloudMessage): string {
-  // Without an acknowledgement, the topic has no property for it (azure-iot-sdk-node, e2etests/test/device_service.js).
-  const given = Object.entries(system).filter(([name, value]) => name !== 'iothub-ack' || value !== 'none');
-  const bag = [...given, ...Object.entries(properties)].map(([name, value]) =>
+  const bag = [...Object.entries(system), ...Object.entries(properties)].map(([name, value]) =>
     value === null ? encodeURIComponent(name) : `${encodeURIComponent(name)}=${encodeURIComponent(value)}`,
   );
   return `${addressPath(address)}/messages/devicebound/${bag.join('&')}`;

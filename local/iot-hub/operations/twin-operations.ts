@@ -96,9 +96,25 @@ export function editAsConfiguration(
   return applyPatch(hub, entry, { desired }, name);
 }
 
-/** A patch by a device or module to its reported properties. Returns the new version of the section. */
-export function reportProperties(hub: LocalHub, address: Address, patch: JsonValue | undefined): number {
+/**
+ * A patch by a device or module to its reported properties. Returns the new version of the section.
+ *
+ * @param baseVersion the version of the section that the patch is for; undefined: any.
+ */
+export function reportProperties(
+  hub: LocalHub,
+  address: Address,
+  patch: JsonValue | undefined,
+  baseVersion?: number,
+): number {
   const entry = entryOf(hub, address);
+  const { version } = entry.twin.reported;
+  if (baseVersion !== undefined && baseVersion !== version) {
+    throw new HubRefusal(
+      'PreconditionFailed',
+      `Precondition failed: the version of the reported properties is ${version}, not ${baseVersion}.`,
+    );
+  }
   if (!isObject(patch))
     throw new HubRefusal('ArgumentInvalid', 'The reported properties are not a JSON object.');
   refuse(problemOfContent(patch));

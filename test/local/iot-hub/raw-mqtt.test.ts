@@ -11,6 +11,9 @@ import { type LocalHubs, startLocalHubs, testKey, until, WEU } from './local-hub
 
 const KEY = testKey(1);
 const TWIN_RESPONSES = '$iothub/twin/res/#';
+const TO = '%24.to=%2Fdevices%2Fdev-1%2Fmessages%2Fdevicebound';
+/** Valid JSON that JSON.stringify could not write again. */
+const DEEP = '['.repeat(60_000) + ']'.repeat(60_000);
 const DEVICEBOUND = 'devices/dev-1/messages/devicebound/#';
 
 describe('a device that speaks MQTT 3.1.1 without an SDK', () => {
@@ -274,6 +277,39 @@ describe('a device that speaks MQTT 3.1.1 without an SDK', () => {
       await isOpen(client);
     });
 
+    test('takes a report for the present version of the reported properties, and answers 412 to one for another', async () => {
+      const client = await open();
+      await subscribe(client, TWIN_RESPONSES);
+      const report = async (rid: string, version: string, payload: string) => {
+        publish(client, `$iothub/twin/PATCH/properties/reported/?$rid=${rid}&$version=${version}`, payload);
+        return until(
+          () =>
+            client.packets.find(
+              (packet): packet is IPublishPacket =>
+                packet.cmd === 'publish' && packet.topic.includes(`$rid=${rid}`),
+            ),
+          `the answer to ${rid}`,
+        );
+      };
+
+      const present = await report('1', '1', '{"level":60}');
+      const stale = await report('2', '1', '{"level":"stale"}');
+      const future = await report('3', '3', '{"level":"future"}');
+      const unreadable = await report('4', 'x', '{"level":"unreadable"}');
+
+      expect([present, stale, future, unreadable].map(({ topic }) => topic)).toEqual([
+        '$iothub/twin/res/204/?$rid=1&$version=2',
+        '$iothub/twin/res/412/?$rid=2',
+        '$iothub/twin/res/412/?$rid=3',
+        '$iothub/twin/res/400/?$rid=4',
+      ]);
+      expect(bodyOf(stale)).toMatchObject({ errorCode: 412001 });
+      expect(local.hubs.view(WEU)?.twin('dev-1')).toMatchObject({
+        properties: { reported: { level: 60, $version: 2 } },
+      });
+      expect(local.hubs.view(WEU)?.counters.deviceTwinWritesRefused).toBe(3);
+    });
+
     test.each(['', '/?api-version=2099-01-01'])(
       'answers 400 to a device whose user name ends with "%s"',
       async (end) => {
@@ -306,6 +342,7 @@ describe('a device that speaks MQTT 3.1.1 without an SDK', () => {
     test.each([
       ['a JSON answer', '{"done":true}', 207, { status: 207, payload: { done: true } }],
       ['an empty answer', '', 207, { status: 207, payload: null }],
+      ['an answer that is nested too deep, as a text', DEEP, 207, { status: 207, payload: DEEP }],
       ['the largest status', '1', 2_147_483_647, { status: 2_147_483_647, payload: 1 }],
       ['the smallest status', '1', -2_147_483_648, { status: -2_147_483_648, payload: 1 }],
     ])('reaches the device, and gets %s', async (_what, answer, status, result) => {
@@ -325,6 +362,21 @@ describe('a device that speaks MQTT 3.1.1 without an SDK', () => {
   });
 
   describe('a message from a service', () => {
+    test.each([
+      ['nothing', {}, TO],
+      ['a message id', { 'iothub-messageid': 'm-1' }, `%24.mid=m-1&${TO}`],
+      ['iothub-ack=none', { 'iothub-ack': 'none' }, `${TO}&iothub-ack=none`],
+      ['iothub-ack=full', { 'iothub-ack': 'full' }, `${TO}&iothub-ack=full`],
+    ])('that sets %s has no other properties in its topic than its address', async (_what, headers, bag) => {
+      const client = await open();
+      await subscribe(client, DEVICEBOUND);
+
+      await local.call('POST', '/devices/dev-1/messages/devicebound', { body: 'hello', headers });
+
+      const { topic } = await published(client, 'devices/dev-1/messages/devicebound/');
+      expect(topic).toBe(`devices/dev-1/messages/devicebound/${bag}`);
+    });
+
     test('is sent with QoS 1 to a device that asks for QoS 2, and ends with PUBACK', async () => {
       const client = await open();
       await subscribe(client, DEVICEBOUND, 2);
