@@ -22,6 +22,7 @@ import {
  * topic.
  */
 const MAX_PACKET_BYTES = 256 * 1024 + 65_535 + 16;
+const MAX_TEXT_BYTES = 65_535;
 /** A client that does not send CONNECT within this time is dropped. */
 const CONNECT_TIMEOUT_MS = 30_000;
 /**
@@ -67,6 +68,10 @@ export function serveConnection(client: ClientStream, services: readonly MqttSer
     publish(filter, { topic, payload }, delivery) {
       const granted = filters.get(filter);
       if (ended || granted === undefined) return false;
+      if (!isTopic(topic)) {
+        log.warn(`A message with a topic of ${Buffer.byteLength(topic)} bytes cannot be sent over MQTT.`);
+        return false;
+      }
       const how = granted === 1 && delivery ? numbered(delivery) : { qos: 0 as const, dup: false };
       const packet: Packet = { cmd: 'publish', topic, payload, retain: false, ...how };
       if (held === undefined) send(packet);
@@ -253,6 +258,14 @@ export function serveConnection(client: ClientStream, services: readonly MqttSer
       drop();
     }
   }
+}
+
+/**
+ * Whether a text can be a topic: an MQTT text has at most 65,535 bytes (MQTT 3.1.1, 1.5.3). Of a longer one, mqtt-packet writes only
+ * the beginning of the packet.
+ */
+export function isTopic(text: string): boolean {
+  return Buffer.byteLength(text) <= MAX_TEXT_BYTES;
 }
 
 function willOf({ will }: IConnectPacket): { will?: MqttMessage } {

@@ -53,8 +53,8 @@ export interface MqttDelivery {
 /** A connection, for its service. None of its methods throws. */
 export interface MqttConnection {
   /**
-   * Sends a message if the client is subscribed to `filter`, which covers the topic. Returns whether the client is
-   * subscribed.
+   * Sends a message if the client is subscribed to `filter`, which covers the topic. Returns whether it was sent: the client is
+   * subscribed, and the topic is not too long (`isTopic`).
    *
    * @param delivery Absent: QoS 0. Else the message has the QoS of the subscription.
    */

@@ -20,7 +20,7 @@ import { conditionOf } from './hub-access.ts';
 import type { HubConnection, HubLinks, OpenHubLinks } from './hub-service.ts';
 import { serveQueue } from './service-receiver.ts';
 
-/** Largest encoded message on the link: a body of 64 KB, and its properties. */
+/** Largest encoded message on the link: 64 KB with its properties, and what AMQP adds. */
 const MAX_MESSAGE_BYTES = 128 * 1024;
 
 /** The faults of a hub that apply to services over AMQP. */

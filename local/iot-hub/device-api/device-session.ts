@@ -1,10 +1,11 @@
 import type { JsonValue } from '../../../src/json/json.ts';
-import type {
-  MqttConnection,
-  MqttMessage,
-  MqttPacketId,
-  MqttSession,
-  MqttSubscriptions,
+import {
+  isTopic,
+  type MqttConnection,
+  type MqttMessage,
+  type MqttPacketId,
+  type MqttSession,
+  type MqttSubscriptions,
 } from '../../mqtt/index.ts';
 import type { DeviceLink } from '../hub/connections.ts';
 import { connectDevice, disconnectDevice, type LocalHub } from '../hub/hub.ts';
@@ -14,7 +15,12 @@ import type { CloudMessage } from '../model/cloud-message.ts';
 import type { Entry } from '../model/entry.ts';
 import { errorDocument, HubRefusal } from '../model/hub-error.ts';
 import { sectionForDevice } from '../model/twin.ts';
-import { completeMessage, lockNextMessage, unlockMessages } from '../operations/cloud-messages.ts';
+import {
+  completeMessage,
+  lockNextMessage,
+  rejectMessage,
+  unlockMessages,
+} from '../operations/cloud-messages.ts';
 import { warnAboutInputs } from '../operations/input-messages.ts';
 import { acceptTelemetry } from '../operations/telemetry.ts';
 import { countRefusal, readOwnTwin, report } from './device-requests.ts';
@@ -86,6 +92,15 @@ export function openDeviceSession(hub: LocalHub, accepted: AcceptedDevice): Mqtt
       const { message, token } = next;
       held.add(token);
       const topic = cloudMessageTopic(address, message);
+      if (!isTopic(topic)) {
+        held.delete(token);
+        hub.messageLocks.release(address, token);
+        hub.log.warn(
+          `${hub.name}: a message to ${addressPath(address)} is dead-lettered. Its properties do not fit into a topic of MQTT.`,
+        );
+        rejectMessage(hub, address, message);
+        continue;
+      }
       const payload = Buffer.from(message.body, 'base64');
       connection.publish(
         messageFilter,

@@ -7,10 +7,11 @@ import type { CloudMessage } from '../model/cloud-message.ts';
 import type { FeedbackStatus } from '../model/feedback.ts';
 import { HubRefusal } from '../model/hub-error.ts';
 import { isHeader } from '../model/message-headers.ts';
+import { messageBytes } from '../model/message-size.ts';
 import { recordFeedback } from './feedback.ts';
 
 /* Limits: iot-hub-devguide-messages-c2d.md and "IoT Hub quotas and throttling". */
-const MAX_BODY_BYTES = 64 * 1024;
+const MAX_MESSAGE_BYTES = 64 * 1024;
 const MAX_QUEUED = 50;
 
 /** A message that a service sends. */
@@ -44,8 +45,16 @@ export async function sendCloudMessage(
  */
 export function enqueueCloudMessage(hub: LocalHub, address: Address, message: NewCloudMessage): void {
   const { lastMessage = 0 } = entryOf(hub, address);
-  if (message.body.length > MAX_BODY_BYTES) {
-    throw new HubRefusal('RequestTooLarge', `A cloud-to-device message has at most ${MAX_BODY_BYTES} bytes.`);
+  const bytes = messageBytes({
+    body: message.body,
+    system: Object.values(message.system),
+    application: Object.entries(message.properties),
+  });
+  if (bytes > MAX_MESSAGE_BYTES) {
+    throw new HubRefusal(
+      'RequestTooLarge',
+      `A cloud-to-device message has at most ${MAX_MESSAGE_BYTES} bytes with its properties. This one has ${bytes}.`,
+    );
   }
   const illegal = Object.entries(message.properties).find(([name, value]) => !isHeader(name, value));
   if (illegal !== undefined) {
@@ -82,7 +91,7 @@ export function enqueueCloudMessage(hub: LocalHub, address: Address, message: Ne
     enqueuedAt: hub.now(),
   };
   keep(hub, address, [...queued, enqueued], sequenceNumber);
-  hub.spend(message.body.length);
+  hub.spend(bytes);
   hub.observe({ kind: 'message', address, ...message });
   hub.connections.link(address)?.deliver();
 }

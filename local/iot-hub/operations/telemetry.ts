@@ -3,9 +3,10 @@ import { entryOf, type LocalHub } from '../hub/hub.ts';
 import type { Address } from '../model/address.ts';
 import { HubRefusal } from '../model/hub-error.ts';
 import { readInjectedFault } from '../model/injected-fault.ts';
+import { messageBytes } from '../model/message-size.ts';
 import { checkInjectedRefusal, injectFault } from './injected-faults.ts';
 
-/** Largest message, or batch of messages: 256 KB ("IoT Hub quotas and throttling"). */
+/** Largest message with its properties, or batch of messages: 256 KB ("IoT Hub quotas and throttling"). */
 export const MAX_TELEMETRY_BYTES = 256 * 1024;
 
 /**
@@ -18,7 +19,7 @@ export async function acceptTelemetry(
   address: Address,
   messages: readonly Telemetry[],
 ): Promise<void> {
-  const bytes = messages.reduce((sum, { body }) => sum + body.length, 0);
+  const bytes = messages.reduce((sum, message) => sum + bytesOf(message), 0);
   if (bytes > MAX_TELEMETRY_BYTES) throw new HubRefusal('RequestTooLarge', 'A message was too large.');
   checkInjectedRefusal(hub, address);
   await hub.admit('sends', messages.length);
@@ -33,6 +34,10 @@ export async function acceptTelemetry(
     hub.connections.active(address, at);
     hub.emit(telemetrySent(hub.origin(address, at), sender, message));
     hub.counters.deviceTelemetry += 1;
-    hub.spend(message.body.length);
+    hub.spend(bytesOf(message));
   }
+}
+
+function bytesOf({ body, system, application }: Telemetry): number {
+  return messageBytes({ body, system: system.values(), application });
 }

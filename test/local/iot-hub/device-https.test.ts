@@ -69,6 +69,18 @@ describe('the device API over HTTPS', () => {
     ]);
   });
 
+  test('a message has at most 256 KB with the values of its system properties and its application properties', async () => {
+    const send = (bytes: number) =>
+      call('POST', '/devices/dev-1/messages/events', {
+        body: 'x'.repeat(bytes),
+        headers: { 'iothub-messageid': 'm-1', 'iothub-app-note': 'value' },
+      });
+
+    expect((await send(256 * 1024 - 12)).status).toBe(204);
+    expect((await send(256 * 1024 - 11)).status).toBe(413);
+    expect(local.events).toHaveLength(1);
+  });
+
   test('names of application properties keep their case, and those of system properties may have any', async () => {
     await call('POST', '/devices/dev-1/messages/events', {
       body: 'x',

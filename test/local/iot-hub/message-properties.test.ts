@@ -79,6 +79,52 @@ describe('a cloud-to-device message', () => {
     });
   });
 
+  test.each([
+    ['its body', 65_536, {}],
+    ['its body and the name and the value of a property', 65_536 - 9, { 'iothub-app-note': 'value' }],
+    [
+      'its body and the values of system properties',
+      65_536 - 8,
+      { 'iothub-messageid': 'm-1', 'iothub-userid': 'rob-1' },
+    ],
+  ])('has at most 64 KB with %s', async (_what, bodyBytes, headers) => {
+    const largest = await local.call('POST', DEVICEBOUND, { body: 'x'.repeat(bodyBytes), headers });
+    const larger = await local.call('POST', DEVICEBOUND, { body: 'x'.repeat(bodyBytes + 1), headers });
+
+    expect(largest.status).toBe(204);
+    expect(larger).toMatchObject({ status: 413, headers: { 'iothub-errorcode': 'RequestTooLarge' } });
+  });
+
+  test('counts against the daily quota with its properties', async () => {
+    const used = () => local.hubs.view(WEU)?.messagesToday ?? 0;
+    const before = used();
+
+    await local.call('POST', DEVICEBOUND, { body: 'x', headers: { 'iothub-app-note': 'x'.repeat(4096) } });
+
+    expect(used() - before).toBe(2);
+  });
+
+  test('whose properties do not fit into a topic is dead-lettered over MQTT, and the next one arrives', async () => {
+    const device = await local.device(WEU, 'dev-1', KEY);
+    device.setRetryPolicy(new NoRetry());
+    await device.open();
+    const got: string[] = [];
+    device.on('message', (message: DeviceMessage) => {
+      got.push(message.getData().toString());
+      void device.complete(message);
+    });
+    await sendOverAmqp((message) => {
+      message.ack = 'full';
+      message.properties.add('note', ' '.repeat(30_000)); // %20 in a topic
+    });
+
+    await sendOverAmqp(() => {});
+
+    await until(() => got.length === 1, 'the next message');
+    expect(await feedback()).toMatchObject([{ statusCode: 'Rejected' }]);
+    expect(local.log).toContainEqual(expect.stringContaining('do not fit into a topic of MQTT'));
+  });
+
   test('has no message id over AMQP and HTTPS if its sender has set none, and its feedback an empty one', async () => {
     const device = await local.device(WEU, 'dev-1', KEY, 'Amqp');
     device.setRetryPolicy(new NoRetry());

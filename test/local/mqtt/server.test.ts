@@ -322,6 +322,31 @@ describe('the MQTT server', () => {
     });
   });
 
+  test('a message with a topic above 65,535 bytes is not sent and not acknowledged, and the next one arrives whole', async () => {
+    const client = open();
+    client.send(CONNECT, { cmd: 'subscribe', messageId: 1, subscriptions: [{ topic: 'a/#', qos: 0 }] });
+    await client.answer('suback');
+    let acknowledged = 0;
+    const delivery = {
+      packetId: () => ({ id: 1, isSentAgain: false }),
+      acknowledged() {
+        acknowledged += 1;
+      },
+    };
+    const longest = `a/${'x'.repeat(65_533)}`;
+    const send = (topic: string) =>
+      service.connection?.publish('a/#', { topic, payload: Buffer.from('hello') }, delivery);
+
+    expect([send(`${longest}x`), send(longest), send('a/b')]).toEqual([false, true, true]);
+
+    await client.answer('publish', 2);
+    expect(client.packets.slice(2)).toMatchObject([
+      { topic: longest, payload: Buffer.from('hello') },
+      { topic: 'a/b', payload: Buffer.from('hello') },
+    ]);
+    expect(acknowledged).toBe(2);
+  });
+
   test('a message with QoS 1 is acknowledged before its answer and everything else that is published meanwhile', async () => {
     const client = open();
     client.send(CONNECT, { cmd: 'subscribe', messageId: 1, subscriptions: [{ topic: 'answers/#', qos: 0 }] });
