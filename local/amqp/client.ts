@@ -93,7 +93,7 @@ export function serveClient(from: ClientStream, server: ServerOfClient): ServedC
     endAll();
     const closing = sessions;
     sessions = [];
-    for (const session of closing) session.closed();
+    for (const session of closing) ending(() => session.closed());
   });
 
   /** Opens a link at its node. Returns the reason of a refusal, or undefined. */
@@ -111,7 +111,7 @@ export function serveClient(from: ClientStream, server: ServerOfClient): ServedC
     const callbacks: (() => void)[] = [];
     const refusal = openAt({ link, whenClosed: (callback) => callbacks.push(callback) });
     const end = () => {
-      for (const callback of callbacks) callback();
+      for (const callback of callbacks) ending(callback);
     };
     if (refusal === undefined) links.set(link, end);
     else end();
@@ -140,6 +140,16 @@ export function serveClient(from: ClientStream, server: ServerOfClient): ServedC
       if (response !== undefined) return response;
     }
     return { status: 404, description: `The entity '${name}' could not be found.` };
+  }
+
+  /** Nothing else guards what runs when a link or the connection has ended. */
+  function ending(callback: () => void): void {
+    try {
+      callback();
+    } catch (error) {
+      log.error(`${server.name}: an error at the end of a link of ${from.from}. ${String(error)}`);
+      drop(String(error));
+    }
   }
 
   function ended(link: Receiver | Sender): void {

@@ -129,7 +129,11 @@ export function acceptConnection(
   internals.accept(stream);
   stream.once('close', () => {
     clearTimeout(opening);
-    internals.eof();
+    try {
+      internals.eof();
+    } catch (error) {
+      log.error(`${name}: an error at the end of a connection. ${String(error)}`);
+    }
   });
   return { connection, drop };
 }

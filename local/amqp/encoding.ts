@@ -132,6 +132,21 @@ export function readMap(buffer: Buffer, at: number): MapEntry[] {
   return entries;
 }
 
+/** Where the items of the list at `at` begin. The list has been checked by `decodeSections`. */
+export function listItems(buffer: Buffer, at: number): number[] {
+  const code = buffer[at] ?? DESCRIBED;
+  if (!LIST.has(code)) throw malformed('a value that must be a list', at);
+  if (code === 0x45) return []; // a list without items has no count
+  const width = code === 0xc0 ? 1 : 4;
+  const items: number[] = [];
+  let position = at + 1 + 2 * width;
+  for (let left = readSize(buffer, at + 1 + width, width); left > 0; left -= 1) {
+    items.push(position);
+    position = skipValue(buffer, position);
+  }
+  return items;
+}
+
 /** The string or symbol at `at`; undefined for another type. */
 export function decodeText(buffer: Buffer, at: number): string | undefined {
   const code = buffer[at];

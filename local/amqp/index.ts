@@ -3,6 +3,7 @@
  * without devices and events.
  */
 export { type AmqpError, amqpError } from './conditions.ts';
+export { guarded } from './guarded.ts';
 export { openInbox } from './inbox.ts';
 export { Outbox, type OutboxMessage, type Outcome } from './outbox.ts';
 export { createRequestNode } from './request-node.ts';

@@ -1,5 +1,5 @@
 import rhea from 'rhea';
-import { decodeSections } from './encoding.ts';
+import { type MessageIds, messageIdsIn } from './message-ids.ts';
 
 /** A decoded message. rhea returns UUIDs and binaries as Buffers. */
 export interface DecodedMessage {
@@ -7,6 +7,8 @@ export interface DecodedMessage {
   readonly userId: unknown;
   readonly to: unknown;
   readonly correlationId: unknown;
+  /** Both ids as rhea writes them unchanged. */
+  readonly ids: MessageIds;
   readonly contentType: unknown;
   readonly contentEncoding: unknown;
   readonly expires: unknown;
@@ -22,13 +24,14 @@ export interface DecodedMessage {
  * @throws MalformedMessageError
  */
 export function decodeMessage(bytes: Buffer): DecodedMessage {
-  decodeSections(bytes);
+  const ids = messageIdsIn(bytes);
   const message = rhea.message.decode(bytes);
   return {
     messageId: message.message_id,
     userId: message.user_id,
     to: message.to,
     correlationId: message.correlation_id,
+    ids,
     contentType: message.content_type,
     contentEncoding: message.content_encoding,
     expires: message.absolute_expiry_time,
@@ -51,9 +54,4 @@ export function idText(id: unknown): string | undefined {
   if (id === undefined || id === null) return undefined;
   if (!Buffer.isBuffer(id)) return String(id);
   return id.length === 16 ? rhea.uuid_to_string(id) : id.toString('utf8');
-}
-
-/** A message id in the form in which rhea encodes it. rhea would write every Buffer as a UUID. */
-export function encodableId(id: unknown): unknown {
-  return Buffer.isBuffer(id) && id.length !== 16 ? rhea.types.wrap_binary(id) : id;
 }

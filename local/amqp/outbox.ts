@@ -2,6 +2,7 @@ import type { Delivery, EventContext, Sender } from 'rhea';
 import type { AmqpError } from './conditions.ts';
 import { giveBackCredit } from './credit.ts';
 import { STANDARD_MESSAGE_FORMAT } from './encoding.ts';
+import { guardedLater } from './guarded.ts';
 import { linkInternals, senderInternals } from './rhea-internals.ts';
 import { answerOutcome } from './settlement.ts';
 
@@ -77,7 +78,7 @@ export class Outbox {
   #schedule(): void {
     if (this.#scheduled) return;
     this.#scheduled = true;
-    setImmediate(() => {
+    guardedLater(this.#sender, () => {
       this.#scheduled = false;
       if (this.#sender.is_open()) this.#flush();
     });

@@ -1,3 +1,4 @@
+import { setImmediate as settled } from 'node:timers/promises';
 import type { EventContext, Receiver, Sender } from 'rhea';
 import { notAllowed, undecodable } from './conditions.ts';
 import { MalformedMessageError } from './encoding.ts';
@@ -18,7 +19,9 @@ export function createRequestNode(
   const links = new ResponseLinks();
   const respond = async (request: NodeRequest, response: NodeResponse | Promise<NodeResponse>) => {
     try {
-      links.answer(request, await response);
+      // Both at once: a response that is rejected in this tick would end the whole local stack if nothing waited for it.
+      const [answered] = await Promise.all([response, settled()]);
+      links.answer(request, answered);
     } catch (error) {
       // rhea's guards do not cover this tick. An error here would end the whole local stack.
       client.drop(String(error));
@@ -33,8 +36,7 @@ export function createRequestNode(
         try {
           const request = readRequest(Buffer.isBuffer(message) ? message : Buffer.alloc(0));
           delivery?.accept();
-          const response = answer(request);
-          setImmediate(() => void respond(request, response));
+          void respond(request, answer(request));
         } catch (error) {
           if (!(error instanceof MalformedMessageError)) throw error;
           if (delivery !== undefined) reject(delivery, undecodable(error.message));

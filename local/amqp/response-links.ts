@@ -1,7 +1,8 @@
 import rhea, { type Sender } from 'rhea';
 import { giveBackCredit } from './credit.ts';
-import { decodeSections, STANDARD_MESSAGE_FORMAT } from './encoding.ts';
-import { encodableId } from './message.ts';
+import { STANDARD_MESSAGE_FORMAT } from './encoding.ts';
+import { guardedLater } from './guarded.ts';
+import { messageIdsIn } from './message-ids.ts';
 
 /** An answer of `$cbs` or `$management`. */
 export interface NodeResponse {
@@ -16,6 +17,7 @@ export interface NodeResponse {
 /** The parts of a request to `$cbs` or `$management` that are used. */
 export interface NodeRequest {
   readonly properties: Readonly<Record<string, unknown>>;
+  /** As rhea writes it unchanged. */
   readonly messageId: unknown;
   readonly replyTo: unknown;
   /** The value of its body, such as a token. */
@@ -31,11 +33,11 @@ const MAX_WAITING = 100;
  * @throws MalformedMessageError
  */
 export function readRequest(bytes: Buffer): NodeRequest {
-  decodeSections(bytes);
+  const { messageId } = messageIdsIn(bytes);
   const message = rhea.message.decode(bytes);
   return {
     properties: message.application_properties ?? {},
-    messageId: message.message_id,
+    messageId,
     replyTo: message.reply_to,
     body: message.body,
   };
@@ -57,8 +59,6 @@ export class ResponseLinks {
    *
    * `reply-to` names the target address of the link ($management, .NET) or the link itself ($cbs of the
    * JavaScript SDK).
-   *
-   * @throws TypeError if the message id of the request cannot be encoded.
    */
   answer(request: NodeRequest, response: NodeResponse): void {
     // A session can end without closing its links.
@@ -83,7 +83,7 @@ export class ResponseLinks {
     const message = waiting.shift();
     if (message === undefined) return;
     sender.send(message, undefined, STANDARD_MESSAGE_FORMAT);
-    if (waiting.length > 0) setImmediate(() => this.#flush(sender));
+    if (waiting.length > 0) guardedLater(sender, () => this.#flush(sender));
   }
 }
 
@@ -91,7 +91,7 @@ export class ResponseLinks {
 function encode(request: NodeRequest, response: NodeResponse): Buffer {
   const { status, description, condition, body } = response;
   return rhea.message.encode({
-    correlation_id: encodableId(request.messageId),
+    correlation_id: request.messageId as string,
     ...(typeof request.replyTo === 'string' ? { to: request.replyTo } : {}),
     application_properties: {
       'status-code': rhea.types.wrap_int(status),

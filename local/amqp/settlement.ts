@@ -1,5 +1,6 @@
 import type { Delivery } from 'rhea';
 import type { AmqpError } from './conditions.ts';
+import { guardedLater } from './guarded.ts';
 import { deliveryInternals, outcomeStates, outgoingInternals } from './rhea-internals.ts';
 
 /**
@@ -7,7 +8,7 @@ import { deliveryInternals, outcomeStates, outgoingInternals } from './rhea-inte
  * for both (its `write_dispositions` compares outcomes only from the third message on).
  */
 export function reject(delivery: Delivery, error: AmqpError): void {
-  setImmediate(() => delivery.reject(error));
+  guardedLater(delivery.link, () => delivery.reject(error));
 }
 
 /**

@@ -1,5 +1,5 @@
 import rhea, { type Receiver, type Sender } from 'rhea';
-import { decodeSections, MalformedMessageError } from '../../amqp/encoding.ts';
+import { MalformedMessageError } from '../../amqp/encoding.ts';
 import {
   type AmqpClient,
   type AmqpError,
@@ -10,6 +10,7 @@ import {
   Outbox,
   openInbox,
 } from '../../amqp/index.ts';
+import { messageIdsIn } from '../../amqp/message-ids.ts';
 import type { AttestedDevice, Evidence } from '../registration/attestation.ts';
 import { type Attester, refusalText } from '../registration/attester.ts';
 import type { DpsRefusal } from '../registration/dps-error.ts';
@@ -113,8 +114,9 @@ export function createRuntimeAmqp(
         return rejectionOf(service.refuse('invalidArgument', 'The message is not a well-formed request.'));
       const answer = respond(device, request);
       if (answer.status >= 300) return rejectionOf(answer);
+      const message = encode(request.correlationId, answer);
       // The request is settled before it is answered.
-      setImmediate(() => answers?.send({ message: encode(request.correlationId, answer) }));
+      setImmediate(() => answers?.send({ message }));
       return undefined;
     }
   }
@@ -139,6 +141,7 @@ export function createRuntimeAmqp(
 interface RuntimeRequest {
   readonly operation: string;
   readonly operationId: string;
+  /** As rhea writes it unchanged. */
   readonly correlationId: unknown;
   /** The bytes of its data sections. A body of another kind counts as empty. */
   readonly body: Buffer;
@@ -146,8 +149,8 @@ interface RuntimeRequest {
 
 function readRequest(bytes: Buffer): RuntimeRequest | undefined {
   try {
-    decodeSections(bytes);
-    const { application_properties: properties = {}, correlation_id, body } = rhea.message.decode(bytes);
+    const { correlationId } = messageIdsIn(bytes);
+    const { application_properties: properties = {}, body } = rhea.message.decode(bytes);
     const text = (name: string) => {
       const value: unknown = (properties as Record<string, unknown>)[name];
       return typeof value === 'string' ? value : '';
@@ -155,7 +158,7 @@ function readRequest(bytes: Buffer): RuntimeRequest | undefined {
     return {
       operation: text(OPERATION_TYPE),
       operationId: text(OPERATION_ID),
-      correlationId: correlation_id,
+      correlationId,
       body: dataOf(body),
     };
   } catch (error) {

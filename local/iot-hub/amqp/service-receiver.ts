@@ -1,6 +1,6 @@
 import type { Sender } from 'rhea';
 import rhea from 'rhea';
-import { type OpenedLink, Outbox } from '../../amqp/index.ts';
+import { guarded, type OpenedLink, Outbox } from '../../amqp/index.ts';
 import type { LockedMessage, ServiceQueue } from '../hub/service-queue.ts';
 
 /** What the messages of a queue for services look like. */
@@ -23,7 +23,8 @@ export function serveQueue(
 ): void {
   const outbox = new Outbox(link, true);
   const held = new Set<string>();
-  const pump = (): void => {
+  const pump = (): void => guarded(link, send);
+  const send = (): void => {
     while (link.is_open() && outbox.hasCredit) {
       const message = queue.receive();
       if (message === undefined) return;

@@ -1,8 +1,10 @@
+import type { LocalLog } from '../../log.ts';
 import { type Address, addressKey, parseAddressKey } from '../model/address.ts';
 import { isEdgeAgent } from '../model/edge.ts';
 import type { FaultTarget } from '../model/injected-fault.ts';
 import { formatInstant, NO_TICKS, type Ticks } from '../model/instant.ts';
 import type { HubTwinSection } from '../model/twin.ts';
+import { guardedLink } from './guarded-link.ts';
 
 /** The connection to a device or module, for the hub. */
 export interface DeviceLink {
@@ -33,7 +35,7 @@ const NEVER_SEEN: Presence = {
   lastActivityTime: NO_TICKS,
 };
 
-/** The connected devices and modules of a hub, with one connection each. */
+/** The connected devices and modules of a hub, with one connection each. The links that it returns never throw (`guardedLink`). */
 export interface Connections {
   link(address: Address): DeviceLink | undefined;
   presence(address: Address): Presence;
@@ -49,8 +51,8 @@ export interface Connections {
   forget(address: Address): void;
 }
 
-export function createConnections(): Connections {
-  const links = new Map<string, DeviceLink>();
+export function createConnections(log: LocalLog): Connections {
+  const links = new Map<string, { readonly own: DeviceLink; readonly guarded: DeviceLink }>();
   const presences = new Map<string, Presence>();
   const presence = (address: Address): Presence => {
     const known = presences.get(addressKey(address)) ?? NEVER_SEEN;
@@ -65,7 +67,7 @@ export function createConnections(): Connections {
     });
   };
   return {
-    link: (address) => links.get(addressKey(address)),
+    link: (address) => links.get(addressKey(address))?.guarded,
     presence,
     get count() {
       return links.size;
@@ -75,12 +77,13 @@ export function createConnections(): Connections {
     },
     open(address, link, at) {
       const replaced = links.get(addressKey(address));
-      links.set(addressKey(address), link);
+      links.set(addressKey(address), { own: link, guarded: guardedLink(link, log) });
       changed(address, 'Connected', at);
-      return replaced;
+      return replaced?.guarded;
     },
     end(address, link, at) {
-      if (links.get(addressKey(address)) !== link) return false;
+      const present = links.get(addressKey(address));
+      if (present === undefined || (present.own !== link && present.guarded !== link)) return false;
       links.delete(addressKey(address));
       changed(address, 'Disconnected', at);
       return true;

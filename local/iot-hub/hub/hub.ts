@@ -152,7 +152,7 @@ export function createHub(settings: HubSettings, context: HubContext): LocalHub 
     pendingFeedback: [],
     feedback: openServiceQueue(besideDevices(file, 'feedback'), now, cloudToDevice.feedback),
     fileNotifications: openServiceQueue(besideDevices(file, 'file-notifications'), now),
-    connections: createConnections(),
+    connections: createConnections(log),
     methods: createMethodCalls(),
     messageLocks: createMessageLocks(now),
     cloudToDevice,

@@ -44,7 +44,7 @@ export interface MessageTimes {
 export function keepSendingFeedback(hub: LocalHub, { expire, unlock }: MessageTimes): void {
   let sentAt = Number.NEGATIVE_INFINITY;
   let expiredAt = Number.NEGATIVE_INFINITY;
-  const timer = setInterval(() => {
+  const look = (): void => {
     if (hub.now() - expiredAt >= EXPIRE_EVERY_MS) {
       expiredAt = hub.now();
       expire(hub);
@@ -56,6 +56,15 @@ export function keepSendingFeedback(hub: LocalHub, { expire, unlock }: MessageTi
     if (hub.pendingFeedback.length === 0 || !isDue) return;
     sentAt = hub.now();
     sendBatch(hub);
+  };
+  const timer = setInterval(() => {
+    try {
+      look();
+    } catch (error) {
+      hub.log.error(
+        `Hub ${hub.host} could not look at its messages: ${error instanceof Error ? error.message : 'unknown reason'}`,
+      );
+    }
   }, LOOK_EVERY_MS);
   timer.unref();
   const stop = (): void => {

@@ -6,13 +6,14 @@ import { createAbsentService } from '../../../local/amqp/absent-service.ts';
 import {
   type AmqpServer,
   type AmqpService,
+  guarded,
   Outbox,
   type Outcome,
   openInbox,
   startAmqp,
 } from '../../../local/amqp/index.ts';
 import { type CertificateAuthority, openAuthority } from '../../../local/ca/index.ts';
-import { connectRaw, deliver, type RawClient } from '../event-hubs/raw-client.ts';
+import { connectRaw, deliver, type RawClient, socketOf } from '../event-hubs/raw-client.ts';
 import { eventually } from '../event-hubs/reading.ts';
 
 const data = (text: string) => ({ body: rhea.message.data_section(Buffer.from(text)) }) as unknown as Message;
@@ -76,6 +77,64 @@ function echoService(name: string, host: string, taken: string[]) {
   return { service, outcomes, seen, closed };
 }
 
+/** A service that throws in all places that run in a callback. `fails` and `seldom` are nodes that send. */
+function defectiveService(): AmqpService {
+  const fail = (): never => {
+    throw new Error('a defect');
+  };
+  return {
+    name: 'defective',
+    serves: () => false,
+    connect: (client) => ({
+      putToken: ({ audience }) =>
+        audience.includes('defective') ? Promise.reject(new Error('a defect')) : undefined,
+      node(address) {
+        switch (address) {
+          case 'defective/credit':
+            return {
+              openSender({ link }) {
+                new Outbox(link, true, fail);
+                return undefined;
+              },
+            };
+          case 'defective/settled':
+            return {
+              openSender({ link }) {
+                new Outbox(link, true).send({ message: rhea.message.encode(data('x')), settled: fail });
+                return undefined;
+              },
+            };
+          case 'defective/guarded':
+            return {
+              openSender({ link }) {
+                setImmediate(() => guarded(link, fail));
+                return undefined;
+              },
+            };
+          case 'defective/take':
+            return {
+              openReceiver({ link }) {
+                openInbox({ client, receiver: link, maxMessageSize: 1_000, take: async () => fail() });
+                return undefined;
+              },
+            };
+          case 'defective/closed':
+            return {
+              openReceiver({ link, whenClosed }) {
+                openInbox({ client, receiver: link, maxMessageSize: 1_000, take: async () => undefined });
+                whenClosed(fail);
+                return undefined;
+              },
+            };
+          default:
+            return undefined;
+        }
+      },
+      closed: () => {},
+    }),
+  };
+}
+
 /** The last performative of each kind that the server sends, as rhea reads it. */
 interface Performative {
   readonly value: readonly unknown[];
@@ -99,6 +158,7 @@ describe('the AMQP server', () => {
   let authority: CertificateAuthority;
   let server: AmqpServer;
   let taken: string[];
+  let log: string[];
   let one: ReturnType<typeof echoService>;
   let two: ReturnType<typeof echoService>;
   const clients: RawClient[] = [];
@@ -106,6 +166,7 @@ describe('the AMQP server', () => {
   beforeEach(async () => {
     authority = await openAuthority();
     taken = [];
+    log = [];
     one = echoService('one', 'one.example', taken);
     two = echoService('two', 'two.example', taken);
     const absent = createAbsentService({
@@ -116,8 +177,9 @@ describe('the AMQP server', () => {
     });
     server = await startAmqp({
       port: 0,
-      services: [one.service, two.service, absent],
+      services: [one.service, two.service, absent, defectiveService()],
       certificate: authority.server,
+      log: { info() {}, warn: (line) => void log.push(line), error: (line) => void log.push(line) },
     });
   });
   afterEach(async () => {
@@ -163,6 +225,48 @@ describe('the AMQP server', () => {
 
     expect(two.seen).toEqual(['two.example']);
   });
+
+  test.each<[string, (client: RawClient) => Promise<unknown>]>([
+    [
+      'gets credit',
+      async (client) => {
+        const { link } = await client.receiver('defective/credit');
+        link.add_credit(1);
+      },
+    ],
+    [
+      'is told the outcome of a message',
+      async (client) => {
+        const { link } = await client.receiver('defective/settled');
+        link.add_credit(1);
+      },
+    ],
+    ['is called by another client', (client) => client.receiver('defective/guarded')],
+    ['takes a message', async (client) => (await client.sender('defective/take')).send(data('x'))],
+    ['is told the end of a link', async (client) => (await client.sender('defective/closed')).close()],
+    [
+      'checks a token',
+      async (client) =>
+        (await client.sender('$cbs')).send({
+          application_properties: { operation: 'put-token', name: 'defective', type: 'x' },
+          body: 'token',
+        }),
+    ],
+  ])(
+    'ends only the connection of the client for which its service throws when it %s',
+    async (_when, provoke) => {
+      const other = await connect();
+      const sender = await other.sender('one/in');
+      const client = await connect();
+      const ended = once(socketOf(client.connection), 'close');
+
+      provoke(client).catch(() => {}); // it may wait for an answer that never comes
+      await ended;
+
+      expect(log).toEqual(expect.arrayContaining([expect.stringContaining('a defect')]));
+      expect(await deliver(sender, data('hello'))).toMatchObject({ result: 'accepted' });
+    },
+  );
 
   test('accepts, rejects and limits messages one after the other', async () => {
     const client = await connect();

@@ -47,7 +47,7 @@ describe('the runtime API over AMQP', () => {
 
   /** Opens both links, as the SDKs do: the receiver first. */
   async function open(login: { readonly username?: string; readonly password?: string } = {}): Promise<{
-    call(properties: object, body?: Message['body']): Promise<AmqpAnswer>;
+    call(properties: object, body?: Message['body'], correlationId?: unknown): Promise<AmqpAnswer>;
   }> {
     const opened = rhea.create_container().connect({
       host: 'localhost',
@@ -65,7 +65,7 @@ describe('the runtime API over AMQP', () => {
       if (message === undefined) return;
       const { content } = message.body as { readonly content: Buffer };
       const answer = { properties: message.application_properties ?? {}, body: JSON.parse(String(content)) };
-      waiting.get(message.correlation_id)?.(answer);
+      waiting.get(String(message.correlation_id))?.(answer);
     });
     const sender = await new Promise<Sender>((resolve, reject) => {
       const link = opened.open_sender(address);
@@ -73,10 +73,10 @@ describe('the runtime API over AMQP', () => {
       opened.once('connection_error', () => reject(new Error('The connection was refused.')));
     });
     return {
-      call: (application_properties, body = '') =>
+      call: (application_properties, body = '', correlationId = randomUUID()) =>
         new Promise((resolve, reject) => {
-          const correlation_id = randomUUID();
-          waiting.set(correlation_id, resolve);
+          const correlation_id = correlationId as string;
+          waiting.set(String((correlationId as { value?: unknown }).value ?? correlationId), resolve);
           sender.once('rejected', ({ delivery }: EventContext) =>
             reject(
               (delivery as unknown as { readonly remote_state: { readonly error: unknown } }).remote_state
@@ -120,6 +120,33 @@ describe('the runtime API over AMQP', () => {
     const { call } = await open();
     expect((await call(register, rhea.message.data_section(Buffer.alloc(0)))).body.status).toBe('assigning');
   });
+
+  test.each<[string, unknown]>([
+    ['a binary', rhea.types.wrap_binary(Buffer.from('abc'))],
+    ['a binary of sixteen bytes', rhea.types.wrap_binary(Buffer.from('sixteen-letters!'))],
+    ['a number', rhea.types.wrap_ulong(7)],
+  ])('answers with the correlation id of the request if it is %s', async (_what, correlationId) => {
+    const { call } = await open();
+
+    expect((await call(register, json({}), correlationId)).body.status).toBe('assigning');
+  });
+
+  test.each<[string, unknown]>([
+    ['true', rhea.types.wrap_boolean(true)],
+    ['a negative number', rhea.types.wrap_long(-1)],
+    ['a time', rhea.types.wrap_timestamp(0)],
+    ['a list', rhea.types.wrap_list([])],
+  ])(
+    'rejects a request with %s as its correlation id, and answers the next one',
+    async (_what, correlationId) => {
+      const { call } = await open();
+
+      const error = await call(register, json({}), correlationId).catch((reason: unknown) => reason);
+
+      expect(error).toMatchObject({ condition: 'com.microsoft:argument-error' });
+      expect((await call(register, json({}))).body.status).toBe('assigning');
+    },
+  );
 
   test.each<[string, object, unknown, string, number]>([
     [

@@ -75,7 +75,7 @@ export class ConnectedDevice implements DeviceLink {
   renew(expires: number | undefined): void {
     clearTimeout(this.#expiry);
     if (expires === undefined) return;
-    const end = () => this.#end(amqpError('amqp:unauthorized-access', 'The token has expired.'));
+    const end = () => this.#endGuarded(amqpError('amqp:unauthorized-access', 'The token has expired.'));
     this.#expiry = setTimeout(end, Math.min(expires - this.#hub.now(), MAX_TIMER_MS)).unref();
   }
 
@@ -164,7 +164,16 @@ export class ConnectedDevice implements DeviceLink {
     } catch (error) {
       if (!(error instanceof HubRefusal)) return; // the hub closes
       this.#hub.counters.deviceThrottled += 1;
-      this.#end(conditionOf(error));
+      this.#endGuarded(conditionOf(error));
+    }
+  }
+
+  /** Ends the device in a timer or a promise, where nothing else guards it. */
+  #endGuarded(error: AmqpError): void {
+    try {
+      this.#end(error);
+    } catch (reason) {
+      this.#client.drop(String(reason));
     }
   }
 

@@ -3,7 +3,7 @@ import type { JsonValue } from '../../../../src/json/json.ts';
 import { undecodable } from '../../../amqp/conditions.ts';
 import { MalformedMessageError } from '../../../amqp/encoding.ts';
 import { type AmqpClient, type AmqpError, Outbox, openInbox } from '../../../amqp/index.ts';
-import { type DecodedMessage, decodeMessage, encodableId } from '../../../amqp/message.ts';
+import { type DecodedMessage, decodeMessage } from '../../../amqp/message.ts';
 import { countRefusal, readOwnTwin, report } from '../../device-api/device-requests.ts';
 import type { LocalHub } from '../../hub/hub.ts';
 import type { Address } from '../../model/address.ts';
@@ -81,7 +81,7 @@ export class TwinChannel {
       const sender = this.#responsesOf(receiver);
       const response = await this.#perform(request, sender);
       const outbox = sender && this.#outboxes.get(sender);
-      outbox?.send({ message: encode(response, request.correlationId) });
+      outbox?.send({ message: encode(response, request.ids.correlationId) });
     } catch (error) {
       client.drop(String(error));
     }
@@ -129,7 +129,7 @@ function encode({ status, version, body }: Partial<TwinResponse>, correlationId:
   const { types } = rhea;
   const text = body === undefined ? '' : JSON.stringify(body);
   return rhea.message.encode({
-    ...(correlationId !== undefined && { correlation_id: encodableId(correlationId) }),
+    correlation_id: correlationId,
     message_annotations: {
       ...(status !== undefined && { status: types.wrap_int(status) }),
       ...(version !== undefined && { version: types.wrap_long(version) }),
