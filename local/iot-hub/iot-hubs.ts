@@ -41,6 +41,7 @@ import {
   serviceTwin,
 } from './operations/twin-operations.ts';
 import { absentRoute } from './service-api/absent-routes.ts';
+import { withMethodOverride } from './service-api/method-override.ts';
 import { refusalResponse, serveServiceCall } from './service-api/service-api.ts';
 import { DEVELOPMENT_SERVICE_KEY } from './service-api/service-authorization.ts';
 
@@ -224,7 +225,8 @@ export function createIotHubs(options: LocalIotHubsOptions): IotHubs {
         }
         if (known !== undefined && kind !== 'device') {
           const { hub, faults } = known;
-          return faults.serve(hub, request, () => serveServiceCall(hub, policies, request));
+          const asMeant = withMethodOverride(request);
+          return faults.serve(hub, asMeant, () => serveServiceCall(hub, policies, asMeant));
         }
         // The answer of Azure to a service call at a device name is not documented.
         const why =

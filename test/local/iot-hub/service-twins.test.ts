@@ -32,6 +32,43 @@ describe('twins over the service API', () => {
     });
   });
 
+  test.each([
+    ['PATCH', 'PATCH'],
+    ['a method in lower case', 'patch'],
+  ])(
+    'a POST that names %s in X-HTTP-Method-Override patches the twin, as the SDK for Java sends it',
+    async (_what, method) => {
+      const answer = await local.call('POST', '/twins/dev-1', {
+        body: { tags: { site: 'ams' } },
+        headers: { 'X-HTTP-Method-Override': method },
+      });
+
+      expect(answer).toMatchObject({ status: 200, body: { tags: { site: 'ams' }, version: 3 } });
+    },
+  );
+
+  test('a POST can name PUT and DELETE in X-HTTP-Method-Override too', async () => {
+    const call = (method: string, path: string, body: object) =>
+      local.call('POST', path, { body, headers: { 'X-HTTP-Method-Override': method } });
+
+    expect(await call('PUT', '/devices/dev-2', { deviceId: 'dev-2' })).toMatchObject({ status: 200 });
+    expect(await call('DELETE', '/devices/dev-2', {})).toMatchObject({ status: 204 });
+  });
+
+  test.each([
+    ['a GET', 'GET', 'DELETE', 200],
+    ['a PUT', 'PUT', 'DELETE', 200],
+    ['a POST that names another method', 'POST', 'GET', 404],
+  ])('%s does not change by X-HTTP-Method-Override', async (_what, method, named, status) => {
+    const answer = await local.call(method, '/twins/dev-1', {
+      ...(method !== 'GET' && { body: {} }),
+      headers: { 'X-HTTP-Method-Override': named },
+    });
+
+    expect(answer.status).toBe(status);
+    expect((await registry.get('dev-1')).responseBody.deviceId).toBe('dev-1');
+  });
+
   test('a patch is merged, increases the versions, and returns the new twin with its etag', async () => {
     const { responseBody: twin, httpResponse } = await registry.updateTwin(
       'dev-1',
