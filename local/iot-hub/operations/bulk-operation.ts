@@ -4,7 +4,7 @@ import { addressOf } from '../model/address.ts';
 import { HubRefusal } from '../model/hub-error.ts';
 import { readIdentityChoice } from '../model/identity.ts';
 import { createIdentity, deleteIdentity, updateIdentity } from './identity-operations.ts';
-import { patchTwinOf, readServiceSections } from './twin-operations.ts';
+import { importTwin, patchTwinOf, readServiceSections } from './twin-operations.ts';
 
 /** Most devices in a bulk call (identity registry REST API). */
 const MAX_DEVICES = 100;
@@ -34,23 +34,33 @@ export function runBulk(hub: LocalHub, devices: readonly JsonObject[]): BulkResu
     const id = ownMember(device, 'id');
     const deviceId = typeof id === 'string' ? id : '';
     const moduleId = ownMember(device, 'moduleId') ?? undefined;
-    try {
-      runOne(hub, deviceId, device);
-    } catch (error) {
-      if (!(error instanceof HubRefusal)) throw error;
-      errors.push({
-        deviceId,
-        ...(typeof moduleId === 'string' && { moduleId }),
-        errorCode: error.code,
-        errorStatus: error.message,
-      });
+    const attempt = (write: () => void): void => {
+      try {
+        write();
+      } catch (error) {
+        if (!(error instanceof HubRefusal)) throw error;
+        errors.push({
+          deviceId,
+          ...(typeof moduleId === 'string' && { moduleId }),
+          errorCode: error.code,
+          errorStatus: error.message,
+        });
+      }
+    };
+    const mode = importModeOf(device);
+    const overwritesTwin = CREATE_OR_UPDATE.has(mode) && hub.store.get({ deviceId }) !== undefined;
+    attempt(() => runOne(hub, deviceId, device, mode));
+    if (overwritesTwin && moduleId === undefined) {
+      attempt(() => overwriteTwin(hub, deviceId, device, mode === 'createorupdateifmatchetag'));
     }
   }
   return { isSuccessful: errors.length === 0, errors };
 }
 
-function runOne(hub: LocalHub, deviceId: string, device: JsonObject): void {
-  const mode = importModeOf(hub, deviceId, device);
+const CREATE_OR_UPDATE: ReadonlySet<string> = new Set(['createorupdate', 'createorupdateifmatchetag']);
+
+function runOne(hub: LocalHub, deviceId: string, device: JsonObject, asked: string): void {
+  const mode = modeOf(hub, deviceId, asked);
   if (mode === 'updatetwin' || mode === 'updatetwinifmatchetag') {
     updateTwin(hub, deviceId, device, mode === 'updatetwinifmatchetag');
     return;
@@ -104,8 +114,23 @@ function quoted(etag: JsonValue | undefined): string | undefined {
   return typeof etag === 'string' && etag !== '' ? `"${etag.replaceAll('"', '')}"` : undefined;
 }
 
-function importModeOf(hub: LocalHub, deviceId: string, device: JsonObject): string {
-  const mode = String(ownMember(device, 'importMode') ?? '').toLowerCase();
-  if (mode !== 'createorupdate') return mode;
-  return hub.store.get({ deviceId }) === undefined ? 'create' : 'update';
+function importModeOf(device: JsonObject): string {
+  return String(ownMember(device, 'importMode') ?? '').toLowerCase();
+}
+
+/** A mode that creates or updates, as the one that applies to this device. */
+function modeOf(hub: LocalHub, deviceId: string, mode: string): string {
+  if (!CREATE_OR_UPDATE.has(mode)) return mode;
+  return hub.store.get({ deviceId }) === undefined ? 'create' : mode.replace('createorupdate', 'update');
+}
+
+/**
+ * Overwrites the given sections of the twin of a device that existed before. Its etag counts separately from that of the identity
+ * (iot-hub-bulk-identity-mgmt.md).
+ */
+function overwriteTwin(hub: LocalHub, deviceId: string, device: JsonObject, isConditional: boolean): void {
+  const ifMatch = isConditional
+    ? quoted(ownMember(device, 'twinETag') ?? ownMember(device, 'twinEtag'))
+    : undefined;
+  importTwin(hub, { deviceId }, device, ifMatch);
 }

@@ -61,8 +61,24 @@ export function replaceTwinOf(
   body: JsonObject,
   ifMatch?: string,
 ): JsonObject {
-  const entry = writableByService(hub, address, ifMatch);
-  const sections = readServiceSections(body, () => ({}));
+  return replaceSections(
+    hub,
+    writableByService(hub, address, ifMatch),
+    readServiceSections(body, () => ({})),
+  );
+}
+
+/** Overwrites the sections that an import gives, also those of a disabled device. Without one, it only checks the etag. */
+export function importTwin(hub: LocalHub, address: Address, body: JsonObject, ifMatch?: string): void {
+  const entry = entryOf(hub, address);
+  checkMatch(entry, ifMatch);
+  const sections = readServiceSections(body, () => undefined);
+  if (Object.keys(sections).length > 0) replaceSections(hub, entry, sections);
+}
+
+function replaceSections(hub: LocalHub, entry: Entry, sections: ServiceSections): JsonObject {
+  const { deviceId, moduleId } = entry.identity;
+  const address = addressOf(deviceId, moduleId);
   const at = hub.tick();
   const { twin, notice } = replaceTwin(entry.twin, sections, at);
   keep(hub, entry, twin);
@@ -179,13 +195,16 @@ export function writableEntry(hub: LocalHub, address: Address, ifMatch: string |
   if (isDeviceDisabled(hub, address)) {
     throw new HubRefusal('DeviceNotFound', `Device ${address.deviceId} is disabled`);
   }
-  if (!ifMatchAllows(ifMatch, twinEtag(entry.twin))) {
-    throw new HubRefusal(
-      'PreconditionFailed',
-      `Precondition failed: Device version did not match, existing ETag is ${twinEtag(entry.twin)}`,
-    );
-  }
+  checkMatch(entry, ifMatch);
   return entry;
+}
+
+function checkMatch({ twin }: Entry, ifMatch: string | undefined): void {
+  if (ifMatchAllows(ifMatch, twinEtag(twin))) return;
+  throw new HubRefusal(
+    'PreconditionFailed',
+    `Precondition failed: Device version did not match, existing ETag is ${twinEtag(twin)}`,
+  );
 }
 
 function keep(hub: LocalHub, entry: Entry, twin: HubTwin): void {

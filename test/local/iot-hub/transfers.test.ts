@@ -102,6 +102,95 @@ describe('jobs that import and export devices, over the service SDK and Azurite'
     expect(JSON.parse(await get('importErrors.log'))).toMatchObject({ deviceId: 'same', errorCode: 409001 });
   });
 
+  test.each<[string, object, { readonly site: string; readonly interval: number }, readonly number[]]>([
+    ['without importMode', {}, { site: 'ber', interval: 2 }, []],
+    ['with createOrUpdate', { importMode: 'createOrUpdate', eTag: 'AAAA' }, { site: 'ber', interval: 2 }, []],
+    [
+      'with createOrUpdate and another etag of the twin',
+      { importMode: 'createOrUpdate', twinETag: 'AAAAAAAAAAk=' },
+      { site: 'ber', interval: 2 },
+      [],
+    ],
+    [
+      'with createOrUpdateIfMatchETag and the etag of the twin',
+      { importMode: 'createOrUpdateIfMatchETag', twinETag: 'AAAAAAAAAAI=' },
+      { site: 'ber', interval: 2 },
+      [],
+    ],
+    [
+      'with createOrUpdateIfMatchETag and another etag of the twin',
+      { importMode: 'createOrUpdateIfMatchETag', twinETag: 'AAAAAAAAAAk=' },
+      { site: 'ams', interval: 1 },
+      [412001],
+    ],
+    [
+      'with createOrUpdateIfMatchETag and another etag of the identity',
+      { importMode: 'createOrUpdateIfMatchETag', eTag: 'AAAA' },
+      { site: 'ber', interval: 2 },
+      [412001],
+    ],
+    ['with update', { importMode: 'update' }, { site: 'ams', interval: 1 }, []],
+  ])(
+    'an import of an existing device %s writes its twin as documented',
+    async (_what, more, twin, errors) => {
+      await registry.create({ deviceId: 'dev-1' });
+      await registry.updateTwin(
+        'dev-1',
+        { tags: { site: 'ams', old: 1 }, properties: { desired: { interval: 1 } } },
+        '*',
+      );
+      const line = {
+        id: 'dev-1',
+        status: 'disabled',
+        tags: { site: 'ber' },
+        properties: { desired: { interval: 2, $version: 7, $metadata: {} } },
+        ...more,
+      };
+      await put('devices.txt', JSON.stringify(line));
+
+      expect(await importAll()).toMatchObject({ status: 'completed' });
+
+      const { tags, properties } = (await registry.getTwin('dev-1')).responseBody;
+      expect(tags).toEqual(twin.site === 'ams' ? { site: 'ams', old: 1 } : { site: 'ber' });
+      expect(properties.desired.interval).toBe(twin.interval);
+      const isIdentityKept = 'eTag' in more && errors.length > 0;
+      expect((await registry.get('dev-1')).responseBody.status).toBe(isIdentityKept ? 'enabled' : 'disabled');
+      const log = await get('importErrors.log').catch(() => '');
+      const seen = log.split('\r\n').filter((text) => text !== '');
+      expect(seen.map((text) => JSON.parse(text).errorCode)).toEqual(errors);
+    },
+  );
+
+  test('an import with createOrUpdateIfMatchETag creates a device that does not exist, with its twin', async () => {
+    const line = {
+      id: 'new',
+      importMode: 'createOrUpdateIfMatchETag',
+      twinETag: 'AAAAAAAAAAk=',
+      tags: { site: 'ber' },
+    };
+    await put('devices.txt', JSON.stringify(line));
+
+    expect(await importAll()).toMatchObject({ status: 'completed' });
+
+    expect((await registry.getTwin('new')).responseBody.tags).toEqual({ site: 'ber' });
+  });
+
+  test('an export that is imported again leaves the twins as they are, and needs no etags', async () => {
+    await registry.create({ deviceId: 'dev-1' });
+    await registry.updateTwin(
+      'dev-1',
+      { tags: { site: 'ams' }, properties: { desired: { interval: 1 } } },
+      '*',
+    );
+    await exportAll(false);
+
+    expect(await importAll()).toMatchObject({ status: 'completed' });
+
+    const { tags, properties } = (await registry.getTwin('dev-1')).responseBody;
+    expect([tags, properties.desired.interval]).toEqual([{ site: 'ams' }, 1]);
+    await expect(get('importErrors.log')).rejects.toMatchObject({ statusCode: 404 });
+  });
+
   test('configurations are exported and imported with their own file', async () => {
     const content = { deviceContent: { 'properties.desired.x': 4 } };
     await registry.addConfiguration({ id: 'c-1', schemaVersion: '1.0', content, targetCondition: '' });
