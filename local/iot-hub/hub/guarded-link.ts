@@ -1,5 +1,5 @@
 import type { LocalLog } from '../../log.ts';
-import type { DeviceLink } from './connections.ts';
+import type { DeviceLink } from './device-link.ts';
 
 /**
  * A link for callers that have nothing to do with its device: services, timers and other devices. If it throws, the error is

@@ -7,7 +7,7 @@ import type { CloudMessage } from '../model/cloud-message.ts';
 import type { FeedbackStatus } from '../model/feedback.ts';
 import { HubRefusal } from '../model/hub-error.ts';
 import { isHeader } from '../model/message-headers.ts';
-import { messageBytes } from '../model/message-size.ts';
+import { sizeOfMessage } from '../model/message-size.ts';
 import { recordFeedback } from './feedback.ts';
 
 /* Limits: iot-hub-devguide-messages-c2d.md and "IoT Hub quotas and throttling". */
@@ -45,7 +45,7 @@ export async function sendCloudMessage(
  */
 export function enqueueCloudMessage(hub: LocalHub, address: Address, message: NewCloudMessage): void {
   const { lastMessage = 0 } = entryOf(hub, address);
-  const bytes = messageBytes({
+  const bytes = sizeOfMessage({
     body: message.body,
     system: Object.values(message.system),
     application: Object.entries(message.properties),

@@ -3,7 +3,7 @@ import { entryOf, type LocalHub } from '../hub/hub.ts';
 import type { Address } from '../model/address.ts';
 import { HubRefusal } from '../model/hub-error.ts';
 import { readInjectedFault } from '../model/injected-fault.ts';
-import { messageBytes } from '../model/message-size.ts';
+import { sizeOfMessage } from '../model/message-size.ts';
 import { checkInjectedRefusal, injectFault } from './injected-faults.ts';
 
 /** Largest message with its properties, or batch of messages: 256 KB ("IoT Hub quotas and throttling"). */
@@ -39,5 +39,5 @@ export async function acceptTelemetry(
 }
 
 function bytesOf({ body, system, application }: Telemetry): number {
-  return messageBytes({ body, system: system.values(), application });
+  return sizeOfMessage({ body, system: system.values(), application });
 }

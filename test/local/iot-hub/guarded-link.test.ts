@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import type { DeviceLink } from '../../../local/iot-hub/hub/connections.ts';
+import type { DeviceLink } from '../../../local/iot-hub/hub/device-link.ts';
 import { guardedLink } from '../../../local/iot-hub/hub/guarded-link.ts';
 
 function defect(): never {

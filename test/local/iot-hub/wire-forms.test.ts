@@ -81,7 +81,7 @@ describe('the topics of devices', () => {
     ['$iothub/twin/GET/?$rid=abc', { kind: 'getTwin', requestId: 'abc' }],
     [
       '$iothub/twin/PATCH/properties/reported/?$rid=1&$version=3',
-      { kind: 'reportProperties', requestId: '1' },
+      { kind: 'reportProperties', requestId: '1', baseVersion: '3' },
     ],
     ['$iothub/twin/GET/', { kind: 'getTwin', requestId: '' }],
     ['$iothub/methods/res/200/?$rid=1', { kind: 'methodResponse', requestId: '1', status: 200 }],
