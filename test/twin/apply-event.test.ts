@@ -362,3 +362,40 @@ describe('events in any order, repeated or lost', () => {
     );
   });
 });
+
+describe('an event whose contents cannot be used', () => {
+  const unclear = (seconds: number, version?: number): TwinEvent => ({
+    kind: 'unclear',
+    id: ID,
+    time: at(seconds),
+    ...(version === undefined ? {} : { version }),
+    why: 'one of its events has a section that cannot be used',
+  });
+
+  test('marks the twin for one read, and a later event changes only its time', () => {
+    const before = snapshotOf();
+
+    const after = snapshotAfter(known(before), unclear(5, 3), reports(before, 6, { a: 1 }));
+
+    expect(after.unread).toEqual({
+      since: at(6),
+      why: 'one of its events has a section that cannot be used',
+    });
+  });
+
+  test('marks a twin for a read that is not known yet', () => {
+    expect(snapshotAfter({ kind: 'nothing' }, unclear(5, 3)).unread).toBeDefined();
+  });
+
+  test('changes nothing when it comes again after the read', () => {
+    const read = snapshotOf({ version: 3, asOf: at(5) });
+
+    expect(snapshotAfter(known(read), unclear(5, 3))).toEqual(read);
+  });
+
+  test('marks the twin for a read each time if its version is unknown', () => {
+    const read = snapshotOf({ version: 3, asOf: at(5) });
+
+    expect(snapshotAfter(known(read), unclear(5)).unread).toBeDefined();
+  });
+});

@@ -232,6 +232,65 @@ describe('an event that can be decoded', () => {
   });
 });
 
+describe('an event of a known twin with a section that Berth cannot use', () => {
+  const unclear = (version: number) => ({
+    kind: 'twin',
+    event: {
+      kind: 'unclear',
+      id: DEVICE,
+      time: '2022-06-01T22:27:50.2612586Z',
+      version,
+      why: 'one of its events has a section that cannot be used',
+    },
+  });
+  const unusable: readonly unknown[] = [null, [], [1], 0, 'text', true];
+
+  test.each(
+    unusable.flatMap((value) => [
+      { tags: value },
+      { properties: value },
+      { properties: { desired: value } },
+      { properties: { reported: value } },
+      { tags: { site: 'ams' }, properties: { desired: value } },
+      { tags: value, properties: { desired: { a: 1, $version: 4 } } },
+    ]),
+  )('leads to one read of the twin and not to a dead letter: %j', (sections) => {
+    expect(decode({ body: { version: 3, ...sections } })).toEqual(unclear(3));
+  });
+
+  test.each([undefined, null, '4', -1, 4.5, {}])(
+    'leads to one read where the $version of a section is %j',
+    ($version) => {
+      expect(decode({ body: { version: 3, properties: { desired: { a: 1, $version } } } })).toEqual(
+        unclear(3),
+      );
+      expect(decode({ body: { version: 3, properties: { reported: { a: 1, $version } } } })).toEqual(
+        unclear(3),
+      );
+    },
+  );
+
+  test.each(
+    unusable.flatMap((value) => [
+      { properties: value },
+      { properties: { ...CREATED.properties, desired: value } },
+      { properties: { ...CREATED.properties, reported: value } },
+    ]),
+  )('leads to one read where it is a whole twin after a replacement: %j', (sections) => {
+    const body = { ...CREATED, ...sections };
+
+    expect(decode({ body, properties: { opType: 'replaceTwin' } })).toEqual(unclear(CREATED.version));
+  });
+
+  test.each([null, [], 'text', 7])('is merged where only the metadata cannot be used: %j', ($metadata) => {
+    const body = { version: 3, properties: { reported: { a: 1, $version: 2, $metadata } } };
+
+    expect(decode({ body })).toMatchObject({
+      event: { kind: 'update', change: { reported: { values: { a: 1 }, metadata: {} } } },
+    });
+  });
+});
+
 describe('an event that Berth does not need', () => {
   test.each<[string, Parts, object]>([
     [
@@ -322,14 +381,10 @@ describe('an event that cannot be decoded', () => {
     ],
     ['a replacement without a version', { properties: { opType: 'replaceTwin' } }, 'BERTH_EVENT_INVALID'],
     ['no version', { body: { properties: {} } }, 'BERTH_EVENT_INVALID'],
+    ['a version that is a text', { body: { ...REPORTED, version: '3' } }, 'BERTH_EVENT_INVALID'],
     [
-      'a section without a version',
-      { body: { version: 3, properties: { reported: { a: 1 } } } },
-      'BERTH_EVENT_INVALID',
-    ],
-    [
-      'sections that are not objects',
-      { body: { version: 3, properties: { desired: [1] } } },
+      'a replacement with a negative version',
+      { body: { ...CREATED, version: -1 }, properties: { opType: 'replaceTwin' } },
       'BERTH_EVENT_INVALID',
     ],
   ])('gives an error code: %s', (_, parts, code) => {

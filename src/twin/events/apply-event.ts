@@ -74,11 +74,18 @@ function applyActivity(known: Known, event: Extract<TwinEvent, { kind: 'activity
   };
 }
 
-/** The twin must be read: something happened to it, but the contents of the event cannot be trusted. */
-function applyUnclear(known: Known, { id, time, why }: Extract<TwinEvent, { kind: 'unclear' }>): Known {
+/**
+ * The twin must be read: something happened to it, but the contents of the event cannot be trusted. A replay changes nothing,
+ * if the version of the event is known.
+ */
+function applyUnclear(
+  known: Known,
+  { id, time, version, why }: Extract<TwinEvent, { kind: 'unclear' }>,
+): Known {
   if (known.kind === 'deleted' && time <= known.at) return known;
   if (known.kind !== 'snapshot') return { kind: 'snapshot', snapshot: unreadSnapshot(id, time, why) };
   const { snapshot } = known;
+  if (version !== undefined && version <= snapshot.version && time <= snapshot.asOf) return known;
   const unread = snapshot.unread ?? { since: time, why };
   return {
     kind: 'snapshot',

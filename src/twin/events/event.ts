@@ -6,7 +6,14 @@ import { isObject, type JsonObject, type JsonValue } from '../../json/json.ts';
 import type { EpochMs } from '../../time/epoch-ms.ts';
 import { type Instant, latestBelievable, millisecondsOf, parseInstant } from '../../time/instant.ts';
 import { AGENT_MODULE, HUB_MODULE, isRuntimeModule } from '../snapshot/runtime-twin.ts';
-import { readSection, readTwin, type Twin, type TwinId, type TwinSection } from '../snapshot/twin.ts';
+import {
+  isVersion,
+  readSection,
+  readTwin,
+  type Twin,
+  type TwinId,
+  type TwinSection,
+} from '../snapshot/twin.ts';
 
 /** One event of the Event Hub, as the trigger passes it. */
 export interface RawEvent {
@@ -28,7 +35,14 @@ export type TwinEvent =
   | { readonly kind: 'created'; readonly id: TwinId; readonly time: Instant }
   | { readonly kind: 'delete'; readonly id: TwinId; readonly time: Instant }
   /** Something happened to the twin, but the event's contents or time cannot be trusted: the twin must be read. */
-  | { readonly kind: 'unclear'; readonly id: TwinId; readonly time: Instant; readonly why: string }
+  | {
+      readonly kind: 'unclear';
+      readonly id: TwinId;
+      readonly time: Instant;
+      /** The version of the twin in the event. Undefined: the event does not have it, or it cannot be trusted. */
+      readonly version?: number;
+      readonly why: string;
+    }
   /** The hub's answer to the question whether the device is alive. Not an event of the Event Hub. */
   | {
       readonly kind: 'activity';
@@ -158,7 +172,8 @@ export function decodeEvent(
   switch (operation) {
     case 'updatetwin': {
       const change = readChange(parsed.json);
-      return change === undefined ? NO_TWIN : { kind: 'twin', event: { kind: 'update', id, time, change } };
+      if (change !== undefined) return { kind: 'twin', event: { kind: 'update', id, time, change } };
+      return unclearOrNoTwin(parsed.json, id, time);
     }
     case 'replacetwin':
     case 'createdeviceidentity':
@@ -167,8 +182,8 @@ export function decodeEvent(
       const kind = operation === 'replacetwin' ? 'replace' : 'create';
       if (twin !== undefined) return { kind: 'twin', event: { kind, id, time, twin } };
       // An older body of create events has no `version` (iot-hub-devguide-identity-registry). The twin must be read.
-      const isNew = kind === 'create' && isObject(parsed.json);
-      return isNew ? { kind: 'twin', event: { kind: 'created', id, time } } : NO_TWIN;
+      if (kind === 'replace') return unclearOrNoTwin(parsed.json, id, time);
+      return isObject(parsed.json) ? { kind: 'twin', event: { kind: 'created', id, time } } : NO_TWIN;
     }
     default:
       return undecodable('BERTH_EVENT_INVALID', `has the unknown opType ${shownWord(operation)}`);
@@ -273,17 +288,26 @@ function parseBody(body: Uint8Array): ParsedBody {
   }
 }
 
+/**
+ * Reads a patch. Undefined: it has no version, or a section that cannot be used. `null` in the place of a section cannot be
+ * used, because a service clears a section so.
+ */
 function readChange(json: JsonValue): TwinChange | undefined {
-  if (!isObject(json) || typeof json.version !== 'number' || !Number.isSafeInteger(json.version))
-    return undefined;
-  const properties = json.properties ?? {};
-  const tags = json.tags ?? undefined;
+  if (!isObject(json) || !isVersion(json.version)) return undefined;
+  const { version, tags, properties = {} } = json;
   if (!isObject(properties) || (tags !== undefined && !isObject(tags))) return undefined;
-  const desired = properties.desired === undefined ? undefined : readSection(properties.desired);
-  const reported = properties.reported === undefined ? undefined : readSection(properties.reported);
+  const desired = readSection(properties.desired);
+  const reported = readSection(properties.reported);
   if (properties.desired !== undefined && desired === undefined) return undefined;
   if (properties.reported !== undefined && reported === undefined) return undefined;
-  return { version: json.version, tags, desired, reported };
+  return { version, tags, desired, reported };
+}
+
+/** An event of a twin that has a version but a section that cannot be used: the twin must be read. */
+function unclearOrNoTwin(json: JsonValue, id: TwinId, time: Instant): Decoded {
+  if (!isObject(json) || !isVersion(json.version)) return NO_TWIN;
+  const why = 'one of its events has a section that cannot be used';
+  return { kind: 'twin', event: { kind: 'unclear', id, time, version: json.version, why } };
 }
 
 function text(value: unknown): string | undefined {

@@ -162,6 +162,7 @@ function withoutMetadata(json: JsonObject): JsonObject {
   return values;
 }
 
-function isVersion(value: unknown): value is number {
+/** Whether a value can be the version of a twin or of a section. */
+export function isVersion(value: unknown): value is number {
   return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0;
 }
