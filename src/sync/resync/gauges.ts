@@ -8,19 +8,17 @@ import type { BudgetStore } from '../../store/state/budget-store.ts';
 import type { LivenessStore } from '../../store/state/liveness-store.ts';
 import { partitionsOf } from '../../store/tables/keys.ts';
 import { ALL_DEVICES, type CountedTwins, type TwinCountStore } from '../../store/twins/twin-count-store.ts';
-import type { TwinLists } from '../../store/twins/twin-lists.ts';
 import type { TwinStore } from '../../store/twins/twin-store.ts';
 import { dayOf } from '../../time/day.ts';
 import type { EpochMs } from '../../time/epoch-ms.ts';
 import { EDGE_DEVICE_STATUSES } from '../../twin/snapshot/edge-device-status.ts';
-import { TWIN_STATUSES } from '../../twin/snapshot/snapshot.ts';
+import { TWIN_STATUSES, WORK_PRIORITIES } from '../../twin/snapshot/snapshot.ts';
 
 export interface GaugeSources {
   readonly fleet: Fleet;
   readonly hosts: readonly HostName[];
-  readonly twins: Pick<TwinStore, 'hubsWithDueWork'>;
+  readonly twins: Pick<TwinStore, 'hubsWithDueWork' | 'dueItems'>;
   readonly twinCounts: Pick<TwinCountStore, 'read'>;
-  readonly lists: Pick<TwinLists, 'workItems'>;
   readonly budgets: Pick<BudgetStore, 'used'>;
   readonly liveness: Pick<LivenessStore, 'read'>;
   /** The part of the budgets that applies manifests that wait. */
@@ -31,12 +29,12 @@ const CONCURRENCY = 16;
 
 /**
  * The state of sync as gauges: twins and IoT Edge devices by status, the oldest due work item, what is left of the budgets, and
- * whether events arrive. It reads sixteen rows for each hub that has due work items.
+ * whether events arrive. It reads sixteen rows for each hub and priority that has due work items.
  *
  * @throws BerthError `BERTH_STORE_UNAVAILABLE`
  */
 export async function readGauges(
-  { fleet, hosts, twins, twinCounts, lists, budgets, liveness, share }: GaugeSources,
+  { fleet, hosts, twins, twinCounts, budgets, liveness, share }: GaugeSources,
   now: EpochMs,
 ): Promise<readonly GaugeValue[]> {
   const [used, { hubs: assessed }, counts, hasWork] = await Promise.all([
@@ -49,12 +47,13 @@ export async function readGauges(
   const ofHub = async (host: HostName): Promise<readonly GaugeValue[]> => {
     const counted = counts.get(host);
     if (counted === undefined) return [];
+    // The rows of a partition sort by priority before time. So the first row of each priority is its oldest.
     const first = await Promise.all(
-      (hasWork(host) ? partitionsOf(host) : []).map((partition) =>
-        limited(() => lists.workItems({ partition, after: undefined, limit: 1 })),
+      WORK_PRIORITIES.filter((priority) => hasWork(host, priority)).flatMap((priority) =>
+        partitionsOf(host).map((partition) => limited(() => twins.dueItems(partition, priority, now, 1))),
       ),
     );
-    const waits = first.flat().map(({ item }) => (item === undefined ? 0 : Math.max(0, now - item.at)));
+    const waits = first.flatMap(({ items }) => items.map(({ at }) => Math.max(0, now - at)));
     const hub = fleet.hubByHost.get(host);
     const limit = hub === undefined ? 0 : dailyLimit(hub, 1);
     const left = limit === 0 ? 0 : Math.max(0, 1 - (used.get(host) ?? 0) / limit);
