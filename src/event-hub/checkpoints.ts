@@ -20,13 +20,12 @@ export type HandledPositions =
  */
 export async function handledPositions(env: Environment): Promise<HandledPositions> {
   const account = accountOf(env);
-  const namespace = namespaceOf(env);
-  if (account === undefined || namespace === undefined) {
+  const { namespace, name } = twinEvents(env) ?? {};
+  if (account === undefined || namespace === undefined || name === undefined) {
     return failed(
       'no setting names the Event Hub (TWIN_EVENTS) or the storage of the functions (AzureWebJobsStorage)',
     );
   }
-  const { name } = twinEvents(env) ?? { name: '' };
   const belongs = checkpointName(namespace, name, consumerGroup(env));
   const positions = new Map<string, number>();
   let marker = '';
@@ -49,17 +48,6 @@ function accountOf(env: Environment): BlobAccount | undefined {
   return blobs.kind === 'connectionString'
     ? blobAccountOf(blobs.connectionString)
     : identityBlobAccount({ ...blobs, isAzure: isAzure(env) });
-}
-
-/** The host name of the Event Hubs namespace, in lower case. */
-function namespaceOf(env: Environment): string | undefined {
-  const place = twinEvents(env);
-  if (place === undefined) return undefined;
-  const host =
-    place.kind === 'identity'
-      ? place.namespace
-      : /(?:^|;)\s*Endpoint=[a-z]+:\/\/([^/:;]+)/i.exec(place.connectionString)?.[1];
-  return host?.toLowerCase();
 }
 
 /** The names of the checkpoints of one consumer group. The JavaScript SDK adds the port of a local Event Hub. */

@@ -41,9 +41,7 @@ async function withEventHub<Result>(
   const options = { retryOptions: { maxRetries: 1, timeoutInMs: 10_000 } };
   let client: EventHubProducerClient;
   if (place.kind === 'connectionString') {
-    client = /;?EntityPath=/i.test(place.connectionString)
-      ? new Client(place.connectionString, options)
-      : new Client(place.connectionString, place.name, options);
+    client = new Client(place.connectionString, place.name, options);
   } else {
     const { DefaultAzureCredential, ManagedIdentityCredential } = await import('@azure/identity');
     const credential =

@@ -25,19 +25,44 @@ export function partitionsSetting(env: Environment): number | undefined {
   return Number.isInteger(count) && count > 0 ? count : undefined;
 }
 
-/** The connection of the Event Hub; undefined if no setting names it. */
-export function twinEvents(env: Environment):
-  | { readonly kind: 'connectionString'; readonly connectionString: string; readonly name: string }
+/** The Event Hub of the twin change events, and how to connect to it. */
+export type TwinEventsPlace = {
+  /** The host name of the Event Hubs namespace, in lower case and without a port. Undefined: the connection string has none. */
+  readonly namespace: string | undefined;
+  /** The Event Hub in the namespace. */
+  readonly name: string;
+} & (
   | {
-      readonly kind: 'identity';
-      readonly namespace: string;
-      readonly clientId: string | undefined;
-      readonly name: string;
+      readonly kind: 'connectionString';
+      /** Secret. Without `EntityPath`. */
+      readonly connectionString: string;
     }
-  | undefined {
+  | { readonly kind: 'identity'; readonly namespace: string; readonly clientId: string | undefined }
+);
+
+/**
+ * The Event Hub; undefined if no setting names it. `EntityPath` in the connection string has precedence over `TWIN_EVENTS_NAME`, as in
+ * the trigger of the host (azure-sdk-for-net, `EventHubClientFactory`).
+ */
+export function twinEvents(env: Environment): TwinEventsPlace | undefined {
   const name = env.TWIN_EVENTS_NAME || 'twin-events';
-  if (env.TWIN_EVENTS) return { kind: 'connectionString', connectionString: env.TWIN_EVENTS, name };
-  const namespace = env.TWIN_EVENTS__fullyQualifiedNamespace;
+  if (env.TWIN_EVENTS) {
+    const parts = env.TWIN_EVENTS.split(';').map((part) => part.trim());
+    const valueOf = (key: RegExp) =>
+      parts
+        .find((part) => key.test(part))
+        ?.replace(key, '')
+        .trim();
+    return {
+      kind: 'connectionString',
+      connectionString: parts.filter((part) => part !== '' && !ENTITY_PATH.test(part)).join(';'),
+      namespace: valueOf(ENDPOINT)
+        ?.match(/^[^/:]+/)?.[0]
+        .toLowerCase(),
+      name: valueOf(ENTITY_PATH) || name,
+    };
+  }
+  const namespace = env.TWIN_EVENTS__fullyQualifiedNamespace?.toLowerCase();
   if (!namespace) return undefined;
   return {
     kind: 'identity',
@@ -46,6 +71,9 @@ export function twinEvents(env: Environment):
     name,
   };
 }
+
+const ENTITY_PATH = /^EntityPath\s*=/i;
+const ENDPOINT = /^Endpoint\s*=\s*[a-z]+:\/\//i;
 
 /** The consumer group of the functions. */
 export function consumerGroup(env: Environment): string {

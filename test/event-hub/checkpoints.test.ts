@@ -46,6 +46,28 @@ describe('the checkpoints of the functions', () => {
     });
   });
 
+  test.each([
+    `${TWIN_EVENTS};EntityPath=Other`,
+    `${TWIN_EVENTS} ; entitypath = other ;`,
+    `EntityPath=other;${TWIN_EVENTS}`,
+  ])('are those of the Event Hub that the connection string names: %s', async (connection) => {
+    const settings = {
+      AzureWebJobsStorage: storage,
+      TWIN_EVENTS: connection,
+      TWIN_EVENTS_NAME: 'twin-events',
+    };
+
+    expect(await handledPositions(settings)).toMatchObject({ positions: new Map([['1', 8]]) });
+  });
+
+  test('are those of the setting where the connection string has an empty EntityPath', async () => {
+    const settings = { AzureWebJobsStorage: storage, TWIN_EVENTS: `${TWIN_EVENTS};EntityPath=` };
+
+    expect(await handledPositions({ ...settings, TWIN_EVENTS_NAME: 'other' })).toMatchObject({
+      positions: new Map([['1', 8]]),
+    });
+  });
+
   test('are none where the container does not exist', async () => {
     const empty = await storageAccount();
 
