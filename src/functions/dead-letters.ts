@@ -7,7 +7,7 @@ import type { JsonObject } from '../json/json.ts';
 import type { KeptLetter, LetterSummary } from '../store/dead-letters/dead-letter-store.ts';
 import { letterText } from '../store/dead-letters/letter-text.ts';
 import { DAY_MS } from '../time/day.ts';
-import { earlierOf, laterOf, plus } from '../time/epoch-ms.ts';
+import { EPOCH, type EpochMs, earlierOf, laterOf, plus } from '../time/epoch-ms.ts';
 import { answeringErrors, type HttpHandler, taggedAnswer } from './http-answer.ts';
 
 const DEFAULT_DAYS = 7;
@@ -30,7 +30,7 @@ export function deadLetters(instance: Instance): HttpHandler {
         },
         top,
       ),
-      letterHours.beyond(laterOf(since, plus(now, -instance.retention().deadLetterDays * DAY_MS))),
+      letterHours.beyond(laterOf(since, oldestKept(instance, now))),
     ]);
     return taggedAnswer<DeadLetterList>(request, {
       letters: letters.map(summaryOf),
@@ -39,6 +39,16 @@ export function deadLetters(instance: Instance): HttpHandler {
       onlyCounted: beyond.reduce((sum, { events }) => sum + events, 0),
     });
   });
+}
+
+/** Counts before this time are removed. A wrong setting removes none, and must not take away the list. */
+function oldestKept({ retention }: Instance, now: EpochMs): EpochMs {
+  try {
+    return plus(now, -retention.deadLetterDays() * DAY_MS);
+  } catch (error) {
+    if (error instanceof BerthError && error.code === 'BERTH_SETTING_INVALID') return EPOCH;
+    throw error;
+  }
 }
 
 /** @throws BerthError `BERTH_REQUEST_INVALID` */

@@ -123,7 +123,7 @@ async function exportAndPurge(
   const purging = {
     ...stores,
     now,
-    retention: () => instance.retention(),
+    retention: instance.retention,
     warn: (message: string, facts: Facts) =>
       context.warn(JSON.stringify({ event: 'purgeFailed', message, ...facts })),
   };

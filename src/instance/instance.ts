@@ -31,7 +31,14 @@ import type { DeferredMetrics } from '../metrics/deferred-metrics.ts';
 import { addCountsTo, NO_METRICS } from '../metrics/metrics.ts';
 import { SyncCounters } from '../metrics/sync-counters.ts';
 import { metricsSettings } from '../settings/metrics-settings.ts';
-import { iotEndpoint, isAzure, partitionsSetting, retention, stamp } from '../settings/settings.ts';
+import {
+  deadLetterDays,
+  iotEndpoint,
+  isAzure,
+  partitionsSetting,
+  receiptDays,
+  stamp,
+} from '../settings/settings.ts';
 import type { WrittenReceipt } from '../store/receipts/receipt-store.ts';
 import { Lease } from '../store/state/lease.ts';
 import { openStores, type Stores } from '../store/stores.ts';
@@ -239,10 +246,11 @@ export class Instance {
     return hostsOf(fleet, stamp(this.#options.env));
   }
 
-  /** How long receipts and dead letters are stored. @throws BerthError `BERTH_SETTING_INVALID` */
-  retention(): StateRetention {
-    return retention(this.#options.env);
-  }
+  /** How long receipts and dead letters are stored, each by its own setting. */
+  readonly retention: StateRetention = {
+    receiptDays: () => receiptDays(this.#options.env),
+    deadLetterDays: () => deadLetterDays(this.#options.env),
+  };
 
   /** The stamp of this deployment. Undefined: it has none. */
   get stamp(): string | undefined {

@@ -144,28 +144,27 @@ export function stateAccount(env: Environment): StateAccount {
 const DEFAULT_DAYS = 30;
 const MOST_DAYS = 3_650;
 
+/** How long receipts are stored, in days. @throws BerthError `BERTH_SETTING_INVALID` */
+export function receiptDays(env: Environment): number {
+  return daysIn('BERTH_RECEIPT_DAYS', env.BERTH_RECEIPT_DAYS, 'receipt');
+}
+
 /**
- * How long receipts and dead letters are stored, in days. The counts of events that are not stored are kept like dead letters.
+ * How long dead letters are stored, in days. The counts of events that are not stored are kept as long.
  *
  * @throws BerthError `BERTH_SETTING_INVALID`
  */
-export function retention(env: Environment): {
-  readonly receiptDays: number;
-  readonly deadLetterDays: number;
-} {
-  return {
-    receiptDays: daysIn('BERTH_RECEIPT_DAYS', env.BERTH_RECEIPT_DAYS),
-    deadLetterDays: daysIn('BERTH_DEAD_LETTER_DAYS', env.BERTH_DEAD_LETTER_DAYS),
-  };
+export function deadLetterDays(env: Environment): number {
+  return daysIn('BERTH_DEAD_LETTER_DAYS', env.BERTH_DEAD_LETTER_DAYS, 'dead letter');
 }
 
-function daysIn(name: string, text: string | undefined): number {
+function daysIn(name: string, text: string | undefined, what: string): number {
   if (!text) return DEFAULT_DAYS;
   const days = Number(text);
   if (/^\d+$/.test(text) && days >= 1 && days <= MOST_DAYS) return days;
   throw new BerthError(
     'BERTH_SETTING_INVALID',
-    `${name} is ${JSON.stringify(text.slice(0, 40))}: write a whole number of days, from 1 to ${MOST_DAYS}. Until then, nothing is removed.`,
+    `${name} is ${JSON.stringify(text.slice(0, 40))}: write a whole number of days, from 1 to ${MOST_DAYS}. Until then, no ${what} is removed.`,
   );
 }
 

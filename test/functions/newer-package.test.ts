@@ -315,7 +315,7 @@ describe('with progress that a newer package has written', () => {
     app.create('pump');
     app.take();
     const { progress } = instance.stores;
-    const names = ['counts', 'purge', 'resync', 'state-export'];
+    const names = ['counts', 'purge', 'purge-counts', 'resync', 'state-export'];
     for (const name of names) {
       await progress.write(name, 0);
       await makeNewer(app.tables.state, 'progress', name);

@@ -1,11 +1,15 @@
-import { afterEach, beforeEach, expect, test } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { decide } from '../../src/allocation/decision/decide.ts';
 import { type Receipt, receiptOf } from '../../src/allocation/receipt/receipt.ts';
 import { parseAllocationRequest } from '../../src/allocation/request/request.ts';
+import { BerthError } from '../../src/errors.ts';
+import { deadLetters } from '../../src/functions/dead-letters.ts';
 import type { Instance } from '../../src/instance/instance.ts';
+import { purgeOld } from '../../src/sync/resync/purge.ts';
 import { type EpochMs, plus } from '../../src/time/epoch-ms.ts';
 import { CAPTURED, fleetOf } from '../allocation/requests.ts';
 import { letterOf } from '../store/letters.ts';
+import { call } from '../support/http-call.ts';
 import { FunctionApp } from '../support/function-app.ts';
 
 /* The retention of receipts and dead letters, as steps of `resyncFleet` with real tables. */
@@ -76,7 +80,7 @@ test('settings change how long receipts and dead letters are stored', async () =
 });
 
 test.each(['0', '-1', '1.5', 'x', '4000', '1e2'])(
-  'the setting "%s" is refused, and nothing is deleted',
+  'the setting "%s" is refused, and no receipt is deleted',
   async (text) => {
     instance = app.instance({ BERTH_RECEIPT_DAYS: text });
     await keep('old', 31);
@@ -93,6 +97,133 @@ test.each(['0', '-1', '1.5', 'x', '4000', '1e2'])(
     expect(await has('old')).toBe(true);
   },
 );
+
+test('a wrong setting for receipts stops neither the purge of dead letters nor their list', async () => {
+  instance = app.instance({ BERTH_RECEIPT_DAYS: 'x' });
+  for (const age of [32, 3]) await letter(age);
+
+  await app.resync(instance);
+
+  expect(await letters()).toEqual([3]);
+  const answer = await call(deadLetters(instance), {});
+  expect([answer.status, answer.body]).toMatchObject([200, { letters: [{}], onlyCounted: 0 }]);
+});
+
+test('a wrong setting for dead letters stops neither the purge of receipts nor the list, and is logged once', async () => {
+  instance = app.instance({ BERTH_DEAD_LETTER_DAYS: 'x' });
+  await keep('old', 31);
+  for (const age of [32, 3]) await letter(age);
+  const count = { hub: 'weu', source: 's', code: 'BERTH_EVENT_INVALID', events: 4 };
+  await instance.stores.letterHours.addBeyond([count], '7', plus(app.now, -DAY_MS));
+
+  const lines = await app.resync(instance);
+
+  expect(await has('old')).toBe(false);
+  expect(await letters()).toEqual([32, 3]);
+  expect(lines.filter(({ event }) => event === 'purgeFailed')).toMatchObject([
+    { message: expect.stringContaining('BERTH_DEAD_LETTER_DAYS is "x"') },
+  ]);
+  const answer = await call(deadLetters(instance), {});
+  expect([answer.status, answer.body]).toMatchObject([200, { letters: [{}], onlyCounted: 4 }]);
+});
+
+describe('old counts', () => {
+  const rows = async (partitionKey: string) => (await app.tables.state.list({ partitionKey })).length;
+  /** Rows of five hundred hubs for some hours that are older than two days. */
+  const storeStatistics = async (hours: number) => {
+    for (let hour = 0; hour < hours; hour += 1) {
+      const text = new Date(app.now - 3 * DAY_MS - hour * HOUR_MS).toISOString().slice(0, 13);
+      for (let first = 0; first < 500; first += 100) {
+        await app.tables.state.transact(
+          Array.from({ length: 100 }, (_, index) => [
+            'create',
+            { partitionKey: 'statistics', rowKey: `${text}|hub-${first + index}.azure-devices.net` },
+          ]),
+        );
+      }
+    }
+  };
+
+  test('of five hundred hubs are removed in a few runs, while a pass over the receipts continues', async () => {
+    for (let index = 0; index < 11; index += 1) {
+      await app.tables.receipts.transact(
+        Array.from({ length: 100 }, (_, row) => [
+          'create',
+          { partitionKey: '0', rowKey: `pump-${index}-${row}|1`, at: new Date(app.now), format: 1 },
+        ]),
+      );
+    }
+    await app.resync(instance);
+    await storeStatistics(5);
+    app.pass(HOUR_MS);
+
+    for (let run = 0; run < 3; run += 1) {
+      await app.resync(instance);
+      app.pass(60_000);
+    }
+
+    expect(await rows('statistics')).toBeLessThanOrEqual(1);
+  });
+
+  test('of budgets are removed for all days before yesterday, however old', async () => {
+    const day = (ago: number) => new Date(app.now - ago * DAY_MS).toISOString().slice(0, 10);
+    for (const ago of [0, 1, 2, 9, 400])
+      await app.tables.state.put(`budget|${day(ago)}`, 'weu.azure-devices.net|0', { messages: 1 });
+
+    for (let run = 0; run < 4; run += 1) await app.resync(instance);
+
+    const kept = await Promise.all([0, 1, 2, 9, 400].map((ago) => rows(`budget|${day(ago)}`)));
+    expect(kept.map((count) => count > 0)).toEqual([true, true, false, false, false]);
+  });
+
+  test('are looked at once an hour while none are old', async () => {
+    await app.resync(instance);
+    await storeStatistics(1);
+    await app.resync(instance);
+    expect(await rows('statistics')).toBeGreaterThanOrEqual(500);
+
+    app.pass(HOUR_MS);
+    await app.resync(instance);
+
+    expect(await rows('statistics')).toBeLessThan(500);
+  });
+});
+
+test.each([
+  'deadLetters',
+  'statistics',
+  'budgets',
+  'letterHours',
+  'unknownHubs',
+  'unknownSources',
+  'receipts',
+] as const)('a failure of the part %s does not stop the other parts of the purge', async (failing) => {
+  const done: string[] = [];
+  const storeOf = (name: string, result: unknown) => ({
+    forget: async () => {
+      if (name === failing) throw new BerthError('BERTH_STORE_UNAVAILABLE', 'no answer');
+      done.push(name);
+      return result;
+    },
+  });
+  const counts = ['statistics', 'budgets', 'letterHours', 'unknownHubs', 'unknownSources'];
+  const context = {
+    now: () => app.now,
+    warn: () => {},
+    retention: instance.retention,
+    progress: instance.stores.progress,
+    deadLetters: storeOf('deadLetters', 0),
+    receipts: storeOf('receipts', { deleted: 0, next: undefined }),
+    ...Object.fromEntries(counts.map((name) => [name, storeOf(name, false)])),
+  };
+
+  const purge = purgeOld(context as unknown as Parameters<typeof purgeOld>[0]);
+
+  await expect(purge).rejects.toMatchObject({ code: 'BERTH_STORE_UNAVAILABLE' });
+  expect(done.sort()).toEqual(
+    ['deadLetters', 'receipts', ...counts].filter((name) => name !== failing).sort(),
+  );
+});
 
 test('one run deletes at most 200 receipts, and the next ones continue behind them', async () => {
   const { receipts } = app.tables;

@@ -182,8 +182,8 @@ describe('the cleanup after thirty days', () => {
     await unknownHubs.add('old', 1, plus(T0, -31 * DAY));
     await unknownHubs.add('new', 1, T0);
 
-    await hours.forget(plus(T0, -30 * DAY));
-    await unknownHubs.forget(plus(T0, -30 * DAY));
+    expect(await hours.forget(plus(T0, -30 * DAY))).toBe(false);
+    expect(await unknownHubs.forget(plus(T0, -30 * DAY))).toBe(false);
 
     expect(await hours.beyond(EPOCH)).toMatchObject([{ events: 2 }]);
     expect(await tables.state.list({ partitionKey: 'letter-hours' })).toEqual([]);

@@ -7,6 +7,7 @@ import { DAY_MS, dayOf } from '../../time/day.ts';
 import { type EpochMs, plus } from '../../time/epoch-ms.ts';
 import { identityIn } from '../../twin/events/event.ts';
 import { chunksOf, sizeInTransaction } from '../tables/chunks.ts';
+import { deleteRows } from '../tables/delete-rows.ts';
 import type { Row, Table } from '../tables/tables.ts';
 import { DIGEST_DIGITS, type LetterKey, letterId, letterKey, letterRange } from './dead-letter-id.ts';
 
@@ -207,17 +208,10 @@ export class DeadLetterStore {
 
   /** Deletes letters. A letter that does not exist is not an error. */
   async delete(keys: readonly LetterKey[]): Promise<void> {
-    const days = [...new Set(keys.map(({ day }) => day))];
-    const chunks = days.flatMap((day) =>
-      chunksOf(
-        keys.filter((key) => key.day === day),
-        () => 0,
-      ),
+    await deleteRows(
+      this.#table,
+      keys.map(({ day, rowKey }) => ({ partitionKey: day, rowKey })),
     );
-    const remove = limitFunction((chunk: readonly LetterKey[]) => this.#deleteTogether(chunk), {
-      concurrency: CONCURRENCY,
-    });
-    await Promise.all(chunks.map(remove));
   }
 
   /**
@@ -249,15 +243,6 @@ export class DeadLetterStore {
     for await (const page of this.#table.scan({ partitions, select: SUMMARY_COLUMNS })) {
       yield page.map(summaryIn).filter((letter) => matches(letter, filter));
     }
-  }
-
-  async #deleteTogether(keys: readonly LetterKey[]): Promise<void> {
-    const result = await this.#table.transact(
-      keys.map(({ day, rowKey }) => ['delete', { partitionKey: day, rowKey }]),
-    );
-    if (result.ok) return;
-    // One missing row makes the whole transaction fail.
-    for (const { day, rowKey } of keys) await this.#table.delete(day, rowKey);
   }
 
   async #oldestDay(): Promise<string | undefined> {

@@ -1,4 +1,5 @@
 import type { TransactionAction } from '@azure/data-tables';
+import { limitFunction } from 'p-limit';
 import { sha256Hex } from '../../json/hash.ts';
 import type { EpochMs } from '../../time/epoch-ms.ts';
 import { escapeId, prefixRange } from '../tables/keys.ts';
@@ -31,7 +32,9 @@ const MOST_ROWS = 100;
 const MAX_TEXT = 100;
 /** A key may have 512 characters (Azure Table storage data model). */
 const MAX_KEY = 400;
-const MOST_FORGOTTEN = 100;
+/** How many rows one call removes. Each is a request, because a row that has grown since stays. */
+const MOST_FORGOTTEN = 1_000;
+const CONCURRENCY = 8;
 /** The most rows of a transaction (Azure Table storage entity group transactions). */
 const MAX_ACTIONS = 100;
 
@@ -90,14 +93,17 @@ export class EventCounts<Name extends string> {
     return [...sums.values()].sort((left, right) => right.events - left.events);
   }
 
-  /** Removes counts whose last event was before a time, at most 100 rows. */
-  async forget(before: EpochMs, scopes?: readonly [from: string, to: string]): Promise<void> {
+  /** Removes counts whose last event was before a time, at most 1,000 rows. Returns whether there are more. */
+  async forget(before: EpochMs, scopes?: readonly [from: string, to: string]): Promise<boolean> {
     const old = (await this.#rows(scopes)).filter(({ properties: { lastAt } }) => {
       return !(lastAt instanceof Date) || lastAt.getTime() < before;
     });
-    for (const { rowKey, etag } of old.slice(0, MOST_FORGOTTEN)) {
-      await this.#table.deleteIfUnchanged(this.#partition, rowKey, etag);
-    }
+    const remove = limitFunction(
+      ({ rowKey, etag }: Row) => this.#table.deleteIfUnchanged(this.#partition, rowKey, etag),
+      { concurrency: CONCURRENCY },
+    );
+    await Promise.all(old.slice(0, MOST_FORGOTTEN).map(remove));
+    return old.length > MOST_FORGOTTEN;
   }
 
   #rows(scopes?: readonly [from: string, to: string]): Promise<readonly Row[]> {

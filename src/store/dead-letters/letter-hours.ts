@@ -1,4 +1,5 @@
 import type { EpochMs } from '../../time/epoch-ms.ts';
+import { deleteRows } from '../tables/delete-rows.ts';
 import { escapeId, prefixRange } from '../tables/keys.ts';
 import { untilStored } from '../tables/optimistic.ts';
 import type { Table } from '../tables/tables.ts';
@@ -11,7 +12,7 @@ export type LetterCount = CountedEvents<'hub' | 'source' | 'code'>;
 export const MOST_LETTERS_AN_HOUR = 10_000;
 
 const PARTITION = 'letter-hours';
-const MOST_FORGOTTEN = 100;
+const MOST_FORGOTTEN = 1_000;
 
 /** The number of stored dead letters of each hour, and the counts of further ones. */
 export class LetterHours {
@@ -57,18 +58,14 @@ export class LetterHours {
     return this.#beyond.list([hourOf(since), '~']);
   }
 
-  /** Removes hours before a time, at most 100 rows of each kind. */
-  async forget(before: EpochMs): Promise<void> {
-    await this.#beyond.forget(before, ['0', hourOf(before)]);
+  /** Removes hours before a time, at most 1,000 rows of each kind. Returns whether there may be more. */
+  async forget(before: EpochMs): Promise<boolean> {
     const range = ['0', hourOf(before)] as const;
-    for (const { rowKey } of await this.#table.list({
-      partitionKey: PARTITION,
-      range,
-      select: [],
-      limit: MOST_FORGOTTEN,
-    })) {
-      await this.#table.delete(PARTITION, rowKey);
-    }
+    const isMoreBeyond = await this.#beyond.forget(before, range);
+    const query = { partitionKey: PARTITION, range, select: [], limit: MOST_FORGOTTEN };
+    const rows = await this.#table.list(query);
+    await deleteRows(this.#table, rows);
+    return isMoreBeyond || rows.length === MOST_FORGOTTEN;
   }
 }
 

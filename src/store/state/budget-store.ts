@@ -1,9 +1,8 @@
 import type { DailyCounts, DailyKey } from '../../hub/daily-budget.ts';
 import type { HostName } from '../../iot-hub/host-name.ts';
+import { deleteRows } from '../tables/delete-rows.ts';
 import { escapeId } from '../tables/keys.ts';
 import type { Table } from '../tables/tables.ts';
-
-const MOST_FORGOTTEN = 200;
 
 /** Messages of the hubs' daily quotas that Berth has used or reserved, by day, hub and part of the budget. */
 export class BudgetStore implements DailyCounts {
@@ -31,11 +30,15 @@ export class BudgetStore implements DailyCounts {
     return used;
   }
 
-  /** Removes rows of a day, at most 200. */
-  async forget(day: string): Promise<void> {
-    const query = { partitionKey: partitionOf(day), select: [], limit: MOST_FORGOTTEN };
-    const rows = await this.#table.list(query);
-    for (const { partitionKey, rowKey } of rows) await this.#table.delete(partitionKey, rowKey);
+  /** Removes the rows of all days before a day, at most one page of 1,000. Returns whether there may be more. */
+  async forget(before: string): Promise<boolean> {
+    const days = [partitionOf(''), partitionOf(before)] as const;
+    for await (const page of this.#table.scan({ partitions: days, select: [] })) {
+      if (page.length === 0) continue;
+      await deleteRows(this.#table, page);
+      return true;
+    }
+    return false;
   }
 }
 

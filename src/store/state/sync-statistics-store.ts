@@ -2,13 +2,15 @@ import type { HostName } from '../../iot-hub/host-name.ts';
 import type { HourSums } from '../../metrics/series.ts';
 import { addCounts, type HubCounts, noCounts, SYNC_COUNTS } from '../../metrics/sync-counters.ts';
 import { type EpochMs, epochMs, plus } from '../../time/epoch-ms.ts';
+import { deleteRows } from '../tables/delete-rows.ts';
 import type { Row, Table } from '../tables/tables.ts';
 
 const PARTITION = 'statistics';
 const HOUR_MS = 60 * 60_000;
 /** How long the counts are stored. */
 const KEPT_HOURS = 48;
-const MOST_FORGOTTEN = 100;
+/** A run removes at most this many rows. Five hundred hubs have as many rows in two hours. */
+const MOST_FORGOTTEN = 1_000;
 
 /** The counts of sync, by hub and hour, for all instances together. */
 export class SyncStatisticsStore {
@@ -56,15 +58,16 @@ export class SyncStatisticsStore {
     });
   }
 
-  /** Removes counts that are older than two days, at most 100 rows. */
-  async forget(now: EpochMs): Promise<void> {
+  /** Removes counts that are older than two days, at most 1,000 rows. Returns whether there may be more. */
+  async forget(now: EpochMs): Promise<boolean> {
     const rows = await this.#table.list({
       partitionKey: PARTITION,
       range: ['0', hourOf(plus(now, -KEPT_HOURS * HOUR_MS))],
       select: [],
       limit: MOST_FORGOTTEN,
     });
-    for (const { rowKey } of rows) await this.#table.delete(PARTITION, rowKey);
+    await deleteRows(this.#table, rows);
+    return rows.length === MOST_FORGOTTEN;
   }
 }
 

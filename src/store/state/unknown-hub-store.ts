@@ -33,8 +33,8 @@ export class UnknownHubStore {
     return this.#counts.list();
   }
 
-  /** Removes hubs whose last event is older than a time. */
-  forget(before: EpochMs): Promise<void> {
+  /** Removes hubs whose last event is older than a time, at most 1,000 rows. Returns whether there are more. */
+  forget(before: EpochMs): Promise<boolean> {
     return this.#counts.forget(before);
   }
 }
