@@ -29,11 +29,14 @@ export const METRICS = {
     kind: 'histogram',
     unit: 's',
     text: 'From the event of a twin to the correction that it caused, by `hub`',
+    bounds: [0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3_600],
   },
   'berth.acknowledgement.time': {
     kind: 'histogram',
     unit: 's',
     text: 'From the last correction of a twin to the report with which it is in sync, by `hub`',
+    // A device may be offline for days.
+    bounds: [0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3_600, 21_600, 86_400, 604_800],
   },
   'berth.twins': { kind: 'gauge', unit: '{twin}', text: 'Twins, by `hub` and `status`' },
   'berth.queue.age': {
@@ -63,11 +66,17 @@ export const METRICS = {
   },
 } as const satisfies Readonly<Record<string, MetricDefinition>>;
 
-export interface MetricDefinition {
-  readonly kind: 'counter' | 'histogram' | 'gauge';
+export type MetricDefinition = {
   readonly unit: string;
   readonly text: string;
-}
+} & (
+  | { readonly kind: 'counter' | 'gauge' }
+  | {
+      readonly kind: 'histogram';
+      /** The upper bounds of the buckets, inclusive, in the unit of the metric. One more bucket has all greater values. */
+      readonly bounds: readonly number[];
+    }
+);
 
 export type MetricName = keyof typeof METRICS;
 type NameOf<Kind> = {
@@ -87,7 +96,7 @@ export interface GaugeValue {
 export interface Metrics {
   add(name: NameOf<'counter'>, value: number, attributes: MetricAttributes): void;
   record(name: NameOf<'histogram'>, seconds: number, attributes: MetricAttributes): void;
-  /** Replaces the values of all gauges. */
+  /** Replaces the values of all gauges. They are sent for three minutes, if they are not replaced before. */
   set(gauges: readonly GaugeValue[]): void;
   /** Sends what was measured, and ends. */
   close(): Promise<void>;

@@ -1,6 +1,12 @@
 import type { Attributes, Counter, Histogram, ObservableGauge } from '@opentelemetry/api';
 import { resourceFromAttributes } from '@opentelemetry/resources';
-import { MeterProvider, PeriodicExportingMetricReader } from '@opentelemetry/sdk-metrics';
+import {
+  AggregationTemporality,
+  InstrumentType,
+  MeterProvider,
+  PeriodicExportingMetricReader,
+  type PushMetricExporter,
+} from '@opentelemetry/sdk-metrics';
 import { type GaugeValue, METRICS, type MetricName, type Metrics } from '../metrics/metrics.ts';
 import type { MetricsSettings } from '../settings/metrics-settings.ts';
 import { metricExporter } from './exporters.ts';
@@ -15,9 +21,21 @@ export interface OpenMetricsOptions {
   readonly warn: (facts: { readonly code: string; readonly message: string }) => void;
   /** How often values are sent, ms. */
   readonly everyMs?: number;
+  /** A clock for the age of gauges, ms. Default: the one of the process, which never goes back. */
+  readonly now?: () => number;
 }
 
 const EVERY_MS = 60_000;
+/**
+ * How long the values of gauges are sent after they were set. `resyncFleet` sets them once a minute. If it fails, or runs on another
+ * instance, older values would look like present ones.
+ */
+const GAUGES_KEPT_MS = 3 * 60_000;
+/**
+ * Combinations of attributes of one metric. The SDK takes 2,000 by default, and adds up the others in one series. Five hundred hubs with
+ * each status of an IoT Edge device are more.
+ */
+const MOST_SERIES = 10_000;
 
 /**
  * Sends measured values to an OTLP receiver or to Azure Monitor, once a minute. Metrics only: logs and traces stay with the
@@ -27,7 +45,7 @@ const EVERY_MS = 60_000;
  */
 export async function openMetrics(
   settings: MetricsSettings,
-  { build, stamp, warn, everyMs = EVERY_MS }: OpenMetricsOptions,
+  { build, stamp, warn, everyMs = EVERY_MS, now = () => performance.now() }: OpenMetricsOptions,
 ): Promise<Metrics> {
   const provider = new MeterProvider({
     resource: resourceFromAttributes({
@@ -37,9 +55,10 @@ export async function openMetrics(
     }),
     readers: [
       new PeriodicExportingMetricReader({
-        exporter: reportFailures(await metricExporter(settings), warn),
+        exporter: forgetGauges(reportFailures(await metricExporter(settings), warn)),
         exportIntervalMillis: everyMs,
         exportTimeoutMillis: Math.min(everyMs, 30_000),
+        cardinalityLimits: { default: MOST_SERIES },
       }),
     ],
   });
@@ -47,17 +66,20 @@ export async function openMetrics(
   const counters = new Map<MetricName, Counter>();
   const histograms = new Map<MetricName, Histogram>();
   const gauges = new Map<MetricName, ObservableGauge>();
-  let values: readonly GaugeValue[] = [];
-  for (const [name, { kind, unit, text }] of Object.entries(METRICS)) {
+  let last: { readonly values: readonly GaugeValue[]; readonly setAt: number } | undefined;
+  for (const [name, metric] of Object.entries(METRICS)) {
     const key = name as MetricName;
-    const options = { unit, description: text };
-    if (kind === 'counter') counters.set(key, meter.createCounter(name, options));
-    else if (kind === 'histogram') histograms.set(key, meter.createHistogram(name, options));
-    else gauges.set(key, meter.createObservableGauge(name, options));
+    const options = { unit: metric.unit, description: metric.text };
+    if (metric.kind === 'counter') counters.set(key, meter.createCounter(name, options));
+    else if (metric.kind === 'histogram') {
+      const advice = { explicitBucketBoundaries: [...metric.bounds] };
+      histograms.set(key, meter.createHistogram(name, { ...options, advice }));
+    } else gauges.set(key, meter.createObservableGauge(name, options));
   }
   meter.addBatchObservableCallback(
     (result) => {
-      for (const { name, value, attributes } of values) {
+      if (last === undefined || now() - last.setAt > GAUGES_KEPT_MS) return;
+      for (const { name, value, attributes } of last.values) {
         const gauge = gauges.get(name);
         if (gauge !== undefined) result.observe(gauge, value, attributes as Attributes);
       }
@@ -67,9 +89,28 @@ export async function openMetrics(
   return {
     add: (name, value, attributes) => counters.get(name)?.add(value, attributes),
     record: (name, seconds, attributes) => histograms.get(name)?.record(seconds, attributes),
-    set: (all) => {
-      values = all;
+    set: (values) => {
+      last = { values, setAt: now() };
     },
     close: () => provider.shutdown().catch(() => {}),
+  };
+}
+
+/**
+ * An exporter that sends a gauge only when it was observed. With the cumulative temporality, the SDK sends each series for ever
+ * (@opentelemetry/sdk-metrics 2, `TemporalMetricProcessor`).
+ */
+function forgetGauges(exporter: PushMetricExporter): PushMetricExporter {
+  return {
+    export: (metrics, done) => exporter.export(metrics, done),
+    forceFlush: () => exporter.forceFlush(),
+    shutdown: () => exporter.shutdown(),
+    selectAggregationTemporality: (instrument) =>
+      instrument === InstrumentType.OBSERVABLE_GAUGE
+        ? AggregationTemporality.DELTA
+        : (exporter.selectAggregationTemporality?.(instrument) ?? AggregationTemporality.CUMULATIVE),
+    ...(exporter.selectAggregation === undefined
+      ? {}
+      : { selectAggregation: exporter.selectAggregation.bind(exporter) }),
   };
 }

@@ -2,10 +2,13 @@ import { execFile } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { build } from 'esbuild';
 import { addCountsTo, METRICS } from '../../src/metrics/metrics.ts';
 import { noCounts } from '../../src/metrics/sync-counters.ts';
+import { openMetrics } from '../../src/open-telemetry/open-metrics.ts';
+import { TWIN_STATUSES } from '../../src/twin/snapshot/snapshot.ts';
+import { eventually } from '../support/eventually.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 import { type Receiver, startReceiver } from './receiver.ts';
 
@@ -50,6 +53,8 @@ interface Point {
   readonly asInt?: number;
   readonly asDouble?: number;
   readonly sum?: number;
+  readonly bucketCounts?: readonly number[];
+  readonly explicitBounds?: readonly number[];
   readonly attributes: readonly { readonly key: string; readonly value: { readonly stringValue: string } }[];
 }
 interface OtlpBody {
@@ -144,6 +149,18 @@ describe('metrics', () => {
     ]);
   });
 
+  test('have the bounds of their buckets in docs/operations.md', () => {
+    const page = readFileSync('docs/operations.md', 'utf8');
+    const rows = [...page.matchAll(/^\| `(berth\.[\w.]+)` \| ([\d., ]+) \|$/gm)].map(
+      ([, name, bounds = '']) => [name, bounds.split(',').map(Number)],
+    );
+
+    const histograms = Object.entries(METRICS).flatMap(([name, metric]) =>
+      metric.kind === 'histogram' ? [[name, metric.bounds]] : [],
+    );
+    expect(rows).toEqual(histograms);
+  });
+
   test('are all in docs/operations.md, with their units', () => {
     const page = readFileSync('docs/operations.md', 'utf8');
     const rows = [...page.matchAll(/^\| `(berth\.[\w.]+)` \| (\w+), `([^`]+)` \|/gm)].map(
@@ -152,6 +169,87 @@ describe('metrics', () => {
 
     expect(rows).toEqual(Object.entries(METRICS).map(([name, { kind, unit }]) => [name, kind, unit]));
   });
+});
+
+describe('metrics that are sent again and again', () => {
+  type Opened = Awaited<ReturnType<typeof openMetrics>>;
+  let clock = 0;
+  let metrics: Opened;
+  let own: Receiver;
+  beforeEach(async () => {
+    clock = 0;
+    own = await startReceiver(false);
+    const options = { build: 'b', stamp: undefined, warn: () => {}, everyMs: 30, now: () => clock };
+    metrics = await openMetrics({ kind: 'otlp', url: `${own.url}/v1/metrics` }, options);
+    // A counter is sent each time, so that there is always a request.
+    metrics.add('berth.allocations', 1, { result: 'assigned' });
+  });
+  afterEach(async () => {
+    await metrics.close();
+    own.close();
+  });
+  /** The points of a metric in the request after the next one, which was collected after this call. */
+  const nextPoints = async (name: string): Promise<readonly Point[]> => {
+    const seen = own.requests.length;
+    await eventually(() => own.requests.length >= seen + 2);
+    const { body } = own.requests.at(-1) ?? {};
+    const sent = (body as OtlpBody).resourceMetrics[0]?.scopeMetrics[0]?.metrics ?? [];
+    const metric = sent.find((each) => each.name === name);
+    return (metric?.gauge ?? metric?.histogram)?.dataPoints ?? [];
+  };
+  const age = (value: number, hub = 'weu') =>
+    ({ name: 'berth.queue.age', value, attributes: { hub } }) as const;
+
+  test('send a gauge for three minutes after it was set, and then no more until it is set again', async () => {
+    metrics.set([age(12)]);
+    clock += 170_000;
+    expect(await nextPoints('berth.queue.age')).toMatchObject([{ asDouble: 12 }]);
+
+    clock += 20_000;
+    expect(await nextPoints('berth.queue.age')).toEqual([]);
+
+    metrics.set([age(7)]);
+    expect(await nextPoints('berth.queue.age')).toMatchObject([{ asDouble: 7 }]);
+  });
+
+  test('do not send the gauge of a hub that is gone', async () => {
+    metrics.set([age(1, 'weu'), age(2, 'gone')]);
+    expect(await nextPoints('berth.queue.age')).toHaveLength(2);
+
+    metrics.set([age(3, 'weu')]);
+
+    expect(await nextPoints('berth.queue.age')).toMatchObject([{ asDouble: 3 }]);
+  });
+
+  test('have a series for each status of five hundred hubs', async () => {
+    const hubs = Array.from({ length: 500 }, (_, index) => `hub-${index}`);
+    metrics.set(
+      hubs.flatMap((hub) =>
+        TWIN_STATUSES.map((status) => ({
+          name: 'berth.twins' as const,
+          value: 1,
+          attributes: { hub, status },
+        })),
+      ),
+    );
+
+    expect(await nextPoints('berth.twins')).toHaveLength(500 * TWIN_STATUSES.length);
+  });
+
+  test.each(Object.entries(METRICS).filter(([, { kind }]) => kind === 'histogram'))(
+    'have buckets that tell values in seconds apart: %s',
+    async (name) => {
+      for (const seconds of [0.7, 2, 4, 45, 1_000])
+        metrics.record(name as 'berth.correction.time', seconds, {});
+
+      const [point] = await nextPoints(name);
+
+      expect(point?.bucketCounts?.filter((count) => count > 0)).toEqual([1, 1, 1, 1, 1]);
+      expect(point?.explicitBounds).toEqual(
+        (METRICS as Readonly<Record<string, object>>)[name]?.['bounds' as never],
+      );
+    },
+  );
 });
 
 describe('the Functions host', () => {
