@@ -48,7 +48,7 @@ export function twinEvents(env: Environment): TwinEventsPlace | undefined {
   const name = env.TWIN_EVENTS_NAME || 'twin-events';
   if (env.TWIN_EVENTS) {
     const parts = env.TWIN_EVENTS.split(';').map((part) => part.trim());
-    const valueOf = (key: RegExp) =>
+    const partOf = (key: RegExp) =>
       parts
         .find((part) => key.test(part))
         ?.replace(key, '')
@@ -56,10 +56,10 @@ export function twinEvents(env: Environment): TwinEventsPlace | undefined {
     return {
       kind: 'connectionString',
       connectionString: parts.filter((part) => part !== '' && !ENTITY_PATH.test(part)).join(';'),
-      namespace: valueOf(ENDPOINT)
+      namespace: partOf(ENDPOINT)
         ?.match(/^[^/:]+/)?.[0]
         .toLowerCase(),
-      name: valueOf(ENTITY_PATH) || name,
+      name: partOf(ENTITY_PATH) || name,
     };
   }
   const namespace = env.TWIN_EVENTS__fullyQualifiedNamespace?.toLowerCase();

@@ -9,8 +9,8 @@ import { purgeOld } from '../../src/sync/resync/purge.ts';
 import { type EpochMs, plus } from '../../src/time/epoch-ms.ts';
 import { CAPTURED, fleetOf } from '../allocation/requests.ts';
 import { letterOf } from '../store/letters.ts';
-import { call } from '../support/http-call.ts';
 import { FunctionApp } from '../support/function-app.ts';
+import { call } from '../support/http-call.ts';
 
 /* The retention of receipts and dead letters, as steps of `resyncFleet` with real tables. */
 

@@ -1,4 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
+import { twinSizeOf } from '../../src/iot-hub/twin-limits.ts';
 import type { JsonObject, JsonValue } from '../../src/json/json.ts';
 import { epochMs } from '../../src/time/epoch-ms.ts';
 import { adoptTwin, applyEvent } from '../../src/twin/events/apply-event.ts';
@@ -192,11 +193,12 @@ describe('a snapshot that was stored before its path was redacted', () => {
     reported: { wifi: { value: { ssid: 'x', psk: SECRET }, ac: 200 } },
   });
 
-  test('loses the redacted value and nothing else', () => {
+  test('loses the redacted value and nothing else, and its size stays known', () => {
     expect(redactKept(snapshot, PSK)).toEqual({
       ...snapshot,
       tags: { wifi: { psk: HASH } },
       desired: { wifi: { psk: HASH }, interval: 5 },
+      desiredBytes: twinSizeOf(snapshot.desired),
       reported: { wifi: { value: { ssid: 'x', psk: HASH }, ac: 200 } },
     });
   });

@@ -8,6 +8,7 @@ import { type Instant, latest, latestBelievable } from '../../time/instant.ts';
 import { adoptOwnWrite, adoptTwin } from '../../twin/events/apply-event.ts';
 import { recordRejection } from '../../twin/events/history.ts';
 import { type Plan, plan } from '../../twin/plan/plan.ts';
+import { isSizeKnown } from '../../twin/plan/room.ts';
 import { valueAt } from '../../twin/snapshot/merge.ts';
 import { AGENT_MODULE } from '../../twin/snapshot/runtime-twin.ts';
 import {
@@ -228,6 +229,7 @@ function afterPlan(work: ReconcileState, at: Surroundings): Next {
   }
   if (snapshot.etag === undefined)
     return reading(work, 'another writer changed it, so its etag is not known');
+  if (!isSizeKnown(snapshot)) return reading(work, 'its size is not known, because it has redacted values');
   return {
     work: { ...work, writes: writes + 1 },
     step: { kind: 'write', plan: planned, etag: snapshot.etag },

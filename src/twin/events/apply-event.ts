@@ -1,4 +1,6 @@
+import { twinSizeOf } from '../../iot-hub/twin-limits.ts';
 import { type Instant, latest, latestBelievable, NEVER } from '../../time/instant.ts';
+import { holdsRedacted } from '../redaction/redact-values.ts';
 import { mergePatch } from '../snapshot/merge.ts';
 import { isRuntimeModule, runtimeTimesOf, withReport } from '../snapshot/runtime-twin.ts';
 import { type OwnWrite, type Snapshot, unreadSnapshot } from '../snapshot/snapshot.ts';
@@ -217,6 +219,8 @@ function mergeChange(
     modelId: snapshot.modelId,
     tags: tags === undefined ? snapshot.tags : mergePatch(snapshot.tags, tags),
     desired: sections.desired,
+    // The size of a redacted value that was replaced is not known. The next write reads the twin first, because it has no etag.
+    desiredBytes: desired === undefined ? snapshot.desiredBytes : undefined,
     reported: sections.reported,
     asOf: time,
     bornAt: snapshot.bornAt,
@@ -346,7 +350,15 @@ function contents(
   asOf: Instant,
 ): Pick<
   Snapshot,
-  'version' | 'desiredVersion' | 'reportedVersion' | 'etag' | 'tags' | 'desired' | 'reported' | 'asOf'
+  | 'version'
+  | 'desiredVersion'
+  | 'reportedVersion'
+  | 'etag'
+  | 'tags'
+  | 'desired'
+  | 'desiredBytes'
+  | 'reported'
+  | 'asOf'
 > {
   return {
     version: twin.version,
@@ -355,9 +367,15 @@ function contents(
     etag: twin.etag,
     tags: twin.tags,
     desired: twin.desired.values,
+    desiredBytes: sizeBeforeRedaction(twin.desired),
     reported: twin.reported.values,
     asOf,
   };
+}
+
+/** Undefined: no value is redacted. A text of another writer may look like a redacted value. */
+function sizeBeforeRedaction({ values, bytes }: TwinSection): number | undefined {
+  return bytes ?? (holdsRedacted(values) ? twinSizeOf(values) : undefined);
 }
 
 function sectionsOf(twin: Twin, time: Instant): Sections {

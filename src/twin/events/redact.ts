@@ -1,5 +1,6 @@
+import { twinSizeOf } from '../../iot-hub/twin-limits.ts';
 import { isObject, type JsonValue, ownMember, sameJson } from '../../json/json.ts';
-import { REDACTED, type Redaction, redactValues } from '../redaction/redact-values.ts';
+import { holdsRedacted, REDACTED, type Redaction, redactValues } from '../redaction/redact-values.ts';
 import { redactionOfTwin } from '../redaction/runtime-secrets.ts';
 import type { Snapshot } from '../snapshot/snapshot.ts';
 import type { Twin, TwinSection } from '../snapshot/twin.ts';
@@ -35,13 +36,19 @@ export function redactTwin(twin: Twin, given: Redaction, moduleId?: string): Twi
   return {
     ...twin,
     tags: redactValues(twin.tags, redaction, 'section'),
-    desired: redactSection(twin.desired, redaction, 'section'),
+    desired: withSize(redactSection(twin.desired, redaction, 'section'), twin.desired),
     reported: redactSection(twin.reported, redaction, 'reported'),
   };
 }
 
+/** A section with the size that it had before its redaction. */
+function withSize(redacted: TwinSection, before: TwinSection): TwinSection {
+  if (redacted.values === before.values || before.bytes !== undefined) return redacted;
+  return { ...redacted, bytes: twinSizeOf(before.values) };
+}
+
 type Kept = Pick<Snapshot, 'tags' | 'desired' | 'reported'> &
-  Partial<Pick<Snapshot, 'id' | 'paths' | 'writing' | 'lastReconcile' | 'workItem'>>;
+  Partial<Pick<Snapshot, 'id' | 'desiredBytes' | 'paths' | 'writing' | 'lastReconcile' | 'workItem'>>;
 
 /**
  * Stored data of a twin without the values of redacted paths. The data may be older than the setting that redacts a path.
@@ -52,11 +59,14 @@ export function redactKept<Each extends Kept>(kept: Each, given: Redaction): Eac
   if (redaction.paths.length === 0) return kept;
   const isHidden = (path: readonly string[]) => isRedacted(path, redaction);
   const { paths, writing, lastReconcile, workItem } = kept;
+  const desired = redactValues(kept.desired, redaction, 'section');
+  const isWhole = kept.desiredBytes === undefined && !holdsRedacted(kept.desired);
   const histories = Object.entries(paths ?? {}).filter(([path]) => !isHidden(path.split('.')));
   return {
     ...kept,
     tags: redactValues(kept.tags, redaction, 'section'),
-    desired: redactValues(kept.desired, redaction, 'section'),
+    desired,
+    ...(isWhole && desired !== kept.desired ? { desiredBytes: twinSizeOf(kept.desired) } : {}),
     reported: redactValues(kept.reported, redaction, 'reported'),
     ...(paths === undefined ? {} : { paths: Object.fromEntries(histories) }),
     ...(writing === undefined ? {} : { writing: writing.filter(({ path }) => !isHidden(path)) }),

@@ -111,7 +111,7 @@ export function plan(input: TwinPlanInput, work: ExpressionWork = new Expression
     return { leaf, before, status: holdBack(marked, leaf.policy, holdOf) };
   });
   const unfit = whatDoesNotFit(
-    snapshot.desired,
+    snapshot,
     withStatus.filter(({ status }) => status.write).map(({ leaf }) => leaf),
     isComponent,
   );

@@ -29,6 +29,11 @@ export interface Snapshot {
   readonly parent?: ParentRecord | undefined;
   readonly tags: JsonObject;
   readonly desired: JsonObject;
+  /**
+   * The size of the desired properties before their redaction, as they were last read, in bytes by the hub's rule. Undefined: none of
+   * them was redacted, or a service has changed them since.
+   */
+  readonly desiredBytes?: number | undefined;
   readonly reported: JsonObject;
   /** The hub's time of the newest change in this snapshot. */
   readonly asOf: Instant;

@@ -100,6 +100,7 @@ const stored = z.object({
     .optional(),
   tags: json,
   desired: json,
+  desiredBytes: count.optional(),
   reported: json,
   asOf: instant,
   bornAt: instant,
@@ -151,6 +152,8 @@ export const SNAPSHOT_FORMAT: DocumentFormat<Partial<Snapshot>> = {
     // Format 5 adds what rollouts have replaced in the modules of IoT Edge devices. Without it, a rollback leaves it.
     (document) => document,
     // Format 6 adds the contents that have reached a twin and own nothing there. Without it, an earlier content comes back.
+    (document) => document,
+    // Format 7 adds the size of desired properties before their redaction. Without it, Berth reads the twin before a write.
     (document) => document,
   ],
   read: (document) => stored.safeParse(document).data as Partial<Snapshot> | undefined,

@@ -39,6 +39,8 @@ export interface Twin {
 export interface TwinSection {
   /** Without `$metadata` and `$version`. */
   readonly values: JsonObject;
+  /** The size of the values before their redaction, in bytes by the hub's rule. Undefined: no value was redacted. */
+  readonly bytes?: number;
   readonly version: number;
   readonly metadata: JsonObject;
 }
