@@ -118,6 +118,36 @@ test('a device that sends too much data still meets every require rule and every
   expect(decision.result).toMatchObject({ kind: 'refused', code: 'BERTH_REGISTRATION_DENIED' });
 });
 
+test('a device whose payload uses up the shared steps still meets a deny rule that lists many registration ids', () => {
+  const stolen = Array.from({ length: 190 }, (_, index) => `'stolen-${index}'`).join(', ');
+  const fleet = fleetOf({
+    allocation: {
+      rules: [
+        ...Array.from({ length: 12 }, (_, index) => ({
+          name: `country${index}`,
+          when: `oneOf(payload.country.trim().upperAscii(), ['C${index}'], ['ZZ'])`,
+          prefer: { [WEU]: 2 },
+        })),
+        { name: 'loop', when: "payload.l.exists(x, x.startsWith('eu-'))", prefer: { [WEU]: 2 } },
+        { name: 'stolen', when: `registrationId in [${stolen}]`, deny: 'reported stolen' },
+      ],
+    },
+  });
+  const decisionOn = (payload: JsonValue) =>
+    decide({
+      request: requestOf({ context: { registrationId: 'stolen-189', payload } }),
+      fleet,
+      conditions: NO_CONDITIONS,
+      now: EPOCH,
+    });
+
+  for (let length = 25 * KB; length <= 32 * KB; length += KB / 2) {
+    const { result } = decisionOn({ country: 'a'.repeat(length), l: Array(1_000).fill(1) });
+
+    expect(result).toMatchObject({ kind: 'refused', code: 'BERTH_REGISTRATION_DENIED' });
+  }
+});
+
 describe('a value that is too long to copy', () => {
   const fleet = fleetOf({
     allocation: { payload: { text: '=payload.text', ok: '=payload.ok' } },

@@ -5,7 +5,7 @@ import { pricedFunctions } from '../../src/fleet/expressions/expression-prices.t
 import { ExpressionWork, WORK_LIMITS } from '../../src/fleet/expressions/expression-work.ts';
 import type { JsonValue } from '../../src/json/json.ts';
 import { fc } from '../support/properties.ts';
-import { randomPayload, randomSource } from './random-expressions.ts';
+import { randomPayload, randomSource, randomSourceOfShortInputs, shortInputs } from './random-expressions.ts';
 
 const KB = 1024;
 const text = (length: number) => 'a'.repeat(length);
@@ -253,6 +253,52 @@ test('no expression takes more than its maximum number of steps, whatever it con
     { numRuns: 1_500 },
   );
   expect(taken).toBeGreaterThan(WORK_LIMITS.expression / 2);
+});
+
+describe('an expression about the enrollment', () => {
+  const spent = () => {
+    const work = new ExpressionWork();
+    const greedy = compiled('payload.l.all(x, x.size() + x.size() > 0)');
+    const payload = variables({ l: Array(1_000).fill('a'.repeat(60)) });
+    for (let times = 0; times < 20; times += 1) greedy.evaluate(payload, work);
+    expect(greedy.evaluate(payload, work)).toEqual({ known: false, why: 'too much work' });
+    return work;
+  };
+  const ids = (count: number, length = 8) =>
+    Array.from({ length: count }, (_, index) => `'${String(index).padStart(length, 's')}'`).join(', ');
+
+  test.each([
+    ['a list of 190 ids', `registrationId in [${ids(190)}]`],
+    ['a list of 190 ids as long as the registration id', `registrationId in [${ids(190, 128)}]`],
+    ['a closed list of 190 ids', `oneOf(registrationId, [${ids(190)}], ['${'d'.repeat(128)}'])`],
+    ['30 comparisons', Array(30).fill("registrationId == 'x'").join(' || ')],
+    [
+      '18 comparisons that fail',
+      Array(18).fill("enrollment.none == 'x' || registrationId.startsWith('d')").join(' && '),
+    ],
+  ])('is known after other expressions used up the steps that all share: %s', (_, source) => {
+    const given = variablesOf({ registrationId: 'd'.repeat(128), enrollment: {}, payload: {} });
+
+    expect(compiled(source).evaluate(given, spent()).known).toBe(true);
+  });
+
+  test('has the same result after other expressions used up the steps that all share, whatever it contains', () => {
+    let [compared, most] = [0, 0];
+    fc.assert(
+      fc.property(randomSourceOfShortInputs, shortInputs, (source, given) => {
+        const result = compileExpression(source, 'rule');
+        if (!result.ok || !result.expression.reads.some(([variable]) => variable !== 'payload')) return;
+        const work = new ExpressionWork();
+        const alone = result.expression.evaluate(variablesOf(given), work);
+        compared += 1;
+        most = Math.max(most, work.steps);
+        expect(result.expression.evaluate(variablesOf(given), spent())).toEqual(alone);
+      }),
+      { numRuns: 1_500 },
+    );
+    expect(compared).toBeGreaterThan(500);
+    expect(most).toBeGreaterThan(WORK_LIMITS.own);
+  });
 });
 
 test('each item of a list that is read takes at least one step', () => {

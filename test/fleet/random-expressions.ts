@@ -118,3 +118,82 @@ function grammar(
 }
 
 export const randomSource: fc.Arbitrary<string> = source(false);
+
+/** Sources without a loop that read an id, the enrollment and short values of a device, and that contain long lists and chains. */
+export const randomSourceOfShortInputs: fc.Arbitrary<string> = fc
+  .record({
+    part: randomSource.filter((text) => !text.includes('(x,')),
+    other: randomSource.filter((text) => !text.includes('(x,')),
+    id: fc.constantFrom('payload.a', 'payload.b', 'payload.a.trim().upperAscii()', 'payload.a + payload.b'),
+    count: fc.integer({ min: 1, max: 85 }),
+    length: fc.constantFrom(2, 64, 127, 128),
+    shape: fc.constantFrom('part', 'in', 'in mixed', 'oneOf', 'errors', 'choice', 'bind', 'object'),
+  })
+  .map(({ part, other, id, count, length, shape }) => {
+    const texts = (first: number) =>
+      Array.from({ length: count }, (_, index) => `'${String(first + index).padStart(length, 'a')}'`).join(
+        ', ',
+      );
+    switch (shape) {
+      case 'part':
+        return part;
+      case 'in':
+        return `${id} in [${texts(0)}] || (${part}) == (${other})`;
+      case 'in mixed':
+        return `(${part}) in [${texts(0)}, 1, ${other}, payload.l, payload.o]`;
+      case 'oneOf':
+        return `oneOf(${id}, [${texts(0)}], [${texts(100)}])`;
+      case 'errors':
+        return `${Array(Math.min(count, 30)).fill('payload.a.missing == 1').join(' || ')} || ${id} in [${texts(0)}]`;
+      case 'choice':
+        return `(dyn(${part}) ? ${id} : (dyn(${other}) ? 'a' : payload.a.missing)) == 'a' || ${id} in [${texts(0)}]`;
+      case 'bind':
+        return `cel.bind(x, ${id}, x + x + x + x in [${texts(0)}] || (x + x + x + x).contains(x))`;
+      default:
+        return `{${id}: [${texts(0)}], 'b': ${part}} == {'b': ${other}, ${id}: [${texts(0)}]}`;
+    }
+  })
+  .map((text) =>
+    text
+      .replaceAll('payload.a', 'registrationId')
+      .replaceAll('payload.b', 'enrollment.id')
+      .replaceAll('payload.l', 'enrollment.initialTwin.tags.l')
+      .replaceAll('payload.o', 'enrollment.initialTwin.desired.o')
+      .replaceAll('payload.m', 'payload.text'),
+  );
+
+const shortTexts = [
+  '',
+  'a',
+  'a'.repeat(128),
+  '1'.repeat(128),
+  '['.repeat(128),
+  'ä'.repeat(128),
+  '2026-01-01T00:00:00Z',
+];
+
+/** Values of the variables that `randomSourceOfShortInputs` reads. */
+export const shortInputs: fc.Arbitrary<Readonly<Record<string, JsonValue>>> = fc
+  .record({
+    registrationId: fc.constantFrom(...shortTexts),
+    id: fc.constantFrom(...shortTexts),
+    text: fc.constantFrom<JsonValue>(...shortTexts, 1, true, null),
+    l: fc.constantFrom<JsonValue>(
+      numbers.slice(0, 44),
+      [numbers.slice(0, 30)],
+      Array(25).fill('ab'),
+      Array(42).fill({}),
+      [],
+    ),
+    o: fc.constantFrom<JsonValue>(
+      { a: 1 },
+      Object.fromEntries(numbers.slice(0, 18).map((index) => [`${index}`, 1])),
+    ),
+  })
+  .map(({ registrationId, id, text, l, o }) => ({
+    registrationId,
+    enrollment: { kind: 'group', id, iotEdge: false, initialTwin: { tags: { l }, desired: { o } } },
+    attestation: { kind: 'x509' },
+    current: {},
+    payload: { text, n: 1 },
+  }));

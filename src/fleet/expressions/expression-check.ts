@@ -96,7 +96,7 @@ export function nameAt({ op, args, range, input }: ASTNode, name: string): numbe
 }
 
 /** `payload.site['name']` is `['payload', 'site', 'name']`; undefined if the node is not a path. */
-function accessPath(node: ASTNode): readonly string[] | undefined {
+export function accessPath(node: ASTNode): readonly string[] | undefined {
   if (node.op === 'id') return [node.args];
   if (node.op === '.' || node.op === '[]') {
     const [target, key] = node.args;

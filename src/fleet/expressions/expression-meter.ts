@@ -1,6 +1,6 @@
 import type { Context, ParseResult } from '@marcbachmann/cel-js';
 import { WrongKind } from './expression-kinds.ts';
-import { priceOfCall, priceOfOperator } from './expression-prices.ts';
+import { priceOfCall, priceOfError, priceOfOperator } from './expression-prices.ts';
 import { type ExpressionWork, TooMuchWork, WORK_LIMITS } from './expression-work.ts';
 
 /**
@@ -75,8 +75,7 @@ class Meter {
 
   constructor(sourceLength: number, functions: ReadonlyMap<string, OwnFunction>) {
     this.#functions = functions;
-    // For an error, cel-js reads the source to show the position.
-    this.#priceOfError = 25 + (sourceLength >> 5);
+    this.#priceOfError = priceOfError(sourceLength);
   }
 
   wrap(node: Node): void {

@@ -21,6 +21,15 @@ export function priceOfOperator(operator: string, left: unknown, right: unknown)
     : (lengthOf(left) + lengthOf(right)) >> 6;
 }
 
+/**
+ * The price of an error, in steps: cel-js reads the source to show the position.
+ *
+ * @param sourceLength the number of characters of the source
+ */
+export function priceOfError(sourceLength: number): number {
+  return 25 + (sourceLength >> 5);
+}
+
 /** The names of functions with a listed price. */
 export function pricedFunctions(): ReadonlySet<string> {
   return new Set(PRICES.keys());

@@ -5,13 +5,13 @@
  */
 export const WORK_LIMITS = {
   /**
-   * Steps that each expression has for itself, whatever other expressions used. They are enough for every
-   * expression on short texts without a loop, so a device cannot make such a condition unknown.
+   * Steps that each expression has for itself at least, whatever other expressions used. `expression-reserve.ts` gives
+   * more to an expression that can need more on short inputs, so that a device cannot make such a condition unknown.
    */
   own: 200,
   /** Steps of one expression. */
   expression: 25_000,
-  /** Steps that all expressions of a request share, in addition to `own`. */
+  /** Steps that all expressions of a request share, in addition to those that each has for itself. */
   request: 50_000,
   /** UTF-8 bytes of a text. No section of a twin and no answer to a device contains a longer text. */
   textBytes: 32 * 1024,
@@ -40,20 +40,26 @@ export class ExpressionWork {
   /** True if the present expression has used all its steps, so that it is unknown. */
   isSpent = false;
   #shared = 0;
-  #own = 0;
+  #used = 0;
+  #reserve = 0;
   #limit = 0;
 
-  /** Starts an expression. */
-  begin(): void {
-    this.#own = 0;
-    this.#limit = Math.min(WORK_LIMITS.expression, WORK_LIMITS.own + WORK_LIMITS.request - this.#shared);
+  /**
+   * Starts an expression.
+   *
+   * @param reserve steps that the expression has for itself
+   */
+  begin(reserve: number): void {
+    this.#used = 0;
+    this.#reserve = reserve;
+    this.#limit = Math.min(WORK_LIMITS.expression, reserve + WORK_LIMITS.request - this.#shared);
     this.isSpent = false;
   }
 
   /** Ends the present expression. */
   end(): void {
-    this.steps += this.#own;
-    this.#shared += Math.max(0, this.#own - WORK_LIMITS.own);
+    this.steps += this.#used;
+    this.#shared += Math.max(0, this.#used - this.#reserve);
   }
 
   /**
@@ -62,17 +68,17 @@ export class ExpressionWork {
    * @throws TooMuchWork if the expression has not enough steps left
    */
   take(steps: number): void {
-    if (this.isSpent || this.#own + steps > this.#limit) {
+    if (this.isSpent || this.#used + steps > this.#limit) {
       this.isSpent = true;
       throw TOO_MUCH_WORK;
     }
-    this.#own += steps;
+    this.#used += steps;
   }
 
   /** Takes steps for work that is already done, such as creating an error. */
   note(steps: number): void {
-    this.#own = Math.min(this.#own + steps, this.#limit);
-    if (this.#own === this.#limit) this.isSpent = true;
+    this.#used = Math.min(this.#used + steps, this.#limit);
+    if (this.#used === this.#limit) this.isSpent = true;
   }
 }
 

@@ -6,6 +6,7 @@ import { STRICT_FUNCTIONS, WrongKind } from './expression-kinds.ts';
 import { metered } from './expression-meter.ts';
 import { oneOfProblem } from './expression-one-of.ts';
 import { excerpt, problemText } from './expression-problem.ts';
+import { reserveOf } from './expression-reserve.ts';
 import { strictSource } from './expression-source.ts';
 import { plainJson, readable } from './expression-value.ts';
 import { ExpressionWork, TOO_LARGE, TooLarge } from './expression-work.ts';
@@ -62,6 +63,8 @@ export interface Expression {
   readonly reads: readonly (readonly string[])[];
   /** True if the expression is only a path, so that its result is the value at the path. */
   readonly isPath: boolean;
+  /** Steps that the expression has for itself, whatever other expressions of the request used. */
+  readonly reserve: number;
   /**
    * @param work the remaining steps of the request. Default: those of a request with only this expression.
    */
@@ -127,9 +130,10 @@ export function compileExpression(source: string, scope: ExpressionScope): Compi
     const strict = running.parse(strictSource(parsed.ast, source));
     const recheck = strict.check();
     if (!recheck.valid) return { ok: false, problem: firstLine(recheck.error) };
+    const reserve = reserveOf(strict.ast, reads);
     const program = metered(strict, STRICT_FUNCTIONS);
     const evaluate = withoutStackTraces((variables, work = new ExpressionWork()) => {
-      work.begin();
+      work.begin(reserve);
       try {
         const { value, tooLarge } = plainJson(program(variables, work), work);
         // A loop or an `||` may have continued after its steps were used up.
@@ -151,6 +155,7 @@ export function compileExpression(source: string, scope: ExpressionScope): Compi
         source,
         reads,
         isPath,
+        reserve,
         evaluate: isPath && path !== undefined ? scalarOr(path, evaluate) : evaluate,
       },
     };
