@@ -37,7 +37,7 @@ export async function invokeDirectMethod(
   if (failure.kind !== 'refused') throw error;
   if (failure.status === 504) return { kind: 'noAnswer' };
   if (error.code === 'BERTH_HUB_NOT_FOUND') return { kind: 'notConnected' };
-  if (error.code === 'BERTH_HUB_UNAUTHORIZED' && failure.status !== 404) {
+  if (error.code === 'BERTH_HUB_UNAUTHORIZED') {
     return { kind: 'unauthorized', hubCode: error.hubCode ?? String(failure.status) };
   }
   throw error;

@@ -32,10 +32,19 @@ function refusedBy(refusal: Refusal): HubError {
   const hubCode = hubCodeOf(refusal);
   const code = codeOf(status, hubCode);
   const answer = `${host} answered ${method} with ${status}${hubCode === undefined ? '' : ` ${hubCode}`}`;
-  // 404: the service does not know the hub, and roles do not matter.
-  const lacksRight = code === 'BERTH_HUB_UNAUTHORIZED' && status !== 404;
-  const message = lacksRight ? `${answer}: ${NEEDED_ROLES}.` : `${answer}.`;
+  const advice = code === 'BERTH_HUB_UNAUTHORIZED' ? NEEDED_ROLES : adviceOnHub(status, hubCode);
+  const message = advice === undefined ? `${answer}.` : `${answer}: ${advice}.`;
   return new HubError(code, message, { ...refusal, hubCode });
+}
+
+/** What is wrong with the whole hub. Roles do not matter then. */
+function adviceOnHub(status: number, hubCode: string | undefined): string | undefined {
+  if (status === 403 && isSuspended(hubCode)) {
+    return 'the hub is disabled: look at its state, and at that of its subscription, in the Azure portal';
+  }
+  return status === 404 && isUnknownHub(hubCode)
+    ? 'no hub answers with this host name: it was deleted, or the host in fleet.json is wrong'
+    : undefined;
 }
 
 /** The roles that infra/ gives the app on each hub, for its twins. */
@@ -48,6 +57,7 @@ function codeOf(status: number, hubCode: string | undefined): HubErrorCode {
       return 'BERTH_HUB_UNAUTHORIZED';
     case 403:
       if (hubCode === '403002' || hubCode === 'IotHubQuotaExceeded') return 'BERTH_HUB_QUOTA_EXCEEDED';
+      if (isSuspended(hubCode)) return 'BERTH_HUB_UNAVAILABLE';
       return hubCode === '403012' || hubCode === 'DeviceDisabled'
         ? 'BERTH_HUB_NOT_FOUND'
         : 'BERTH_HUB_UNAUTHORIZED';
@@ -67,18 +77,19 @@ function codeOf(status: number, hubCode: string | undefined): HubErrorCode {
 
 /** Separates a missing twin from a hub that cannot be found or fails over. */
 function codeOfNotFound(hubCode: string | undefined): HubErrorCode {
-  switch (hubCode) {
-    // During a failover, a hub answers 404 for all its devices.
-    case '404012':
-    case 'IotHubFailingOver':
-      return 'BERTH_HUB_UNAVAILABLE';
-    // 401001 with status 404: the service does not know the hub itself.
-    case '401001':
-    case 'IotHubNotFound':
-      return 'BERTH_HUB_UNAUTHORIZED';
-    default:
-      return 'BERTH_HUB_NOT_FOUND';
-  }
+  // During a failover, a hub answers 404 for all its devices.
+  const isFailingOver = hubCode === '404012' || hubCode === 'IotHubFailingOver';
+  return isFailingOver || isUnknownHub(hubCode) ? 'BERTH_HUB_UNAVAILABLE' : 'BERTH_HUB_NOT_FOUND';
+}
+
+/** With status 403: the hub or its subscription is disabled (troubleshoot-error-codes.md). */
+function isSuspended(hubCode: string | undefined): boolean {
+  return hubCode === '403001' || hubCode === 'IotHubSuspended';
+}
+
+/** With status 404: the service does not know the hub itself. */
+function isUnknownHub(hubCode: string | undefined): boolean {
+  return hubCode === '401001' || hubCode === 'IotHubNotFound';
 }
 
 /** The hub's own code: a number in the newer body format, or a name in the older format or the header. */

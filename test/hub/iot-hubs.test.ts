@@ -197,7 +197,12 @@ describe('a failed call to a hub', () => {
     [401, older('IotHubUnauthorizedAccess'), {}, 'BERTH_HUB_UNAUTHORIZED', 'IotHubUnauthorizedAccess'],
     [403, newer(403002), {}, 'BERTH_HUB_QUOTA_EXCEEDED', '403002'],
     [403, older('IotHubQuotaExceeded'), {}, 'BERTH_HUB_QUOTA_EXCEEDED', 'IotHubQuotaExceeded'],
-    [403, older('IotHubSuspended'), {}, 'BERTH_HUB_UNAUTHORIZED', 'IotHubSuspended'],
+    [403, older('IotHubSuspended'), {}, 'BERTH_HUB_UNAVAILABLE', 'IotHubSuspended'],
+    [403, newer(403001), {}, 'BERTH_HUB_UNAVAILABLE', '403001'],
+    [403, '', { 'iothub-errorcode': 'IotHubSuspended' }, 'BERTH_HUB_UNAVAILABLE', 'IotHubSuspended'],
+    [403, older('IotHubUnauthorized'), {}, 'BERTH_HUB_UNAUTHORIZED', 'IotHubUnauthorized'],
+    [404, older('IotHubNotFound'), {}, 'BERTH_HUB_UNAVAILABLE', 'IotHubNotFound'],
+    [404, newer(401001), {}, 'BERTH_HUB_UNAVAILABLE', '401001'],
     [404, older('DeviceNotFound'), {}, 'BERTH_HUB_NOT_FOUND', 'DeviceNotFound'],
     [404, newer(404001), {}, 'BERTH_HUB_NOT_FOUND', '404001'],
     [404, newer(404012), {}, 'BERTH_HUB_UNAVAILABLE', '404012'],
@@ -218,6 +223,18 @@ describe('a failed call to a hub', () => {
       expect(error.message).toContain(HOST);
     },
   );
+
+  test.each([
+    [403, 'IotHubSuspended', 'the hub is disabled'],
+    [404, 'IotHubNotFound', 'no hub answers with this host name'],
+  ])('with status %i %s says what is wrong with the hub, and names no role', async (status, name, text) => {
+    answer = json(status, older(name));
+
+    const { message } = await failure(hubs.readTwin(ID));
+
+    expect(message).toContain(text);
+    expect(message).not.toContain('role');
+  });
 
   test('gives the time that a throttled hub asks for', async () => {
     answer = json(429, newer(429001), { 'retry-after': '7' });
@@ -319,7 +336,8 @@ describe('a direct method', () => {
 
   test.each([
     ['a hub that fails over', 404, 'IotHubFailingOver', 'BERTH_HUB_UNAVAILABLE'],
-    ['a hub that is not found', 404, 'IotHubNotFound', 'BERTH_HUB_UNAUTHORIZED'],
+    ['a hub that is not found', 404, 'IotHubNotFound', 'BERTH_HUB_UNAVAILABLE'],
+    ['a hub that is disabled', 403, 'IotHubSuspended', 'BERTH_HUB_UNAVAILABLE'],
     ['a hub whose messages are used up', 403, 'IotHubQuotaExceeded', 'BERTH_HUB_QUOTA_EXCEEDED'],
     ['a hub that throttles', 429, 'ThrottlingException', 'BERTH_HUB_THROTTLED'],
     ['a hub that is down', 503, 'ServiceUnavailable', 'BERTH_HUB_UNAVAILABLE'],

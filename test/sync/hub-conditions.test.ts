@@ -1,5 +1,6 @@
 import { expect, test } from '@jest/globals';
 import { NO_CONDITIONS } from '../../src/allocation/conditions.ts';
+import { hubErrorOf } from '../../src/hub/failure.ts';
 import { hostName } from '../../src/iot-hub/host-name.ts';
 import { refreshConditions } from '../../src/sync/resync/hub-conditions.ts';
 import { fleetOf, ID, T0 } from '../twin/twins.ts';
@@ -43,4 +44,51 @@ test('all hubs are asked for their devices at the same time, so that those that 
   );
 
   expect(counted.sort()).toEqual([...hosts].sort());
+});
+
+test.each([
+  ['is disabled', 403, 'IotHubSuspended', true],
+  ['does not exist', 404, 'IotHubNotFound', true],
+  ['fails over', 404, 'IotHubFailingOver', true],
+  ['is down', 503, 'ServiceUnavailable', true],
+  ['gives Berth no role', 403, 'IotHubUnauthorized', false],
+  ['refuses the credentials of Berth', 401, 'IotHubUnauthorizedAccess', false],
+  ['throttles', 429, 'ThrottlingException', false],
+  ['has no messages left', 403, 'IotHubQuotaExceeded', false],
+])('a hub that %s (%i %s) counts as failed: %p', async (_, status, code, isFailure) => {
+  const hubs = new MemoryHub(() => T0);
+  hubs.countDevices = async () => {
+    throw hubErrorOf({
+      kind: 'refused',
+      host: ID.host,
+      method: 'GET',
+      status,
+      headers: {},
+      body: JSON.stringify({ Message: `ErrorCode:${code};text` }),
+      mayHaveApplied: false,
+      retryAfterMs: undefined,
+      answeredAt: undefined,
+    });
+  };
+  const failed: string[] = [];
+  const context = syncContextOf({
+    fleet: fleetOf({}),
+    hosts: [ID.host],
+    hubs,
+    twins: new MemoryTwinStore(),
+    now: () => T0,
+  });
+
+  await refreshConditions(
+    context,
+    {
+      read: async () => NO_CONDITIONS,
+      recordCount: async () => {},
+      recordFailure: async (host) => void failed.push(host),
+      recordCauses: async () => {},
+    },
+    new Map(),
+  );
+
+  expect(failed).toEqual(isFailure ? [ID.host] : []);
 });
