@@ -2,6 +2,8 @@ import type { EnrollmentRecord } from '../dps/port.ts';
 import { withoutKey } from '../dps/webhook-url.ts';
 import type { ErrorDetail } from '../errors.ts';
 import type { JsonObject } from '../json/json.ts';
+import { uniqueNames } from './export-names.ts';
+import { parseEnrollments } from './parse.ts';
 import {
   hubsOf,
   memberObject,
@@ -34,11 +36,11 @@ interface Hook {
  * of the notes are there. It contains no secret: DPS masks the keys of webhooks, and Berth does not read those of devices.
  */
 export function exportEnrollments(records: readonly EnrollmentRecord[]): ExportedEnrollments {
-  const [kept, odd] = split(records);
+  const { kept, odd } = split(records);
   const hooks = kept.flatMap((record) => hookOf(record) ?? []);
   const main = mostFrequent(hooks);
-  const variables = keyVariables(hooks, main);
-  const entries = kept.map((record) => ({ record, entry: entryOf(record, main, variables) }));
+  const names: Names = { keys: keysOf(hooks, main), ...namesOf(kept) };
+  const entries = kept.map((record) => ({ record, entry: entryOf(record, main, names) }));
   const of = (kind: EnrollmentRecord['kind']) =>
     entries.filter(({ record }) => record.kind === kind).map(({ entry }) => entry);
   const [groups, individuals] = [of('group'), of('individual')];
@@ -49,25 +51,78 @@ export function exportEnrollments(records: readonly EnrollmentRecord[]): Exporte
       ...(individuals.length > 0 && { individuals }),
     },
     notes: [
-      ...odd.map((record) => note(record, ODD)),
-      ...[...variables].map(([url, variable]) => ({
+      ...odd.map(({ record, why }) => note(record, `${why}: left out, and not changed by apply`)),
+      ...[...names.keys].map(([url, { variable, keyName }]) => ({
         path: url,
-        message: `needs its function key in the environment variable ${variable}`,
+        message: `needs its function key in the environment variable ${variable}${keyName === undefined ? '' : `; the app has it under the name ${keyName}`}`,
       })),
-      ...kept.flatMap(attestationNotes),
+      ...kept.flatMap((record) => attestationNotes(record, names)),
     ],
   };
 }
 
-const ODD =
-  'has a webhook whose URL the file cannot have (https, without a query apart from the key): left out, and not changed by apply';
+/** An enrollment that the file cannot express. */
+interface Odd {
+  readonly record: EnrollmentRecord;
+  readonly why: string;
+}
 
-/** Enrollments with the policy `custom` need a webhook that the file can express. */
-function split(
-  records: readonly EnrollmentRecord[],
-): readonly [kept: readonly EnrollmentRecord[], odd: readonly EnrollmentRecord[]] {
-  const isOdd = (record: EnrollmentRecord) => isCustom(record) && hookOf(record) === undefined;
-  return [records.filter((record) => !isOdd(record)), records.filter(isOdd)];
+function split(records: readonly EnrollmentRecord[]): {
+  readonly kept: readonly EnrollmentRecord[];
+  readonly odd: readonly Odd[];
+} {
+  const kept: EnrollmentRecord[] = [];
+  const odd: Odd[] = [];
+  for (const record of records) {
+    const why = whyOdd(record);
+    if (why === undefined) kept.push(record);
+    else odd.push({ record, why });
+  }
+  return { kept, odd };
+}
+
+/** Why a file with only this enrollment would be refused; undefined if it would not. */
+function whyOdd(record: EnrollmentRecord): string | undefined {
+  if (isCustom(record) && hookOf(record) === undefined) {
+    return 'has a webhook whose URL the file cannot have (https, without a query apart from the key)';
+  }
+  const collection = record.kind === 'group' ? 'groups' : 'individuals';
+  const alone: Names = { keys: new Map(), ...namesOf([record]) };
+  const parsed = parseEnrollments(JSON.stringify({ [collection]: [entryOf(record, undefined, alone)] }));
+  if (parsed.ok) return undefined;
+  const [problem] = parsed.problems;
+  const field = problem?.path.replace(/^\w+\[0\]\.?/, '') ?? '';
+  return `has a value that the file cannot have (${field === '' ? '' : `${field} `}${problem?.message ?? ''})`;
+}
+
+/** Names in the file for what DPS does not give back. */
+interface Names {
+  /** By URL. */
+  readonly keys: ReadonlyMap<string, WebhookKey>;
+  /** Environment variables with endorsement keys, by registration id. */
+  readonly endorsementKeys: ReadonlyMap<string, string>;
+  /** Beginnings of file names, by kind and id (`ownerOf`). */
+  readonly certificates: ReadonlyMap<string, string>;
+}
+
+function namesOf(records: readonly EnrollmentRecord[]): Omit<Names, 'keys'> {
+  const tpms = records.filter(({ json }) => recordedKind(memberObject(json, 'attestation')) === 'tpm');
+  return {
+    endorsementKeys: uniqueNames(
+      tpms.map(({ id }) => id),
+      (id) =>
+        `TPM_${id
+          .toUpperCase()
+          .replace(/[^A-Z0-9]/g, '_')
+          .slice(0, 40)}`,
+    ),
+    // A colon is not allowed in names of files on Windows.
+    certificates: uniqueNames(records.map(ownerOf), (owner) => owner.replaceAll(':', '-')),
+  };
+}
+
+function ownerOf({ kind, id }: EnrollmentRecord): string {
+  return `${kind}-${id}`;
 }
 
 function isCustom({ json }: EnrollmentRecord): boolean {
@@ -88,20 +143,33 @@ function mostFrequent(hooks: readonly Hook[]): Hook | undefined {
   return [...hooks].sort((one, other) => (counts.get(keyOf(other)) ?? 0) - (counts.get(keyOf(one)) ?? 0))[0];
 }
 
-/** Each URL has a key of its own. That of the most frequent URL is in the default variable. */
-function keyVariables(hooks: readonly Hook[], main: Hook | undefined): ReadonlyMap<string, string> {
-  const urls = [...new Set(hooks.map(({ url }) => url))].filter((url) => url !== main?.url);
-  return new Map([
-    ...(main === undefined ? [] : [[main.url, KEY_VARIABLE] as const]),
-    ...urls.map((url, index) => [url, `${KEY_VARIABLE}_${index + 2}`] as const),
-  ]);
+/** Where the function key of a URL is. */
+interface WebhookKey {
+  readonly variable: string;
+  /** The name of the key in the app, if it is not the default of the file. */
+  readonly keyName: string | undefined;
 }
 
-function entryOf(
-  record: EnrollmentRecord,
-  main: Hook | undefined,
-  variables: ReadonlyMap<string, string>,
-): JsonObject {
+/**
+ * Each URL has a key of its own. That of the most frequent URL is in the default variable. If an app answers at several URLs, their
+ * keys need several names.
+ */
+function keysOf(hooks: readonly Hook[], main: Hook | undefined): ReadonlyMap<string, WebhookKey> {
+  const others = [...new Set(hooks.map(({ url }) => url))].filter((url) => url !== main?.url);
+  const keys = new Map<string, WebhookKey>();
+  const apps = new Set<string>();
+  for (const [index, url] of [...(main === undefined ? [] : [main.url]), ...others].entries()) {
+    const { origin } = new URL(url);
+    keys.set(url, {
+      variable: index === 0 ? KEY_VARIABLE : `${KEY_VARIABLE}_${index + 1}`,
+      keyName: apps.has(origin) ? `berth-${index + 1}` : undefined,
+    });
+    apps.add(origin);
+  }
+  return keys;
+}
+
+function entryOf(record: EnrollmentRecord, main: Hook | undefined, names: Names): JsonObject {
   const { kind, id, json } = record;
   const twin = memberObject(json, 'initialTwin');
   const tags = withoutMarks(memberObject(twin, 'tags'));
@@ -114,11 +182,11 @@ function entryOf(
   const isMain = hook === undefined || (hook.url === main?.url && hook.apiVersion === main.apiVersion);
   return {
     ...(kind === 'group' ? { id } : { registrationId: id }),
-    ...(deviceId !== '' && deviceId !== id && { deviceId }),
-    attestation: attestationOf(record),
+    ...(kind === 'individual' && deviceId !== '' && deviceId !== id && { deviceId }),
+    attestation: attestationOf(record, names),
     ...(json.provisioningStatus === 'disabled' && { enabled: false }),
     ...(!isCustom(record) && { allocationPolicy: textAt(json.allocationPolicy) || 'hashed' }),
-    ...(!isMain && { webhook: webhookEntry(hook, main, variables) }),
+    ...(!isMain && { webhook: webhookEntry(hook, main, names) }),
     ...(iotHubs.length > 0 && { iotHubs }),
     ...(reprovisioning !== 'migrate' && { reprovisioning }),
     ...(Object.keys(tags).length + Object.keys(desired).length > 0 && {
@@ -131,22 +199,23 @@ function entryOf(
   };
 }
 
-function webhookEntry(
-  { url, apiVersion }: Hook,
-  main: Hook | undefined,
-  variables: ReadonlyMap<string, string>,
-): JsonObject {
-  const keyFrom = variables.get(url) ?? KEY_VARIABLE;
-  return { url, ...(url !== main?.url && { keyFrom }), apiVersion };
+function webhookEntry({ url, apiVersion }: Hook, main: Hook | undefined, { keys }: Names): JsonObject {
+  const { variable = KEY_VARIABLE, keyName } = keys.get(url) ?? {};
+  return {
+    url,
+    ...(url !== main?.url && { keyFrom: variable }),
+    ...(keyName !== undefined && { keyName }),
+    apiVersion,
+  };
 }
 
 /** The attestation without keys. Certificates become files, which DPS does not give back. */
-function attestationOf(record: EnrollmentRecord): JsonObject {
+function attestationOf(record: EnrollmentRecord, names: Names): JsonObject {
   const attestation = memberObject(record.json, 'attestation');
   const x509 = memberObject(attestation, 'x509');
   switch (recordedKind(attestation)) {
     case 'tpm':
-      return { type: 'tpm', endorsementKeyFrom: endorsementVariable(record) };
+      return { type: 'tpm', endorsementKeyFrom: endorsementVariable(record, names) };
     case 'x509 caReferences': {
       const { primary, secondary } = memberObject(x509, 'caReferences');
       return {
@@ -159,7 +228,7 @@ function attestationOf(record: EnrollmentRecord): JsonObject {
     }
     case 'x509 signingCertificates':
     case 'x509 clientCertificates': {
-      const files = certificateFiles(record).map(({ place, file }) => [place, file] as const);
+      const files = certificateFiles(record, names).map(({ place, file }) => [place, file] as const);
       const field = record.kind === 'group' ? 'signingCertificates' : 'clientCertificates';
       return { type: 'x509', [field]: Object.fromEntries(files) };
     }
@@ -174,33 +243,30 @@ interface CertificateFile {
   readonly sha256: string;
 }
 
-function certificateFiles({ kind, id, json }: EnrollmentRecord): readonly CertificateFile[] {
+function certificateFiles(record: EnrollmentRecord, { certificates }: Names): readonly CertificateFile[] {
+  const { kind, json } = record;
   const x509 = memberObject(memberObject(json, 'attestation'), 'x509');
   const held = memberObject(x509, kind === 'group' ? 'signingCertificates' : 'clientCertificates');
   return (['primary', 'secondary'] as const).flatMap((place) => {
     const sha256 = thumbprintOf(memberObject(held, place));
-    // A colon is not allowed in names of files on Windows.
-    const file = `certificates/${kind}-${id.replaceAll(':', '-')}-${place}.pem`;
+    const owner = ownerOf(record);
+    const file = `certificates/${certificates.get(owner) ?? owner}-${place}.pem`;
     return place === 'primary' || sha256 !== '' ? [{ place, file, sha256 }] : [];
   });
 }
 
-function endorsementVariable({ id }: EnrollmentRecord): string {
-  return `TPM_${id
-    .toUpperCase()
-    .replace(/[^A-Z0-9]/g, '_')
-    .slice(0, 40)}`;
+function endorsementVariable({ id }: EnrollmentRecord, { endorsementKeys }: Names): string {
+  return (endorsementKeys.get(id) ?? '').toUpperCase();
 }
 
-function attestationNotes(record: EnrollmentRecord): readonly ErrorDetail[] {
+function attestationNotes(record: EnrollmentRecord, names: Names): readonly ErrorDetail[] {
   const kind = recordedKind(memberObject(record.json, 'attestation'));
   if (kind === 'tpm') {
-    return [
-      note(record, `needs its endorsement key in the environment variable ${endorsementVariable(record)}`),
-    ];
+    const variable = endorsementVariable(record, names);
+    return [note(record, `needs its endorsement key in the environment variable ${variable}`)];
   }
   if (kind !== 'x509 signingCertificates' && kind !== 'x509 clientCertificates') return [];
-  return certificateFiles(record).map(({ file, sha256 }) =>
+  return certificateFiles(record, names).map(({ file, sha256 }) =>
     note(record, `needs its certificate in ${file}${sha256 === '' ? '' : ` (SHA-256 ${sha256})`}`),
   );
 }
