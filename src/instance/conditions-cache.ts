@@ -9,16 +9,24 @@ export interface ConditionsCacheOptions {
 export const REFRESH_EVERY_MS = 20_000;
 /** A request waits for the present query if the conditions are older than this. */
 const STALE_MS = 60_000;
-/** The longest wait of a request. */
+/** The longest wait of requests for newer conditions. */
 const LONGEST_WAIT_MS = 250;
+/**
+ * The longest wait of requests for the first conditions of an instance. Without them, a cordoned hub would receive devices. DPS waits
+ * five seconds for an answer (concepts-custom-allocation), and a cold start takes about two of them.
+ */
+const LONGEST_FIRST_WAIT_MS = 1_500;
 
 /**
- * The conditions for the webhook. A request waits for the state tables at most once, and at most 250 ms.
+ * The conditions for the webhook. Requests wait for the state tables together: at most 1.5 seconds while nothing was ever loaded, and at
+ * most 250 ms afterwards.
  */
 export class ConditionsCache {
   readonly #options: ConditionsCacheOptions;
   #conditions = NO_CONDITIONS;
   #reading: Promise<void> | undefined;
+  /** The wait that all requests share. */
+  #waiting: Promise<void> | undefined;
   /** After a failed or late refresh, no request waits until a refresh succeeds. */
   #mayWait = true;
 
@@ -30,14 +38,20 @@ export class ConditionsCache {
     const { loadedAt } = this.#conditions;
     const isStale = loadedAt === undefined || this.#options.now() - loadedAt > STALE_MS;
     if (isStale && this.#mayWait) {
-      let timer: NodeJS.Timeout | undefined;
-      const late = new Promise<'late'>((resolve) => {
-        timer = setTimeout(() => resolve('late'), LONGEST_WAIT_MS);
-      });
-      if ((await Promise.race([this.refresh(), late])) === 'late') this.#mayWait = false;
-      clearTimeout(timer);
+      this.#waiting ??= this.#wait(loadedAt === undefined ? LONGEST_FIRST_WAIT_MS : LONGEST_WAIT_MS);
+      await this.#waiting;
     }
     return this.#conditions;
+  }
+
+  async #wait(ms: number): Promise<void> {
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<'late'>((resolve) => {
+      timer = setTimeout(() => resolve('late'), ms);
+    });
+    if ((await Promise.race([this.refresh(), late])) === 'late') this.#mayWait = false;
+    clearTimeout(timer);
+    this.#waiting = undefined;
   }
 
   /** Reads the conditions again, or waits for the query that is already running. Never throws. */

@@ -147,19 +147,56 @@ describe('the stored conditions', () => {
   });
   const never = () => new Promise<typeof NO_CONDITIONS>(() => {});
 
-  test('delay the first request by at most a quarter of a second when the store never answers, and later requests not at all', async () => {
+  test('delay the first requests by at most a second and a half together when the store never answers, and later ones not at all', async () => {
     const cache = new ConditionsCache({ read: never, now: () => time });
-    let first = false;
-    const waiting = cache.current().then((conditions) => {
-      first = true;
-      return conditions;
-    });
-    await jest.advanceTimersByTimeAsync(249);
-    expect(first).toBe(false);
+    let answered = 0;
+    const ask = () => cache.current().then(() => (answered += 1));
+    void ask();
+    await jest.advanceTimersByTimeAsync(1_000);
+    void ask();
+    await jest.advanceTimersByTimeAsync(499);
+    expect(answered).toBe(0);
     await jest.advanceTimersByTimeAsync(2);
-    expect(await waiting).toBe(NO_CONDITIONS);
+    expect(answered).toBe(2);
 
     expect(await cache.current()).toBe(NO_CONDITIONS);
+  });
+
+  test('are known to every request of a new instance whose first query takes a second', async () => {
+    const read = (loadedAt: EpochMs) =>
+      new Promise<typeof NO_CONDITIONS>((resolve) => {
+        setTimeout(() => resolve({ ...NO_CONDITIONS, loadedAt }), 1_000);
+      });
+    const cache = new ConditionsCache({ read, now: () => time });
+    const answers: Promise<typeof NO_CONDITIONS>[] = [];
+    for (let requests = 0; requests < 20; requests += 1) {
+      answers.push(cache.current());
+      await jest.advanceTimersByTimeAsync(60);
+    }
+
+    expect(new Set((await Promise.all(answers)).map(({ loadedAt }) => loadedAt))).toEqual(new Set([time]));
+  });
+
+  test('that are old delay requests by at most a quarter of a second together when the store no longer answers', async () => {
+    let isAway = false;
+    const cache = new ConditionsCache({
+      read: async (loadedAt) => (isAway ? never() : { ...NO_CONDITIONS, loadedAt }),
+      now: () => time,
+    });
+    await cache.current();
+    isAway = true;
+    const before = time;
+    time = plus(time, 61_000);
+    let first: unknown;
+    void cache.current().then(({ loadedAt }) => {
+      first = loadedAt;
+    });
+    await jest.advanceTimersByTimeAsync(249);
+    expect(first).toBeUndefined();
+    await jest.advanceTimersByTimeAsync(2);
+
+    expect(first).toBe(before);
+    expect((await cache.current()).loadedAt).toBe(before);
   });
 
   test('are used without waiting until they are a minute old', async () => {
