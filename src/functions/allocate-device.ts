@@ -17,10 +17,10 @@ export function allocateDevice(parts: AllocationParts): HttpHandler {
     const { at, result: logged, revision } = receipt;
     const isKeptOut = parts.keptOut.hasReceipt(receipt);
     const text = JSON.stringify(receipt);
-    // The line of a kept-out device names its hub, and not the device.
+    // The line names the hub, and no device.
     context.log(
       isKeptOut
-        ? JSON.stringify({ event, keptOut: true, at, result: logged, revision })
+        ? JSON.stringify({ event, keptOut: true, at, result: withoutMessage(logged), revision })
         : `{"event":"${event}","receipt":${text}}`,
     );
     parts.receipts.add({ receipt, text });
@@ -33,6 +33,11 @@ export function allocateDevice(parts: AllocationParts): HttpHandler {
     if (result.kind === 'refused') throw new BerthError(result.code, result.message);
     return jsonAnswer<AllocateAnswer>(200, answerOf(result.hub, decision));
   });
+}
+
+/** The message of a refusal can name the parent. */
+function withoutMessage(result: AllocationResult): object {
+  return result.kind === 'assigned' ? result : { kind: result.kind, code: result.code };
 }
 
 /** Counts a request for which no decision can be made. */

@@ -1,4 +1,5 @@
 import type { Receipt } from '../allocation/receipt/receipt.ts';
+import type { JsonValue } from '../json/json.ts';
 import { type KeptOutDevices, NONE_KEPT_OUT } from '../store/state/kept-out-devices.ts';
 import type { EpochMs } from '../time/epoch-ms.ts';
 
@@ -24,10 +25,20 @@ export class KeptOutCache {
   /** Whether a device is kept out, by the last list. Without a list: no. */
   readonly has: KeptOutDevices = (deviceId) => (this.#last?.has ?? NONE_KEPT_OUT)(deviceId);
 
-  /** Whether a receipt is about a kept-out device, by any of the ids in it. */
+  /** Whether a receipt names a kept-out device: by an id of its own device, as its parent, or in a value that an expression read. */
   hasReceipt({ inputs }: Receipt): boolean {
-    const { registrationId, deviceId, currentDeviceId } = inputs;
-    return [registrationId, deviceId, currentDeviceId].some((id) => id !== undefined && this.has(id));
+    // Usually no device is kept out, and the webhook asks for each registration.
+    if ((this.#last?.has ?? NONE_KEPT_OUT) === NONE_KEPT_OUT) return false;
+    const { registrationId, deviceId, currentDeviceId, parent, read } = inputs;
+    const own = [registrationId, deviceId, currentDeviceId, parent?.deviceId];
+    return own.some((id) => id !== undefined && this.has(id)) || this.#hasText(read);
+  }
+
+  #hasText(value: JsonValue): boolean {
+    if (typeof value === 'string') return this.has(value);
+    return (
+      typeof value === 'object' && value !== null && Object.values(value).some((each) => this.#hasText(each))
+    );
   }
 
   /**

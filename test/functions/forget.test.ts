@@ -31,6 +31,9 @@ beforeEach(async () => {
       { name: 'base', desired: { interval: 5 } },
       { name: 'log', target: 'module:collector', desired: { interval: 7 } },
     ],
+    allocation: {
+      rules: [{ name: 'gateway', when: 'has(payload.gateway)', parent: '=payload.gateway' }],
+    },
   });
   instance = app.instance();
   await instance.fleet.synchronise();
@@ -53,7 +56,7 @@ const forget = async (...flags: readonly string[]) => {
   return { exitCode, out: out(), err: err() };
 };
 
-const register = (registrationId: string, deviceId?: string) =>
+const register = (registrationId: string, deviceId?: string, payload?: object) =>
   call(allocateDevice(instance), {
     body: {
       ...CAPTURED,
@@ -69,7 +72,7 @@ const register = (registrationId: string, deviceId?: string) =>
               reprovisionPolicy: { updateHubAssignment: true, migrateDeviceData: true },
             },
           }),
-      deviceRuntimeContext: { registrationId, symmetricKey: {} },
+      deviceRuntimeContext: { registrationId, symmetricKey: {}, ...(payload && { payload }) },
       linkedHubs: [app.host],
     },
   });
@@ -325,6 +328,31 @@ describe('berth forget --keep-out', () => {
     }
     expect(await instance.stores.receipts.list('serial-1')).toEqual([]);
     expect(await rowsAbout('(?:pump|PUMP)-7')).toEqual([]);
+  });
+
+  test.each(['pump-7', 'PUMP-7'])(
+    'lets a device that names %s as its parent register, and stores and logs nothing about that parent',
+    async (gateway) => {
+      await forget('pump-7', '--keep-out', '--yes');
+
+      const child = await register('child-1', undefined, { gateway });
+      await instance.receipts.flush();
+
+      expect(JSON.parse(child.lines[0] ?? '')).toEqual({
+        event: 'notAllocated',
+        keptOut: true,
+        at: expect.any(String),
+        result: { kind: 'refused', code: 'BERTH_PARENT_UNKNOWN' },
+        revision: expect.any(String),
+      });
+      expect(await instance.stores.receipts.list('child-1')).toEqual([]);
+    },
+  );
+
+  test('says that records of other devices can still name the device as their parent', async () => {
+    const { err } = await forget('pump-7', '--keep-out', '--yes');
+
+    expect(err).toMatch(/receipts and snapshots of other devices that name the device as their parent/);
   });
 
   test('ends with --store-again: the next event stores the device', async () => {

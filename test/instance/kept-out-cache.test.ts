@@ -1,4 +1,5 @@
 import { beforeEach, expect, test } from '@jest/globals';
+import type { Receipt } from '../../src/allocation/receipt/receipt.ts';
 import { KeptOutCache } from '../../src/instance/kept-out-cache.ts';
 import { EPOCH, type EpochMs, plus } from '../../src/time/epoch-ms.ts';
 
@@ -52,3 +53,25 @@ test('work that stores something fails while the list cannot be read, and the la
 
   expect(cache.has('pump-1')).toBe(true);
 });
+
+test.each<[string, Partial<Receipt['inputs']>, boolean]>([
+  ['its registration id', { registrationId: 'pump-1' }, true],
+  ['the device id of its enrollment', { deviceId: 'pump-1' }, true],
+  ['the device id that it has now', { currentDeviceId: 'pump-1' }, true],
+  ['its parent', { parent: { deviceId: 'pump-1', why: 'x' } }, true],
+  ['a value that an expression read', { read: { 'payload.gateway': 'pump-1' } }, true],
+  [
+    'a part of a value that an expression read',
+    { read: { payload: { gateways: [{ id: 'pump-1' }] } } },
+    true,
+  ],
+  ['no part of it', { read: { 'payload.gateway': 'pump-10', 'payload.count': 1 } }, false],
+])(
+  'a receipt is about a kept-out device if this is the id of the device: %s',
+  async (_, inputs, expected) => {
+    await cache.load();
+    const receipt = { inputs: { registrationId: 'child-1', read: {}, ...inputs } } as Receipt;
+
+    expect(cache.hasReceipt(receipt)).toBe(expected);
+  },
+);

@@ -68,6 +68,7 @@ export function undeletableLines(naming: readonly string[]): readonly string[] {
     'Berth cannot delete:',
     '  log lines that name the device: they go with the retention of the workspace (logRetentionDays of infra/, default 90 days)',
     '  exports of the state, which hold no twins and no receipts, but fleet files, reasons and devices disabled by a drain: versions of the daily export go after exportRetentionDays of infra/ (default 90 days), files of "berth state export" are yours',
+    '  receipts and snapshots of other devices that name the device as their parent: receipts go after BERTH_RECEIPT_DAYS (default 30), a snapshot when its device gets another parent or is deleted',
     '  events in the Event Hub: they go with its retention (eventRetentionDays of infra/, at most 7 days)',
     '  the enrollment and the registration record in DPS, and identities in hubs',
     ...(naming.length === 0
