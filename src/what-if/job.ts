@@ -1,10 +1,10 @@
-import { type Conditions, NO_CONDITIONS } from '../allocation/conditions.ts';
-import { currentCauses } from '../allocation/moves/moves.ts';
+import type { Conditions } from '../allocation/conditions.ts';
+import { finalConditions } from '../allocation/moves/moves.ts';
 import { BerthError } from '../errors.ts';
 import { parseFleet } from '../fleet/file/parse.ts';
 import type { Fleet, Models, Rule } from '../fleet/fleet.ts';
 import type { JsonValue } from '../json/json.ts';
-import { EPOCH, type EpochMs } from '../time/epoch-ms.ts';
+import type { EpochMs } from '../time/epoch-ms.ts';
 import { DeviceTemplates } from './device-templates.ts';
 import { type KnownDevice, readKnownDevice } from './known-device.ts';
 import { Settings } from './settings.ts';
@@ -74,12 +74,6 @@ export function openTrial({ fleet, against, payloads, isSynthetic, parents = [] 
       }),
     ),
   };
-}
-
-/** All gradual moves are complete. Counts, health and overrides are unknown. */
-function finalConditions(fleet: Fleet, now: EpochMs): Conditions {
-  const causes = currentCauses(fleet, NO_CONDITIONS, now).map((cause) => [cause, EPOCH] as const);
-  return { loadedAt: now, hubs: new Map(), causes: new Map(causes) };
 }
 
 /** The fleet of a text. @throws BerthError `BERTH_FLEET_INVALID` */

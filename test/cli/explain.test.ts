@@ -45,6 +45,31 @@ const explained = async (request: unknown, fleet: unknown = FLEET, json = false)
 };
 
 describe('berth explain', () => {
+  test.each([
+    ['at once', undefined],
+    ['over days', '7d'],
+  ])('says that a device leaves a hub that the file drains, also if it moves devices %s', async (_, over) => {
+    const draining = {
+      ...FLEET,
+      hubs: FLEET.hubs.map((each) => (each.region === 'westeurope' ? { ...each, state: 'draining' } : each)),
+      allocation: { ...(over !== undefined && { moves: { over } }) },
+    };
+    const request = {
+      ...CAPTURED,
+      deviceRuntimeContext: {
+        ...CAPTURED.deviceRuntimeContext,
+        currentIotHubHostName: 'weu.azure-devices.net',
+        currentDeviceId: 'breakroom499-contoso-tstrsd-007',
+      },
+    };
+
+    const { text } = await explained(request, draining);
+
+    expect(text).toMatch(/→ (eus|sea)\.azure-devices\.net \(moved: the current hub is draining\)/);
+    expect(text.includes('All gradual moves count as complete here')).toBe(over !== undefined);
+    expect(text).toContain('Decided from the fleet file alone');
+  });
+
   test('says in words which hub a device gets, and why', async () => {
     const { code, text } = await explained(REQUEST);
 

@@ -1,7 +1,7 @@
 import type { Fleet } from '../../fleet/fleet.ts';
 import type { HostName } from '../../iot-hub/host-name.ts';
-import type { EpochMs } from '../../time/epoch-ms.ts';
-import { type Conditions, conditionsOf, effectiveHub } from '../conditions.ts';
+import { EPOCH, type EpochMs } from '../../time/epoch-ms.ts';
+import { type Conditions, conditionsOf, effectiveHub, NO_CONDITIONS } from '../conditions.ts';
 import type { Latency } from '../score/latency.ts';
 
 /** The cause under which devices leave a draining hub. */
@@ -19,6 +19,12 @@ export function currentCauses(fleet: Fleet, conditions: Conditions, now: EpochMs
     .map((hub) => drainCause(hub.host));
   const { fasterCause } = fleet.allocation;
   return fasterCause === undefined ? drains : [...drains, fasterCause];
+}
+
+/** Conditions under which all gradual moves of a fleet file are complete. Counts, health and overrides are unknown. */
+export function finalConditions(fleet: Fleet, now: EpochMs): Conditions {
+  const causes = currentCauses(fleet, NO_CONDITIONS, now).map((cause) => [cause, EPOCH] as const);
+  return { loadedAt: now, hubs: new Map(), causes: new Map(causes) };
 }
 
 /** Whether a hub is faster than another by at least `byMs`. Both latencies must be of the same source. */

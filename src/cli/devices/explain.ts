@@ -1,5 +1,5 @@
-import { NO_CONDITIONS } from '../../allocation/conditions.ts';
 import { decide } from '../../allocation/decision/decide.ts';
+import { finalConditions } from '../../allocation/moves/moves.ts';
 import { type KnownParent, parentNamedFor } from '../../allocation/parent/known-parent.ts';
 import { type Receipt, receiptOf } from '../../allocation/receipt/receipt.ts';
 import { recompute } from '../../allocation/receipt/recompute.ts';
@@ -16,7 +16,7 @@ import type { CommandGroup } from '../shell/command-line.ts';
 import { chosenFleetFile, parseJsonFile, readFleetFile, readTextFile } from '../shell/files.ts';
 import { FLEET_FILE, type Given, JSON_OUTPUT, requiredText, text } from '../shell/inputs.ts';
 import { say, sayJson, shortRevision, type Terminal } from '../shell/terminal.ts';
-import { sayReceipt } from './receipt-text.ts';
+import { FILE_ALONE, sayReceipt } from './receipt-text.ts';
 
 const INPUTS = {
   '--fleet <file>': FLEET_FILE,
@@ -25,10 +25,13 @@ const INPUTS = {
   ...JSON_OUTPUT,
 };
 
+const ALL_COMPLETE =
+  'All gradual moves count as complete here, as in "berth what-if". On its hub, the device moves when moves.over has reached it.';
+
 /**
  * `berth explain`: shows what a fleet file decides about a request of DPS, and why. For a receipt, it makes
- * the decision again and shows the differences. It works offline: a receipt contains its conditions, a
- * request has none.
+ * the decision again and shows the differences. It works offline: a receipt contains its conditions. For a
+ * request, all gradual moves are complete.
  */
 export function registerExplain(berth: CommandGroup): void {
   berth.command({
@@ -55,16 +58,20 @@ async function explain({ terminal, env, now }: Cli, options: Given<typeof INPUTS
     );
   }
   const request = parseAllocationRequest(readRequestBody(Buffer.from(given, 'utf8')));
+  const at = now();
   const input = {
     request,
     fleet,
-    conditions: NO_CONDITIONS,
+    conditions: finalConditions(fleet, at),
     parent: givenParent(request, fleet, options.parentHub),
-    now: now(),
+    now: at,
   };
   const receipt = receiptOf(input, decide(input));
   if (options.json) sayJson(terminal, receipt);
-  else sayReceipt(terminal, receipt);
+  else {
+    sayReceipt(terminal, receipt, FILE_ALONE);
+    if (receipt.gradualMoves.length > 0 && fleet.allocation.movesOverMs > 0) say(terminal, ALL_COMPLETE);
+  }
   return 0;
 }
 

@@ -3,8 +3,12 @@ import type { Receipt, ReceiptHub } from '../../allocation/receipt/receipt.ts';
 import { printable } from '../shell/printable.ts';
 import { count, percent, plural, right, say, sayTable, span, type Terminal } from '../shell/terminal.ts';
 
-/** Writes a receipt as text. */
-export function sayReceipt(terminal: Terminal, receipt: Receipt): void {
+/**
+ * Writes a receipt as text.
+ *
+ * @param decidedWith the line about its conditions. Default: what the receipt says about them.
+ */
+export function sayReceipt(terminal: Terminal, receipt: Receipt, decidedWith?: string): void {
   const { result, inputs, conditions } = receipt;
   const { registrationId, currentHub, parent } = inputs;
   say(
@@ -18,12 +22,7 @@ export function sayReceipt(terminal: Terminal, receipt: Receipt): void {
     const where = parent.hub === undefined ? `its hub is not known: ${parent.why}` : `on ${parent.hub}`;
     say(terminal, `Parent: ${printable(parent.deviceId)}, ${where}.`);
   }
-  say(
-    terminal,
-    conditions.ageMs === undefined
-      ? 'Decided from the fleet file alone, without device counts, health or overrides.'
-      : `Decided with device counts, health and overrides that were ${span(conditions.ageMs)} old.`,
-  );
+  say(terminal, decidedWith ?? conditionsText(conditions));
   say(terminal);
   sayTable(
     terminal,
@@ -46,6 +45,15 @@ export function sayReceipt(terminal: Terminal, receipt: Receipt): void {
       `Gradual move (${cause}): this device moves at a progress of ${percent(position)}. The progress is ${percent(progress)}.`,
     );
   }
+}
+
+/** How a decision is made without conditions. */
+export const FILE_ALONE = 'Decided from the fleet file alone, without device counts, health or overrides.';
+
+function conditionsText({ ageMs }: Receipt['conditions']): string {
+  return ageMs === undefined
+    ? FILE_ALONE
+    : `Decided with device counts, health and overrides that were ${span(ageMs)} old.`;
 }
 
 function noteOn({ excluded, load, devices, failures, overrides }: ReceiptHub): string {
