@@ -63,6 +63,10 @@ const inputs = z.strictObject({
     .meta({ description: 'The parent that a rule named, and its hub or why it was not known.' }),
   read: z.record(z.string(), json),
   notKept: z.record(z.string(), notKept),
+  missing: z
+    .array(z.string())
+    .optional()
+    .meta({ description: 'Paths that expressions read and that were not there.' }),
 });
 
 const hub = z.strictObject({

@@ -30,6 +30,8 @@ export interface PlacementReport {
     readonly asBefore: number;
   };
   readonly rules: readonly RuleReport[];
+  /** Devices of which values are not stored that the file reads. More of them can move or be refused. */
+  readonly undecided: number;
   readonly warnings: readonly string[];
 }
 
@@ -82,6 +84,7 @@ export function reportOf(tally: Tally, fleet: Fleet, leftOut: readonly string[])
       overHours: fleet.allocation.movesOverMs / 3_600_000,
     },
     refused: { count: sum(refusals), groups: refusals, asBefore: tally.refusedAsBefore },
+    undecided: tally.withUnknown + tally.withoutInputs,
     rules: fleet.allocation.rules
       .filter(({ name }) => !leftOut.includes(name))
       .map(({ name }) => ({ name, ...(ownEntry(tally.rules, name) ?? { matched: 0, unknown: 0 }) })),
@@ -114,7 +117,7 @@ function hubReports(tally: Tally, fleet: Fleet, moves: readonly Move[]): readonl
 
 function warningsOn(
   { hubs, moves, rules, devices }: Omit<PlacementReport, 'warnings'>,
-  { withoutInputs }: Tally,
+  { withoutInputs, withUnknown, unknown }: Tally,
   fleet: Fleet,
   leftOut: readonly string[],
 ): readonly string[] {
@@ -135,6 +138,11 @@ function warningsOn(
     ...(withoutInputs > 0 && leftOut.length === 0
       ? [`the registrations of ${withoutInputs} devices are not stored: rules about their inputs are unknown`]
       : []),
+    ...(withUnknown > 0
+      ? [
+          `the last registrations of ${withUnknown} devices do not have all values that this file reads, because the file of that time did not read them: ${shownNames(unknown)}. What reads them is unknown until these devices register again, so more devices can move or be refused`,
+        ]
+      : []),
     ...(leftOut.length > 0
       ? [
           `synthetic devices have neither a payload nor gateways, so these rules are left out: ${leftOut.join(', ')}. Give --payload to try rules about the payload`,
@@ -146,6 +154,18 @@ function warningsOn(
         ]
       : []),
   ];
+}
+
+const MOST_NAMES = 20;
+
+/** The names that most devices lack, first. */
+function shownNames(unknown: Tally['unknown']): string {
+  const names = Object.entries(unknown).sort(
+    ([left, count], [right, other]) => other - count || (left < right ? -1 : 1),
+  );
+  const shown = names.slice(0, MOST_NAMES).map(([name]) => name);
+  const more = names.length - shown.length;
+  return more === 0 ? shown.join(', ') : `${shown.join(', ')} and ${more} more`;
 }
 
 /** `5.6 h`, `9 min` */

@@ -34,6 +34,9 @@ export interface Tally {
   readonly devices: number;
   /** Devices whose registration is not stored. */
   readonly withoutInputs: number;
+  /** Devices whose stored registration lacks values that the file reads, and the devices that lack each of them, by name. */
+  readonly withUnknown: number;
+  readonly unknown: Readonly<Record<string, number>>;
   /** Devices that were already refused before. */
   readonly refusedAsBefore: number;
   /** Devices per hub: `before` now, `after` all moves, and `fresh` if all devices were new. */
@@ -48,6 +51,8 @@ export interface Tally {
 export const NO_TALLY: Tally = {
   devices: 0,
   withoutInputs: 0,
+  withUnknown: 0,
+  unknown: {},
   refusedAsBefore: 0,
   before: {},
   after: {},
@@ -68,6 +73,8 @@ export interface Trialed {
   readonly after: AllocationResult;
   readonly fresh: AllocationResult;
   readonly rules: readonly RuleTrace[];
+  /** Inputs that the file reads and that are not stored; undefined if there are none. */
+  readonly unknown?: readonly string[] | undefined;
 }
 
 /** A tally that can be changed. */
@@ -81,6 +88,8 @@ export function tallyOf(devices: Iterable<Trialed>): Tally {
   const tally: Counting = {
     devices: 0,
     withoutInputs: 0,
+    withUnknown: 0,
+    unknown: {},
     refusedAsBefore: 0,
     before: {},
     after: {},
@@ -91,9 +100,13 @@ export function tallyOf(devices: Iterable<Trialed>): Tally {
   };
   // Devices in the same setting share the list of rules.
   const traced = new Map<readonly RuleTrace[], number>();
-  for (const { deviceId, hasInputs, before, wasRefused, after, fresh, rules } of devices) {
+  for (const { deviceId, hasInputs, before, wasRefused, after, fresh, rules, unknown } of devices) {
     tally.devices += 1;
     if (!hasInputs) tally.withoutInputs += 1;
+    if (unknown !== undefined) {
+      tally.withUnknown += 1;
+      for (const name of unknown) countOne(tally.unknown, name);
+    }
     if (before !== undefined) countOne(tally.before, before);
     if (fresh.kind === 'assigned') countOne(tally.fresh, fresh.host);
     if (after.kind === 'assigned') {
@@ -126,6 +139,8 @@ export function addUp(left: Tally, right: Tally): Tally {
   return {
     devices: left.devices + right.devices,
     withoutInputs: left.withoutInputs + right.withoutInputs,
+    withUnknown: left.withUnknown + right.withUnknown,
+    unknown: merged(left.unknown, right.unknown, (one, other) => one + other),
     refusedAsBefore: left.refusedAsBefore + right.refusedAsBefore,
     before: merged(left.before, right.before, (one, other) => one + other),
     after: merged(left.after, right.after, (one, other) => one + other),

@@ -100,6 +100,7 @@ function tryDevice(device: TrialDevice, trial: Trial): Trialed {
     after: again.result,
     fresh: fresh.result,
     rules: again.rules,
+    unknown: device.inputs === undefined ? undefined : again.unknown,
   };
 }
 
@@ -110,6 +111,11 @@ function wordsFor({ deviceId }: TrialDevice): (salt: string) => DeviceWords {
     if (last?.salt !== salt) last = { salt, words: deviceWords(deviceId, salt) };
     return last.words;
   };
+}
+
+interface Tryout extends Pick<Decision, 'result' | 'rules'> {
+  /** Inputs that the file reads and that are not stored. */
+  readonly unknown: readonly string[] | undefined;
 }
 
 /** The greatest depth of nested parents (iot-edge-limits-and-restrictions). */
@@ -129,7 +135,7 @@ function decideOn(
   placing: Placing,
   trial: Pick<Trial, 'parents' | 'now'>,
   layer = 1,
-): Pick<Decision, 'result' | 'rules'> {
+): Tryout {
   const { fleet, conditions, settings } = tried;
   const { like, deviceId } = device;
   const { hub } = placing;
@@ -144,13 +150,14 @@ function decideOn(
     const { setting, input } = known;
     const own = { ...input, request: withId(input.request, deviceId) };
     const result = decideIn(setting, own, placing.words(fleet.allocation.salt));
-    return { result, rules: setting.rules.traces };
+    return { result, rules: setting.rules.traces, unknown: input.request.unknown?.names };
   }
   const request = requestFor(device, fleet, hub);
   const parentId = parentNamedFor(request, fleet);
   const parent =
     parentId === undefined ? undefined : parentUnder(tried, parentId, placing.parents, trial, layer);
-  return decide({ request, fleet, conditions, parent, now: trial.now });
+  const { result, rules } = decide({ request, fleet, conditions, parent, now: trial.now });
+  return { result, rules, unknown: request.unknown?.names };
 }
 
 /** The request of another device, which differs only in its id. */
@@ -185,7 +192,7 @@ function parentUnder(
  * The request that DPS would send. Linked hubs are all hubs of the file and those of the stored registration.
  */
 function requestFor(
-  { deviceId, inputs, payload }: TrialDevice,
+  { deviceId, inputs, payload, isSynthetic }: TrialDevice,
   fleet: Fleet,
   current: HostName | undefined,
 ): AllocationRequest {
@@ -197,6 +204,7 @@ function requestFor(
     ...known,
     linkedHubs: [...hosts].map((host) => ({ host, text: host })),
     current: current === undefined ? undefined : { hub: current, deviceId },
+    ...(isSynthetic && { unknown: undefined }),
     ...(payload === undefined ? {} : { payload, latency: latencyIn(payload) }),
   };
 }

@@ -500,3 +500,46 @@ describe('children of a gateway', () => {
     ]);
   });
 });
+
+describe('values that the stored registrations do not have', () => {
+  const deny = (when: string) => ({ rules: [{ name: 'recalled', when, deny: 'recalled' }] });
+
+  test.each(["has(payload.batch) && payload.batch == 'X7'", "'batch' in payload", 'has(payload.batch)'])(
+    'make a rule that reads them unknown, and a warning names them: %s',
+    (when) => {
+      const { report } = ask(
+        { fleet: fleetText(TWO, deny(when)) },
+        lines(known('a', 'weu', { 'payload.country': 'SG' }), known('b', 'eus', { payload: {} })),
+      );
+
+      expect(report.rules).toEqual([{ name: 'recalled', matched: 0, unknown: 1 }]);
+      expect(report.undecided).toBe(1);
+      expect(report.warnings).toContainEqual(
+        expect.stringMatching(
+          /^the last registrations of 1 devices do not have all values .*: payload\.batch\. /,
+        ),
+      );
+    },
+  );
+
+  test('include latencies, if the file of the registrations did not use them', () => {
+    const { report } = ask(
+      { fleet: fleetText(TWO, { latency: { halfLifeMs: 25 } }) },
+      lines(known('a', 'weu'), known('b', 'weu', {}, { latency: {} })),
+    );
+
+    expect(report.undecided).toBe(1);
+    expect(report.warnings).toContainEqual(
+      expect.stringContaining('payload.latency, payload.location, payload.region'),
+    );
+  });
+
+  test('are none if the file reads nothing new', () => {
+    const { report } = ask(
+      { fleet: fleetText(TWO, deny('has(payload.batch)')) },
+      lines(known('a', 'weu', {}, { missing: ['payload.batch'] })),
+    );
+
+    expect(report).toMatchObject({ undecided: 0, warnings: [], rules: [{ matched: 0, unknown: 0 }] });
+  });
+});

@@ -13,6 +13,7 @@ import { type BoundRules, type KnownParent, withParentHub } from '../parent/know
 import type { LinkedHub } from '../request/linked-hubs.ts';
 import { type BuiltPayload, buildPayload, NO_PAYLOAD } from '../request/payload.ts';
 import type { AllocationRequest } from '../request/request.ts';
+import { knownRules } from '../rules/known-rules.ts';
 import type { NamedParent } from '../rules/parent-rule.ts';
 import { evaluateRules, meets, type RuleTrace } from '../rules/rules.ts';
 import { hubVariables, ruleVariables } from '../rules/variables.ts';
@@ -121,7 +122,10 @@ export function settingOf(
   const { request, fleet, conditions, now } = input;
   const { current } = request;
   const currentHub = current && { hub: fleet.hubByHost.get(current.hub) };
-  const rules = withParentHub(evaluateRules(fleet, variables, currentHub, work), input.parent);
+  const rules = withParentHub(
+    evaluateRules(knownRules(fleet, request), variables, currentHub, work),
+    input.parent,
+  );
   const latencies = fleet.allocation.readsLatency ? latenciesOf(request, fleet) : NO_LATENCIES;
   return { rules, latencies, rating: ratingOf(request, fleet, conditions, rules, latencies, now) };
 }

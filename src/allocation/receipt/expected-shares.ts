@@ -3,6 +3,7 @@ import type { HostName } from '../../iot-hub/host-name.ts';
 import type { EpochMs } from '../../time/epoch-ms.ts';
 import { type Conditions, conditionsOf, effectiveHub, NO_CONDITIONS } from '../conditions.ts';
 import { withParentHub } from '../parent/known-parent.ts';
+import { knownRules } from '../rules/known-rules.ts';
 import { evaluateRules } from '../rules/rules.ts';
 import { ruleVariables } from '../rules/variables.ts';
 import { candidatesOf, ratingOf } from '../score/candidates.ts';
@@ -57,7 +58,10 @@ function expectedShare(chances: readonly number[]): ExpectedShare {
 
 function chancesOfDevice(inputs: ReceiptInputs, fleet: Fleet, now: EpochMs): ReadonlyMap<HostName, number> {
   const request = { ...requestOf(inputs, fleet), current: undefined };
-  const rules = withParentHub(evaluateRules(fleet, ruleVariables(request), undefined), inputs.parent);
+  const rules = withParentHub(
+    evaluateRules(knownRules(fleet, request), ruleVariables(request), undefined),
+    inputs.parent,
+  );
   if (rules.denied !== undefined || rules.missing !== undefined) return NO_CHANCES;
   const latencies = fleet.allocation.readsLatency ? latenciesOf(request, fleet) : NO_LATENCIES;
   const rating = ratingOf(request, fleet, NO_CONDITIONS, rules, latencies, now);

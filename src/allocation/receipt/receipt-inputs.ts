@@ -18,6 +18,8 @@ export interface ReadInputs {
   readonly read: Readonly<Record<string, JsonValue>>;
   /** Values that are not stored, by path. */
   readonly notKept: Readonly<Record<string, NotKept>>;
+  /** Paths that expressions read and that were not there; absent if there are none. */
+  readonly missing?: readonly string[];
 }
 
 /** Why a receipt does not store a value, and what it stores instead. */
@@ -38,13 +40,15 @@ export function readInputs(request: AllocationRequest, fleet: Fleet): ReadInputs
   const read: Record<string, JsonValue> = {};
   const notKept: Record<string, NotKept> = {};
   const missing: string[] = [];
+  const withoutKey: string[] = [];
   for (const path of fleet.allocation.reads) {
     if (!isKeptByPath(path)) continue;
     const { depth, value, isThere } = reach(facts, path);
     const reached = depth === path.length ? path : path.slice(0, depth);
     const text = depth === path.length ? textOfRead(path) : inputPathText(reached);
     if (!isThere) {
-      if (depth > 1) missing.push(text);
+      missing.push(textOfRead(path));
+      if (depth > 1) withoutKey.push(text);
       continue;
     }
     // One value can block many paths. It is hashed only once, because a device chooses its size.
@@ -54,8 +58,8 @@ export function readInputs(request: AllocationRequest, fleet: Fleet): ReadInputs
     else notKept[text] = instead;
   }
   // Store that an object existed: `has(payload.site.name)` is then false, otherwise unknown.
-  for (const text of missing) if (!Object.hasOwn(notKept, text)) read[text] ??= {};
-  return { read, notKept };
+  for (const text of withoutKey) if (!Object.hasOwn(notKept, text)) read[text] ??= {};
+  return missing.length === 0 ? { read, notKept } : { read, notKept, missing };
 }
 
 /**
@@ -74,7 +78,7 @@ function reach(facts: JsonObject, path: readonly string[]) {
 }
 
 /** Whether a receipt stores the value at this path in `read`, and not in its own field. */
-function isKeptByPath([variable, part]: readonly string[]): boolean {
+export function isKeptByPath([variable, part]: readonly string[]): boolean {
   if (variable === 'enrollment') return part === undefined || part === 'initialTwin';
   return variable === 'payload' || variable === 'attestation';
 }

@@ -127,7 +127,7 @@ export function receiptOf(input: DecideInput, decision: Decision): Receipt {
 function inputsOf({ request, fleet, parent }: DecideInput, latency: LatencyInputs): ReceiptInputs {
   const { enrollment, current, unreadableHubs = 0 } = request;
   const names = offeredNames(request.linkedHubs);
-  const { read, notKept } = readInputs(request, fleet);
+  const { read, notKept, missing } = readInputs(request, fleet);
   return {
     registrationId: request.registrationId,
     linkedHubs:
@@ -144,10 +144,12 @@ function inputsOf({ request, fleet, parent }: DecideInput, latency: LatencyInput
       initialTwin: fillOf(enrollment.initialTwin),
     },
     attestation: request.attestation.kind,
-    latency: Object.keys(latency).length === 0 ? undefined : latency,
+    // Empty: the file reads latencies, and the device sent none.
+    latency: fleet.allocation.readsLatency ? latency : undefined,
     parent,
     read,
     notKept,
+    ...(missing !== undefined && { missing }),
   };
 }
 

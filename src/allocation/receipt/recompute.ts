@@ -10,6 +10,7 @@ import { type AllocationRequest, currentHubOf, type RequestEnrollment } from '..
 import { significant } from '../score/placement.ts';
 import { type Receipt, type ReceiptInputs, receiptOf } from './receipt.ts';
 import { type NotKept, pathOf } from './receipt-inputs.ts';
+import { unknownInputsOf } from './unknown-inputs.ts';
 
 export interface Recomputed {
   /** The new receipt of the same decision. */
@@ -26,18 +27,21 @@ export interface Recomputed {
  */
 export function recompute(receipt: Receipt, fleet: Fleet): Recomputed {
   const input = inputOf(receipt, fleet);
+  const unknown = input.request.unknown?.names ?? [];
   const again = plain({ ...receiptOf(input, decide(input)), inputs: receipt.inputs });
   return {
     receipt: again as unknown as Receipt,
     differences: [...differencesOf(plain(receipt), again, '')],
-    notKept: notKeptBy(receipt),
+    notKept: [...new Set([...notKeptBy(receipt), ...unknown])],
   };
 }
 
 /** The inputs of the decision of a receipt. */
 export function inputOf(receipt: Receipt, fleet: Fleet): DecideInput {
   const now = epochMs(Date.parse(receipt.at));
-  const request = requestOf(receipt.inputs, fleet, receipt.twin.provenance);
+  const known = requestOf(receipt.inputs, fleet, receipt.twin.provenance);
+  // The file of the receipt has read all that it reads.
+  const request = receipt.revision === fleet.revision ? { ...known, unknown: undefined } : known;
   const { parent } = receipt.inputs;
   return {
     request,
@@ -82,6 +86,7 @@ export function requestOf(
     },
     payload: facts.payload,
     latency: inputs.latency as JsonObject | undefined,
+    unknown: unknownInputsOf(inputs, fleet),
   };
 }
 

@@ -48,6 +48,7 @@ const inputs = z.object({
   parent: z.object({ deviceId: z.string(), hub: host.optional(), why: z.string().optional() }).optional(),
   read: z.record(z.string(), json),
   notKept: z.record(z.string(), notKept),
+  missing: z.array(z.string()).optional(),
 });
 
 function override<Value extends z.ZodType>(value: Value) {

@@ -37,6 +37,18 @@ export interface AllocationRequest {
   readonly payload: JsonValue | undefined;
   /** The members `latency`, `region` and `location` of the payload, as sent. */
   readonly latency: JsonObject | undefined;
+  /** Only in a request that was made again from a receipt: inputs that the receipt does not tell. */
+  readonly unknown?: UnknownInputs | undefined;
+}
+
+/** Inputs that the fleet file reads and that nobody knows. */
+export interface UnknownInputs {
+  /** Paths at which the variables have a mark: what reads it is unknown. */
+  readonly marked: readonly (readonly string[])[];
+  /** Paths of objects of which only parts are known: a rule that reads the whole object is unknown. */
+  readonly partly: readonly (readonly string[])[];
+  /** All of them for people, such as `payload.batch`. */
+  readonly names: readonly string[];
 }
 
 /** The current hub of a device. */

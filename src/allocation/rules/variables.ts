@@ -1,9 +1,9 @@
 import type { Variables } from '../../fleet/expressions/expression.ts';
-import { readable } from '../../fleet/expressions/expression-value.ts';
+import { readable, withNotKnown } from '../../fleet/expressions/expression-value.ts';
 import type { Hub } from '../../fleet/fleet.ts';
 import { type HostName, NOT_A_HOST_NAME } from '../../iot-hub/host-name.ts';
 import type { JsonObject, JsonValue } from '../../json/json.ts';
-import type { AllocationRequest, CurrentHub, EnrollmentTwin } from '../request/request.ts';
+import type { AllocationRequest, CurrentHub, EnrollmentTwin, UnknownInputs } from '../request/request.ts';
 
 /** The variables that rules can read. */
 type RequestFacts = Readonly<
@@ -42,13 +42,22 @@ function currentFacts({ hub, deviceId }: CurrentHub): JsonObject {
 
 export function ruleVariables(request: AllocationRequest): Variables {
   const { registrationId, enrollment, attestation, payload, current } = requestFacts(request);
-  return {
+  const known = {
     registrationId,
     enrollment: readable(enrollment),
     attestation,
     payload: readable(payload),
     current,
   };
+  return request.unknown === undefined ? known : withMarks(known, request.unknown);
+}
+
+function withMarks(known: Variables, { marked }: UnknownInputs): Variables {
+  const variables: Record<string, unknown> = { ...known };
+  for (const [name, ...path] of marked) {
+    if (name !== undefined) variables[name] = withNotKnown(variables[name], path);
+  }
+  return variables;
 }
 
 /** Adds the chosen hub, which layers and the returned payload can also read. */

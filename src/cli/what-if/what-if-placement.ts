@@ -76,8 +76,12 @@ export async function whatIfPlacement(
   if (options.json) sayJson(terminal, report);
   else sayReport(terminal, report, options.against ?? 'the present hubs');
   if (maxMoves === undefined) return 0;
-  const { moves, refused } = report;
-  const said = `${count(moves.count)} devices would move and ${count(refused.count)} would no longer get a hub`;
+  const { moves, refused, undecided } = report;
+  const unsure =
+    undecided === 0
+      ? ''
+      : ` (not counted: ${count(undecided)} devices with values that are not stored can still move)`;
+  const said = `${count(moves.count)} devices would move and ${count(refused.count)} would no longer get a hub${unsure}`;
   if (moves.count + refused.count > maxMoves) {
     throw new BerthError('BERTH_TOO_MANY_MOVES', `${said}; --max-moves allows ${count(maxMoves)}.`);
   }

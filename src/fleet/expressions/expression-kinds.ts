@@ -1,5 +1,12 @@
 import type { Environment } from '@marcbachmann/cel-js';
-import { type ExpressionWork, TOO_LARGE, TooLarge, WORK_LIMITS } from './expression-work.ts';
+import {
+  type ExpressionWork,
+  NOT_IN_RECEIPT,
+  NotKnown,
+  TOO_LARGE,
+  TooLarge,
+  WORK_LIMITS,
+} from './expression-work.ts';
 
 /** A value has another kind than the expression needs. The message contains no values. */
 export class WrongKind extends Error {}
@@ -30,7 +37,7 @@ export const STRICT_FUNCTIONS: ReadonlyMap<string, StrictFunction> = new Map<str
   [STRICT.equal, ([left, right], work) => decided(compare(left, right, work))],
   [STRICT.isAmong, ([item, list], work) => isAmong(item, list as readonly unknown[], work)],
   [STRICT.isIn, ([item, collection], work) => isIn(item, collection, work)],
-  [STRICT.has, ([target, key]) => kindOf(target) === 'map' && hasKey(target as object, key as string)],
+  [STRICT.has, ([target, key]) => kindOf(target) === 'map' && hasKnownKey(target as object, key as string)],
   [
     STRICT.list,
     ([value]) => {
@@ -171,6 +178,13 @@ function hasKey(value: object, key: unknown): boolean {
   return value instanceof Map ? value.has(key) : Object.hasOwn(value, key as string);
 }
 
+/** @throws WrongKind if nobody knows whether the object has the key */
+function hasKnownKey(value: object, key: string): boolean {
+  if (!hasKey(value, key)) return false;
+  if (memberOf(value, key) instanceof NotKnown) throw new WrongKind(NOT_IN_RECEIPT);
+  return true;
+}
+
 function memberOf(value: object, key: unknown): unknown {
   return value instanceof Map ? value.get(key) : (value as Readonly<Record<string, unknown>>)[key as string];
 }
@@ -192,7 +206,7 @@ function isIn(item: unknown, collection: unknown, work: ExpressionWork): boolean
       return isOneOf(item, items, work);
     }
     case 'map':
-      if (typeof item === 'string') return hasKey(collection as object, item);
+      if (typeof item === 'string') return hasKnownKey(collection as object, item);
       throw new WrongKind(`${kindOf(item)} looked for among the keys of an object`);
     default:
       throw new WrongKind(`${kindOf(collection)} instead of a list or an object`);

@@ -1,7 +1,13 @@
 import type { Context, ParseResult } from '@marcbachmann/cel-js';
 import { WrongKind } from './expression-kinds.ts';
 import { priceOfCall, priceOfError, priceOfOperator } from './expression-prices.ts';
-import { type ExpressionWork, TooMuchWork, WORK_LIMITS } from './expression-work.ts';
+import {
+  type ExpressionWork,
+  NOT_IN_RECEIPT,
+  NotKnown,
+  TooMuchWork,
+  WORK_LIMITS,
+} from './expression-work.ts';
 
 /**
  * Counts the work of an expression while it runs. cel-js has no hook for this, so this file wraps the
@@ -316,7 +322,7 @@ function checked(result: unknown): unknown {
     if (result.length > WORK_LIMITS.items) throw new WrongKind(TOO_MANY_ITEMS);
   } else if (result instanceof Uint8Array && result.length > WORK_LIMITS.textBytes) {
     throw new WrongKind(`more than ${WORK_LIMITS.textBytes / 1024} KB`);
-  }
+  } else if (result instanceof NotKnown) throw new WrongKind(NOT_IN_RECEIPT);
   return result;
 }
 

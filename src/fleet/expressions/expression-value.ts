@@ -1,5 +1,5 @@
 import { isObject, type JsonObject, type JsonValue, objectOf } from '../../json/json.ts';
-import { type ExpressionWork, isTooLongText, TooLarge, WORK_LIMITS } from './expression-work.ts';
+import { type ExpressionWork, isTooLongText, NotKnown, TooLarge, WORK_LIMITS } from './expression-work.ts';
 
 /** The most parts of a result. */
 const MAX_PARTS = 10_000;
@@ -160,4 +160,20 @@ function readableObject(object: JsonObject): unknown {
 function isPlain(value: object): boolean {
   const prototype: unknown = Object.getPrototypeOf(value);
   return prototype === Object.prototype || prototype === null;
+}
+
+/**
+ * Puts a mark at a path of a variable, so that expressions that read the path are unknown. Other members stay. A value above the path
+ * that is no object is only a substitute, and is replaced.
+ *
+ * @param value as `readable` makes it; undefined: not there
+ */
+export function withNotKnown(value: unknown, path: readonly string[]): unknown {
+  const [key, ...rest] = path;
+  if (key === undefined) return new NotKnown();
+  if (value instanceof NotKnown) return value;
+  const isMap = value instanceof Map;
+  const members = isObject(value) && isPlain(value) ? Object.entries(value) : [];
+  const copy = new Map<unknown, unknown>(isMap ? value : members);
+  return copy.set(key, withNotKnown(copy.get(key), rest));
 }

@@ -30,6 +30,12 @@ export class TooLarge {
   readonly kind = 'too large';
 }
 
+/** Stands at a path whose value nobody knows, because a receipt does not have it. What reads it is unknown, `has()` too. */
+export class NotKnown extends TooLarge {}
+
+/** The reason of an expression that read such a path. */
+export const NOT_IN_RECEIPT = 'the receipt does not contain the value';
+
 /** The reason of an expression that is unknown because it read a value that is too large. */
 export const TOO_LARGE = `a text of more than ${WORK_LIMITS.textBytes / 1024} KB, or a list of more than ${WORK_LIMITS.items} items`;
 
