@@ -42,6 +42,8 @@ export const RECEIPT_FORMAT: DocumentFormat<Receipt> = {
   steps: [
     // Format 2 adds the parent that a rule named.
     (document) => document,
+    // Format 3 adds the paths that were not there. Without them, a value that is not in the receipt is not known.
+    (document) => document,
   ],
   read: readReceipt,
 };
