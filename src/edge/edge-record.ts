@@ -64,6 +64,5 @@ export function withRefusal(
   { content, secrets }: ManifestFingerprint,
   why: string,
 ): EdgeRecord {
-  const { intent: _, ...rest } = record;
-  return { ...rest, refused: { content, ...(secrets === undefined ? {} : { secrets }), why } };
+  return { ...record, refused: { content, ...(secrets === undefined ? {} : { secrets }), why } };
 }

@@ -1,4 +1,5 @@
 import { beforeEach, expect, test } from '@jest/globals';
+import { applyConfigurationContent } from '../../local/iot-hub/operations/apply-configuration.ts';
 import { plus } from '../../src/time/epoch-ms.ts';
 import { edgeFleet } from './edge-devices.ts';
 import { EdgeWorld } from './edge-world.ts';
@@ -49,6 +50,26 @@ test('a manifest whose answer was lost is Berth’s own, also if the fleet file 
   await world.after(60);
 
   expect(world.applied).toHaveLength(2);
+  expect(world.snapshot('gateway-1').edge?.applied[0]?.why).toBe('an apply was interrupted');
+});
+
+test('a manifest that arrives late is Berth’s own, also if the hub has refused a second apply meanwhile', async () => {
+  const other = new EdgeWorld(fleet(1));
+  other.createDevice('gateway-1');
+  await other.takeEvents();
+  const late = other.applied[0]?.content ?? {};
+  world.fault = { code: 'BERTH_HUB_TIMEOUT' };
+  await world.takeEvents();
+  world.fault = { code: 'BERTH_HUB_PRECONDITION_FAILED', hubCode: '409402' };
+  await world.after(31);
+  expect(world.calls.filter((call) => call === 'apply')).toHaveLength(2);
+
+  applyConfigurationContent(world.local, 'gateway-1', late);
+  world.fault = undefined;
+  await world.deploy(fleet(2));
+  await world.after(60);
+
+  expect(world.applied).toHaveLength(1);
   expect(world.snapshot('gateway-1').edge?.applied[0]?.why).toBe('an apply was interrupted');
 });
 

@@ -5,6 +5,7 @@ import type { HostName } from '../../iot-hub/host-name.ts';
 import { type PartitionKey, partitionsOf, workItemKey } from '../../store/tables/keys.ts';
 import type { WorkItemRow } from '../../store/twins/twin-store.ts';
 import type { Known } from '../../twin/events/apply-event.ts';
+import { AGENT_MODULE } from '../../twin/snapshot/runtime-twin.ts';
 import type { WorkPriority } from '../../twin/snapshot/snapshot.ts';
 import { twinKey } from '../../twin/snapshot/twin.ts';
 import type { Reconciled } from '../reconcile/reconciler.ts';
@@ -16,8 +17,6 @@ import type { WriteClaims } from './write-claims.ts';
 
 /** Rows of a partition that are read at once. */
 const PAGE = 50;
-/** With fewer rows, those of the next priority are done too. At most a page: so each of these rows is known. */
-const FEW = PAGE;
 /** Rows of a partition that are read at once behind rows that are handled: the most in one answer of a table. */
 const LATER_PAGE = 1_000;
 
@@ -211,8 +210,8 @@ class HandledItems {
 /** Due work items of a hub that are not handled yet. */
 interface DueWork {
   /**
-   * Those of the most urgent priority, the oldest first. If they are few, those of the next priority follow: a few new items at a time do
-   * not keep back all others.
+   * Those of the most urgent priority that has some, the oldest first. If all of them are of IoT Edge devices, those of the next priority
+   * follow: a device may wait for the permit of an apply, and others come meanwhile, so they would keep back all other work.
    */
   readonly rows: readonly WorkItemRow[];
   /** How many of all priorities are known to be due. */
@@ -240,7 +239,7 @@ async function dueWork(host: HostName, handled: HandledItems, context: ResyncCon
       ? all.filter((row) => row.priority === priority)
       : await dueItems(host, priority, context, (row) => handled.leaves(row));
     rows.push(...found);
-    if (rows.length >= FEW) break;
+    if (rows.some(({ id }) => id.moduleId !== AGENT_MODULE)) break;
   }
   return { rows, known: Math.max(known, rows.length) };
 }

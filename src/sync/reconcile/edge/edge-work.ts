@@ -17,7 +17,7 @@ import type { TwinRecord } from '../../../store/twins/twin-store.ts';
 import { type EpochMs, plus } from '../../../time/epoch-ms.ts';
 import { NEVER } from '../../../time/instant.ts';
 import type { Known } from '../../../twin/events/apply-event.ts';
-import { AGENT_MODULE, HUB_MODULE } from '../../../twin/snapshot/runtime-twin.ts';
+import { AGENT_MODULE, type AppliedManifest, HUB_MODULE } from '../../../twin/snapshot/runtime-twin.ts';
 import { type Snapshot, unreadSnapshot, type WorkItem } from '../../../twin/snapshot/snapshot.ts';
 import { lastReconcileOf } from '../last-reconcile.ts';
 import type { SyncContext } from '../sync-context.ts';
@@ -315,7 +315,7 @@ export class EdgeWork {
     const ended =
       failed === undefined
         ? await this.#afterApply(saved, records.hub, decision, { ...intent, at: hubNow() })
-        : await this.#afterFailure(after, decision, failed, hub);
+        : await this.#afterFailure(after, { decision, before: snapshot.edge?.intent }, failed, hub);
     return ended === 'conflict' ? 'overtaken' : ended;
   }
 
@@ -355,13 +355,17 @@ export class EdgeWork {
 
   async #afterFailure(
     records: Records,
-    decision: Applying,
+    {
+      decision: { fingerprint },
+      before,
+    }: { readonly decision: Applying; readonly before: AppliedManifest | undefined },
     error: BerthError,
     hub: Hub,
   ): Promise<EdgeResult | 'conflict'> {
     const { warn, hubNow } = this.#context;
     const { id, known } = records.agent;
-    const after = afterFailedApply(knownSnapshot(known) as Snapshot, decision.fingerprint, error, hubNow());
+    const snapshot = knownSnapshot(known) as Snapshot;
+    const after = afterFailedApply(snapshot, { fingerprint, before }, error, hubNow());
     const { hubCode, logged } = after;
     if (logged !== undefined)
       warn(logged.message, { code: logged.code, hub: hub.host, deviceId: id.deviceId, hubCode });

@@ -1,8 +1,10 @@
 import { withRefusal } from '../../../edge/edge-record.ts';
 import type { ManifestFingerprint } from '../../../edge/fingerprint.ts';
+import { mayArrive } from '../../../edge/interrupted-apply.ts';
 import type { BerthError, ErrorCode } from '../../../errors.ts';
 import { HubError } from '../../../hub/port.ts';
 import { type EpochMs, plus } from '../../../time/epoch-ms.ts';
+import { type AppliedManifest, NO_EDGE_RECORD } from '../../../twin/snapshot/runtime-twin.ts';
 import type { Snapshot, WorkItem } from '../../../twin/snapshot/snapshot.ts';
 import { twinKey } from '../../../twin/snapshot/twin.ts';
 import { backOff } from '../back-off.ts';
@@ -26,10 +28,19 @@ export interface AfterFailedApply {
   readonly logged: { readonly code: ErrorCode; readonly message: string } | undefined;
 }
 
-/** Pure. @param times `now`: the clock of this instance, for the back-off of a hub; `hubNow`: the clock of the hubs */
+/**
+ * Pure.
+ *
+ * @param before the intent of an earlier apply without a result. It stays while that apply may still arrive, also if the hub has certainly not
+ *   taken this one.
+ * @param hubNow by the clock of the hubs
+ */
 export function afterFailedApply(
   snapshot: Snapshot,
-  fingerprint: ManifestFingerprint,
+  {
+    fingerprint,
+    before,
+  }: { readonly fingerprint: ManifestFingerprint; readonly before: AppliedManifest | undefined },
   error: BerthError,
   hubNow: EpochMs,
 ): AfterFailedApply {
@@ -41,11 +52,12 @@ export function afterFailedApply(
     why,
     tries: tries + 1,
   });
-  const edge = { ...(snapshot.edge ?? { applied: [], putBack: [] }), intent: undefined };
+  const intent = before !== undefined && mayArrive(before, hubNow) ? before : undefined;
+  const edge = { ...(snapshot.edge ?? NO_EDGE_RECORD), intent };
   if (isRefusal(error)) {
     const why = error.message.replace(/\.$/, '');
     return {
-      snapshot: { ...snapshot, edge: withRefusal(snapshot.edge, fingerprint, why), workItem: undefined },
+      snapshot: { ...snapshot, edge: withRefusal(edge, fingerprint, why), workItem: undefined },
       status: {
         status: 'rejected',
         why: `BERTH_EDGE_MANIFEST_REFUSED: ${why}`,
