@@ -73,6 +73,20 @@ test('a manifest that arrives late is Berth’s own, also if the hub has refused
   expect(world.snapshot('gateway-1').edge?.applied[0]?.why).toBe('an apply was interrupted');
 });
 
+test('a manifest whose answer was lost stays Berth’s own if the hub refuses the next apply', async () => {
+  world.fault = { code: 'BERTH_HUB_TIMEOUT', isApplied: true };
+  await world.takeEvents();
+  world.fault = { code: 'BERTH_HUB_PRECONDITION_FAILED', hubCode: '409402' };
+  world.now = plus(world.now, 120_000);
+  await world.deploy(fleet(2));
+  expect(world.calls.filter((call) => call === 'apply')).toHaveLength(2);
+  world.fault = undefined;
+  await world.after(60);
+
+  expect(world.applied).toHaveLength(2);
+  expect(world.statusOf('gateway-1')).toContain('pending: the device has not taken version');
+});
+
 test('a change of another writer counts as such, also if an apply before it was interrupted', async () => {
   await world.takeEvents();
   world.fault = { code: 'BERTH_HUB_TIMEOUT' };

@@ -1,10 +1,14 @@
-import { withRefusal } from '../../../edge/edge-record.ts';
+import { withApplied, withRefusal } from '../../../edge/edge-record.ts';
 import type { ManifestFingerprint } from '../../../edge/fingerprint.ts';
-import { mayArrive } from '../../../edge/interrupted-apply.ts';
+import { mayArrive, mayComeFrom } from '../../../edge/interrupted-apply.ts';
 import type { BerthError, ErrorCode } from '../../../errors.ts';
 import { HubError } from '../../../hub/port.ts';
 import { type EpochMs, plus } from '../../../time/epoch-ms.ts';
-import { type AppliedManifest, NO_EDGE_RECORD } from '../../../twin/snapshot/runtime-twin.ts';
+import {
+  type AppliedManifest,
+  type EdgeRecord,
+  NO_EDGE_RECORD,
+} from '../../../twin/snapshot/runtime-twin.ts';
 import type { Snapshot, WorkItem } from '../../../twin/snapshot/snapshot.ts';
 import { twinKey } from '../../../twin/snapshot/twin.ts';
 import { backOff } from '../back-off.ts';
@@ -31,8 +35,7 @@ export interface AfterFailedApply {
 /**
  * Pure.
  *
- * @param before the intent of an earlier apply without a result. It stays while that apply may still arrive, also if the hub has certainly not
- *   taken this one.
+ * @param before the intent of an earlier apply without a result
  * @param hubNow by the clock of the hubs
  */
 export function afterFailedApply(
@@ -52,8 +55,7 @@ export function afterFailedApply(
     why,
     tries: tries + 1,
   });
-  const intent = before !== undefined && mayArrive(before, hubNow) ? before : undefined;
-  const edge = { ...(snapshot.edge ?? NO_EDGE_RECORD), intent };
+  const edge = withEarlier(snapshot, before, hubNow);
   if (isRefusal(error)) {
     const why = error.message.replace(/\.$/, '');
     return {
@@ -96,4 +98,20 @@ export function afterFailedApply(
     hubCode,
     logged,
   };
+}
+
+/**
+ * The record after the hub has certainly not taken an apply. An earlier one without a result may still arrive. If its time is over, and the
+ * present manifest may come from it, it counts as applied: Berth would else take its own manifest for that of another writer.
+ */
+function withEarlier(
+  { desired, edge = NO_EDGE_RECORD, runtime }: Snapshot,
+  before: AppliedManifest | undefined,
+  now: EpochMs,
+): EdgeRecord {
+  const record = { ...edge, intent: undefined };
+  if (before === undefined) return record;
+  if (mayArrive(before, now)) return { ...record, intent: before };
+  const isThere = Object.keys(desired).length > 0 && mayComeFrom(before, { runtime });
+  return isThere ? withApplied(record, before, undefined, now) : record;
 }
