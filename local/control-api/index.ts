@@ -37,14 +37,17 @@ export async function startControlApi(port: number, options: ControlOptions): Pr
   const server = createServer(
     ownRequestsOnly(own, (request, response) => {
       if (isMonitorRequest(request)) return streamWatched(request, response, options);
+      const fail = (error: unknown): RawAnswer =>
+        asRaw(
+          failedAnswer(500, 'BERTH_LOCAL_DEFECT', error instanceof Error ? error.message : String(error)),
+        );
       answer(request, options)
-        .catch((error: unknown) =>
-          asRaw(
-            failedAnswer(500, 'BERTH_LOCAL_DEFECT', error instanceof Error ? error.message : String(error)),
-          ),
-        )
+        .catch(fail)
         .then((result) => send(response, result))
-        .catch(() => response.destroy());
+        .catch((error: unknown) => {
+          if (response.headersSent) response.destroy();
+          else send(response, fail(error));
+        });
     }),
   );
   const bound = await listen(server, port, 'the control API', 'control');

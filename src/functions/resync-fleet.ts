@@ -54,8 +54,10 @@ export function resyncFleet(
     };
     let purged = NOTHING_PURGED;
     const afterTables = async () => {
-      const failures = new TaskFailures(() => now() < plus(began, RUN_MS));
-      await failures.unlessFailed(undefined, () => publishCounts(instance, sync, context));
+      const failures = new TaskFailures(() => now() < plus(began, RUN_MS), sync.warn);
+      await failures.unlessFailed('counts over time and metrics', undefined, () =>
+        publishCounts(instance, sync, context),
+      );
       purged = await exportAndPurge(instance, sync, context, failures);
       failures.throwFirst();
     };
@@ -89,11 +91,12 @@ const NOTHING_PURGED: Purged = { receipts: 0, deadLetters: 0 };
 /** Counts for the console, for metrics and for the log. */
 async function publishCounts(
   instance: Instance,
-  { fleet, hosts }: SyncContext,
+  { fleet, hosts, gate }: SyncContext,
   context: InvocationContext,
 ): Promise<void> {
   const { stores, now, metrics } = instance;
-  await recordSeries({ ...stores, hosts }, now());
+  // Counts of a newer package, which this one cannot read, would look like none.
+  if (!(await gate.current()).isOutdated) await recordSeries({ ...stores, hosts }, now());
   if (metrics.isOn)
     metrics.set(await readGauges({ ...stores, fleet, hosts, share: instance.resyncBudget() }, now()));
   if (fleet.edge === undefined) return;
@@ -119,7 +122,7 @@ async function exportAndPurge(
     warn: (message: string, facts: Facts) =>
       context.warn(JSON.stringify({ event: 'stateExportFailed', message, ...facts })),
   };
-  await failures.unlessFailed(false, () => exportDaily(exporting));
+  await failures.unlessFailed('the daily export', false, () => exportDaily(exporting));
   const purging = {
     ...stores,
     now,
@@ -127,5 +130,5 @@ async function exportAndPurge(
     warn: (message: string, facts: Facts) =>
       context.warn(JSON.stringify({ event: 'purgeFailed', message, ...facts })),
   };
-  return failures.unlessFailed(NOTHING_PURGED, () => purgeOld(purging));
+  return failures.unlessFailed('the purge', NOTHING_PURGED, () => purgeOld(purging));
 }

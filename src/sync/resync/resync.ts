@@ -155,7 +155,10 @@ export async function resync(
         throw error;
       }),
     ]);
-    if (worked.status === 'rejected') throw worked.reason;
+    if (worked.status === 'rejected') {
+      if (rest.status === 'fulfilled') rest.value.failures.logAll();
+      throw worked.reason;
+    }
     if (rest.status === 'rejected') throw rest.reason;
     const { failures, ...done } = rest.value;
     const more = done.resynced > 0 ? await work(hostsWith(await dueWork())) : 0;
@@ -191,33 +194,35 @@ async function withoutQueue(
   known: Known,
 ): Promise<Pick<ResyncSummary, 'counted' | 'resynced' | 'audited'> & { readonly failures: TaskFailures }> {
   const { filling, hasWork } = known;
-  const failures = new TaskFailures(mayGoOn);
-  const counted = await failures.unlessFailed(0, () => countTwins(context, mayGoOn));
+  const failures = new TaskFailures(mayGoOn, context.warn);
+  const counted = await failures.unlessFailed('the counts of twins', 0, () => countTwins(context, mayGoOn));
   let [resynced, audited] = [0, 0];
   const plan = async (mayPlan: MayGoOn) => {
     resynced += await unlessNewer(0, () => resyncTwins(context, mayPlan));
     await filling.check();
   };
   if (!known.isOutdated) {
-    await failures.unlessFailed(undefined, () => recordDrains(context, known.conditions));
-    await failures.unlessFailed(undefined, () => planWhenReadAgain(context));
-    await failures.unlessFailed(undefined, () => pauseRejected(context));
-    await failures.unlessFailed(undefined, () => advanceGates(context));
+    await failures.unlessFailed('drains', undefined, () => recordDrains(context, known.conditions));
+    await failures.unlessFailed('earlier contents', undefined, () => planWhenReadAgain(context));
+    await failures.unlessFailed('self-pauses', undefined, () => pauseRejected(context));
+    await failures.unlessFailed('the gates of rollouts', undefined, () => advanceGates(context));
     const withQuestions = context.hosts.filter((host) => hasWork(host, 'activity'));
     // Questions and audits of a hub need its queries. Side by side, each gets every second one.
     await Promise.all([
-      failures.unlessFailed(undefined, () => askActivity(withQuestions, context, mayGoOn)),
+      failures.unlessFailed('questions for signs of life', undefined, () =>
+        askActivity(withQuestions, context, mayGoOn),
+      ),
       (async () => {
-        const isPlanned = await failures.unlessFailed(false, async () => {
+        const isPlanned = await failures.unlessFailed('the resync', false, async () => {
           await plan(mayGoOn);
           return true;
         });
         if (!isPlanned) filling.end();
-        audited = await failures.unlessFailed(0, () => auditHubs(context, mayGoOn, known));
+        audited = await failures.unlessFailed('audits', 0, () => auditHubs(context, mayGoOn, known));
       })(),
     ]);
   }
-  await failures.unlessFailed(undefined, known.afterTables);
+  await failures.unlessFailed('counts, exports and the purge', undefined, known.afterTables);
   // The resync waits for the other instances. It should not wait for the next run as well.
   while (!filling.isEmpty && known.mayGoOnWithQueue()) {
     await known.wait(PLAN_AGAIN_MS);
