@@ -1,6 +1,7 @@
 import type { Policy } from '../fleet/fleet.ts';
 import type { Rollout, Stage } from '../fleet/rollout.ts';
 import { ownEntry } from '../json/json.ts';
+import { NO_DEVICE_TAKES_PART } from '../rollout/gate.ts';
 import type { EpochMs } from '../time/epoch-ms.ts';
 import type { Control, RolloutState } from './control.ts';
 
@@ -76,11 +77,12 @@ function waiting(index: number, stage: Stage, state: RolloutState | undefined): 
 
 function whyApproval(
   index: number,
-  { name, isApproved }: Stage,
+  { isApproved }: Stage,
   state: RolloutState | undefined,
 ): string | undefined {
   const ran = state?.stage?.name;
-  if (ran !== undefined && state?.waitsFor?.stage === name) return state.waitsFor.why;
+  // The file may have renamed or removed the stage that waited, or have a new one before it.
+  if (ran !== undefined && state?.waitsFor?.why === NO_DEVICE_TAKES_PART) return NO_DEVICE_TAKES_PART;
   if (ran !== undefined && state?.accepted.includes(ran) === true)
     return 'the rollout failed in the stage before, and it was resumed';
   if (!isApproved) return undefined;

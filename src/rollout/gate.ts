@@ -25,6 +25,9 @@ export const NO_DEVICES: StageCounts = {
   silent: 0,
 };
 
+/** Why a stage begins only after an approval: the one before it has shown nothing. */
+export const NO_DEVICE_TAKES_PART = 'no device takes part in the stage';
+
 export interface GateInput {
   readonly stage: Stage;
   /** The stage after it. Undefined: it is the last one. */
@@ -67,7 +70,7 @@ export function decideGate(input: GateInput): GateDecision {
       ? { kind: 'needsApproval', stage: next.name, why: 'the next stage begins only after an approval' }
       : { kind: 'pass' };
   const taking = takingPart(own);
-  if (taking === 0) return unlessApproved(input, 'no device takes part in the stage');
+  if (taking === 0) return unlessApproved(input, NO_DEVICE_TAKES_PART);
   if (isAccepted) return unlessApproved(input, 'the rollout failed in the stage, and it was resumed');
   const results = resultsOf(own);
   const needed = Math.min(gate.sample, taking);

@@ -143,6 +143,41 @@ describe('the file no longer has the stage that runs', () => {
     expect(on.advance()).toMatchObject([{ kind: 'begins', stage: 'all' }]);
   });
 
+  test.each([
+    { what: 'the next one too, and has another last one', stages: [{ name: 'everything', share: 1 }] },
+    { what: 'but a new one before the next one', stages: [{ name: 'half', share: 0.5 }, ALL] },
+  ])(
+    'an approval is needed after a stage in which no device takes part: the file removes it, $what',
+    ({ stages }) => {
+      runTenth(LAB, ONE, TENTH, { ...ALL, approve: false });
+      on.pass(4 * HOUR).advance({ tenth: { silent: 4 } });
+      deploy(LAB, ONE, ...stages);
+      const [next] = stages;
+
+      expect(on.advance()).toEqual([
+        {
+          kind: 'needsApproval',
+          policy: 'base',
+          stage: next?.name,
+          why: 'no device takes part in the stage',
+        },
+      ]);
+      expect(reached()).toBeLessThan(30);
+      expect(on.advance()).toEqual([]);
+      approve();
+      expect(on.advance()).toMatchObject([{ kind: 'begins', stage: next?.name }]);
+    },
+  );
+
+  test('the file decides whether the next stage needs an approval if nothing else does', () => {
+    runTenth();
+    on.pass(4 * HOUR).advance({ lab: FULL, one: FULL, tenth: FULL });
+    expect(on.control.rollouts[on.policy.hash]?.waitsFor?.stage).toBe('all');
+    deploy(LAB, ONE, { ...ALL, approve: false });
+
+    expect(on.advance()).toMatchObject([{ kind: 'begins', stage: 'all' }]);
+  });
+
   test('a stage that has another name now begins again', () => {
     runTenth();
     deploy(LAB, ONE, { ...TENTH, name: 'ten', approve: true }, ALL);
