@@ -5,6 +5,8 @@ import { NO_DEVICE_TAKES_PART } from '../rollout/gate.ts';
 import type { EpochMs } from '../time/epoch-ms.ts';
 import type { Control, RolloutState } from './control.ts';
 
+const FIRST_NEEDS_APPROVAL = 'the first stage begins only after an approval';
+
 /** Where a rollout stands. */
 export type PresentStage =
   /** No instance has announced the content yet. */
@@ -65,10 +67,14 @@ function firstNotDone(stages: Rollout['stages'], done: readonly string[]): numbe
   return index === -1 ? stages.length - 1 : index;
 }
 
-/** Whether the first stage of an earlier file has waited for its approval, so that no stage has begun. */
+/**
+ * Whether the first stage of an earlier file has waited for its approval, so that no stage has begun. An older package did not
+ * store the name of a first stage that ran. Its row may name a later stage that waits.
+ */
 function waitsForFirst(state: RolloutState | undefined, [, ...later]: Rollout['stages']): boolean {
-  const waitsFor = state?.waitsFor?.stage;
-  return waitsFor !== undefined && !later.some(({ name }) => name === waitsFor);
+  const waitsFor = state?.waitsFor;
+  if (waitsFor === undefined) return false;
+  return waitsFor.why === FIRST_NEEDS_APPROVAL || !later.some(({ name }) => name === waitsFor.stage);
 }
 
 function waiting(index: number, stage: Stage, state: RolloutState | undefined): PresentStage {
@@ -86,5 +92,5 @@ function whyApproval(
   if (ran !== undefined && state?.accepted.includes(ran) === true)
     return 'the rollout failed in the stage before, and it was resumed';
   if (!isApproved) return undefined;
-  return `the ${index === 0 ? 'first ' : ''}stage begins only after an approval`;
+  return index === 0 ? FIRST_NEEDS_APPROVAL : 'the stage begins only after an approval';
 }

@@ -9,6 +9,7 @@ import {
   rollBack,
 } from '../../src/control/rollout-actions.ts';
 import { rolloutShare } from '../../src/control/rollout-share.ts';
+import { NOT_BEGUN } from '../../src/control/rollout-state.ts';
 import { rolloutPlace } from '../../src/rollout/stages.ts';
 import { rolloutOverviews } from '../../src/sync/resync/rollout-overview.ts';
 import { Deployment, HOUR, MINUTE } from './rollouts.ts';
@@ -303,6 +304,18 @@ describe('the file changes the first stage', () => {
     expect(reached()).toBe(0);
   });
 
+  test('a new first stage begins without the time in which the first stage before waited for an approval', () => {
+    on.deployValue(5, null).pass(HOUR);
+    deploy({ ...ONE, approve: true }, ALL);
+    on.advance();
+    on.pass(72 * HOUR);
+    deploy({ name: 'pre', share: 0.5, over: '48h' }, { ...ONE, share: 0.6, approve: true }, ALL);
+
+    expect(on.advance()).toMatchObject([{ kind: 'begins', stage: 'pre' }]);
+    expect(stage()).toEqual({ name: 'pre', since: on.now });
+    expect(reached()).toBe(0);
+  });
+
   test('a first stage that runs goes on when the file gives it an approval', () => {
     on.deployValue(5, null).pass(HOUR);
     deploy(ONE, ALL);
@@ -313,6 +326,21 @@ describe('the file changes the first stage', () => {
     expect(before).toBeGreaterThan(0);
     expect(on.advance()).toEqual([]);
     expect(reached()).toBe(before);
+  });
+
+  test('a first stage goes on when a row without its name shows that the next one waits for an approval', () => {
+    on.deployValue(5, null).pass(HOUR);
+    deploy(FIRST, ALL);
+    on.pass(10 * HOUR).advance({ few: FULL });
+    expect(on.control.rollouts[on.policy.hash]?.waitsFor?.stage).toBe('all');
+    const { stage: _, ...older } = on.control.rollouts[on.policy.hash] ?? NOT_BEGUN;
+    const before = reached();
+    on.control = { ...on.control, rollouts: { [on.policy.hash]: older } };
+
+    expect(before).toBeGreaterThan(0);
+    expect(reached()).toBe(before);
+    expect(on.advance({ few: FULL })).toEqual([]);
+    expect(stage()?.name).toBe('few');
   });
 
   test.each([
