@@ -8,7 +8,7 @@ import { type Control, type RolloutState, SELF } from './control.ts';
 import { elapsedSince } from './elapsed.ts';
 import { pauseFor } from './pauses.ts';
 import { type PresentStage, presentStage, stageAfter } from './present-stage.ts';
-import { NOT_BEGUN, withRollout } from './rollout-state.ts';
+import { approvalOf, NOT_BEGUN, withRollout, withStage } from './rollout-state.ts';
 import { sumOfCounts } from './stage-counts.ts';
 
 /** What is known of the twins of a rollout. */
@@ -92,13 +92,12 @@ function begin(
   { stage, needsApproval }: Extract<PresentStage, { kind: 'waiting' }>,
   now: EpochMs,
 ): AdvancedOne {
-  if (needsApproval !== undefined && !isApproved(state, stage))
+  if (needsApproval !== undefined && approvalOf(state, stage) === undefined)
     return waiting(control, policy, state, { stage, why: needsApproval });
-  const next = { ...state, stage: { name: stage, since: now }, waitsFor: undefined };
   const why =
     needsApproval === undefined ? 'it is the first stage of the file that is not done' : 'it is approved';
   const change: RolloutChange = { kind: 'begins', policy: policy.name, stage, why };
-  return { control: withRollout(control, policy.hash, next, now), change };
+  return { control: withRollout(control, policy.hash, withStage(state, stage, now), now), change };
 }
 
 /** A rollout with `over` is complete after this time. */
@@ -174,7 +173,7 @@ function advanceStage(control: Control, running: Running): AdvancedOne {
         };
         return { control: withRollout(control, policy.hash, complete, now), change };
       }
-      const begun = { ...state, done, stage: { name: next.name, since: now }, waitsFor: undefined };
+      const begun = withStage({ ...state, done }, next.name, now);
       const change: RolloutChange = {
         kind: 'begins',
         policy: name,
@@ -215,7 +214,7 @@ export function presentGate(
     all: sumOfCounts(counted),
     gate,
     elapsedMs: elapsedSince(control, policy, present.since, undefined, now),
-    isApproved: next !== undefined && isApproved(state, next.name),
+    isApproved: next !== undefined && approvalOf(state, next.name) !== undefined,
     isAccepted: state.accepted.includes(stage.name),
   });
 }
@@ -244,10 +243,6 @@ function advanceRollback(
   const { stage: _, ...rest } = end;
   const after = isLast ? rest : { ...rest, stage: { name: next.name, since: now } };
   return withRollout(control, policy.hash, { ...state, end: after }, now);
-}
-
-function isApproved({ approvals }: RolloutState, stage: string): boolean {
-  return approvals.some((approval) => approval.stage === stage);
 }
 
 function waiting(

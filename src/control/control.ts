@@ -50,8 +50,8 @@ const rolloutStateSchema = z.object({
   done: z.array(z.string()).default([]),
   /** All stages are done: the content reaches every device, now and later. */
   completedAt: epochMsSchema.optional(),
-  /** Which stages may begin, and who allowed it. */
-  approvals: z.array(actSchema.extend({ stage: z.string() })).default([]),
+  /** Which stages may begin, and who allowed it. `isUsed`: the stage has begun, and needs another approval to begin again. */
+  approvals: z.array(actSchema.extend({ stage: z.string(), isUsed: z.boolean().optional() })).default([]),
   /** Stages in which the rollout failed, and an operator resumed it. Their counts no longer fail it. */
   accepted: z.array(z.string()).default([]),
   /** Present while no further device is reached. `stage`: the stage in which its gate failed. */
@@ -123,6 +123,30 @@ export type Act = z.output<typeof actSchema>;
 export type Drain = z.output<typeof drainSchema>;
 export type Control = z.output<typeof controlSchema>;
 
+const format4Schema = z.looseObject({
+  rollouts: z
+    .record(
+      z.string(),
+      z.looseObject({
+        stage: z.looseObject({ name: z.string() }).optional(),
+        done: z.array(z.string()).default([]),
+        approvals: z.array(z.looseObject({ stage: z.string() })).default([]),
+      }),
+    )
+    .default({}),
+});
+
+/** A stage that runs or is done has used its approval. */
+function withUsedApprovals(document: unknown): unknown {
+  const control = format4Schema.parse(document);
+  for (const { stage: present, done, approvals } of Object.values(control.rollouts)) {
+    for (const approval of approvals) {
+      if ([...done, present?.name].includes(approval.stage)) approval.isUsed = true;
+    }
+  }
+  return control;
+}
+
 /**
  * The format of the control row. Every change of the schema, also an additional field, needs a new format with a step. An
  * older package would otherwise lose the field when it stores the row.
@@ -136,6 +160,8 @@ export const CONTROL_FORMAT: DocumentFormat<Control> = {
     (document) => document,
     // Format 4 adds `drains`. Without them, the next run of `resyncFleet` adds those of the present.
     (document) => document,
+    // Format 5 adds `isUsed` of approvals.
+    withUsedApprovals,
   ],
   read: (document) => controlSchema.safeParse(document).data,
 };

@@ -3,7 +3,7 @@ import { ownEntry } from '../json/json.ts';
 import type { Act, Control, PastPause, RolloutState } from './control.ts';
 import { rolloutScope } from './elapsed.ts';
 import { presentStage, stageAfter } from './present-stage.ts';
-import { NOT_BEGUN, withRollout } from './rollout-state.ts';
+import { approvalOf, NOT_BEGUN, withRollout } from './rollout-state.ts';
 
 /** A policy with a rollout. */
 export type RolloutPolicy = Pick<RolloutContent, 'name' | 'hash' | 'settings'> & {
@@ -54,7 +54,7 @@ export function approveStage(control: Control, policy: RolloutPolicy, by: Act): 
   if (refusal !== undefined) return refused(refusal);
   const stage = stageToApprove(control, policy);
   if (stage === undefined) return refused('its last stage runs, so there is nothing to approve');
-  const earlier = state.approvals.find((approval) => approval.stage === stage);
+  const earlier = approvalOf(state, stage);
   if (earlier !== undefined) {
     return refused(`stage ${stage} is approved already by ${earlier.author}: ${earlier.reason}`);
   }
@@ -77,7 +77,7 @@ export function approvableStage(control: Control, policy: RolloutPolicy): string
   const state = stateOf(control, policy);
   if (whyOver(control, policy, state) !== undefined) return undefined;
   const stage = stageToApprove(control, policy);
-  return state.approvals.some((approval) => approval.stage === stage) ? undefined : stage;
+  return stage === undefined || approvalOf(state, stage) !== undefined ? undefined : stage;
 }
 
 /** The rollout ends. Devices that have the content keep it; no other device gets it until the file holds another content. */

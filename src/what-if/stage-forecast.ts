@@ -1,6 +1,7 @@
 import type { Control } from '../control/control.ts';
 import { elapsedSince } from '../control/elapsed.ts';
 import { presentStage } from '../control/present-stage.ts';
+import { approvalOf } from '../control/rollout-state.ts';
 import type { Policy } from '../fleet/fleet.ts';
 import { leastTime, type Stage } from '../fleet/rollout.ts';
 import { ownEntry } from '../json/json.ts';
@@ -56,12 +57,13 @@ export function stageForecast(
     first === undefined
       ? Math.max(0, ownMs - elapsed)
       : Math.max(0, leastTime(first) - elapsed) + sumOf(between) + ownMs;
-  const approved = new Set(state?.approvals.map(({ stage }) => stage));
+  const lacksApproval = ({ name, isApproved }: Stage) =>
+    isApproved && (state === undefined || approvalOf(state, name) === undefined);
   const ahead = stages.slice(running === undefined ? at : at + 1, index + 1);
   return {
     stage: isShort ? undefined : own.name,
     afterMs: isPast ? 0 : afterMs,
-    needsApproval: !isPast && ahead.some(({ name, isApproved }) => isApproved && !approved.has(name)),
+    needsApproval: !isPast && ahead.some(lacksApproval),
     hasWindow: window !== undefined,
   };
 }

@@ -12,7 +12,7 @@ import { rolloutShare } from '../../src/control/rollout-share.ts';
 import { NOT_BEGUN } from '../../src/control/rollout-state.ts';
 import { rolloutPlace } from '../../src/rollout/stages.ts';
 import { rolloutOverviews } from '../../src/sync/resync/rollout-overview.ts';
-import { Deployment, HOUR, MINUTE } from './rollouts.ts';
+import { DAY, Deployment, HOUR, MINUTE } from './rollouts.ts';
 
 const LAB = { name: 'lab', where: "tags.ring == 'lab'", atLeast: '30m' };
 const ONE = { name: 'one', share: 0.01, atLeast: '1h' };
@@ -207,6 +207,37 @@ describe('the file no longer has the stage that runs', () => {
     ]);
   });
 
+  test.each([
+    { what: 'done', inForce: 'tenth' },
+    { what: 'interrupted by the new file', inForce: 'one' },
+  ])(
+    'an approval of a stage is not one for a larger last stage with its name: the stage is $what',
+    ({ inForce }) => {
+      on.deployValue(5, null).pass(HOUR);
+      const one = { ...ONE, approve: true };
+      deploy(LAB, one, TENTH, ALL);
+      on.pass(HOUR).advance({ lab: FULL });
+      approve();
+      on.advance({ lab: FULL });
+      if (inForce === 'tenth') on.pass(HOUR).advance({ lab: FULL, one: FULL });
+      expect(stage()?.name).toBe(inForce);
+      deploy(LAB, TENTH, { ...one, share: 1 });
+      on.advance({ lab: FULL });
+
+      expect(on.pass(DAY).advance({ lab: FULL, tenth: FULL })).toMatchObject([
+        { kind: 'needsApproval', stage: 'one' },
+      ]);
+      expect(reached()).toBeLessThan(150);
+      expect(approvableStage(on.control, content())).toBe('one');
+      approve();
+      expect(approvableStage(on.control, content())).toBeUndefined();
+      expect(on.advance({ lab: FULL, tenth: FULL })).toMatchObject([{ kind: 'begins', stage: 'one' }]);
+      expect(rolloutOverviews(on.fleet, on.control, new Map(), on.now)).toMatchObject([
+        { approvals: [{ stage: 'one' }, { stage: 'one' }] },
+      ]);
+    },
+  );
+
   test('a rollout that has one time only now begins this time then', () => {
     runTenth();
     on.deployValue(60, { over: '24h' });
@@ -255,7 +286,11 @@ describe('the file changes other stages than the one that runs', () => {
     on.pass(5 * HOUR);
     expect(reached()).toBeGreaterThan(250);
     expect(reached()).toBeLessThan(350);
-    on.pass(5 * HOUR).advance({ lab: FULL, one: FULL, tenth: FULL, half: FULL });
+    expect(on.pass(5 * HOUR).advance({ lab: FULL, one: FULL, tenth: FULL, half: FULL })).toMatchObject([
+      { kind: 'needsApproval', stage: 'all' },
+    ]);
+    approve();
+    on.advance({ lab: FULL, one: FULL, tenth: FULL, half: FULL });
     expect(stage()).toEqual({ name: 'all', since: on.now });
   });
 

@@ -74,6 +74,26 @@ describe('rows of an older format', () => {
     expect(await new RevisionStore(tables.state).get('older')).toEqual(revision);
   });
 
+  test('count the approvals of stages that have begun as used, if they are the control row', async () => {
+    const approvals = ['lab', 'one', 'all'].map((stage) => ({
+      author: 'ann',
+      reason: 'test',
+      at: T0,
+      stage,
+    }));
+    const rollouts = { abc: { stage: { name: 'one', since: T0 }, done: ['lab'], approvals } };
+    await tables.state.put('control', 'control', { format: 4, ...packDocument({ generation: 7, rollouts }) });
+
+    const { generation, rollouts: read } = await new ControlStore(tables.state).read();
+
+    expect(generation).toBe(7);
+    expect(read.abc?.approvals.map(({ stage, isUsed }) => [stage, isUsed])).toEqual([
+      ['lab', true],
+      ['one', true],
+      ['all', undefined],
+    ]);
+  });
+
   test('are not written again if the same fleet file runs', async () => {
     await tables.state.put('revisions', 'same', packDocument('{}'));
     const before = await tables.state.get('revisions', 'same');
@@ -99,7 +119,7 @@ describe('rows of this package', () => {
 
     expect(saved).not.toBe('conflict');
     expect(await formatOf('twins', partitionOf(ID), snapshotKey(ID))).toBe(presentFormat(SNAPSHOT_FORMAT));
-    expect(await formatOf('state', 'control', 'control')).toBe(4);
+    expect(await formatOf('state', 'control', 'control')).toBe(5);
     expect(await formatOf('state', 'progress', 'x')).toBe(1);
     expect(await formatOf('state', 'revisions', 'r')).toBe(3);
     expect(await formatOf('state', 'conditions', `hub|${ID.host}`)).toBe(1);

@@ -35,7 +35,7 @@ export function RolloutSection({ rollout }: { readonly rollout: StagedRollout })
       <StageTable rollout={rollout} />
       <div class="section-foot">
         {approvals.map(({ stage, author, at, reason }) => (
-          <p key={stage}>
+          <p key={`${stage} ${at}`}>
             Stage {stage} was approved <Ago at={at} /> by {author}: {reason}
           </p>
         ))}

@@ -1,5 +1,5 @@
 import { presentGate } from '../../control/advance.ts';
-import type { Control, RolloutState } from '../../control/control.ts';
+import type { Act, Control, RolloutState } from '../../control/control.ts';
 import { elapsedSince } from '../../control/elapsed.ts';
 import { type PresentStage, presentStage } from '../../control/present-stage.ts';
 import { approvableStage } from '../../control/rollout-actions.ts';
@@ -66,7 +66,7 @@ export interface RolloutOverview {
   readonly approvers: readonly string[];
   readonly pause: RolloutState['pause'];
   readonly end: RolloutState['end'];
-  readonly approvals: RolloutState['approvals'];
+  readonly approvals: readonly (Act & { readonly stage: string })[];
   readonly stages: readonly StageOverview[];
 }
 
@@ -141,7 +141,7 @@ function overviewOf(
     approvers: rollout.approvers,
     pause: state?.pause,
     end: state?.end,
-    approvals: state?.approvals ?? [],
+    approvals: (state?.approvals ?? []).map(({ isUsed: _, ...approval }) => approval),
     stages,
   };
 }
