@@ -1,7 +1,8 @@
-// kept-settings.mjs --parameters FILE [--resource-group NAME] [--must-know]: fails if a deployment with this parameter file would
-// remove an app setting or an identity of an app that Berth did not make. A deployment writes all of them, and the parameter file
-// declares those that it keeps. It reads names of app settings, never a value. Without the right to list them it says so;
-// with --must-know, that is a failure. The resource group is the one of environmentName by default.
+// kept-settings.mjs --parameters FILE [--resource-group NAME] [--must-know] [--subscription=ID]: fails if a deployment with this
+// parameter file would remove an app setting or an identity of an app that Berth did not make. A deployment writes all of them,
+// and the parameter file declares those that it keeps. It reads names of app settings, never a value. Without the right to list
+// them it says so; with --must-know, that is a failure. The resource group is the one of environmentName by default, and the
+// subscription the default one of az. An empty subscription is a new environment of azd, in which nothing exists yet.
 import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
@@ -13,19 +14,30 @@ const { values: given } = parseArgs({
     parameters: { type: 'string' },
     'resource-group': { type: 'string' },
     'must-know': { type: 'boolean' },
+    subscription: { type: 'string' },
   },
 });
 const file = given.parameters ?? '';
+const subscription = given.subscription ? ['--subscription', given.subscription] : [];
 
-/** Runs the Azure CLI. Rejects with what it said. */
-function az(...args) {
+/** Runs the Azure CLI in this environment. Rejects with what it said. */
+function run(args, env) {
   return new Promise((resolve, reject) => {
     // On Windows, the Azure CLI is a command file.
-    const options = { shell: process.platform === 'win32', maxBuffer: 64 * 1024 * 1024 };
+    const options = { env, shell: process.platform === 'win32', maxBuffer: 64 * 1024 * 1024 };
     execFile('az', args, options, (error, out, said) =>
       error === null ? resolve(out) : reject(new Error(said.trim() || error.message)),
     );
   });
+}
+
+/** Asks Azure, in the subscription of the deployment. */
+const az = (...args) => run([...args, ...subscription], process.env);
+
+/** The parameter file as JSON. A new environment of azd has no location yet, and the location decides nothing here. */
+function buildParameters() {
+  const env = { ...process.env, AZURE_LOCATION: process.env.AZURE_LOCATION || 'westeurope' };
+  return run(['bicep', 'build-params', '--file', file, '--stdout'], env);
 }
 
 const lines = (text) => text.split(/\r?\n/).filter((line) => line !== '');
@@ -33,9 +45,7 @@ const lines = (text) => text.split(/\r?\n/).filter((line) => line !== '');
 /** The values of a parameter file, by name. They may hold secrets: never show them, not even in the message of an error. */
 async function readParameters() {
   const isJson = file.endsWith('.json');
-  const text = isJson
-    ? readFileSync(file, 'utf8')
-    : await az('bicep', 'build-params', '--file', file, '--stdout');
+  const text = isJson ? readFileSync(file, 'utf8') : await buildParameters();
   try {
     const { parameters } = JSON.parse(isJson ? text : JSON.parse(text).parametersJson);
     return Object.fromEntries(Object.entries(parameters).map(([name, { value }]) => [name, value]));
@@ -85,6 +95,8 @@ function readFleet() {
 
 const listed = (names) => [...new Set(names)].sort().join(', ');
 const isIn = (names, name) => names.some((each) => each.toLowerCase() === name.toLowerCase());
+/** The app, as an argument of the commands that a message tells to run. */
+const of = (app, group) => ['--resource-group', group, '--name', app, ...subscription].join(' ');
 const AS_REFERENCE = 'a secret as a reference to Azure Key Vault';
 
 const problems = [];
@@ -111,7 +123,7 @@ async function checkSettings(app, group, { declared, set }) {
   const refuse = (some, why) => {
     if (some.length === 0) return;
     problems.push(
-      `${app}: a deployment would remove the app settings ${listed(some)}, ${why}: az functionapp config appsettings delete --resource-group ${group} --name ${app} --setting-names ${some.join(' ')}`,
+      `${app}: a deployment would remove the app settings ${listed(some)}, ${why}: az functionapp config appsettings delete ${of(app, group)} --setting-names ${some.join(' ')}`,
     );
   };
   refuse(
@@ -132,11 +144,12 @@ async function checkIdentities(app, group, { appIdentityIds = [], appSystemIdent
   const lost = ids.filter((id) => !id.toLowerCase().endsWith(own) && !isIn(appIdentityIds, id)).sort();
   const refuse = (what, write, identities) =>
     problems.push(
-      `${app}: a deployment would take away ${what}, which ${file} does not declare. Write ${write} there. Or take it away: az functionapp identity remove --resource-group ${group} --name ${app} --identities ${identities}`,
+      `${app}: a deployment would take away ${what}, which ${file} does not declare. Write ${write} there. Or take it away: az functionapp identity remove ${of(app, group)} --identities ${identities}`,
     );
   for (const id of lost) refuse(`the identity ${id}`, 'its id into appIdentityIds', id);
   if (String(identity.type).includes('SystemAssigned') && !appSystemIdentity)
-    refuse('the system-assigned identity', 'appSystemIdentity = true', '[system]');
+    // A shell would take the brackets for a pattern of file names.
+    refuse('the system-assigned identity', 'appSystemIdentity = true', "'[system]'");
 }
 
 function checkFleet(apps) {
@@ -155,6 +168,12 @@ async function check() {
   const group = given['resource-group'] ?? `rg-${parameters.environmentName}`;
   const apps = writtenApps(parameters);
   checkFleet(apps);
+  if (given.subscription === '') {
+    notes.push(
+      'azd has no subscription for this environment yet, so no app is compared. If the environment exists in Azure, stop, and run azd env set AZURE_SUBSCRIPTION_ID ID first.',
+    );
+    return;
+  }
   if ((await az('group', 'exists', '--name', group)).trim() !== 'true') return;
   const list = ['functionapp', 'list', '--resource-group', group, '--query', '[].name', '--output', 'tsv'];
   const present = lines(await az(...list));

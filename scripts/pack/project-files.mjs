@@ -8,6 +8,10 @@ import { swap } from './swap.mjs';
 const INFRA = ['main.bicepparam', 'production.bicepparam', 'small.bicepparam'];
 const FLEETS = ['fleet.production.json', 'fleet.small.json'];
 
+/** The command of the hook in azure.yaml. A shell has this before the name of an environment variable. */
+const keptSettings = (variable, home = '') =>
+  `node ${home}scripts/deploy/kept-settings.mjs --parameters infra/main.bicepparam --must-know --subscription="${variable}AZURE_SUBSCRIPTION_ID"`;
+
 /**
  * @param {string} root the folder of this repository.
  * @param {{name: string, version: string, engines: object}} berth its package.json.
@@ -54,7 +58,9 @@ export function projectFiles(root, { name, version, engines }) {
     'local.settings.json': read('local.settings.json'),
     // The installed command is built already.
     'azure.yaml': swap('azure.yaml', read('azure.yaml'), [
-      [`node scripts/deploy/`, `npm ci && node ${home}/scripts/deploy/`],
+      [`run: ${keptSettings('$')}`, `run: npm ci && ${keptSettings('$', `${home}/`)}`],
+      // Windows PowerShell 5.1, which azd takes where pwsh is missing, has no &&.
+      [`run: ${keptSettings('$env:')}`, `run: npm ci; if ($?) { ${keptSettings('$env:', `${home}/`)} }`],
       ['npm run build && ', ''],
       ['if ($?) { npm run build }; ', ''],
     ]),

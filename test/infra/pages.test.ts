@@ -3,6 +3,7 @@ import { describe, expect, test } from '@jest/globals';
 import { globSync } from 'tinyglobby';
 import { parse } from 'yaml';
 import { parseFleet } from '../../src/fleet/file/parse.ts';
+import { projectFiles } from '../support/project-files.ts';
 import {
   describeBicep,
   filesOf,
@@ -140,9 +141,28 @@ describe('azure.yaml', () => {
   test('looks what others added to the apps before it deploys the infrastructure', () => {
     const { posix, windows } = file.hooks.preprovision;
 
-    expect(posix.run).toBe(
-      'node scripts/deploy/kept-settings.mjs --parameters infra/main.bicepparam --must-know',
-    );
-    expect(windows.run).toBe(posix.run);
+    const command =
+      'node scripts/deploy/kept-settings.mjs --parameters infra/main.bicepparam --must-know --subscription=';
+    expect(posix.run).toBe(`${command}"$AZURE_SUBSCRIPTION_ID"`);
+    expect(windows.run).toBe(`${command}"$env:AZURE_SUBSCRIPTION_ID"`);
+  });
+
+  test('runs the same hook in a project of berth init, from the installed package', () => {
+    const { posix, windows } = parse(projectFiles()['azure.yaml'] ?? '').hooks.preprovision;
+    const command =
+      'node node_modules/@your-org/berth/scripts/deploy/kept-settings.mjs --parameters infra/main.bicepparam --must-know --subscription=';
+
+    expect(posix.run).toBe(`npm ci && ${command}"$AZURE_SUBSCRIPTION_ID"`);
+    expect(windows.run).toBe(`npm ci; if ($?) { ${command}"$env:AZURE_SUBSCRIPTION_ID" }`);
+  });
+
+  test.each([
+    ['here', readFileSync('azure.yaml', 'utf8')],
+    ['in a project of berth init', projectFiles()['azure.yaml'] ?? ''],
+  ])('has only commands %s that Windows PowerShell 5.1 can read too', (_, text) => {
+    const hooks = Object.values<{ windows: { run: string } }>(parse(text).hooks);
+
+    expect(hooks.length).toBeGreaterThanOrEqual(4);
+    expect(hooks.filter(({ windows }) => windows.run.includes('&&'))).toEqual([]);
   });
 });

@@ -1,7 +1,8 @@
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, test } from '@jest/globals';
-import { type ScriptProject, scriptProject } from './script-project.ts';
+import { parse } from 'yaml';
+import { run, type ScriptProject, scriptProject } from './script-project.ts';
 
 const TOKEN = 'abcdefghijklm';
 const STAMP_APP = `func-berth-main-${TOKEN}`;
@@ -155,7 +156,7 @@ describe('infra.sh apply', () => {
       `${STAMP_APP}: a deployment would take away the identity ${IDENTITY}/reader, which infra/production.bicepparam does not declare. Write its id into appIdentityIds there. Or take it away: az functionapp identity remove --resource-group rg-berth-prod --name ${STAMP_APP} --identities ${IDENTITY}/reader\n`,
     );
     expect(said.err).toContain(
-      `${STAMP_APP}: a deployment would take away the system-assigned identity, which infra/production.bicepparam does not declare. Write appSystemIdentity = true there. Or take it away: az functionapp identity remove --resource-group rg-berth-prod --name ${STAMP_APP} --identities [system]\n`,
+      `${STAMP_APP}: a deployment would take away the system-assigned identity, which infra/production.bicepparam does not declare. Write appSystemIdentity = true there. Or take it away: az functionapp identity remove --resource-group rg-berth-prod --name ${STAMP_APP} --identities '[system]'\n`,
     );
     expect(deployments()).toEqual([]);
   });
@@ -219,6 +220,12 @@ describe('infra.sh apply', () => {
     ]);
     expect(said.out + said.err + stage.calls().join()).not.toContain(SECRET);
   });
+
+  test('looks into the default subscription of az', async () => {
+    await infra('apply');
+
+    expect(stage.calls().join()).not.toContain('--subscription');
+  });
 });
 
 describe('infra.sh what-if', () => {
@@ -280,5 +287,71 @@ describe('infra.sh drift', () => {
       1,
       expect.stringContaining('would remove the app settings ACR_USER'),
     ]);
+  });
+});
+
+describe('the hook preprovision of azd', () => {
+  const HOOK = parse(readFileSync('azure.yaml', 'utf8')).hooks.preprovision.posix.run;
+
+  /** Runs the hook with an `az` that has two subscriptions. Only `deployed`, which is not the default one, has the app. */
+  function preprovision(env: Readonly<Record<string, string>> = {}) {
+    const parameters = JSON.stringify({ parameters: { environmentName: { value: 'berth-prod' } } });
+    const AZ = `case "$*" in
+      *build-params*)
+        if [ -z "$AZURE_LOCATION" ]; then echo "AZURE_LOCATION does not exist" >&2; exit 1; fi
+        echo '${JSON.stringify({ parametersJson: parameters })}';;
+      "group exists"*"--subscription deployed") echo true;;
+      "group exists"*) echo false;;
+      "functionapp list"*"--subscription deployed") echo "${STAMP_APP}";;
+      "functionapp show"*"--subscription deployed") echo '{"type":"SystemAssigned"}';;
+      *"appsettings list"*"--subscription deployed") echo ACR_USER;;
+      *) echo "no such app" >&2; exit 1;;
+    esac`;
+    return run('sh', ['-c', `cd "${stage.path}" && ${HOOK}`], {
+      PATH: `${join(stage.path, 'bin')}:${process.env.PATH}`,
+      CALLS: join(stage.path, 'calls'),
+      AZURE_LOCATION: 'westeurope',
+      AZ,
+      ...env,
+    });
+  }
+
+  test('looks into the subscription of azd, also if it is not the default one of az', async () => {
+    const said = await preprovision({ AZURE_SUBSCRIPTION_ID: 'deployed' });
+
+    expect(said.code).toBe(1);
+    const app = `--resource-group rg-berth-prod --name ${STAMP_APP} --subscription deployed`;
+    expect(said.err).toContain(
+      `: az functionapp config appsettings delete ${app} --setting-names ACR_USER\n`,
+    );
+    expect(said.err).toContain(`: az functionapp identity remove ${app} --identities '[system]'\n`);
+  });
+
+  test('compiles the parameter file without a subscription, as az bicep takes none', async () => {
+    await preprovision({ AZURE_SUBSCRIPTION_ID: 'deployed' });
+
+    expect(stage.calls().filter((call) => !call.endsWith(' --subscription deployed'))).toEqual([
+      'az bicep build-params --file infra/main.bicepparam --stdout',
+    ]);
+  });
+
+  test.each([
+    ['has no variable AZURE_SUBSCRIPTION_ID', {}],
+    ['has an empty AZURE_SUBSCRIPTION_ID', { AZURE_SUBSCRIPTION_ID: '' }],
+  ])('compares nothing in a new environment, which %s', async (_, env: Readonly<Record<string, string>>) => {
+    const said = await preprovision({ ...env, AZURE_LOCATION: '' });
+
+    expect(said).toEqual({
+      code: 0,
+      out: '',
+      err: 'azd has no subscription for this environment yet, so no app is compared. If the environment exists in Azure, stop, and run azd env set AZURE_SUBSCRIPTION_ID ID first.\n',
+    });
+    expect(stage.calls()).toEqual(['az bicep build-params --file infra/main.bicepparam --stdout']);
+  });
+
+  test('compiles the parameter file before azd has asked for a location', async () => {
+    const said = await preprovision({ AZURE_SUBSCRIPTION_ID: 'new', AZURE_LOCATION: '' });
+
+    expect(said).toEqual({ code: 0, out: '', err: '' });
   });
 });
