@@ -10,6 +10,8 @@ import { fleetHub, settingSet, stampSettings } from 'types.bicep'
 var known = loadJsonContent('app-settings.json')
 var nameCharacters = 'abcdefghijklmnopqrstuvwxyz0123456789_.'
 var reference = '@Microsoft.KeyVault('
+// App Service resolves it too, but what it names may be readable to many.
+var configurationReference = '@Microsoft.AppConfiguration('
 
 func has(names string[], name string) bool => contains(map(names, each => toLower(each)), toLower(name))
 
@@ -40,15 +42,15 @@ func settingProblems(where string, name string, value string, secrets string[]) 
         ]
       : [],
     empty(value) ? ['"${name}" of ${where} is empty: write a value, or remove it.'] : [],
-    startsWith(value, '@Microsoft.') && !isReference(value)
+    startsWith(value, '@Microsoft.') && !isReference(value) && !startsWith(value, configurationReference)
       ? [
           '"${name}" of ${where} is not a reference to a secret: write @Microsoft.KeyVault(SecretUri=URI_OF_THE_SECRET).'
         ]
       : [],
-    !startsWith(value, '@Microsoft.') && (contains(secrets, name) || contains(value, 'SharedAccessKey=') || contains(
+    (contains(secrets, name) && !startsWith(value, reference)) || (!startsWith(value, '@Microsoft.') && (contains(
         value,
-        'SharedAccessSignature'
-      ) || contains(value, 'AccountKey='))
+        'SharedAccessKey='
+      ) || contains(value, 'SharedAccessSignature') || contains(value, 'AccountKey=')))
       ? [
           '"${name}" of ${where} is a secret, and parameters are not: put it into a key vault, and write @Microsoft.KeyVault(SecretUri=URI_OF_THE_SECRET).'
         ]

@@ -181,6 +181,13 @@ describeBicep('the app settings that an operator declares', () => {
     }
   });
 
+  test('can be references to App Configuration', async () => {
+    const PLANT = '@Microsoft.AppConfiguration(Endpoint=https://contoso.azconfig.io; Key=plant; Label=eu)';
+
+    for (const app of await apps({ ...DECLARED, ...NOTHING_DECLARED, appSettings: { PLANT } }))
+      expect(settingsOf(app)).toMatchObject({ PLANT });
+  });
+
   test('do not change what the templates set on an allocator', async () => {
     const disabled = 'AzureWebJobs.syncTwins.Disabled';
     const [stamp, , allocator] = await apps({ ...DECLARED, appSettings: { [disabled]: 'false' } });

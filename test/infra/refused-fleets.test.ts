@@ -15,6 +15,7 @@ async function refusal(parameters: Parameters): Promise<string | undefined> {
 
 const PLANT = { subscription: '0dd781aa-f7a9-4f7e-8105-0579ce78f407', resourceGroup: 'plant' };
 const ONE = { hubs: [hub('contoso-weu')] };
+const CONFIGURATION = '@Microsoft.AppConfiguration(Endpoint=https://contoso.azconfig.io; Key=plant)';
 const SECRET = '@Microsoft.KeyVault(SecretUri=https://contoso.vault.azure.net/secrets/hub-weu)';
 const PLAIN_SECRET = 'HostName=contoso-weu.azure-devices.net;SharedAccessKey=c2VjcmV0';
 const EU_AND_US = [
@@ -265,12 +266,14 @@ const REFUSED: readonly Refused[] = [
         TWICE: 'a',
         twice: 'b',
         NO_SECRET: '@Microsoft.KeyVault(https://contoso.vault.azure.net)',
+        MISSPELT: '@Microsoft.KeyVaults(SecretUri=https://contoso.vault.azure.net/secrets/acr)',
       },
     },
     '"ACR-USER" of `appSettings` is not a name of an app setting: write letters, digits, underscores and periods.',
     '"ACR_PASSWORD" of `appSettings` is empty: write a value, or remove it.',
     '"twice" is in `appSettings` more than once: remove one.',
     '"NO_SECRET" of `appSettings` is not a reference to a secret: write @Microsoft.KeyVault(SecretUri=URI_OF_THE_SECRET).',
+    '"MISSPELT" of `appSettings` is not a reference to a secret',
   ],
   [
     'secrets in the parameters, without showing them',
@@ -285,6 +288,15 @@ const REFUSED: readonly Refused[] = [
     '"HUB_WEU" of `appSettings` is a secret, and parameters are not: put it into a key vault, and write @Microsoft.KeyVault(SecretUri=URI_OF_THE_SECRET).',
     '"OTEL_EXPORTER_OTLP_HEADERS" of `appSettings` is a secret',
     '"OTHER" of `appSettings` is a secret',
+  ],
+  [
+    'secrets in App Configuration',
+    {
+      hubs: [hub('contoso-weu', { connection: 'HUB_WEU' })],
+      appSettings: { HUB_WEU: CONFIGURATION, OTEL_EXPORTER_OTLP_HEADERS: CONFIGURATION },
+    },
+    '"HUB_WEU" of `appSettings` is a secret, and parameters are not: put it into a key vault, and write @Microsoft.KeyVault(SecretUri=URI_OF_THE_SECRET).',
+    '"OTEL_EXPORTER_OTLP_HEADERS" of `appSettings` is a secret',
   ],
   [
     'hubs whose connection strings are in app settings that are not declared for their stamps',
