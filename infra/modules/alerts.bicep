@@ -88,6 +88,25 @@ var alerts logAlert[] = [
       | where event == "hubTrouble" and code == "BERTH_HUB_UNAUTHORIZED"
     '''
   }
+  // A count of the devices of each hub fails once a minute, and other calls fail too. So minutes are counted, not lines.
+  {
+    key: 'hub-unavailable'
+    title: 'A hub is not available'
+    description: 'For ten minutes: it is disabled or deleted, it fails over, or Berth cannot reach it. The line in the log says which.'
+    severity: 1
+    frequency: 'PT5M'
+    window: 'PT15M'
+    threshold: 0
+    query: '''
+      AppTraces
+      | where Message has "BERTH_HUB_UNAVAILABLE"
+      | extend line = parse_json(Message)
+      | extend event = tostring(line.event), code = tostring(line.code)
+      | where event == "hubTrouble" and code == "BERTH_HUB_UNAVAILABLE"
+      | summarize minutes = dcount(bin(TimeGenerated, 1m)), lasted = max(TimeGenerated) - min(TimeGenerated) by hub = tostring(line.hub)
+      | where minutes >= 5 and lasted >= 10m
+    '''
+  }
   {
     key: 'throttled'
     title: 'A hub throttles, or does not answer'

@@ -124,6 +124,18 @@ describe('the log queries', () => {
       );
     });
 
+    test('fire on a hub that is not available for ten minutes, and on no short failure', async () => {
+      const { predictedResources } = await snapshotOfFile('infra/small.bicepparam');
+      const alert = predictedResources.find(({ name }) => name.startsWith('berth-hub-unavailable-'));
+      const query = queriesOf({ predictedResources, outputs: {} }).get('hub-unavailable') ?? '';
+
+      expect(query).toContain('event == "hubTrouble" and code == "BERTH_HUB_UNAVAILABLE"');
+      // Many calls may fail in one minute, so minutes count, of each hub for itself.
+      expect(query).toMatch(/minutes = dcount\(bin\(TimeGenerated, 1m\)\).* by hub = /);
+      expect(query).toMatch(/where minutes >= 5 and lasted >= 10m/);
+      expect(at(alert?.properties, 'windowSize')).toBe('PT15M');
+    });
+
     test.each([
       ['rollout-failed', 'BERTH_ROLLOUT_FAILED'],
       ['rollout-approval', 'BERTH_ROLLOUT_NEEDS_APPROVAL'],
