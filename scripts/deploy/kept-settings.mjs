@@ -114,7 +114,7 @@ async function checkSettings(app, group, { declared, set }) {
     const cannot = `${app}: this identity may not list the names of app settings, so`;
     if (given['must-know'])
       problems.push(
-        `${cannot} nobody knows whether a deployment would remove one. It needs the action Microsoft.Web/sites/config/list/action.`,
+        `${cannot} a deployment could remove one unseen. It needs the action Microsoft.Web/sites/config/list/action.`,
       );
     else notes.push(`${cannot} they are not compared here. infra.sh apply compares them.`);
     return;

@@ -85,19 +85,7 @@ type Counting = {
 };
 
 export function tallyOf(devices: Iterable<Trialed>): Tally {
-  const tally: Counting = {
-    devices: 0,
-    withoutInputs: 0,
-    withUnknown: 0,
-    unknown: {},
-    refusedAsBefore: 0,
-    before: {},
-    after: {},
-    fresh: {},
-    moves: {},
-    refusals: {},
-    rules: {},
-  };
+  const tally: Counting = structuredClone(NO_TALLY);
   // Devices in the same setting share the list of rules.
   const traced = new Map<readonly RuleTrace[], number>();
   for (const { deviceId, hasInputs, before, wasRefused, after, fresh, rules, unknown } of devices) {

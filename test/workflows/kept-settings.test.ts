@@ -123,7 +123,7 @@ describe('infra.sh apply', () => {
     expect(said.err).not.toContain('func-berth-eu');
   });
 
-  test('keeps a function that somebody has switched off on a stamp, and switches off those of an allocator', async () => {
+  test('keeps a function that an operator has switched off on a stamp, and switches off those of an allocator', async () => {
     const azure = {
       parameters: { allocatorLocations: ['northeurope'] },
       settings: ['AzureWebJobs.syncTwins.Disabled'],
@@ -187,7 +187,7 @@ describe('infra.sh apply', () => {
 
     expect(said.code).toBe(1);
     expect(said.err).toContain(
-      `${STAMP_APP}: this identity may not list the names of app settings, so nobody knows whether a deployment would remove one. It needs the action Microsoft.Web/sites/config/list/action.`,
+      `${STAMP_APP}: this identity may not list the names of app settings, so a deployment could remove one unseen. It needs the action Microsoft.Web/sites/config/list/action.`,
     );
     expect(deployments()).toEqual([]);
   });

@@ -41,7 +41,7 @@ export interface AllocationRequest {
   readonly unknown?: UnknownInputs | undefined;
 }
 
-/** Inputs that the fleet file reads and that nobody knows. */
+/** Inputs that the fleet file reads and that are not known. */
 export interface UnknownInputs {
   /** Paths at which the variables have a mark: what reads it is unknown. */
   readonly marked: readonly (readonly string[])[];

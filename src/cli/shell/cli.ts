@@ -7,7 +7,7 @@ export interface Cli {
   readonly terminal: Terminal;
   readonly env: Environment;
   readonly now: () => EpochMs;
-  /** Called before a command runs, with whether it changes something. It then finishes even if nobody reads its output any more. */
+  /** Called before a command runs, with whether it changes something. It then finishes even if its output is no longer read. */
   readonly begins?: (changes: boolean) => void;
   /** Ends a command that runs until it is stopped. Default: Ctrl-C. */
   readonly ending?: AbortSignal;

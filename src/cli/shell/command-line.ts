@@ -17,8 +17,8 @@ export interface CommandDefinition<Of extends Inputs> {
   /** The group runs this command if no command is named. */
   readonly isDefault?: boolean;
   /**
-   * Whether the command changes something: in Azure, in the state tables, or a file. It then finishes its work even if nobody reads its
-   * output any more, as with `| head`. A command that only reads ends then.
+   * Whether the command changes something: in Azure, in the state tables, or a file. It then finishes its work even if its output is
+   * no longer read, as with `| head`. A command that only reads ends then.
    */
   readonly changes: boolean | ((given: Given<Of>) => boolean);
   /**

@@ -20,7 +20,7 @@ export interface TokenSource {
 /**
  * The signed-in identity, from the token that opens the state tables.
  *
- * @throws BerthError `BERTH_STORE_UNAVAILABLE` if nobody is signed in, or the sign-in has expired
+ * @throws BerthError `BERTH_STORE_UNAVAILABLE` if there is no sign-in, or it has expired
  */
 export async function signedInAs(source?: TokenSource): Promise<string> {
   try {

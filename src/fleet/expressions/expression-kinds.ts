@@ -178,7 +178,7 @@ function hasKey(value: object, key: unknown): boolean {
   return value instanceof Map ? value.has(key) : Object.hasOwn(value, key as string);
 }
 
-/** @throws WrongKind if nobody knows whether the object has the key */
+/** @throws WrongKind if it is not known whether the object has the key */
 function hasKnownKey(value: object, key: string): boolean {
   if (!hasKey(value, key)) return false;
   if (memberOf(value, key) instanceof NotKnown) throw new WrongKind(NOT_IN_RECEIPT);

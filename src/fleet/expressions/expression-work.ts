@@ -30,7 +30,7 @@ export class TooLarge {
   readonly kind = 'too large';
 }
 
-/** Stands at a path whose value nobody knows, because a receipt does not have it. What reads it is unknown, `has()` too. */
+/** Stands at a path whose value is not known, because a receipt does not have it. What reads it is unknown, `has()` too. */
 export class NotKnown extends TooLarge {}
 
 /** The reason of an expression that read such a path. */
