@@ -24,6 +24,14 @@ export function unexpectedHubAnswer(host: string, method: string): HubError {
 }
 
 /**
+ * Whether a call failed because the hub was disabled or deleted. The hub then answers no call until the operator acts. A hub that
+ * fails over or is down is not: it answers again soon.
+ */
+export function isDisabledOrDeleted({ status, hubCode }: HubError): boolean {
+  return (status === 403 && isSuspended(hubCode)) || (status === 404 && isUnknownHub(hubCode));
+}
+
+/**
  * Two body formats and a header give the hub's own code. They may contradict the status. Then the status decides
  * (azure-iot-sdk-csharp ExceptionHandlingHelper; azure-iot-sdks#711).
  */

@@ -7,6 +7,7 @@ import { openDps } from '../../../dps/dps.ts';
 import type { DpsPort } from '../../../dps/port.ts';
 import { BerthError } from '../../../errors.ts';
 import type { Fleet, Hub } from '../../../fleet/fleet.ts';
+import { isDisabledOrDeleted } from '../../../hub/failure.ts';
 import { openIdentityRegistry } from '../../../hub/identity-registry.ts';
 import { HubError } from '../../../hub/port.ts';
 import type { HubSize } from '../../../iot-hub/throttles.ts';
@@ -90,7 +91,9 @@ export async function withDrainSession(
       try {
         return await others.identityStatus({ host: there, deviceId, moduleId: undefined });
       } catch (error) {
-        if (error instanceof HubError && error.code === 'BERTH_HUB_UNAUTHORIZED') return 'unknown';
+        if (!(error instanceof HubError)) throw error;
+        // The run goes on: only this hub, which the drain does not change, gives no answer.
+        if (error.code === 'BERTH_HUB_UNAUTHORIZED' || isDisabledOrDeleted(error)) return 'unknown';
         throw error;
       }
     },
