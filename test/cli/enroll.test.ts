@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, linkSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
@@ -471,7 +471,6 @@ describe('berth enroll rotate-key', () => {
     ['JSON of another program', '{"name":"my-app","version":"1.0.0"}'],
     ['a list', '[]'],
     ['a text that is not JSON', 'BERTH_DPS=secret'],
-    ['nothing', ''],
     ['a damaged progress file', '{"format":1,"dps":"x"}'],
   ])('calls nothing, and keeps the file, if the progress file contains %s', async (_, text) => {
     webhook.keys.add(NEW_KEY);
@@ -486,6 +485,45 @@ describe('berth enroll rotate-key', () => {
     expect(spoken).not.toContain('accepts the new key');
     expect(readFileSync(progressFile(), 'utf8')).toBe(text);
     expect(await body(service().getEnrollmentGroup('fleet'))).toEqual(before);
+  });
+
+  test('starts a rotation with an empty progress file', async () => {
+    webhook.keys.add(NEW_KEY);
+    writeFileSync(progressFile(), '');
+
+    expect((await rotate()).out).toMatch(/^updated {6}group fleet\nupdated {6}individual x\n2 enrollments/);
+    expect(existsSync(progressFile())).toBe(false);
+  });
+
+  test('never writes into the progress file, so that a run that is killed leaves the last whole file', async () => {
+    webhook.keys.add(NEW_KEY);
+    writeFileSync(progressFile(), '');
+    // This name keeps showing the file that was there at the start.
+    linkSync(progressFile(), `${progressFile()}.linked`);
+    const endpoint = String(env.IOT_ENDPOINT);
+    const proxy = await passOn(async (method, url) =>
+      method === 'PUT' && url.includes('/enrollments/x') ? 503 : undefined,
+    );
+    env.IOT_ENDPOINT = proxy.url;
+
+    await expect(rotate()).rejects.toMatchObject({ code: 'BERTH_DPS_UNAVAILABLE' });
+
+    proxy.close();
+    env.IOT_ENDPOINT = endpoint;
+    expect(readFileSync(`${progressFile()}.linked`, 'utf8')).toBe('');
+    expect(Object.keys(JSON.parse(readFileSync(progressFile(), 'utf8')).done)).toHaveLength(1);
+    expect(statSync(progressFile()).mode & 0o777).toBe(0o600);
+    expect(readdirSync(folder).filter((name) => name.endsWith('.tmp'))).toEqual([]);
+  });
+
+  test('names the progress file if it cannot be written', async () => {
+    webhook.keys.add(NEW_KEY);
+    const progress = join(folder, 'no-folder', 'rotation.json');
+
+    await expect(rotate({ progress })).rejects.toMatchObject({
+      code: 'BERTH_FILE_UNREADABLE',
+      message: `${progress} cannot be written (ENOENT).`,
+    });
   });
 
   test('replaces the progress file of another rotation, and says so', async () => {

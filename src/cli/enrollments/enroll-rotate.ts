@@ -1,4 +1,4 @@
-import { existsSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dpsPlace } from '../../dps/connection.ts';
 import { openDps } from '../../dps/dps.ts';
 import { DpsError, type DpsPort, type EnrollmentRecord } from '../../dps/port.ts';
@@ -107,14 +107,18 @@ function addressesBehind(url: string, file: string): readonly string[] {
 }
 
 /**
- * What the file says of an earlier rotation; undefined if there is no file. Berth overwrites and deletes only its own files.
+ * What the file says of an earlier rotation; undefined if there is no file, or an empty one. Berth overwrites and deletes only
+ * its own files.
  *
  * @throws BerthError `BERTH_ARGUMENT_INVALID` if the file is something else, `BERTH_FILE_UNREADABLE`
  * @throws NewerFormatError (`BERTH_FORMAT_NEWER`) if a newer package wrote the file
  */
 function earlierProgress(file: string): Rotation | undefined {
   if (!existsSync(file)) return undefined;
-  const json = jsonOrUndefined(readTextFile(file));
+  const given = readTextFile(file);
+  // An empty file holds nothing that could be lost.
+  if (given === '') return undefined;
+  const json = jsonOrUndefined(given);
   const { format, ...document } = isObject(json) ? json : {};
   const read = readDocument(ROTATION_FORMAT, format, () => document);
   if (read.kind === 'newer') throw new NewerFormatError({ ...read.newer, of: file });
@@ -152,13 +156,20 @@ interface RotationNow {
   readonly terminal: Terminal;
 }
 
-/** @throws BerthError `BERTH_FILE_UNREADABLE` */
+/**
+ * Replaces the progress file as a whole: a full disk or a killed command leaves the file as it was before.
+ *
+ * @throws BerthError `BERTH_FILE_UNREADABLE`
+ */
 function writeProgress(file: string, rotation: Rotation): Rotation {
+  const numbered = { format: presentFormat(ROTATION_FORMAT), ...rotation };
+  const next = `${file}.${process.pid}.tmp`;
   try {
-    const numbered = { format: presentFormat(ROTATION_FORMAT), ...rotation };
-    writeFileSync(file, `${JSON.stringify(numbered, null, 2)}\n`, { mode: OWNER_ONLY });
+    writeFileSync(next, `${JSON.stringify(numbered, null, 2)}\n`, { mode: OWNER_ONLY, flush: true });
+    renameSync(next, file);
     return rotation;
   } catch (error) {
+    rmSync(next, { force: true });
     throw unwritable(file, error);
   }
 }
