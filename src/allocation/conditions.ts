@@ -12,7 +12,8 @@ export interface Conditions {
   readonly loadedAt: EpochMs | undefined;
   readonly hubs: ReadonlyMap<HostName, HubConditions>;
   /**
-   * When each cause of moves was first seen, such as `drain:contoso-weu.azure-devices.net`.
+   * When each cause of moves was first seen, such as `drain:contoso-weu.azure-devices.net`. If nothing was loaded: the causes
+   * whose moves count as complete, each with `EPOCH`.
    */
   readonly causes: ReadonlyMap<string, EpochMs>;
 }

@@ -45,29 +45,46 @@ const explained = async (request: unknown, fleet: unknown = FLEET, json = false)
 };
 
 describe('berth explain', () => {
+  const moving = (over: string | undefined) => ({
+    ...FLEET,
+    hubs: FLEET.hubs.map((each) => (each.region === 'westeurope' ? { ...each, state: 'draining' } : each)),
+    allocation: { ...(over !== undefined && { moves: { over } }) },
+  });
+  const REGISTERS_AGAIN = {
+    ...CAPTURED,
+    deviceRuntimeContext: {
+      ...CAPTURED.deviceRuntimeContext,
+      currentIotHubHostName: 'weu.azure-devices.net',
+      currentDeviceId: 'breakroom499-contoso-tstrsd-007',
+    },
+  };
+  const ALL_COMPLETE = 'all gradual moves count as complete, as in "berth what-if"';
+
   test.each([
     ['at once', undefined],
     ['over days', '7d'],
   ])('says that a device leaves a hub that the file drains, also if it moves devices %s', async (_, over) => {
-    const draining = {
-      ...FLEET,
-      hubs: FLEET.hubs.map((each) => (each.region === 'westeurope' ? { ...each, state: 'draining' } : each)),
-      allocation: { ...(over !== undefined && { moves: { over } }) },
-    };
-    const request = {
-      ...CAPTURED,
-      deviceRuntimeContext: {
-        ...CAPTURED.deviceRuntimeContext,
-        currentIotHubHostName: 'weu.azure-devices.net',
-        currentDeviceId: 'breakroom499-contoso-tstrsd-007',
-      },
-    };
-
-    const { text } = await explained(request, draining);
+    const { text } = await explained(REGISTERS_AGAIN, moving(over));
 
     expect(text).toMatch(/→ (eus|sea)\.azure-devices\.net \(moved: the current hub is draining\)/);
-    expect(text.includes('All gradual moves count as complete here')).toBe(over !== undefined);
+    expect(text.includes(`Note: ${ALL_COMPLETE}`)).toBe(over !== undefined);
     expect(text).toContain('Decided from the fleet file alone');
+  });
+
+  test.each([
+    ['a first registration', REQUEST, FLEET, []],
+    ['a gradual move', REGISTERS_AGAIN, moving('7d'), [expect.stringContaining(ALL_COMPLETE)]],
+  ])('claims no conditions in the receipt of %s, now or later', async (_, request, fleet, notes) => {
+    const receipt = JSON.parse((await explained(request, fleet, true)).text);
+
+    const again = await explained(receipt, fleet);
+
+    expect(receipt.conditions).not.toHaveProperty('ageMs');
+    expect(receipt.notes).toEqual(expect.arrayContaining(notes));
+    expect(again.code).toBe(0);
+    expect(again.text).toContain('Recomputed: the receipt is identical.');
+    expect(again.text).toContain('Decided from the fleet file alone');
+    expect(again.text.includes(ALL_COMPLETE)).toBe(notes.length > 0);
   });
 
   test('says in words which hub a device gets, and why', async () => {

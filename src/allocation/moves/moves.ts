@@ -21,10 +21,13 @@ export function currentCauses(fleet: Fleet, conditions: Conditions, now: EpochMs
   return fasterCause === undefined ? drains : [...drains, fasterCause];
 }
 
-/** Conditions under which all gradual moves of a fleet file are complete. Counts, health and overrides are unknown. */
+/**
+ * Conditions under which all gradual moves of a fleet file are complete. Counts, health and overrides are unknown, so nothing was
+ * loaded.
+ */
 export function finalConditions(fleet: Fleet, now: EpochMs): Conditions {
   const causes = currentCauses(fleet, NO_CONDITIONS, now).map((cause) => [cause, EPOCH] as const);
-  return { loadedAt: now, hubs: new Map(), causes: new Map(causes) };
+  return { ...NO_CONDITIONS, causes: new Map(causes) };
 }
 
 /** Whether a hub is faster than another by at least `byMs`. Both latencies must be of the same source. */

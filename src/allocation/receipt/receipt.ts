@@ -28,14 +28,14 @@ export interface Receipt {
   readonly conditions: {
     /** Age of the conditions in ms; absent if none were loaded and the fleet file alone decided. */
     readonly ageMs?: number;
-    /** Age in ms of the causes that can move this device. */
+    /** Age in ms of the causes that can move this device. Without `ageMs`: of those whose moves count as complete, since 1970. */
     readonly causes: Readonly<Record<string, number>>;
   };
   /** By score, the best first. Hubs that may not receive the device come last. */
   readonly hubs: readonly ReceiptHub[];
   /** The rules that matched or were unknown. */
   readonly rules: readonly RuleTrace[];
-  /** Inputs of DPS or the device that Berth could not use. It contains no values. */
+  /** Inputs of DPS or the device that Berth could not use, and what Berth has assumed. It contains no values. */
   readonly notes: readonly string[];
   readonly gradualMoves: readonly GradualMove[];
   readonly twin: {
@@ -110,7 +110,7 @@ export function receiptOf(input: DecideInput, decision: Decision): Receipt {
     conditions: agesOf(input),
     hubs: hubLines(decision.candidates, input),
     rules: decision.rules.filter(({ result }) => result !== 'unmatched'),
-    notes: notesOf(request, latencies.notes),
+    notes: [...notesOf(request, latencies.notes), ...assumptionsOf(input, decision)],
     gradualMoves: decision.gradualMoves,
     twin: {
       sent: twin.twin !== undefined,
@@ -171,6 +171,18 @@ function notesOf(
   }
   notes.push(...onLatencies);
   return notes;
+}
+
+const ALL_COMPLETE =
+  'all gradual moves count as complete, as in "berth what-if". On its hub, the device moves when moves.over has reached it';
+
+/** What a decision without conditions assumes about the gradual moves of the device (`finalConditions`). */
+function assumptionsOf(
+  { fleet, conditions }: DecideInput,
+  { gradualMoves }: Pick<Decision, 'gradualMoves'>,
+): readonly string[] {
+  const isAssumed = conditions.loadedAt === undefined && fleet.allocation.movesOverMs > 0;
+  return isAssumed && gradualMoves.some(({ cause }) => conditions.causes.has(cause)) ? [ALL_COMPLETE] : [];
 }
 
 function fillOf(twin: RequestEnrollment['initialTwin']): ReceiptInputs['enrollment']['initialTwin'] {

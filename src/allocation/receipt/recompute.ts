@@ -91,7 +91,10 @@ export function requestOf(
 }
 
 function conditionsOf({ conditions, hubs: lines }: Receipt, now: EpochMs): Conditions {
-  if (conditions.ageMs === undefined) return NO_CONDITIONS;
+  const causes = new Map(
+    Object.entries(conditions.causes).map(([cause, age]) => [cause, plus(now, -age)] as const),
+  );
+  if (conditions.ageMs === undefined) return { ...NO_CONDITIONS, causes };
   const hubs = lines.map(({ host, devices, countAgeMs = 0, failures, overrides }) => {
     const found: HubConditions = {
       ...(devices === undefined ? {} : { devices: { count: devices, countedAt: plus(now, -countAgeMs) } }),
@@ -100,8 +103,7 @@ function conditionsOf({ conditions, hubs: lines }: Receipt, now: EpochMs): Condi
     };
     return [host, found] as const;
   });
-  const causes = Object.entries(conditions.causes).map(([cause, age]) => [cause, plus(now, -age)] as const);
-  return { loadedAt: plus(now, -conditions.ageMs), hubs: new Map(hubs), causes: new Map(causes) };
+  return { loadedAt: plus(now, -conditions.ageMs), hubs: new Map(hubs), causes };
 }
 
 /** Rebuilds the request parts that are stored by path, with substitutes for values that are not stored. */

@@ -16,7 +16,7 @@ import type { CommandGroup } from '../shell/command-line.ts';
 import { chosenFleetFile, parseJsonFile, readFleetFile, readTextFile } from '../shell/files.ts';
 import { FLEET_FILE, type Given, JSON_OUTPUT, requiredText, text } from '../shell/inputs.ts';
 import { say, sayJson, shortRevision, type Terminal } from '../shell/terminal.ts';
-import { FILE_ALONE, sayReceipt } from './receipt-text.ts';
+import { sayReceipt } from './receipt-text.ts';
 
 const INPUTS = {
   '--fleet <file>': FLEET_FILE,
@@ -24,9 +24,6 @@ const INPUTS = {
   '--parent-hub <host>': text('the hub of the parent that a rule names; only for a request of DPS'),
   ...JSON_OUTPUT,
 };
-
-const ALL_COMPLETE =
-  'All gradual moves count as complete here, as in "berth what-if". On its hub, the device moves when moves.over has reached it.';
 
 /**
  * `berth explain`: shows what a fleet file decides about a request of DPS, and why. For a receipt, it makes
@@ -68,10 +65,7 @@ async function explain({ terminal, env, now }: Cli, options: Given<typeof INPUTS
   };
   const receipt = receiptOf(input, decide(input));
   if (options.json) sayJson(terminal, receipt);
-  else {
-    sayReceipt(terminal, receipt, FILE_ALONE);
-    if (receipt.gradualMoves.length > 0 && fleet.allocation.movesOverMs > 0) say(terminal, ALL_COMPLETE);
-  }
+  else sayReceipt(terminal, receipt);
   return 0;
 }
 

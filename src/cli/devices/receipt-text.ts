@@ -3,12 +3,8 @@ import type { Receipt, ReceiptHub } from '../../allocation/receipt/receipt.ts';
 import { printable } from '../shell/printable.ts';
 import { count, percent, plural, right, say, sayTable, span, type Terminal } from '../shell/terminal.ts';
 
-/**
- * Writes a receipt as text.
- *
- * @param decidedWith the line about its conditions. Default: what the receipt says about them.
- */
-export function sayReceipt(terminal: Terminal, receipt: Receipt, decidedWith?: string): void {
+/** Writes a receipt as text. */
+export function sayReceipt(terminal: Terminal, receipt: Receipt): void {
   const { result, inputs, conditions } = receipt;
   const { registrationId, currentHub, parent } = inputs;
   say(
@@ -22,7 +18,7 @@ export function sayReceipt(terminal: Terminal, receipt: Receipt, decidedWith?: s
     const where = parent.hub === undefined ? `its hub is not known: ${parent.why}` : `on ${parent.hub}`;
     say(terminal, `Parent: ${printable(parent.deviceId)}, ${where}.`);
   }
-  say(terminal, decidedWith ?? conditionsText(conditions));
+  say(terminal, conditionsText(conditions));
   say(terminal);
   sayTable(
     terminal,
@@ -47,12 +43,9 @@ export function sayReceipt(terminal: Terminal, receipt: Receipt, decidedWith?: s
   }
 }
 
-/** How a decision is made without conditions. */
-export const FILE_ALONE = 'Decided from the fleet file alone, without device counts, health or overrides.';
-
 function conditionsText({ ageMs }: Receipt['conditions']): string {
   return ageMs === undefined
-    ? FILE_ALONE
+    ? 'Decided from the fleet file alone, without device counts, health or overrides.'
     : `Decided with device counts, health and overrides that were ${span(ageMs)} old.`;
 }
 
