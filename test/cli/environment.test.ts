@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from '@jest/globals';
-import { environmentIn, requireOnePlace } from '../../src/cli/shell/environment.ts';
+import { environmentIn, IGNORED_STATE, requireOnePlace } from '../../src/cli/shell/environment.ts';
 import { isLocalPlace } from '../../src/settings/local-place.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
 import { berth, listen } from './terminals.ts';
@@ -43,11 +43,9 @@ describe('the settings of a command', () => {
     ['an Event Hub in Azure', { TWIN_EVENTS__fullyQualifiedNamespace: 'x.servicebus.windows.net' }],
     ['the account of the exports', { BERTH_EXPORTS__blobServiceUri: 'https://prod.blob.core.windows.net' }],
   ])('take nothing of the local stack from the file if the environment names %s', (_, env) => {
-    expect(environmentIn(folder, env)).toEqual({
-      ...env,
-      TWIN_EVENTS_NAME: 'twin-events',
-      FLEET_FILE: 'fleet.json',
-    });
+    const { [IGNORED_STATE]: _ignored, ...settings } = environmentIn(folder, env);
+
+    expect(settings).toEqual({ ...env, TWIN_EVENTS_NAME: 'twin-events', FLEET_FILE: 'fleet.json' });
   });
 
   test.each<[string, Readonly<Record<string, string>>]>([
@@ -55,6 +53,11 @@ describe('the settings of a command', () => {
     ['the emulator', { BERTH_STATE: EMULATOR }],
     ['a table service on this machine', { BERTH_STATE__tableServiceUri: 'http://127.0.0.1:10002/a' }],
     ['an empty setting', { BERTH_DPS: '' }],
+    [
+      'a DPS on this machine',
+      { BERTH_DPS: 'HostName=127.0.0.1:7080;SharedAccessKeyName=p;SharedAccessKey=a' },
+    ],
+    ['a namespace on this machine', { TWIN_EVENTS__fullyQualifiedNamespace: 'localhost' }],
     ['a subscription, which only berth connect and berth init use', { AZURE_SUBSCRIPTION_ID: 's' }],
     ['a setting that names no place', { BERTH_STATE__clientId: 'c', FLEET_FILE: 'other.json' }],
   ])('take the local stack from the file if the environment names %s', (_, env) => {
@@ -65,6 +68,44 @@ describe('the settings of a command', () => {
     const env = { BERTH_STATE: ACCOUNT, IOT_ENDPOINT: 'http://127.0.0.1:9' };
 
     expect(environmentIn(folder, env)).toMatchObject(env);
+  });
+});
+
+describe('a command without a storage account', () => {
+  const DPS_NAME = { BERTH_DPS__hostName: 'contoso.azure-devices-provisioning.net' };
+  const failureOf = (env: Readonly<Record<string, string>>, inFolder = folder) =>
+    berth(listen(environmentIn(inFolder, env)).cli, 'hubs').then(
+      () => 'no failure',
+      (error: unknown) => String(error),
+    );
+
+  test.each<[string, Readonly<Record<string, string>>, string]>([
+    ['a DPS', DPS_NAME, 'BERTH_DPS__hostName'],
+    [
+      'a DPS and an Event Hub',
+      { ...DPS_NAME, TWIN_EVENTS__fullyQualifiedNamespace: 'x.servicebus.windows.net' },
+      'BERTH_DPS__hostName and TWIN_EVENTS__fullyQualifiedNamespace',
+    ],
+  ])('says that the one of the file is ignored, because the environment names %s', async (_, env, names) => {
+    expect(await failureOf(env)).toContain(
+      `No storage account for the state tables is set. The one in local.settings.json is on this machine, and is ignored because the environment names a deployment in Azure with ${names}: set BERTH_STATE__tableServiceUri to the table service of the deployment, or unset ${names}.`,
+    );
+  });
+
+  test('says nothing of a file that sets none either', async () => {
+    const message = await failureOf(DPS_NAME, temporaryFolder('no-settings'));
+
+    expect(message).toContain('No storage account for the state tables is set: set BERTH_STATE');
+    expect(message).not.toContain('local.settings.json');
+  });
+
+  test.each<[string, Readonly<Record<string, string>>]>([
+    ['with a command that uses the hubs', { ...DPS_NAME }],
+    ['with a connection string of a DPS', { BERTH_DPS: DPS }],
+  ])('is told so %s', (_, env) => {
+    expect(() => requireOnePlace(environmentIn(folder, env))).toThrow(
+      /local\.settings\.json is on this machine, and is ignored because the environment names a deployment in Azure with BERTH_DPS/,
+    );
   });
 });
 
@@ -108,6 +149,10 @@ describe('the check that state and hubs are of one fleet', () => {
 
   test.each<[string, Readonly<Record<string, string>>]>([
     ['both are local', { AzureWebJobsStorage: EMULATOR, IOT_ENDPOINT: ENDPOINT }],
+    [
+      'both are on this machine, without the local hubs',
+      { AzureWebJobsStorage: EMULATOR, BERTH_DPS: 'HostName=localhost:7080' },
+    ],
     ['both are in Azure', { BERTH_STATE: ACCOUNT, BERTH_DPS: DPS }],
     [
       'the storage of the functions is local, but the state is not',
@@ -126,6 +171,17 @@ test.each<[string, boolean]>([
   ['https://127.0.0.1:10002', true],
   ['http://[::1]:10002', true],
   [EVENTS, true],
+  ['HostName=127.0.0.1:7080;SharedAccessKeyName=p;SharedAccessKey=a', true],
+  ['SharedAccessKeyName=p; hostname = localhost;SharedAccessKey=a', true],
+  ['HostName=[::1]:7080;SharedAccessKeyName=p', true],
+  ['localhost', true],
+  ['localhost:7080', true],
+  ['127.0.0.1:7080', true],
+  ['localhost.contoso.com:7080', false],
+  ['HostName=localhost.contoso.com', false],
+  ['HostName=contoso.net;GatewayHostName=localhost', false],
+  ['contoso-localhost', false],
+  [DPS, false],
   ['https://localhost.contoso.com', false],
   ['https://prod.table.core.windows.net', false],
   [ACCOUNT, false],

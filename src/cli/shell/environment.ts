@@ -4,6 +4,7 @@ import * as z from 'zod';
 import { BerthError } from '../../errors.ts';
 import { isLocalPlace } from '../../settings/local-place.ts';
 import { type Environment, iotEndpoint, stateAccount } from '../../settings/settings.ts';
+import type { StateAccount } from '../../store/tables/tables.ts';
 import { stateAccountName } from './state-place.ts';
 
 const localSettings = z.object({ Values: z.record(z.string(), z.string()) });
@@ -12,17 +13,40 @@ const localSettings = z.object({ Values: z.record(z.string(), z.string()) });
  * The settings of the app, as the Functions host would read them: the environment, then `local.settings.json`
  * of the folder. The command therefore finds the local stack without configuration. As soon as the environment names a part of
  * a deployment in Azure, the file's settings that name the local stack are left out: a command would read one and change the
- * other.
+ * other. `IGNORED_STATE` then says why there is no storage account.
  */
 export function environmentIn(folder: string, env: Environment): Environment {
   const isStateSet = Object.keys(env).some(isAboutState);
-  const isAzureNamed = Object.entries(env).some(([name, value]) => PLACE.test(name) && isInAzure(value));
+  const inAzure = Object.keys(env).filter((name) => PLACE.test(name) && isInAzure(env[name]));
   const local = Object.entries(localValues(join(folder, 'local.settings.json')));
   const isLeftOut = ([name, value]: readonly [string, string | undefined]): boolean =>
     // If the environment names the state account, the file must not: a mix of both would be a third account.
     (isStateSet && isAboutState(name)) ||
-    (isAzureNamed && (name === ENDPOINT || (PLACE.test(name) && isLocalPlace(value ?? ''))));
-  return { ...Object.fromEntries(local.filter((setting) => !isLeftOut(setting))), ...env };
+    (inAzure.length > 0 && (name === ENDPOINT || (PLACE.test(name) && isLocalPlace(value ?? ''))));
+  const settings = { ...Object.fromEntries(local.filter((setting) => !isLeftOut(setting))), ...env };
+  const isStateIgnored =
+    !isStateSet && local.some(isStatePlace) && !Object.entries(settings).some(isStatePlace);
+  return isStateIgnored ? { ...settings, [IGNORED_STATE]: inAzure.join(' and ') } : settings;
+}
+
+/**
+ * Not a setting of an operator: the variables that name a deployment in Azure, if the storage account of `local.settings.json` is
+ * left out for them and no other is set.
+ */
+export const IGNORED_STATE = 'local.settings.json: state ignored because of';
+
+/**
+ * The account of the state tables, for commands.
+ *
+ * @throws BerthError `BERTH_SETTING_INVALID` if no setting names it, with the variables for which the local one is ignored
+ */
+export function commandStateAccount(env: Environment): StateAccount {
+  const names = env[IGNORED_STATE];
+  if (names === undefined) return stateAccount(env);
+  throw new BerthError(
+    'BERTH_SETTING_INVALID',
+    `No storage account for the state tables is set. The one in local.settings.json is on this machine, and is ignored because the environment names a deployment in Azure with ${names}: set BERTH_STATE__tableServiceUri to the table service of the deployment, or unset ${names}.`,
+  );
 }
 
 /** The address of the local hubs and of the local DPS. */
@@ -42,7 +66,7 @@ function isInAzure(value: string | undefined): boolean {
  * @throws BerthError `BERTH_SETTING_INVALID`
  */
 export function requireOnePlace(env: Environment): void {
-  const account = stateAccount(env);
+  const account = commandStateAccount(env);
   const isLocal = isLocalPlace(
     account.kind === 'identity' ? account.tableServiceUri : account.connectionString,
   );
@@ -53,13 +77,17 @@ export function requireOnePlace(env: Environment): void {
       `${state}, and ${ENDPOINT} names the hubs of the local stack: remove one of the two settings.`,
     );
   }
-  const dps = ['BERTH_DPS', 'BERTH_DPS__hostName'].find((name) => env[name]);
+  const dps = ['BERTH_DPS', 'BERTH_DPS__hostName'].find((name) => isInAzure(env[name]));
   if (isLocal && dps !== undefined && iotEndpoint(env) === undefined) {
     throw new BerthError(
       'BERTH_SETTING_INVALID',
       `${state}, and ${dps} names a DPS in Azure: set BERTH_STATE__tableServiceUri to the table service of the deployment, or remove ${dps}.`,
     );
   }
+}
+
+function isStatePlace([name, value]: readonly [string, string | undefined]): boolean {
+  return isAboutState(name) && PLACE.test(name) && Boolean(value);
 }
 
 function isAboutState(name: string): boolean {

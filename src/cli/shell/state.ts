@@ -2,10 +2,11 @@ import { hostname, userInfo } from 'node:os';
 import { BerthError } from '../../errors.ts';
 import { parseFleet } from '../../fleet/file/parse.ts';
 import type { Fleet } from '../../fleet/fleet.ts';
-import { type Environment, stateAccount } from '../../settings/settings.ts';
+import type { Environment } from '../../settings/settings.ts';
 import { openStores, type Stores } from '../../store/stores.ts';
 import { openTables } from '../../store/tables/tables.ts';
 import { NO_REDACTION, type Redaction } from '../../twin/events/redact.ts';
+import { commandStateAccount } from './environment.ts';
 import { readFleetFile, validFleet } from './files.ts';
 import { signedInAs } from './signed-in.ts';
 import { stateAccountName } from './state-place.ts';
@@ -26,7 +27,7 @@ export interface State extends Stores {
 
 /** @throws BerthError `BERTH_SETTING_INVALID` if no setting names the state account */
 export function openState(env: Environment): State {
-  const account = stateAccount(env);
+  const account = commandStateAccount(env);
   const tables = openTables(account);
   return {
     ...openStores(tables),
