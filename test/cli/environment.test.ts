@@ -1,6 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from '@jest/globals';
+import { deploymentsOf } from '../../src/cli/rollouts/deployments.ts';
 import { environmentIn, IGNORED_STATE, requireOnePlace } from '../../src/cli/shell/environment.ts';
 import { isLocalPlace } from '../../src/settings/local-place.ts';
 import { temporaryFolder } from '../support/temporary-folder.ts';
@@ -90,6 +91,15 @@ describe('a command without a storage account', () => {
     expect(await failureOf(env)).toContain(
       `No storage account for the state tables is set. The one in local.settings.json is on this machine, and is ignored because the environment names a deployment in Azure with ${names}: set BERTH_STATE__tableServiceUri to the table service of the deployment, or unset ${names}.`,
     );
+  });
+
+  test('takes the one of --state', () => {
+    const [deployment] = deploymentsOf(
+      ['https://prod.table.core.windows.net'],
+      environmentIn(folder, DPS_NAME),
+    );
+
+    expect(deployment?.state.place).toBe('prod.table.core.windows.net');
   });
 
   test('says nothing of a file that sets none either', async () => {

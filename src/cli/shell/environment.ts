@@ -42,7 +42,7 @@ export const IGNORED_STATE = 'local.settings.json: state ignored because of';
  */
 export function commandStateAccount(env: Environment): StateAccount {
   const names = env[IGNORED_STATE];
-  if (names === undefined) return stateAccount(env);
+  if (names === undefined || Object.entries(env).some(isStatePlace)) return stateAccount(env);
   throw new BerthError(
     'BERTH_SETTING_INVALID',
     `No storage account for the state tables is set. The one in local.settings.json is on this machine, and is ignored because the environment names a deployment in Azure with ${names}: set BERTH_STATE__tableServiceUri to the table service of the deployment, or unset ${names}.`,
