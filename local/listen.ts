@@ -23,7 +23,10 @@ const QUIET_PORTS = { first: 20_000, end: 32_000 };
  * For ports that are reserved for a process that starts later: a range of their own. In the meantime, no server of another stack that
  * asks for a free port takes them.
  */
-const RESERVED_PORTS = { first: 12_000, end: 20_000 };
+const RESERVED_PORTS = { first: 12_000, end: 16_000 };
+/** The process that reserves a port listens on another one, so that no other stack reserves the same port: this much above it. */
+const MARK_DISTANCE = 4_000;
+const MARKS = { first: RESERVED_PORTS.first + MARK_DISTANCE, end: RESERVED_PORTS.end + MARK_DISTANCE };
 /** For port 0: how often another port is tried if the chosen one is taken. */
 const MAX_TRIES = 50;
 
@@ -131,15 +134,25 @@ function codeOf(error: unknown): string | undefined {
 }
 
 /**
- * Checks that a port is free for a process that starts later, and returns it. For 0, it returns a free port.
+ * Checks that a port is free for a process that starts later, and returns it. For 0, it returns a free port that stays reserved until
+ * this process ends.
  *
  * @throws LocalError `BERTH_LOCAL_PORT_TAKEN`
  */
 export async function reservePort(port: number, what: string, name?: keyof Ports): Promise<number> {
-  const server = createServer();
-  const free = await listen(server, port, what, name, RESERVED_PORTS);
-  await new Promise((resolve) => server.close(resolve));
-  return free;
+  if (port !== 0) {
+    const server = createServer();
+    await listen(server, port, what, name);
+    await new Promise((resolve) => server.close(resolve));
+    return port;
+  }
+  for (;;) {
+    const mark = createServer((socket) => socket.destroy());
+    const reserved = (await listen(mark, 0, what, name, MARKS)) - MARK_DISTANCE;
+    mark.unref();
+    if (await isFree(reserved)) return reserved;
+    mark.close();
+  }
 }
 
 /** How long processes of a stack that was killed may take to end. */
