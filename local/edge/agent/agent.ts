@@ -56,6 +56,8 @@ const ENDING: Status = { code: 406, description: 'Agent is not running' };
 export class EdgeAgent {
   readonly #options: AgentOptions;
   readonly #modules = new Map<string, Omit<ModuleState, 'container'>>();
+  /** Modules that an operator restarts now. Their end is no failure. */
+  readonly #restarting = new Set<string>();
   readonly #failures = new Map<string, Failure>();
   #desired: JsonObject | undefined;
   #readVersion: number | undefined;
@@ -114,7 +116,12 @@ export class EdgeAgent {
     const { containers, now } = this.#options;
     const known = this.#modules.get(name);
     if (known === undefined) return false;
-    await containers.stop(name);
+    this.#restarting.add(name);
+    try {
+      await containers.stop(name);
+    } finally {
+      this.#restarting.delete(name);
+    }
     containers.start(name);
     this.#modules.set(name, { ...known, restartedAt: now() });
     return true;
@@ -244,6 +251,7 @@ export class EdgeAgent {
   #restartModules(): void {
     const { containers, now, pace } = this.#options;
     for (const [name, state] of this.#states()) {
+      if (this.#restarting.has(name)) continue;
       const { container, ...known } = forgivenRestarts(state, now(), pace);
       const isDue = isRestartDue({ ...known, container }, now(), pace);
       this.#modules.set(name, isDue ? { ...known, restarts: known.restarts + 1, restartedAt: now() } : known);
