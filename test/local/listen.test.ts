@@ -46,8 +46,8 @@ test('port 0 gives a port that no outgoing connection of a program can take', as
   expect(ports.filter((port) => port < 12_000 || port >= 16_000)).toEqual([]);
 });
 
-test('a reserved port is not reserved again, not by another process either', async () => {
-  // With random ports alone, some of so many would be equal.
+test('a reserved port is not reserved again while its process runs', async () => {
+  // Of 400 ports that are chosen at random, some are equal.
   const ports = await Promise.all(Array.from({ length: 400 }, () => reservePort(0, 'the test')));
 
   expect(new Set(ports).size).toBe(400);
