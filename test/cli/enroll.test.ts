@@ -44,8 +44,11 @@ async function startWebhook() {
   };
 }
 
-/** Passes calls on to the local DPS, unless `before` answers with a status. */
-async function passOn(before: (method: string, url: string) => Promise<number | undefined>) {
+/** Runs `work` while calls to the local DPS go through a proxy. It passes them on, unless `before` answers with a status. */
+async function withProxy<T>(
+  before: (method: string, url: string) => Promise<number | undefined>,
+  work: () => Promise<T>,
+): Promise<T> {
   const target = String(env.IOT_ENDPOINT);
   const server = createServer(async (incoming, outgoing) => {
     const chunks: Buffer[] = [];
@@ -64,14 +67,14 @@ async function passOn(before: (method: string, url: string) => Promise<number | 
     });
     outgoing.writeHead(answer.statusCode).end(await answer.body.text());
   });
-  const port = await listenOn(server, 0, 'the proxy');
-  return {
-    url: `http://127.0.0.1:${port}`,
-    close() {
-      server.closeAllConnections();
-      server.close();
-    },
-  };
+  env.IOT_ENDPOINT = `http://127.0.0.1:${await listenOn(server, 0, 'the proxy')}`;
+  try {
+    return await work();
+  } finally {
+    env.IOT_ENDPOINT = target;
+    server.closeAllConnections();
+    server.close();
+  }
 }
 
 let local: LocalDps;
@@ -93,9 +96,9 @@ beforeEach(async () => {
   spoken = '';
 });
 afterEach(async () => {
-  for (const secret of SECRETS) expect(spoken).not.toContain(secret);
   await local.close();
   webhook.close();
+  for (const secret of SECRETS) expect(spoken).not.toContain(secret);
 });
 
 const group = (id: string, terms: object = {}) => ({ id, attestation: { type: 'symmetricKey' }, ...terms });
@@ -328,17 +331,16 @@ describe('berth enroll apply, while another writer changes the same enrollment',
   test('reports the other change and plans again', async () => {
     await apply({ groups: [group('fleet', { enabled: false })] });
     let isDone = false;
-    const proxy = await passOn(async (method) => {
+    const changeOnce = async (method: string) => {
       if (method !== 'PUT' || isDone) return undefined;
       isDone = true;
       const now = await body(service().getEnrollmentGroup('fleet'));
       const attestation = await body(service().getEnrollmentGroupAttestationMechanism('fleet'));
       await service().createOrUpdateEnrollmentGroup({ ...now, attestation, capabilities: { iotEdge: true } });
       return undefined;
-    });
-    env.IOT_ENDPOINT = proxy.url;
+    };
 
-    const { out, err } = await apply({ groups: [group('fleet')] });
+    const { out, err } = await withProxy(changeOnce, () => apply({ groups: [group('fleet')] }));
 
     expect(err).toContain('group fleet was changed by another writer meanwhile (412).\nPlanning again.');
     expect(out).toContain('capabilities.iotEdge: true -> false\n');
@@ -346,22 +348,21 @@ describe('berth enroll apply, while another writer changes the same enrollment',
       provisioningStatus: 'enabled',
       capabilities: { iotEdge: false },
     });
-    proxy.close();
   });
 
   test('gives up after repeated conflicts and overwrites nothing of the other writer', async () => {
     await apply({ groups: [group('fleet', { enabled: false })] });
-    const proxy = await passOn(async (method) => (method === 'PUT' ? 412 : undefined));
-    env.IOT_ENDPOINT = proxy.url;
+    const conflict = async (method: string) => (method === 'PUT' ? 412 : undefined);
 
-    await expect(apply({ groups: [group('fleet'), group('new')] })).rejects.toMatchObject({
+    await expect(
+      withProxy(conflict, () => apply({ groups: [group('fleet'), group('new')] })),
+    ).rejects.toMatchObject({
       code: 'BERTH_ENROLLMENTS_UNFINISHED',
       message: expect.stringContaining('2 enrollments could not be written'),
     });
     expect(await body(service().getEnrollmentGroup('fleet'))).toMatchObject({
       provisioningStatus: 'disabled',
     });
-    proxy.close();
   });
 });
 
@@ -377,6 +378,15 @@ describe('berth enroll rotate-key', () => {
       individuals: [individual('x'), individual('elsewhere', { allocationPolicy: 'hashed' })],
     });
   });
+
+  /** DPS fails when the second enrollment, x, is written. */
+  const stopHalfWay = () =>
+    expect(
+      withProxy(
+        async (method, url) => (method === 'PUT' && url.includes('/enrollments/x') ? 503 : undefined),
+        rotate,
+      ),
+    ).rejects.toMatchObject({ code: 'BERTH_DPS_UNAVAILABLE' });
 
   test('tests the new key, writes it to every enrollment of the webhook, checks them again, and only then releases the old key', async () => {
     webhook.keys.add(NEW_KEY);
@@ -417,15 +427,8 @@ describe('berth enroll rotate-key', () => {
 
   test('resumes a rotation that stopped half-way, and says what was done before', async () => {
     webhook.keys.add(NEW_KEY);
-    const endpoint = String(env.IOT_ENDPOINT);
-    const proxy = await passOn(async (method, url) =>
-      method === 'PUT' && url.includes('/enrollments/x') ? 503 : undefined,
-    );
-    env.IOT_ENDPOINT = proxy.url;
-    await expect(rotate()).rejects.toMatchObject({ code: 'BERTH_DPS_UNAVAILABLE' });
+    await stopHalfWay();
     expect(spoken).toContain('1 of 2 are done. Keep the old key');
-    proxy.close();
-    env.IOT_ENDPOINT = endpoint;
 
     const { out, err } = await rotate();
 
@@ -435,14 +438,7 @@ describe('berth enroll rotate-key', () => {
 
   test.each([1, undefined])('continues a rotation from a progress file of format %s', async (format) => {
     webhook.keys.add(NEW_KEY);
-    const endpoint = String(env.IOT_ENDPOINT);
-    const proxy = await passOn(async (method, url) =>
-      method === 'PUT' && url.includes('/enrollments/x') ? 503 : undefined,
-    );
-    env.IOT_ENDPOINT = proxy.url;
-    await expect(rotate()).rejects.toMatchObject({ code: 'BERTH_DPS_UNAVAILABLE' });
-    proxy.close();
-    env.IOT_ENDPOINT = endpoint;
+    await stopHalfWay();
     const { format: written, ...progress } = JSON.parse(readFileSync(progressFile(), 'utf8'));
     expect(written).toBe(1);
     writeFileSync(progressFile(), JSON.stringify({ ...progress, format }));
@@ -500,16 +496,9 @@ describe('berth enroll rotate-key', () => {
     writeFileSync(progressFile(), '');
     // This name keeps showing the file that was there at the start.
     linkSync(progressFile(), `${progressFile()}.linked`);
-    const endpoint = String(env.IOT_ENDPOINT);
-    const proxy = await passOn(async (method, url) =>
-      method === 'PUT' && url.includes('/enrollments/x') ? 503 : undefined,
-    );
-    env.IOT_ENDPOINT = proxy.url;
 
-    await expect(rotate()).rejects.toMatchObject({ code: 'BERTH_DPS_UNAVAILABLE' });
+    await stopHalfWay();
 
-    proxy.close();
-    env.IOT_ENDPOINT = endpoint;
     expect(readFileSync(`${progressFile()}.linked`, 'utf8')).toBe('');
     expect(Object.keys(JSON.parse(readFileSync(progressFile(), 'utf8')).done)).toHaveLength(1);
     expect(statSync(progressFile()).mode & 0o777).toBe(0o600);
@@ -542,18 +531,16 @@ describe('berth enroll rotate-key', () => {
 
   test('reports an enrollment as unverified if another writer changed it after it got the new key', async () => {
     webhook.keys.add(NEW_KEY);
-    const proxy = await passOn(async (method, url) => {
+    const takeBack = async (method: string, url: string) => {
       // When the last one is written, the first is taken back.
       if (method !== 'PUT' || !url.includes('/enrollments/x')) return undefined;
       const now = await body(service().getEnrollmentGroup('fleet'));
       const attestation = await body(service().getEnrollmentGroupAttestationMechanism('fleet'));
       await service().createOrUpdateEnrollmentGroup({ ...now, attestation });
       return undefined;
-    });
-    const endpoint = String(env.IOT_ENDPOINT);
-    env.IOT_ENDPOINT = proxy.url;
+    };
 
-    await expect(rotate()).rejects.toMatchObject({
+    await expect(withProxy(takeBack, rotate)).rejects.toMatchObject({
       code: 'BERTH_ENROLLMENTS_UNFINISHED',
       message: expect.stringContaining(
         '1 enrollment changed during the rotation and may have the old key. Keep the old key',
@@ -561,8 +548,6 @@ describe('berth enroll rotate-key', () => {
     });
     expect(spoken).toContain('unverified   group fleet\n');
     expect(spoken).not.toContain('delete the old key');
-    proxy.close();
-    env.IOT_ENDPOINT = endpoint;
     expect((await rotate()).out).toMatch(
       /^updated {6}group fleet\ndone before {2}individual x\n2 enrollments/,
     );
@@ -573,13 +558,14 @@ describe('berth enroll --json, if a call fails half-way', () => {
   /** DPS fails at the second write. */
   const failing = async (...argv: readonly string[]) => {
     let puts = 0;
-    const proxy = await passOn(async (method) => {
+    const failSecond = async (method: string) => {
       puts += method === 'PUT' ? 1 : 0;
       return method === 'PUT' && puts === 2 ? 503 : undefined;
-    });
-    const said = listen({ ...env, IOT_ENDPOINT: proxy.url }, systemTime);
-    const code = await berth(said.cli, 'enroll', ...argv, '--json').catch(({ code: coded }) => coded);
-    proxy.close();
+    };
+    const said = listen(env, systemTime);
+    const code = await withProxy(failSecond, () =>
+      berth(said.cli, 'enroll', ...argv, '--json').catch(({ code: coded }) => coded),
+    );
     spoken += said.out() + said.err();
     return { code, json: JSON.parse(said.out()), err: said.err() };
   };

@@ -310,6 +310,22 @@ describe('with a control row that a newer package has written', () => {
   });
 });
 
+describe('resyncFleet, while another package runs too', () => {
+  test.each([
+    ['later', 0, '2026-11-24T00:00:00Z'],
+    ['earlier', 2, '2026-11-22T00:00:00Z'],
+  ])('that was built %s, adds %s rows of counts over time', async (_, rows, newestBuild) => {
+    app.create('pump');
+    await app.deliver(instance);
+    await instance.stores.control.update((control) => ({ ...control, newestBuild }));
+    app.pass(2 * MINUTE_MS);
+
+    await app.resync(instance);
+
+    expect(await app.tables.state.list({ partitionKey: 'series' })).toHaveLength(rows);
+  });
+});
+
 describe('with progress that a newer package has written', () => {
   test('resyncFleet leaves out that work and does the rest', async () => {
     app.create('pump');

@@ -285,6 +285,18 @@ describe('a task of a run that fails', () => {
     expect(written).toEqual(expect.arrayContaining([...done]));
   });
 
+  test('is logged if the work queue fails too, with whose error the run fails', async () => {
+    const defect = new TypeError('a defect');
+    isQueued();
+    store.firstItems = () => Promise.reject(defect);
+    const warnings: string[] = [];
+    const warn = (message: string) => void warnings.push(message);
+
+    await expect(run({}, { twinCounts: { ...noCounts, count: fail }, warn })).rejects.toBe(defect);
+
+    expect(warnings).toContain('A task of resyncFleet failed: the counts of twins. a row is too large');
+  });
+
   test('ends the tasks after it if the time of the run is over', async () => {
     const clock = new TestClock();
     const count = async () => {
