@@ -21,6 +21,8 @@ export default {
   // Suites must not depend on each other: five of them run side by side. Suites that start processes mostly wait, so two
   // cores are busy with five of them.
   maxWorkers: 5,
+  // At the end, a worker frees its memory. With the default of half a second, Jest reports that as a leak.
+  workerGracefulExitTimeout: 10_000,
   testSequencer: '<rootDir>/test/support/run/suite-order.cjs',
   globalSetup: '<rootDir>/test/support/run/begin.ts',
   globalTeardown: '<rootDir>/test/support/run/end.ts',
